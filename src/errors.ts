@@ -3,174 +3,171 @@
  * `code` is stable and may be relied on; `message` is public: one sentence, no stack, no path of the host, no secret.
  */
 export abstract class ServiceError extends Error {
-	abstract readonly code: string;
+  abstract readonly code: string;
 
-	constructor(message: string, options?: ErrorOptions) {
-		super(message, options);
-		this.name = new.target.name;
-	}
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
 }
 
 /** The command line contradicts itself or names something unknown. The process exits with 2. */
 export class UsageError extends ServiceError {
-	readonly code = "usage";
+  readonly code = 'usage';
 }
 
 /** One thing that is wrong in the servers file, the environment or a flag. */
 export interface ConfigProblem {
-	readonly message: string;
-	readonly file?: string | undefined;
-	/** 1-based. */
-	readonly line?: number | undefined;
-	readonly server?: string | undefined;
-	readonly key?: string | undefined;
+  readonly message: string;
+  readonly file?: string | undefined;
+  /** 1-based. */
+  readonly line?: number | undefined;
+  readonly server?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** The configuration cannot be used; holds every problem found, not just the first. The process exits with 2. */
 export class ConfigError extends ServiceError {
-	readonly code = "config_invalid";
+  readonly code = 'config_invalid';
 
-	constructor(readonly problems: readonly ConfigProblem[]) {
-		super(problems.map(formatConfigProblem).join("\n"));
-	}
+  constructor(readonly problems: readonly ConfigProblem[]) {
+    super(problems.map(formatConfigProblem).join('\n'));
+  }
 }
 
 /** `file:line: server "name", key "key": message`, leaving out what is not known. */
 export function formatConfigProblem(problem: ConfigProblem): string {
-	const place =
-		problem.file === undefined
-			? ""
-			: `${problem.file}${problem.line ? `:${problem.line}` : ""}: `;
-	const names = [
-		problem.server === undefined ? "" : `server "${problem.server}"`,
-		problem.key === undefined ? "" : `key "${problem.key}"`,
-	].filter(Boolean);
-	return `${place}${names.length > 0 ? `${names.join(", ")}: ` : ""}${problem.message}`;
+  const place = problem.file === undefined ? '' : `${problem.file}${problem.line ? `:${problem.line}` : ''}: `;
+  const names = [
+    problem.server === undefined ? '' : `server "${problem.server}"`,
+    problem.key === undefined ? '' : `key "${problem.key}"`,
+  ].filter(Boolean);
+  return `${place}${names.length > 0 ? `${names.join(', ')}: ` : ''}${problem.message}`;
 }
 
 /** The port cannot be listened on. The process exits with 1. */
 export class ListenError extends ServiceError {
-	readonly code = "listen_failed";
+  readonly code = 'listen_failed';
 }
 
 /** No usable credentials were presented, or the server needs a user and none is known: 401. */
 export class UnauthenticatedError extends ServiceError {
-	readonly code = "unauthenticated";
+  readonly code = 'unauthenticated';
 
-	constructor(
-		message: string,
-		readonly challenge: string,
-	) {
-		super(message);
-	}
+  constructor(
+    message: string,
+    readonly challenge: string,
+  ) {
+    super(message);
+  }
 }
 
 /** Credentials were presented and are wrong, or do not allow this: 403. */
 export class ForbiddenError extends ServiceError {
-	readonly code = "forbidden";
+  readonly code = 'forbidden';
 }
 
 /** No such server, tool or page: 404. */
 export class NotFoundError extends ServiceError {
-	readonly code = "not_found";
+  readonly code = 'not_found';
 }
 
 /** 405 with `Allow`. */
 export class MethodNotAllowedError extends ServiceError {
-	readonly code = "method_not_allowed";
+  readonly code = 'method_not_allowed';
 
-	constructor(
-		message: string,
-		readonly allow: readonly string[],
-	) {
-		super(message);
-	}
+  constructor(
+    message: string,
+    readonly allow: readonly string[],
+  ) {
+    super(message);
+  }
 }
 
 /** One entry of FastAPI's 422 body. */
 export interface ValidationIssue {
-	readonly type: string;
-	readonly loc: readonly (string | number)[];
-	readonly msg: string;
-	readonly input?: unknown;
+  readonly type: string;
+  readonly loc: readonly (string | number)[];
+  readonly msg: string;
+  readonly input?: unknown;
 }
 
 /** The body is no JSON, or the arguments break the tool's inputSchema: 422 in FastAPI's shape. */
 export class InvalidArgumentsError extends ServiceError {
-	readonly code = "arguments_invalid";
+  readonly code = 'arguments_invalid';
 
-	constructor(readonly issues: readonly ValidationIssue[]) {
-		super(issues[0]?.msg ?? "The arguments are not valid.");
-	}
+  constructor(readonly issues: readonly ValidationIssue[]) {
+    super(issues[0]?.msg ?? 'The arguments are not valid.');
+  }
 }
 
 /** 415. */
 export class UnsupportedMediaTypeError extends ServiceError {
-	readonly code = "unsupported_media_type";
+  readonly code = 'unsupported_media_type';
 }
 
 /** 413. */
 export class BodyTooLargeError extends ServiceError {
-	readonly code = "body_too_large";
+  readonly code = 'body_too_large';
 }
 
 /** The body did not arrive in time: 408. */
 export class BodyTimeoutError extends ServiceError {
-	readonly code = "body_timeout";
+  readonly code = 'body_timeout';
 }
 
 /** The server is starting, failed, or full: 503 with `Retry-After`. */
 export class ServerUnavailableError extends ServiceError {
-	readonly code = "server_unavailable";
+  readonly code = 'server_unavailable';
 
-	constructor(
-		message: string,
-		readonly retryAfterSeconds: number,
-		options?: ErrorOptions,
-	) {
-		super(message, options);
-	}
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
 }
 
 /** The session ended while the call ran; the tool may have run: 502, and never tried again by the service. */
 export class ConnectionLostError extends ServiceError {
-	readonly code = "connection_lost";
+  readonly code = 'connection_lost';
 }
 
 /** The call's deadline passed and the cancel notification was sent: 504. */
 export class DeadlineError extends ServiceError {
-	readonly code = "deadline_exceeded";
+  readonly code = 'deadline_exceeded';
 }
 
 /** The caller went away and the call was cancelled; nobody reads the answer. */
 export class CallCancelledError extends ServiceError {
-	readonly code = "call_cancelled";
+  readonly code = 'call_cancelled';
 }
 
 /** The result is larger than the server's `maxResultBytes`: 502; the session lives on. */
 export class ResultTooLargeError extends ServiceError {
-	readonly code = "result_too_large";
+  readonly code = 'result_too_large';
 }
 
 /** The tool itself said `isError`; the message is its own text: 500 unless `toolErrorStatus` says otherwise. */
 export class ToolError extends ServiceError {
-	readonly code = "tool_error";
+  readonly code = 'tool_error';
 }
 
 /** The server answered with a JSON-RPC error (JSON-RPC 2.0, section 5.1). */
 export class JsonRpcError extends ServiceError {
-	readonly code = "json_rpc_error";
+  readonly code = 'json_rpc_error';
 
-	constructor(
-		readonly rpcCode: number,
-		message: string,
-		readonly data?: unknown,
-	) {
-		super(message);
-	}
+  constructor(
+    readonly rpcCode: number,
+    message: string,
+    readonly data?: unknown,
+  ) {
+    super(message);
+  }
 }
 
 /** A session could not be opened. `message` is the public reason, shown as the server's state. */
 export class SessionOpenError extends ServiceError {
-	readonly code = "session_open_failed";
+  readonly code = 'session_open_failed';
 }

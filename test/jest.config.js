@@ -1,33 +1,29 @@
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const project = (name, folder) => ({
-	displayName: name,
-	rootDir: root,
-	testEnvironment: "node",
-	testMatch: [`<rootDir>/test/${folder}/**/*.test.ts`],
-	extensionsToTreatAsEsm: [".ts"],
-	transform: {
-		"\\.ts$": [
-			"@swc/jest",
-			{
-				jsc: { parser: { syntax: "typescript" }, target: "es2023" },
-				module: { type: "es6" },
-			},
-		],
-	},
+  displayName: name,
+  rootDir: root,
+  testEnvironment: 'node',
+  testMatch: [`<rootDir>/test/${folder}/**/*.test.ts`],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+        module: { type: 'es6' },
+      },
+    ],
+  },
 });
 
 export default {
-	rootDir: root,
-	maxWorkers: 2,
-	testTimeout: 30_000,
-	reporters: ["default", "<rootDir>/test/closing-line-reporter.js"],
-	projects: [
-		project("unit", "unit"),
-		project("e2e", "e2e"),
-		project("browser", "browser"),
-	],
+  rootDir: root,
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/test/closing-line-reporter.js'],
+  projects: [project('unit', 'unit'), project('e2e', 'e2e'), project('browser', 'browser')],
 };

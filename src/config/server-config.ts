@@ -1,48 +1,48 @@
-import type { Template } from "../placeholders/template.ts";
+import type { Template } from '../placeholders/template.ts';
 
 /** How the service reaches a server. `auto` is a bare `url`: streamable HTTP first, SSE if that is not spoken there. */
 export type TransportConfig =
-	| {
-			readonly type: "stdio";
-			readonly command: Template;
-			readonly args: readonly Template[];
-			/** What the child process gets beside the inherited variables; `envFile` is merged in, `env` wins. */
-			readonly env: ReadonlyMap<string, Template>;
-			readonly cwd: string | undefined;
-			/** The inherited part of the child's environment, already looked up. */
-			readonly inheritedEnv: Readonly<Record<string, string>>;
-	  }
-	| {
-			readonly type: "streamable-http" | "sse" | "auto";
-			readonly url: Template;
-			readonly headers: ReadonlyMap<string, Template>;
-	  };
+  | {
+      readonly type: 'stdio';
+      readonly command: Template;
+      readonly args: readonly Template[];
+      /** What the child process gets beside the inherited variables; `envFile` is merged in, `env` wins. */
+      readonly env: ReadonlyMap<string, Template>;
+      readonly cwd: string | undefined;
+      /** The inherited part of the child's environment, already looked up. */
+      readonly inheritedEnv: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly type: 'streamable-http' | 'sse' | 'auto';
+      readonly url: Template;
+      readonly headers: ReadonlyMap<string, Template>;
+    };
 
-export type Isolation = "shared" | "user" | "chat";
+export type Isolation = 'shared' | 'user' | 'chat';
 
 /** One configured server, every key resolved to a value. */
 export interface ServerConfig {
-	readonly name: string;
-	readonly transport: TransportConfig;
-	readonly isolation: Isolation;
-	/** `/readyz` answers 503 until this server is ready. */
-	readonly required: boolean;
-	readonly disabledTools: ReadonlySet<string>;
-	/** `undefined`: all tools but the disabled ones. */
-	readonly enabledTools: ReadonlySet<string> | undefined;
-	readonly startTimeoutMs: number;
-	readonly timeoutMs: number;
-	readonly idleTimeoutMs: number;
-	readonly maxConcurrency: number;
-	readonly maxSessions: number;
-	readonly maxResultBytes: number;
-	/** The HTTP status for a tool's own `isError`. */
-	readonly toolErrorStatus: number;
-	readonly clientHeaderForwarding: ClientHeaderForwarding | undefined;
+  readonly name: string;
+  readonly transport: TransportConfig;
+  readonly isolation: Isolation;
+  /** `/readyz` answers 503 until this server is ready. */
+  readonly required: boolean;
+  readonly disabledTools: ReadonlySet<string>;
+  /** `undefined`: all tools but the disabled ones. */
+  readonly enabledTools: ReadonlySet<string> | undefined;
+  readonly startTimeoutMs: number;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxConcurrency: number;
+  readonly maxSessions: number;
+  readonly maxResultBytes: number;
+  /** The HTTP status for a tool's own `isError`. */
+  readonly toolErrorStatus: number;
+  readonly clientHeaderForwarding: ClientHeaderForwarding | undefined;
 }
 
 /** Which of the caller's headers an HTTP transport passes on to the server; lower-case names, `*` at the end matches a prefix. */
 export interface ClientHeaderForwarding {
-	readonly whitelist: readonly string[];
-	readonly blacklist: readonly string[];
+  readonly whitelist: readonly string[];
+  readonly blacklist: readonly string[];
 }

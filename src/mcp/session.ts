@@ -3,122 +3,118 @@ export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
 
 /** A tool as its server describes it; all of it is untrusted. */
 export interface ToolDefinition {
-	readonly name: string;
-	readonly title?: string | undefined;
-	readonly description?: string | undefined;
-	readonly inputSchema: JsonSchema;
-	readonly outputSchema?: JsonSchema | undefined;
-	readonly annotations?: Readonly<Record<string, unknown>> | undefined;
+  readonly name: string;
+  readonly title?: string | undefined;
+  readonly description?: string | undefined;
+  readonly inputSchema: JsonSchema;
+  readonly outputSchema?: JsonSchema | undefined;
+  readonly annotations?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** All pages of `tools/list`, judged tool by tool: one that is malformed is left out and named. */
 export interface ToolList {
-	readonly tools: readonly ToolDefinition[];
-	readonly rejected: readonly RejectedTool[];
+  readonly tools: readonly ToolDefinition[];
+  readonly rejected: readonly RejectedTool[];
 }
 
 export interface RejectedTool {
-	readonly name: string;
-	readonly reason: string;
+  readonly name: string;
+  readonly reason: string;
 }
 
 export interface ServerInfo {
-	readonly name: string;
-	readonly title?: string | undefined;
-	readonly version: string;
+  readonly name: string;
+  readonly title?: string | undefined;
+  readonly version: string;
 }
 
 /** A `CallToolResult` (MCP schema) as it came, with its JSON text where parsing would have changed a number's digits. */
 export interface ToolResult {
-	readonly content: readonly unknown[];
-	readonly structuredContent?: unknown;
-	readonly isError: boolean;
-	/** The whole result, parsed. */
-	readonly raw: Readonly<Record<string, unknown>>;
-	/** The whole result's JSON text; only given when `JSON.stringify(raw)` would not have the same digits. */
-	readonly rawText?: string | undefined;
+  readonly content: readonly unknown[];
+  readonly structuredContent?: unknown;
+  readonly isError: boolean;
+  /** The whole result, parsed. */
+  readonly raw: Readonly<Record<string, unknown>>;
+  /** The whole result's JSON text; only given when `JSON.stringify(raw)` would not have the same digits. */
+  readonly rawText?: string | undefined;
 }
 
 export interface CallOptions {
-	/** Aborted when the caller leaves: the cancel notification is sent and the call rejects with `CallCancelledError`. */
-	readonly signal: AbortSignal;
-	/** Milliseconds from now, or from the last progress notification, until `DeadlineError`. */
-	readonly deadlineMs: number;
-	/** Milliseconds from now after which progress no longer helps. */
-	readonly hardDeadlineMs: number;
-	readonly onProgress?: (progress: {
-		progress: number;
-		total?: number | undefined;
-		message?: string | undefined;
-	}) => void;
-	/** Headers of this call only, for HTTP transports; stdio ignores them. */
-	readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Aborted when the caller leaves: the cancel notification is sent and the call rejects with `CallCancelledError`. */
+  readonly signal: AbortSignal;
+  /** Milliseconds from now, or from the last progress notification, until `DeadlineError`. */
+  readonly deadlineMs: number;
+  /** Milliseconds from now after which progress no longer helps. */
+  readonly hardDeadlineMs: number;
+  readonly onProgress?: (progress: {
+    progress: number;
+    total?: number | undefined;
+    message?: string | undefined;
+  }) => void;
+  /** Headers of this call only, for HTTP transports; stdio ignores them. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Why a session ended: a public, redacted reason. */
 export interface SessionEnd {
-	readonly reason: string;
+  readonly reason: string;
 }
 
 /** How to reach a server for one owner: every placeholder resolved. */
 export type SessionSettings =
-	| {
-			readonly type: "stdio";
-			readonly command: string;
-			readonly args: readonly string[];
-			/** The child's whole environment. */
-			readonly env: Readonly<Record<string, string>>;
-			readonly cwd: string | undefined;
-	  }
-	| {
-			readonly type: "streamable-http" | "sse" | "auto";
-			readonly url: string;
-			readonly headers: Readonly<Record<string, string>>;
-	  };
+  | {
+      readonly type: 'stdio';
+      readonly command: string;
+      readonly args: readonly string[];
+      /** The child's whole environment. */
+      readonly env: Readonly<Record<string, string>>;
+      readonly cwd: string | undefined;
+    }
+  | {
+      readonly type: 'streamable-http' | 'sse' | 'auto';
+      readonly url: string;
+      readonly headers: Readonly<Record<string, string>>;
+    };
 
 export interface OpenSessionOptions {
-	/** The server's name, for messages. */
-	readonly server: string;
-	readonly settings: SessionSettings;
-	readonly startTimeoutMs: number;
-	readonly maxResultBytes: number;
-	/** Ends an opening that is no longer wanted; nothing stays behind. */
-	readonly signal: AbortSignal;
-	/** Called with each complete line of the child's stderr, bounded in length; not redacted. */
-	readonly onStderrLine?: (line: string) => void;
-	readonly logger: SessionLogger;
+  /** The server's name, for messages. */
+  readonly server: string;
+  readonly settings: SessionSettings;
+  readonly startTimeoutMs: number;
+  readonly maxResultBytes: number;
+  /** Ends an opening that is no longer wanted; nothing stays behind. */
+  readonly signal: AbortSignal;
+  /** Called with each complete line of the child's stderr, bounded in length; not redacted. */
+  readonly onStderrLine?: (line: string) => void;
+  readonly logger: SessionLogger;
 }
 
 /** The part of the logger that a session needs. */
 export interface SessionLogger {
-	debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-	warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** One live MCP connection. The only door of `mcp/`; another client can stand behind it. */
 export interface Session {
-	readonly serverInfo: ServerInfo;
-	readonly instructions: string | undefined;
-	/** What is really spoken, once `auto` was settled. */
-	readonly transportType: "stdio" | "streamable-http" | "sse";
-	/** The child process, if there is one. */
-	readonly pid: number | undefined;
-	/** Resolves, never rejects, once the session is over for whatever reason. */
-	readonly closed: Promise<SessionEnd>;
-	/** Reads all pages. Throws `ServiceError`s only. */
-	listTools(signal: AbortSignal): Promise<ToolList>;
-	/**
-	 * Calls a tool. Throws `JsonRpcError`, `ConnectionLostError`, `DeadlineError`, `CallCancelledError`,
-	 * `ResultTooLargeError`; a tool's own `isError` is a result.
-	 */
-	callTool(
-		name: string,
-		args: Readonly<Record<string, unknown>>,
-		options: CallOptions,
-	): Promise<ToolResult>;
-	/** `notifications/tools/list_changed`. */
-	onToolsChanged(listener: () => void): void;
-	ping(timeoutMs: number): Promise<void>;
-	/** Ends the session and, for stdio, the whole process group; resolves when nothing is left. Idempotent. */
-	close(): Promise<void>;
+  readonly serverInfo: ServerInfo;
+  readonly instructions: string | undefined;
+  /** What is really spoken, once `auto` was settled. */
+  readonly transportType: 'stdio' | 'streamable-http' | 'sse';
+  /** The child process, if there is one. */
+  readonly pid: number | undefined;
+  /** Resolves, never rejects, once the session is over for whatever reason. */
+  readonly closed: Promise<SessionEnd>;
+  /** Reads all pages. Throws `ServiceError`s only. */
+  listTools(signal: AbortSignal): Promise<ToolList>;
+  /**
+   * Calls a tool. Throws `JsonRpcError`, `ConnectionLostError`, `DeadlineError`, `CallCancelledError`,
+   * `ResultTooLargeError`; a tool's own `isError` is a result.
+   */
+  callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult>;
+  /** `notifications/tools/list_changed`. */
+  onToolsChanged(listener: () => void): void;
+  ping(timeoutMs: number): Promise<void>;
+  /** Ends the session and, for stdio, the whole process group; resolves when nothing is left. Idempotent. */
+  close(): Promise<void>;
 }

@@ -1,31 +1,31 @@
-import type { OperationIdStyle } from "../config/settings.ts";
-import type { ServerInfo, ToolDefinition } from "../mcp/session.ts";
+import type { OperationIdStyle } from '../config/settings.ts';
+import type { ServerInfo, ToolDefinition } from '../mcp/session.ts';
 
 /** One server's part of a document. */
 export interface DocumentServer {
-	readonly name: string;
-	readonly serverInfo: ServerInfo | undefined;
-	readonly instructions: string | undefined;
-	readonly tools: readonly ToolDefinition[];
+  readonly name: string;
+  readonly serverInfo: ServerInfo | undefined;
+  readonly instructions: string | undefined;
+  readonly tools: readonly ToolDefinition[];
 }
 
 /** Everything an OpenAPI document is made from; the same input always gives the same document. */
 export interface DocumentInput {
-	readonly servers: readonly DocumentServer[];
-	/** A document of one server has its paths at `/<tool>`; the document of all has `/<server>/<tool>`. */
-	readonly scope: "server" | "all";
-	/** `servers[0].url`: where the paths begin, e.g. `/time` or `/`. */
-	readonly baseUrl: string;
-	/** Wins over `serverInfo`. */
-	readonly api: {
-		readonly name: string | undefined;
-		readonly description: string | undefined;
-		readonly version: string | undefined;
-	};
-	readonly operationIds: OperationIdStyle;
-	/** Single-server mode: operation ids have no server in front. */
-	readonly singleServer: boolean;
-	/** Declares the bearer security scheme. */
-	readonly hasAuthentication: boolean;
-	readonly toolErrorStatus: number;
+  readonly servers: readonly DocumentServer[];
+  /** A document of one server has its paths at `/<tool>`; the document of all has `/<server>/<tool>`. */
+  readonly scope: 'server' | 'all';
+  /** `servers[0].url`: where the paths begin, e.g. `/time` or `/`. */
+  readonly baseUrl: string;
+  /** Wins over `serverInfo`. */
+  readonly api: {
+    readonly name: string | undefined;
+    readonly description: string | undefined;
+    readonly version: string | undefined;
+  };
+  readonly operationIds: OperationIdStyle;
+  /** Single-server mode: operation ids have no server in front. */
+  readonly singleServer: boolean;
+  /** Declares the bearer security scheme. */
+  readonly hasAuthentication: boolean;
+  readonly toolErrorStatus: number;
 }
