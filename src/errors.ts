@@ -149,9 +149,16 @@ export class ResultTooLargeError extends ServiceError {
   readonly code = 'result_too_large';
 }
 
-/** The tool itself said `isError`; the message is its own text: 500 unless `toolErrorStatus` says otherwise. */
+/** The tool itself said `isError`; the message is its own text. `status` is the server's `toolErrorStatus`. */
 export class ToolError extends ServiceError {
   readonly code = 'tool_error';
+
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
 }
 
 /** The server answered with a JSON-RPC error (JSON-RPC 2.0, section 5.1). */
@@ -170,4 +177,24 @@ export class JsonRpcError extends ServiceError {
 /** A session could not be opened. `message` is the public reason, shown as the server's state. */
 export class SessionOpenError extends ServiceError {
   readonly code = 'session_open_failed';
+}
+
+/** A value that a placeholder stands for may not be used: it holds CR, LF or NUL. */
+export class PlaceholderValueError extends ServiceError {
+  readonly code = 'placeholder_value_invalid';
+}
+
+/** The server has forgotten the session (streamable HTTP 404): the call did not run and may be sent on a new one. */
+export class SessionExpiredError extends ServiceError {
+  readonly code = 'session_expired';
+}
+
+/** The server refused the credentials that it was given (HTTP 401 or 403): the call did not run. */
+export class CredentialsRefusedError extends ServiceError {
+  readonly code = 'credentials_refused';
+}
+
+/** The database cannot be opened or used. */
+export class DatabaseError extends ServiceError {
+  readonly code = 'database_failed';
 }

@@ -39,6 +39,24 @@ export interface ServerConfig {
   /** The HTTP status for a tool's own `isError`. */
   readonly toolErrorStatus: number;
   readonly clientHeaderForwarding: ClientHeaderForwarding | undefined;
+  /** What each user can or must fill in, by name. */
+  readonly userVars: ReadonlyMap<string, UserVariable>;
+}
+
+/** A value that the admin declares and each user fills in. */
+export interface UserVariable {
+  readonly title: string;
+  readonly description: string | undefined;
+  /** Unset and without a default: the call is refused. Otherwise what names it is left out. */
+  readonly required: boolean;
+  /** Shown as a password field and never given back. */
+  readonly sensitive: boolean;
+  readonly default: string | undefined;
+  /** The only values allowed. */
+  readonly choices: readonly { readonly value: string; readonly label: string }[] | undefined;
+  /** A regular expression with the `u` flag that the whole value must match. */
+  readonly pattern: string | undefined;
+  readonly helpUrl: string | undefined;
 }
 
 /** Which of the caller's headers an HTTP transport passes on to the server; lower-case names, `*` at the end matches a prefix. */

@@ -51,11 +51,13 @@ export interface CallOptions {
     total?: number | undefined;
     message?: string | undefined;
   }) => void;
-  /** Headers of this call only, for HTTP transports; stdio ignores them. */
+  /** Headers of this call only, for HTTP transports; stdio ignores them. The server's own headers win over them. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The arguments as JSON text, sent in place of `args` where parsing would have changed a number's digits. */
+  readonly argumentsText?: string | undefined;
 }
 
-/** Why a session ended: a public, redacted reason. */
+/** Why a session ended. The reason may quote the child's stderr: whoever shows it redacts it first. */
 export interface SessionEnd {
   readonly reason: string;
 }
@@ -109,7 +111,8 @@ export interface Session {
   listTools(signal: AbortSignal): Promise<ToolList>;
   /**
    * Calls a tool. Throws `JsonRpcError`, `ConnectionLostError`, `DeadlineError`, `CallCancelledError`,
-   * `ResultTooLargeError`; a tool's own `isError` is a result.
+   * `ResultTooLargeError`, and where the call did not run `SessionExpiredError`, `CredentialsRefusedError`,
+   * `ServerUnavailableError` (HTTP 429 or 503); a tool's own `isError` is a result.
    */
   callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult>;
   /** `notifications/tools/list_changed`. */

@@ -1,5 +1,6 @@
 import type { OperationIdStyle } from '../config/settings.ts';
 import type { ServerInfo, ToolDefinition } from '../mcp/session.ts';
+import type { NamedServer } from './operation-id.ts';
 
 /** One server's part of a document. */
 export interface DocumentServer {
@@ -12,6 +13,8 @@ export interface DocumentServer {
 /** Everything an OpenAPI document is made from; the same input always gives the same document. */
 export interface DocumentInput {
   readonly servers: readonly DocumentServer[];
+  /** Every configured server with the tools known of it, for ids that are unique over all; default: `servers`. */
+  readonly allServers?: readonly NamedServer[] | undefined;
   /** A document of one server has its paths at `/<tool>`; the document of all has `/<server>/<tool>`. */
   readonly scope: 'server' | 'all';
   /** `servers[0].url`: where the paths begin, e.g. `/time` or `/`. */

@@ -1,0 +1,63 @@
+import type { Principal } from '../auth/principal.ts';
+import { SessionExpiredError } from '../errors.ts';
+import type { ToolResult } from '../mcp/session.ts';
+import { type HttpAnswer, toHttpAnswer } from '../mcp/tool-result.ts';
+import type { SupervisedSession } from '../pool/supervised-session.ts';
+import type { CatalogueTool } from './catalogue.ts';
+import { forwardedHeaders } from './forwarded-headers.ts';
+import type { RegisteredServer } from './registered-server.ts';
+
+/** How long a call waits for a server that is on its way before it is told to come back. */
+export const START_WAIT_MS = 8_000;
+
+/** Progress extends a call's deadline, up to this many times its length. */
+const HARD_DEADLINE_FACTOR = 4;
+
+export interface ToolCall {
+  readonly principal: Principal;
+  readonly server: RegisteredServer;
+  readonly tool: CatalogueTool;
+  readonly arguments: Record<string, unknown>;
+  /** The caller's headers, lower-case names; `accept` chooses the form of the answer. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Aborts when the caller leaves. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Calls a tool: checks and completes the arguments, waits for its turn and its session, and runs the call once. Only
+ * a call that the server refused because it had forgotten the session, and so did not run, is sent again.
+ * Returns the body that answers the call.
+ * Throws the `ServiceError`s of a call.
+ */
+export async function callTool(call: ToolCall): Promise<HttpAnswer> {
+  const { server, tool, signal } = call;
+  tool.checkArguments(call.arguments);
+  const supervised = server.session();
+  const result = await server.limit.run(signal, () => runOnce(call, supervised));
+  return toHttpAnswer(result, {
+    hasOutputSchema: tool.definition.outputSchema !== undefined,
+    accept: call.headers.accept as string | undefined,
+    toolErrorStatus: server.config.toolErrorStatus,
+  });
+}
+
+async function runOnce(call: ToolCall, supervised: SupervisedSession): Promise<ToolResult> {
+  const { server, tool, signal } = call;
+  const { timeoutMs, clientHeaderForwarding } = server.config;
+
+  for (let isReplay = false; ; isReplay = true) {
+    const session = supervised.session ?? (await supervised.whenOpen(START_WAIT_MS, signal));
+    try {
+      return await session.callTool(tool.definition.name, call.arguments, {
+        signal,
+        deadlineMs: timeoutMs,
+        hardDeadlineMs: timeoutMs * HARD_DEADLINE_FACTOR,
+        headers: clientHeaderForwarding && forwardedHeaders(call.headers, clientHeaderForwarding),
+      });
+    } catch (error) {
+      if (!(error instanceof SessionExpiredError) || isReplay) throw error;
+      supervised.replace(session);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import type { ServerConfig } from '../config/server-config.ts';
+import { RegisteredServer, type RegisteredServerDependencies } from './registered-server.ts';
+
+/** What is configured and in what state. Names are looked up exactly, in a `Map`. */
+export class ServerRegistry {
+  readonly #dependencies: RegisteredServerDependencies;
+  #servers: ReadonlyMap<string, RegisteredServer>;
+
+  constructor(configs: readonly ServerConfig[], dependencies: RegisteredServerDependencies) {
+    this.#dependencies = dependencies;
+    this.#servers = new Map(configs.map((config) => [config.name, new RegisteredServer(config, dependencies)]));
+  }
+
+  get(name: string): RegisteredServer | undefined {
+    return this.#servers.get(name);
+  }
+
+  list(): readonly RegisteredServer[] {
+    return [...this.#servers.values()];
+  }
+
+  /** Starts all servers side by side. */
+  start(): void {
+    for (const server of this.list()) server.start();
+  }
+
+  /** Ends every server's sessions side by side; resolves when nothing of them is left. */
+  async stop(): Promise<void> {
+    await Promise.all(this.list().map((server) => server.stop()));
+  }
+
+  /** Every `required` server is ready. */
+  get isReady(): boolean {
+    return this.list().every((server) => !server.config.required || server.status.state === 'ready');
+  }
+
+  /**
+   * Takes over a changed configuration: new servers start, missing ones end, changed ones are replaced, and equal
+   * ones notice nothing. Returns the names by what happened to them.
+   */
+  async apply(configs: readonly ServerConfig[]): Promise<RegistryChange> {
+    const previous = this.#servers;
+    const servers = new Map<string, RegisteredServer>();
+    for (const config of configs) {
+      const current = previous.get(config.name);
+      const isSame = current !== undefined && fingerprint(current.config) === fingerprint(config);
+      servers.set(config.name, isSame ? current : new RegisteredServer(config, this.#dependencies));
+    }
+    const fresh = [...servers.values()].filter((server) => previous.get(server.name) !== server);
+    const ending = [...previous.values()].filter((server) => servers.get(server.name) !== server);
+    this.#servers = servers;
+    for (const server of fresh) server.start();
+    await Promise.all(ending.map((server) => server.stop()));
+    return {
+      added: fresh.map((server) => server.name).filter((name) => !previous.has(name)),
+      changed: fresh.map((server) => server.name).filter((name) => previous.has(name)),
+      removed: ending.map((server) => server.name).filter((name) => !servers.has(name)),
+    };
+  }
+}
+
+export interface RegistryChange {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** Equal for equal settings; maps and sets count by their content. */
+function fingerprint(config: ServerConfig): string {
+  return JSON.stringify(config, (_key, value: unknown) =>
+    value instanceof Map || value instanceof Set ? [...value] : value,
+  );
+}

@@ -1,0 +1,31 @@
+import type { RegisteredServer } from '../bridge/registered-server.ts';
+import type { ServiceOptions } from '../config/arguments.ts';
+import type { Environment } from '../config/environment.ts';
+import type { CommandResult } from './check.ts';
+import { withStartedServers } from './start-servers.ts';
+
+/** Starts every server, lists its tools and ends it; one line a server. */
+export function checkStart(options: ServiceOptions, environment: Environment): Promise<CommandResult> {
+  return withStartedServers(options, environment, async ({ registry }) => {
+    const servers = registry.list();
+    return {
+      text: servers.map((server) => `${toLine(server)}\n`).join(''),
+      exitCode: servers.every(isOk) ? 0 : 1,
+    };
+  });
+}
+
+function isOk(server: RegisteredServer): boolean {
+  return server.status.state === 'ready' || server.config.isolation !== 'shared';
+}
+
+function toLine(server: RegisteredServer): string {
+  const { state, reason } = server.status;
+  const rejected = server.catalogue?.rejected ?? [];
+  const tools = server.catalogue === undefined ? '' : `, ${server.catalogue.tools.size} tools`;
+  const why = reason === undefined ? '' : `: ${reason}`;
+  const leftOut = rejected.map(
+    ({ name, reason: because }) => `\n    tool "${name.slice(0, 200)}" is left out: ${because}`,
+  );
+  return `${isOk(server) ? 'ok    ' : 'failed'}  ${server.name}  ${state}${tools}${why}${leftOut.join('')}`;
+}

@@ -1,0 +1,72 @@
+import type { ServerConfig } from '../config/server-config.ts';
+import type { Settings } from '../config/settings.ts';
+import { hasUserPlaceholder, literalText } from '../placeholders/resolve-template.ts';
+import type { Template } from '../placeholders/template.ts';
+import { findCommand } from './find-command.ts';
+
+/** What a sub-command prints, and the exit code: 0 if all is well, else 1. */
+export interface CommandResult {
+  readonly text: string;
+  readonly exitCode: 0 | 1;
+}
+
+interface Finding {
+  readonly state: 'ok' | 'not found';
+  readonly server: string;
+  readonly detail: string;
+}
+
+/** Looks the program of every stdio server up, as starting it would, and starts none; remote ones are not contacted. */
+export function checkCommands(
+  settings: Pick<Settings, 'servers'>,
+  platform: NodeJS.Platform = process.platform,
+): CommandResult {
+  const findings = settings.servers.map((server) => checkServer(server, platform));
+  const width = Math.max(0, ...findings.map(({ server }) => server.length));
+  const lines = findings.map(({ state, server, detail }) => `${state.padEnd(9)}  ${server.padEnd(width)}  ${detail}\n`);
+  const exitCode = findings.some(({ state }) => state === 'not found') ? 1 : 0;
+  return { text: lines.join(''), exitCode };
+}
+
+function checkServer(config: ServerConfig, platform: NodeJS.Platform): Finding {
+  const { name: server, transport } = config;
+  if (transport.type !== 'stdio') {
+    return { state: 'ok', server, detail: `${originOf(transport.url)} (not contacted)` };
+  }
+  const command = literalText(transport.command);
+  const variable = (name: string) => environmentOf(transport, name, platform);
+  const file = findCommand(command, {
+    path: variable('PATH'),
+    pathExtensions: variable('PATHEXT'),
+    cwd: transport.cwd,
+    platform,
+  });
+  if (file !== undefined) return { state: 'ok', server, detail: file === command ? file : `${command} is ${file}` };
+  return { state: 'not found', server, detail: `${command} ${whyNotFound(command)}` };
+}
+
+function whyNotFound(command: string): string {
+  if (/[/\\]/.test(command)) return 'is no program that this user may run; check the path and its permissions.';
+  if (/\s/.test(command)) {
+    return 'is no single program; put the first word into "command" and the others into "args".';
+  }
+  return 'is not on the PATH that the server gets; install it, or give its full path in "command".';
+}
+
+type StdioTransport = Extract<ServerConfig['transport'], { type: 'stdio' }>;
+
+/** A variable of the child's environment, as far as it is the same for every user. */
+function environmentOf(transport: StdioTransport, name: string, platform: NodeJS.Platform): string | undefined {
+  const isSame = (other: string) =>
+    platform === 'win32' ? other.toLowerCase() === name.toLowerCase() : other === name;
+  for (const [other, template] of transport.env) {
+    if (isSame(other) && !hasUserPlaceholder(template)) return literalText(template);
+  }
+  return Object.entries(transport.inheritedEnv).find(([other]) => isSame(other))?.[1];
+}
+
+/** Scheme and host only: path and query may hold secrets. */
+function originOf(url: Template): string {
+  const text = url.map((part) => (part.kind === 'literal' ? part.text : 'x')).join('');
+  return URL.canParse(text) ? new URL(text).origin : 'remote';
+}

@@ -1,0 +1,142 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServerConfig } from '../config/server-config.ts';
+import type { Secrets, Settings } from '../config/settings.ts';
+import { UsageError } from '../errors.ts';
+import type { CommandResult } from './check.ts';
+
+/** One connection as Open WebUI 0.11 imports it; it wants every field. */
+export interface OpenWebUiConnection {
+  readonly type: 'openapi';
+  readonly url: string;
+  readonly spec_type: 'url';
+  readonly spec: '';
+  readonly path: 'openapi.json';
+  readonly auth_type: 'bearer' | 'none';
+  readonly headers: null;
+  readonly key: string;
+  readonly config: {
+    readonly enable: true;
+    readonly function_name_filter_list: '';
+    readonly access_grants: readonly {
+      readonly principal_type: 'user';
+      readonly principal_id: '*';
+      readonly permission: 'read';
+    }[];
+  };
+  readonly info: { readonly id: string; readonly name: string; readonly description: string };
+}
+
+export interface ConnectionOptions {
+  /** Where Open WebUI reaches this service, with or without a slash at the end. */
+  readonly baseUrl: string;
+  readonly hasAuthentication: boolean;
+  /** Only if it is to be printed; without it an admin fills it in by hand. */
+  readonly key?: string | undefined;
+}
+
+type ConnectionSettings = Pick<Settings, 'servers' | 'pathPrefix' | 'singleServer' | 'api'>;
+
+/** The connections of all servers, in the order of the servers file. */
+export function toOpenWebUiConnections(
+  settings: ConnectionSettings,
+  options: ConnectionOptions,
+): readonly OpenWebUiConnection[] {
+  return settings.servers.map((server) => toConnection(server, settings, options));
+}
+
+function toConnection(
+  server: ServerConfig,
+  { pathPrefix, singleServer, api }: ConnectionSettings,
+  { baseUrl, hasAuthentication, key }: ConnectionOptions,
+): OpenWebUiConnection {
+  const path = singleServer ? pathPrefix : pathPrefix + encodeURIComponent(server.name);
+  const ownName = singleServer ? api.name : undefined;
+  const ownDescription = singleServer ? api.description : undefined;
+  return {
+    type: 'openapi',
+    // Open WebUI puts a slash between the URL and the path itself.
+    url: (baseUrl.replace(/\/+$/, '') + path).replace(/\/+$/, ''),
+    spec_type: 'url',
+    spec: '',
+    path: 'openapi.json',
+    auth_type: hasAuthentication ? 'bearer' : 'none',
+    headers: null,
+    key: hasAuthentication ? (key ?? '') : '',
+    config: {
+      enable: true,
+      function_name_filter_list: '',
+      // Without a grant only admins could use the tools.
+      access_grants: [{ principal_type: 'user', principal_id: '*', permission: 'read' }],
+    },
+    info: {
+      // Open WebUI splits ids at these two.
+      id: server.name.replace(/[:|]/g, '-'),
+      name: ownName ?? titleCase(server.name),
+      description: ownDescription ?? `Tools of the MCP server ${server.name}`,
+    },
+  };
+}
+
+function titleCase(name: string): string {
+  return name
+    .split(/[-_.]+/)
+    .filter((word) => word !== '')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join(' ');
+}
+
+export interface OpenWebUiCommandOptions {
+  readonly baseUrl: string | undefined;
+  readonly showKey: boolean;
+  readonly splitDir: string | undefined;
+}
+
+/**
+ * `mcpo-ts openwebui`: the JSON array for `TOOL_SERVER_CONNECTIONS`, or with `splitDir` one file per server, because
+ * the Import button reads only the first connection of a file. Throws `UsageError` if a file cannot be written.
+ */
+export function openWebUiCommand(
+  settings: Settings,
+  secrets: Secrets,
+  { baseUrl, showKey, splitDir }: OpenWebUiCommandOptions,
+): CommandResult {
+  const connections = toOpenWebUiConnections(settings, {
+    baseUrl: baseUrl ?? settings.publicUrl ?? localUrl(settings),
+    hasAuthentication: secrets.apiKey !== undefined,
+    key: showKey ? secrets.apiKey : undefined,
+  });
+  if (splitDir === undefined) return { text: `${JSON.stringify(connections, null, 2)}\n`, exitCode: 0 };
+  const files = writeSeparately(connections, splitDir);
+  return { text: files.map((file) => `${file}\n`).join(''), exitCode: 0 };
+}
+
+function writeSeparately(connections: readonly OpenWebUiConnection[], folder: string): readonly string[] {
+  const taken = new Set<string>();
+  try {
+    mkdirSync(folder, { recursive: true });
+    return connections.map((connection) => {
+      const file = join(folder, `${distinctName(connection.info.id, taken)}.json`);
+      // Only its owner may read it: it may hold the key.
+      writeFileSync(file, `${JSON.stringify([connection], null, 2)}\n`, { mode: 0o600 });
+      return file;
+    });
+  } catch (error) {
+    const reason = typeof error === 'object' && error !== null && 'code' in error ? ` (${String(error.code)})` : '';
+    throw new UsageError(`--split: the files cannot be written to "${folder}"${reason}.`, { cause: error });
+  }
+}
+
+/** `Time` and `time` are two servers, and on some file systems one file. */
+function distinctName(id: string, taken: Set<string>): string {
+  let name = id;
+  for (let count = 2; taken.has(name.toLowerCase()); count += 1) name = `${id}-${count}`;
+  taken.add(name.toLowerCase());
+  return name;
+}
+
+function localUrl({ host, port, tls }: Settings): string {
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const name = isEverywhere ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `${tls ? 'https' : 'http'}://${name}:${port}`;
+}

@@ -1,0 +1,72 @@
+import type { ServiceOptions } from '../config/arguments.ts';
+import type { Environment } from '../config/environment.ts';
+import { loadServers, loadSettings } from '../config/load-settings.ts';
+import { watchServersFile } from '../config/watch-servers-file.ts';
+import { ConfigError, formatConfigProblem } from '../errors.ts';
+import { type Service, startService } from '../service.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { Redactor } from '../telemetry/redactor.ts';
+import { curlLine, whereToLook } from './announcement.ts';
+
+/** How long the curl line waits for servers that are still starting. */
+const EXAMPLE_WAIT_MS = 20_000;
+
+/** A service that was announced; how to reload it and how to end it. */
+export interface Serving {
+  readonly logger: Logger;
+  reload(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts the service and prints where to look. Throws the `ServiceError`s of a start that cannot be. */
+export async function serve(options: ServiceOptions, environment: Environment): Promise<Serving> {
+  const { settings, secrets, warnings } = loadSettings(options, environment);
+  const redactor = new Redactor();
+  const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });
+  const service = await startService({ settings, secrets, logger, redactor });
+  process.stdout.write(`${whereToLook(service, settings)}\n`);
+  for (const warning of warnings) logger.warn(formatConfigProblem(warning));
+  if (secrets.apiKey === undefined) {
+    logger.warn('no API key is set: anyone who reaches the service can use every tool', { host: settings.host });
+  }
+
+  const reload = () => reloadServers(service, logger, options, environment);
+  const stopWatching =
+    settings.hotReload && settings.configFile !== undefined
+      ? watchServersFile(settings.configFile, () => void reload())
+      : undefined;
+  const leaving = new AbortController();
+  void printCurlLine(service, () => curlLine(service, settings, secrets.apiKey !== undefined), leaving.signal);
+  return {
+    logger,
+    reload,
+    stop: async () => {
+      leaving.abort();
+      await Promise.all([stopWatching?.(), service.stop()]);
+    },
+  };
+}
+
+/** A file that cannot be used changes nothing: the servers go on as they are, and the log says what is wrong. */
+async function reloadServers(
+  service: Service,
+  logger: Logger,
+  options: ServiceOptions,
+  environment: Environment,
+): Promise<void> {
+  try {
+    const { servers, secrets, warnings } = loadServers(options, environment);
+    for (const warning of warnings) logger.warn(formatConfigProblem(warning));
+    await service.reload(servers, secrets);
+  } catch (error) {
+    const reasons = error instanceof ConfigError ? error.problems.map(formatConfigProblem) : [String(error)];
+    for (const reason of reasons) logger.error(`the configuration was not reloaded: ${reason}`);
+  }
+}
+
+/** Only a server's catalogue tells a call that works, so the line comes when the servers have settled. */
+async function printCurlLine(service: Service, line: () => string | undefined, leaving: AbortSignal): Promise<void> {
+  await Promise.all(service.registry.list().map((server) => server.whenCatalogue(EXAMPLE_WAIT_MS)));
+  const text = leaving.aborted ? undefined : line();
+  if (text !== undefined) process.stdout.write(`Try it:\n  ${text}\n\n`);
+}

@@ -1,0 +1,39 @@
+import type { ServerRegistry } from '../bridge/server-registry.ts';
+import type { ServiceOptions } from '../config/arguments.ts';
+import type { Environment } from '../config/environment.ts';
+import { loadSettings } from '../config/load-settings.ts';
+import type { Settings } from '../config/settings.ts';
+import { createRegistry } from '../service.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { Redactor } from '../telemetry/redactor.ts';
+
+export interface StartedServers {
+  readonly settings: Settings;
+  readonly registry: ServerRegistry;
+  readonly logger: Logger;
+  readonly hasAuthentication: boolean;
+}
+
+/**
+ * Runs `work` on the configured servers, started without the service around them, once each has told its tools or
+ * failed to; ends them all afterwards. Only errors are logged, to standard error.
+ */
+export async function withStartedServers<Result>(
+  options: ServiceOptions,
+  environment: Environment,
+  work: (started: StartedServers) => Promise<Result>,
+): Promise<Result> {
+  const { settings, secrets } = loadSettings(options, environment);
+  const redactor = new Redactor();
+  redactor.add([...(secrets.apiKey === undefined ? [] : [secrets.apiKey]), ...secrets.configured]);
+  const level = options.logLevel === undefined ? 'error' : settings.logLevel;
+  const logger = createLogger({ level, format: settings.logFormat, redactor });
+  const registry = createRegistry(settings, logger, redactor);
+  try {
+    registry.start();
+    await Promise.all(registry.list().map((server) => server.whenSettled(server.config.startTimeoutMs)));
+    return await work({ settings, registry, logger, hasAuthentication: secrets.apiKey !== undefined });
+  } finally {
+    await registry.stop();
+  }
+}

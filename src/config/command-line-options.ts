@@ -1,0 +1,146 @@
+import { type Command, Option } from 'commander';
+import { UsageError } from '../errors.ts';
+import { parseLogLevel } from './log-level.ts';
+import { headerValueProblem, isHeaderName } from './remote-transport.ts';
+import { parseServerType, type ServerType, serverTypeSpellings } from './server-type.ts';
+import type { LogLevel } from './settings.ts';
+
+/** The flags as commander collects them, each already parsed. Absent: not given. */
+export interface Flags {
+  readonly host?: string;
+  readonly port?: number;
+  readonly config?: string;
+  readonly apiKey?: string;
+  readonly strictAuth?: true;
+  readonly allowUnauthenticated?: true;
+  readonly corsAllowOrigins?: readonly string[];
+  readonly env?: ReadonlyMap<string, string>;
+  readonly envPath?: string;
+  readonly serverType?: ServerType;
+  readonly header?: ReadonlyMap<string, string>;
+  readonly name?: string;
+  readonly description?: string;
+  readonly version?: string;
+  readonly sslCertfile?: string;
+  readonly sslKeyfile?: string;
+  readonly rootPath?: string;
+  readonly pathPrefix?: string;
+  readonly hotReload?: true;
+  readonly logLevel?: LogLevel;
+}
+
+/** mcpo's flags with its short forms, and ours. They stand before or after a sub-command. */
+export function addServiceOptions(program: Command): void {
+  const add = <T>(group: string, flags: string, description: string, parse?: (value: string, before: T) => T) => {
+    const option = new Option(flags, description).helpGroup(group);
+    program.addOption(parse ? option.argParser(parse) : option);
+  };
+
+  const servers = 'MCP servers:';
+  add(servers, '-c, --config <file>', 'servers file with "mcpServers"; comments are allowed', notEmpty('--config'));
+  add(servers, '--type, --server-type <type>', 'of the one server after --: stdio, sse, streamable-http', toServerType);
+  add(servers, '-H, --header <json>', 'headers for a remote server, as a JSON object', toHeaders);
+  add(servers, '-e, --env <name=value>', 'variable for the servers; repeatable', toVariables);
+  add(
+    servers,
+    '--env-path <file>',
+    'dotenv file with variables for the servers; --env wins over it',
+    notEmpty('--env-path'),
+  );
+  add(servers, '--hot-reload', 'read the servers file again when it changes');
+
+  const network = 'Network:';
+  add(network, '-h, --host <address>', 'default 0.0.0.0 with an API key, 127.0.0.1 without', notEmpty('--host'));
+  add(network, '-p, --port <port>', 'default 8000; 0 takes any free port', toPort);
+  add(network, '--cors-allow-origins <origin>', 'origin that browsers may call from; repeatable; default *', toOrigins);
+  add(network, '-t, --ssl-certfile <file>', 'certificate chain (PEM), for HTTPS', notEmpty('--ssl-certfile'));
+  add(network, '-K, --ssl-keyfile <file>', 'private key (PEM), for HTTPS', notEmpty('--ssl-keyfile'));
+  add(network, '--root-path <path>', 'path that a proxy in front strips off', toPath('--root-path'));
+  add(network, '--path-prefix <path>', 'path before the names of the servers; default /', toPath('--path-prefix'));
+
+  const access = 'Access:';
+  add(access, '-k, --api-key <key>', 'key that callers must present; shows in the process list, MCPO_API_KEY does not');
+  add(access, '--strict-auth', 'the documents and docs need the key too');
+  add(access, '--allow-unauthenticated', 'listen on any --host without a key');
+
+  const api = 'API:';
+  add(api, '-n, --name <name>', 'title of the API');
+  add(api, '-d, --description <text>', 'description of the API');
+  add(api, '-v, --version <version>', 'version of the API; the program\'s own is "mcpo-ts version"');
+
+  add('Log:', '--log-level <level>', 'error, warn, info (default) or debug', toLogLevel);
+}
+
+function toPort(value: string): number {
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(port <= 65_535)) throw new UsageError(`--port must be a number from 0 to 65535, and is "${value}".`);
+  return port;
+}
+
+function toServerType(value: string): ServerType {
+  const type = parseServerType(value);
+  if (type === undefined) {
+    throw new UsageError(`--server-type must be one of ${serverTypeSpellings.join(', ')}, and is "${value}".`);
+  }
+  return type;
+}
+
+function toLogLevel(value: string): LogLevel {
+  const level = parseLogLevel(value);
+  if (level === undefined) {
+    throw new UsageError(`--log-level must be one of error, warn, info, debug, and is "${value}".`);
+  }
+  return level;
+}
+
+function toVariables(value: string, before: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
+  const equals = value.indexOf('=');
+  // The text is not repeated: without a "=" it may well be a bare secret.
+  if (equals < 1) throw new UsageError('--env needs NAME=value, and one of them has no name or no "=".');
+  return new Map([...(before ?? []), [value.slice(0, equals), value.slice(equals + 1)]]);
+}
+
+function toHeaders(value: string): ReadonlyMap<string, string> {
+  const wanted = '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\'';
+  let headers: unknown;
+  try {
+    headers = JSON.parse(value);
+  } catch {
+    throw new UsageError(`${wanted}, and this is no JSON.`);
+  }
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) throw new UsageError(`${wanted}.`);
+  const byName = new Map<string, string>();
+  for (const [name, text] of Object.entries(headers)) {
+    if (typeof text !== 'string') throw new UsageError(`${wanted}, and the value of "${name}" is no text.`);
+    if (!isHeaderName(name)) throw new UsageError(`--header: "${name}" is no name of a header.`);
+    const problem = headerValueProblem(text);
+    if (problem !== undefined) throw new UsageError(`--header: the value of "${name}" ${problem}`);
+    byName.set(name, text);
+  }
+  return byName;
+}
+
+function toOrigins(value: string, before: readonly string[] | undefined): readonly string[] {
+  const origin = value.trim().replace(/\/$/, '');
+  if (origin !== '*' && !/^[a-z][a-z0-9+.-]*:\/\/[^/?#\s,]+$/i.test(origin)) {
+    throw new UsageError(
+      `--cors-allow-origins takes * or one origin such as https://chat.example.org (repeat it for more), and is "${value}".`,
+    );
+  }
+  return [...(before ?? []), origin];
+}
+
+/** Slashes are added or taken off where the path is used; here it only has to be one. */
+function toPath(flag: string): (value: string) => string {
+  return (value) => {
+    if (/[?#\\\s]/.test(value)) throw new UsageError(`${flag} must be a path such as /tools, and is "${value}".`);
+    return value;
+  };
+}
+
+function notEmpty(flag: string): (value: string) => string {
+  return (value) => {
+    if (value.trim() === '') throw new UsageError(`${flag} is empty; give it a value or leave it out.`);
+    return value;
+  };
+}

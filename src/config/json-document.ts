@@ -1,0 +1,135 @@
+import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { ConfigError, type ConfigProblem } from '../errors.ts';
+
+export type JsonPath = readonly (string | number)[];
+
+/** A JSON text that knows on which line each of its values stands. */
+export interface JsonDocument {
+  /** Objects have no prototype, so that `__proto__` is a key like any other. */
+  readonly value: unknown;
+  /** Keys that occur twice in one object: the last one counts. */
+  readonly duplicates: readonly { readonly path: JsonPath; readonly line: number }[];
+  /** The 1-based line of the value at the path, or of the nearest one around it. */
+  lineOf(path: JsonPath): number;
+}
+
+const shownErrors = 3;
+
+const explanations: ReadonlyMap<string, string> = new Map([
+  ['InvalidSymbol', 'is no JSON; keys and texts need double quotes'],
+  ['InvalidNumberFormat', 'is no number'],
+  ['PropertyNameExpected', 'stands where a key in double quotes is expected'],
+  ['ValueExpected', 'stands where a value is expected'],
+  ['ColonExpected', 'comes without a ":" before it'],
+  ['CommaExpected', 'comes without a "," before it'],
+  ['CloseBraceExpected', 'stands where a "}" is expected'],
+  ['CloseBracketExpected', 'stands where a "]" is expected'],
+  ['EndOfFileExpected', 'comes after the end of the JSON value'],
+  ['UnexpectedEndOfComment', 'begins a comment that has no end'],
+  ['UnexpectedEndOfString', 'begins a text that has no closing quote'],
+  ['UnexpectedEndOfNumber', 'is half a number'],
+  ['InvalidUnicode', 'has a \\u that is not followed by four hexadecimal digits'],
+  ['InvalidEscapeCharacter', 'has a \\ before a character that needs none; a backslash itself is written \\\\'],
+  ['InvalidCharacter', 'has a control character; a line break in a text is written \\n'],
+]);
+
+/**
+ * Reads JSON with comments and trailing commas (the dialect of VS Code's own settings).
+ * Throws `ConfigError` with the line of each syntax error.
+ */
+export function parseJsonDocument(text: string, file: string): JsonDocument {
+  const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  const lineAt = lineIndex(source);
+  const errors: ParseError[] = [];
+  const root = parseTree(source, errors, { allowTrailingComma: true });
+  if (source.trim() === '') throw new ConfigError([{ file, message: 'is empty.' }]);
+  if (errors.length > 0 || root === undefined) {
+    throw new ConfigError(syntaxProblems(source, errors, file, lineAt));
+  }
+
+  const duplicates: { path: JsonPath; line: number }[] = [];
+  const value = toValue(root, [], (path, node) => duplicates.push({ path, line: lineAt(node.offset) }));
+  return { value, duplicates, lineOf: (path) => lineAt(nodeNear(root, path).offset) };
+}
+
+function syntaxProblems(
+  source: string,
+  errors: readonly ParseError[],
+  file: string,
+  lineAt: (offset: number) => number,
+): readonly ConfigProblem[] {
+  // One slip makes the parser stumble several times: the first of each line tells enough.
+  const byLine = new Map<number, ConfigProblem>();
+  for (const error of errors) {
+    const line = lineAt(error.offset);
+    if (byLine.has(line)) continue;
+    const explanation = explanations.get(printParseErrorCode(error.error)) ?? 'is no JSON';
+    byLine.set(line, { file, line, message: `${describeToken(source, error)} ${explanation}.` });
+  }
+  return byLine.size === 0 ? [{ file, message: 'holds no JSON.' }] : [...byLine.values()].slice(0, shownErrors);
+}
+
+function describeToken(source: string, error: ParseError): string {
+  if (error.offset >= source.trimEnd().length) return 'the end of the file';
+  const token = source.slice(error.offset, error.offset + error.length);
+  // What is no key or mark may be a secret that lost a quote.
+  const isKey = /^["'\w]/.test(token) && /^\s*:/.test(source.slice(error.offset + error.length));
+  return isKey || /^([{}[\]:,'"=;]|True|False|None|undefined|NaN)$/.test(token) ? token : 'what is here';
+}
+
+function toValue(node: Node, path: JsonPath, onDuplicate: (path: JsonPath, node: Node) => void): unknown {
+  if (node.type === 'array') {
+    return (node.children ?? []).map((child, index) => toValue(child, [...path, index], onDuplicate));
+  }
+  if (node.type !== 'object') return node.value;
+
+  const object: Record<string, unknown> = Object.create(null);
+  for (const property of node.children ?? []) {
+    const [key, child] = property.children ?? [];
+    if (key === undefined || child === undefined) continue;
+    const name = String(key.value);
+    const childPath = [...path, name];
+    if (name in object) onDuplicate(childPath, property);
+    object[name] = toValue(child, childPath, onDuplicate);
+  }
+  return object;
+}
+
+/** The node at the path; what does not exist has the place of the object that should hold it. */
+function nodeNear(root: Node, path: JsonPath): Node {
+  let node = root;
+  let place = root;
+  for (const step of path) {
+    if (typeof step === 'number') {
+      const element = node.type === 'array' ? node.children?.[step] : undefined;
+      if (element === undefined) return place;
+      node = element;
+      place = element;
+      continue;
+    }
+    const property = node.children?.findLast(
+      (child) => child.type === 'property' && child.children?.[0]?.value === step,
+    );
+    const value = property?.children?.[1];
+    if (property === undefined || value === undefined) return place;
+    node = value;
+    // A key says better than its value where to look: the value may begin on a later line.
+    place = property;
+  }
+  return place;
+}
+
+function lineIndex(source: string): (offset: number) => number {
+  const starts = [0];
+  for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low + 1;
+  };
+}

@@ -1,0 +1,132 @@
+import { closeSync, openSync } from 'node:fs';
+import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
+import type { ServiceOptions } from './arguments.ts';
+import { ConfiguredSecrets } from './configured-secrets.ts';
+import { readEnvFile } from './env-file.ts';
+import type { Environment } from './environment.ts';
+import { readServersFile, type ServersFile } from './servers-file.ts';
+import type { Secrets, Settings } from './settings.ts';
+import { singleServer } from './single-server.ts';
+
+export interface LoadedSettings {
+  readonly settings: Settings;
+  readonly secrets: Secrets;
+  readonly warnings: readonly ConfigProblem[];
+}
+
+const defaultPort = 8000;
+const maxBodyBytes = 10 * 1024 * 1024;
+const drainTimeMs = 10_000;
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
+
+/**
+ * Combines flags, environment and servers file; a flag wins over the environment.
+ * Throws `UsageError` for flags that do not go together, `ConfigError` for files and variables that cannot be used.
+ */
+export function loadSettings(options: ServiceOptions, environment: Environment): LoadedSettings {
+  const apiKey = resolveApiKey(options, environment);
+  const host = resolveHost(options, apiKey !== undefined);
+  if (options.strictAuth && apiKey === undefined) {
+    throw new UsageError('--strict-auth needs an API key: set MCPO_API_KEY, MCPO_API_KEY_FILE or --api-key.');
+  }
+  const tls = resolveTls(options);
+  const { servers, operationIds, warnings, secrets } = loadServers(options, environment);
+
+  return {
+    settings: {
+      host,
+      port: options.port ?? defaultPort,
+      tls,
+      api: { name: options.name, description: options.description, version: options.version },
+      rootPath: withSlashes(options.rootPath ?? '').slice(0, -1),
+      pathPrefix: withSlashes(options.pathPrefix ?? ''),
+      corsAllowOrigins: options.corsAllowOrigins,
+      strictAuth: options.strictAuth === true,
+      publicUrl: environment.publicUrl,
+      hotReload: options.hotReload === true,
+      logLevel: options.logLevel ?? environment.logLevel ?? 'info',
+      logFormat: environment.logFormat ?? (environment.isTerminal ? 'pretty' : 'json'),
+      configFile: options.config,
+      singleServer: options.config === undefined,
+      servers,
+      operationIds,
+      maxBodyBytes,
+      drainTimeMs,
+    },
+    secrets: { apiKey, configured: secrets },
+    warnings,
+  };
+}
+
+/**
+ * Reads what is to be served and nothing else, so that a hot reload calls it again with the same options.
+ * Throws `ConfigError`.
+ */
+export function loadServers(options: ServiceOptions, environment: Environment): ServersFile {
+  const secrets = new ConfiguredSecrets();
+  const fromFile = readGivenEnvFile(options.envPath);
+  // As dotenv has it, a variable that is already set wins over the file; `--env` wins over both.
+  const combined = new Map([...fromFile, ...environment.variables, ...options.env]);
+  const given = new Map<string, string>();
+  for (const name of [...fromFile.keys(), ...options.env.keys()]) given.set(name, combined.get(name) ?? '');
+  for (const [name, value] of given) secrets.addNamed(name, value);
+
+  const { platform } = environment;
+  if (options.config === undefined) {
+    const server = singleServer(options, { environment: combined, given, platform, secrets });
+    return { servers: [server], operationIds: 'server', warnings: [], secrets: secrets.list() };
+  }
+  const file = readServersFile(options.config, { environment: combined, given, platform });
+  return { ...file, secrets: [...secrets.list(), ...file.secrets] };
+}
+
+function readGivenEnvFile(path: string | undefined): ReadonlyMap<string, string> {
+  if (path === undefined) return new Map();
+  try {
+    return readEnvFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'cannot be read';
+    throw new ConfigError([{ key: '--env-path', message: `the file "${path}" ${reason}.` }]);
+  }
+}
+
+function resolveApiKey(options: ServiceOptions, environment: Environment): string | undefined {
+  if (options.apiKey === undefined) return environment.apiKey;
+  const key = options.apiKey.trim();
+  // An unset shell variable leaves this behind; taking it for "no key" would open the service.
+  if (key === '') throw new UsageError('--api-key is empty; give it a value or leave it out.');
+  return key;
+}
+
+function resolveHost(options: ServiceOptions, hasAuthentication: boolean): string {
+  // Written as in a URL, an IPv6 address has brackets, which no socket takes.
+  const host = options.host?.replace(/^\[(.*)\]$/, '$1') ?? (hasAuthentication ? '0.0.0.0' : '127.0.0.1');
+  if (hasAuthentication || options.allowUnauthenticated || loopback.test(host)) return host;
+  throw new UsageError(
+    `--host ${host} without an API key would let anyone who reaches it use every tool; set MCPO_API_KEY, or add --allow-unauthenticated if that is meant.`,
+  );
+}
+
+function resolveTls(options: ServiceOptions): Settings['tls'] {
+  const { sslCertfile: certFile, sslKeyfile: keyFile } = options;
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const problems: ConfigProblem[] = [];
+  for (const [key, file] of [
+    ['--ssl-certfile', certFile],
+    ['--ssl-keyfile', keyFile],
+  ] as const) {
+    try {
+      closeSync(openSync(file, 'r'));
+    } catch {
+      problems.push({ key, message: `the file "${file}" does not exist or may not be read by this user.` });
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { certFile, keyFile };
+}
+
+/** `tools`, `/tools` and `//tools//` alike become `/tools/`; nothing becomes `/`. */
+function withSlashes(path: string): string {
+  const segments = path.split('/').filter((segment) => segment !== '');
+  return segments.length === 0 ? '/' : `/${segments.join('/')}/`;
+}

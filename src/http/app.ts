@@ -1,0 +1,112 @@
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
+import type { ServerRegistry } from '../bridge/server-registry.ts';
+import type { Settings } from '../config/settings.ts';
+import { MethodNotAllowedError, NotFoundError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { toRelativeUrl } from '../web/relative-url.ts';
+import { DocumentCache } from './document-cache.ts';
+import { answerError } from './error-handler.ts';
+import { createDocsRoutes } from './routes/docs.ts';
+import { sendDocument } from './routes/documents.ts';
+import { healthHandler, readinessHandler } from './routes/health.ts';
+import { startPageHandler } from './routes/start-page.ts';
+import { parseServicePath, serverPath, toPathname } from './service-path.ts';
+import { toStartPageView } from './start-page-view.ts';
+
+const ASSETS = '/docs/assets';
+
+export interface AppDependencies {
+  readonly settings: Settings;
+  readonly registry: ServerRegistry;
+  readonly logger: Logger;
+  readonly hasAuthentication: boolean;
+  readonly isDraining: () => boolean;
+}
+
+/** The Express app: everything but the tool route. Its guards were run by `server.ts`. */
+export function createApp({ settings, registry, logger, hasAuthentication, isDraining }: AppDependencies): Express {
+  const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
+  const docs = createDocsRoutes();
+  const startPage = (request: Request) => toStartPageView(request, { settings, registry, hasAuthentication });
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag');
+  app.use(normalisePath);
+  app.get('/healthz', healthHandler());
+  app.get('/readyz', readinessHandler(registry, isDraining));
+  app.use(ASSETS, docs.assets);
+  app.get('/', startPageHandler(startPage));
+  app.get('/*path', serverPages());
+  if (!settings.singleServer) {
+    app.get('/openapi.json', async (request, response) => sendDocument(request, response, await documents.ofAll()));
+    app.get('/docs', (request, response) =>
+      docs.swaggerPage(request, response, {
+        ...page(request, 'All servers', '/openapi.json'),
+        startPage: { ...startPage(request), allDocsUrl: undefined },
+      }),
+    );
+    app.get('/redoc', (request, response) =>
+      docs.redocPage(request, response, page(request, 'All servers', '/openapi.json')),
+    );
+  }
+  app.use(notFound());
+  app.use(failed());
+  return app;
+
+  /** `{prefix}<server>/openapi.json`, `/docs` and `/redoc`; in single-server mode without `<server>`. */
+  function serverPages(): RequestHandler {
+    return async (request, response, next) => {
+      const path = parseServicePath(toPathname(request.url), settings);
+      const server = path && registry.get(path.server ?? settings.servers[0]?.name ?? '');
+      if (path === undefined || server === undefined) return next();
+      const title = server.catalogue?.serverInfo.title ?? server.name;
+      const documentPath = `${serverPath(server.name, settings)}/openapi.json`;
+      switch (path.name) {
+        case 'openapi.json':
+          return sendDocument(request, response, await documents.ofServer(server.name));
+        case 'docs':
+          return docs.swaggerPage(request, response, page(request, title, documentPath));
+        case 'redoc':
+          return docs.redocPage(request, response, page(request, title, documentPath));
+        default:
+          return next();
+      }
+    };
+  }
+
+  function page(request: Request, title: string, documentPath: string) {
+    const to = (path: string) => toRelativeUrl(request.originalUrl, path);
+    return {
+      title,
+      documentUrl: to(documentPath),
+      assetsBase: to(`${ASSETS}/`),
+      links: [{ label: 'All servers', url: to('/') }],
+    };
+  }
+
+  /** A tool's own path answers only to POST; anything else is unknown. */
+  function notFound(): RequestHandler {
+    return (request) => {
+      const path = parseServicePath(toPathname(request.url), settings);
+      const server = path && registry.get(path.server ?? settings.servers[0]?.name ?? '');
+      if (path !== undefined && server?.catalogue?.tools.has(path.name)) {
+        throw new MethodNotAllowedError('A tool is called with POST; its arguments are the JSON body.', [
+          'POST',
+          'OPTIONS',
+        ]);
+      }
+      throw new NotFoundError('There is nothing here; /docs lists the servers and their tools.');
+    };
+  }
+
+  function failed(): ErrorRequestHandler {
+    return (error: unknown, request, response, _next) => answerError(error, request, response, logger);
+  }
+}
+
+/** Doubled slashes and one at the end work and never redirect; `originalUrl` keeps what the browser asked for. */
+const normalisePath: RequestHandler = (request, _response, next) => {
+  const query = request.url.indexOf('?');
+  request.url = toPathname(request.url) + (query === -1 ? '' : request.url.slice(query));
+  next();
+};

@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BodyTooLargeError, CallCancelledError, ServiceError, ToolError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { toErrorAnswer } from './error-answer.ts';
+
+/** How long the rest of a refused body is drained, so that the caller gets to read the answer. */
+const DRAIN_MS = 1_000;
+
+/** Ends a request that failed, once: the answer if none was begun, one line in the log. */
+export function answerError(error: unknown, request: IncomingMessage, response: ServerResponse, logger: Logger): void {
+  const { status, headers, body } = toErrorAnswer(error);
+  logFailure(error, status, request, response, logger);
+  if (response.headersSent || response.destroyed || error instanceof CallCancelledError) {
+    response.destroy();
+    return;
+  }
+  for (const [name, value] of headers) response.setHeader(name, value);
+  if (!request.complete) response.setHeader('Connection', 'close');
+  response.writeHead(status, { 'Content-Length': Buffer.byteLength(body) });
+  response.end(request.method === 'HEAD' ? undefined : body);
+  if (error instanceof BodyTooLargeError) setTimeout(() => request.destroy(), DRAIN_MS).unref();
+}
+
+function logFailure(
+  error: unknown,
+  status: number,
+  request: IncomingMessage,
+  response: ServerResponse,
+  logger: Logger,
+): void {
+  const facts = {
+    request: response.getHeader('X-Request-Id'),
+    method: request.method,
+    path: request.url?.split('?')[0]?.slice(0, 500),
+    status,
+  };
+  if (!(error instanceof ServiceError)) {
+    logger.error('request failed by a fault of the service', {
+      ...facts,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    return;
+  }
+  const isOurs = status >= 500 && !(error instanceof ToolError);
+  const reason = error instanceof ToolError ? undefined : error.message.slice(0, 500);
+  logger[isOurs ? 'warn' : 'info']('request failed', { ...facts, code: error.code, reason });
+}

@@ -1,0 +1,92 @@
+import { visit } from 'jsonc-parser';
+import { InvalidArgumentsError, UnsupportedMediaTypeError } from '../errors.ts';
+
+const MAX_LEVELS = 256;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Throws `UnsupportedMediaTypeError` unless the content type is JSON or absent. */
+export function requireJson(contentType: string | undefined): void {
+  if (contentType === undefined || contentType.trim() === '') return;
+  if (/^\s*application\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType)) return;
+  throw new UnsupportedMediaTypeError(
+    "The body must be JSON: send the header 'Content-Type: application/json' with the arguments as one JSON object.",
+  );
+}
+
+/**
+ * Reads a call's arguments: one JSON object (RFC 8259), `{}` when the body is empty.
+ * Throws `InvalidArgumentsError` in FastAPI's shape, also for a number that would not be passed on exactly.
+ */
+export function parseArguments(body: Buffer): Record<string, unknown> {
+  if (body.length === 0) return {};
+  let text: string;
+  try {
+    text = UTF8.decode(body);
+  } catch {
+    throw invalid('json_invalid', ['body'], 'JSON decode error: the body is not UTF-8');
+  }
+  if (text.trim() === '') return {};
+  refuseDepth(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid('json_invalid', ['body', errorPosition(error)], `JSON decode error: ${describe(error)}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid('dict_type', ['body'], 'Input should be an object that holds the arguments by name');
+  }
+  refuseInexactNumbers(text);
+  return value as Record<string, unknown>;
+}
+
+function invalid(type: string, loc: (string | number)[], msg: string): InvalidArgumentsError {
+  return new InvalidArgumentsError([{ type, loc, msg }]);
+}
+
+/** V8 names the position, or the end; its message quotes the body, so it is not passed on. */
+function errorPosition(error: unknown): number {
+  return Number(/position (\d+)/.exec(String(error))?.[1] ?? 0);
+}
+
+function describe(error: unknown): string {
+  const text = String(error);
+  return /Unexpected end|Unterminated/.test(text) ? 'the text ends too early' : 'the text is not valid JSON';
+}
+
+/** Deeper values overflow the stack wherever they are walked next. */
+function refuseDepth(text: string): void {
+  if (text.length <= MAX_LEVELS) return;
+  let level = 0;
+  let isInString = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (isInString) {
+      if (char === 0x5c) i += 1;
+      else if (char === 0x22) isInString = false;
+    } else if (char === 0x22) isInString = true;
+    else if (char === 0x7b || char === 0x5b) {
+      level += 1;
+      if (level > MAX_LEVELS) throw invalid('too_deep', ['body'], `Input should have at most ${MAX_LEVELS} levels`);
+    } else if (char === 0x7d || char === 0x5d) level -= 1;
+  }
+}
+
+/** An integer that a double cannot hold, or a number beyond its range, would reach the tool altered. */
+function refuseInexactNumbers(text: string): void {
+  if (!/\d{16}|\d[eE]\+?\d{2}/.test(text)) return;
+  visit(text, {
+    onLiteralValue: (value, offset, length, _line, _column, path) => {
+      if (typeof value !== 'number') return;
+      const literal = text.slice(offset, offset + length);
+      if (isExact(literal, value)) return;
+      const msg = 'Input is a number that cannot be passed on exactly; send it as a string if the tool takes one';
+      throw invalid('number_not_exact', ['body', ...path()], msg);
+    },
+  });
+}
+
+function isExact(literal: string, value: number): boolean {
+  if (!Number.isFinite(value)) return false;
+  return !/^-?\d+$/.test(literal) || BigInt(literal) === BigInt(value);
+}

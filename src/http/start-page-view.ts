@@ -1,0 +1,67 @@
+import type { Request } from 'express';
+import type { RegisteredServer } from '../bridge/registered-server.ts';
+import type { ServerRegistry } from '../bridge/server-registry.ts';
+import type { Settings } from '../config/settings.ts';
+import { readVersion } from '../version.ts';
+import { toRelativeUrl } from '../web/relative-url.ts';
+import type { StartPageServer, StartPageView } from '../web/start-page-view.ts';
+import { serverPath } from './service-path.ts';
+
+export interface StartPageSource {
+  readonly settings: Settings;
+  readonly registry: ServerRegistry;
+  readonly hasAuthentication: boolean;
+}
+
+/** Everything the start page shows, as of now and for this request's URL. */
+export function toStartPageView(request: Request, source: StartPageSource): StartPageView {
+  const { settings, registry, hasAuthentication } = source;
+  const baseUrl = toBaseUrl(request, settings);
+  const to = (path: string) => toRelativeUrl(request.originalUrl, path);
+  const prefix = settings.pathPrefix.slice(0, -1);
+  return {
+    title: settings.api.name ?? 'mcpo-ts',
+    version: readVersion(),
+    baseUrl,
+    hasAuthentication,
+    servers: registry.list().map((server) => toServerView(server, baseUrl, to, settings)),
+    allRegisterUrl: settings.singleServer ? baseUrl + prefix : baseUrl,
+    allDocsUrl: to('/docs'),
+    allDocumentUrl: to('/openapi.json'),
+    assetsBase: to('/docs/assets/'),
+  };
+}
+
+function toServerView(
+  server: RegisteredServer,
+  baseUrl: string,
+  to: (path: string) => string,
+  settings: Settings,
+): StartPageServer {
+  const path = serverPath(server.name, settings);
+  const { catalogue, config, status } = server;
+  return {
+    name: server.name,
+    title: catalogue?.serverInfo.title ?? catalogue?.serverInfo.name ?? server.name,
+    description: catalogue?.instructions,
+    state: status.state,
+    reason: status.reason,
+    transport: config.transport.type === 'auto' ? 'streamable-http' : config.transport.type,
+    registerUrl: baseUrl + path,
+    docsUrl: to(`${path}/docs`),
+    redocUrl: to(`${path}/redoc`),
+    documentUrl: to(`${path}/openapi.json`),
+    tools: [...(catalogue?.tools.values() ?? [])].map(({ definition }) => ({
+      name: definition.name,
+      title: definition.title,
+      description: definition.description,
+      docsUrl: to(`${path}/docs`),
+    })),
+  };
+}
+
+/** The admin's own word for where the service is reached, else what the request says. */
+function toBaseUrl(request: Request, { publicUrl, rootPath }: Settings): string {
+  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
+  return `${request.protocol}://${request.headers.host ?? 'localhost'}${rootPath}`;
+}

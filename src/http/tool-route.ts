@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Principal } from '../auth/principal.ts';
+import { callTool, START_WAIT_MS } from '../bridge/call-tool.ts';
+import type { RegisteredServer } from '../bridge/registered-server.ts';
+import type { ServerRegistry } from '../bridge/server-registry.ts';
+import { NotFoundError, ServerUnavailableError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { parseArguments, requireJson } from './parse-arguments.ts';
+import { readBody } from './read-body.ts';
+
+export interface ToolRouteDependencies {
+  readonly registry: ServerRegistry;
+  readonly logger: Logger;
+  readonly maxBodyBytes: number;
+}
+
+export interface ToolRequest {
+  readonly server: RegisteredServer;
+  readonly tool: string;
+  readonly principal: Principal;
+  readonly requestId: string;
+}
+
+/**
+ * `POST {prefix}<server>/<tool>`, the hot path: written against node's own request and response, since a router and a
+ * body parser would cost more than the call. Security headers, CORS and authentication were done by `server.ts`.
+ * Throws the `ServiceError`s of a call; the answer is not begun then.
+ */
+export async function answerToolCall(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { server, tool: toolName, principal, requestId }: ToolRequest,
+  { logger, maxBodyBytes }: ToolRouteDependencies,
+): Promise<void> {
+  const startedAt = performance.now();
+  const leaving = new AbortController();
+  const leave = () => leaving.abort();
+  response.once('close', leave);
+  try {
+    const tool = server.catalogue?.tools.get(toolName) ?? (await findTool(server, toolName, leaving.signal));
+    requireJson(request.headers['content-type']);
+    const args = parseArguments(await readBody(request, maxBodyBytes));
+    if (logger.isDebug()) logger.debug('arguments', { request: requestId, server: server.name, arguments: args });
+    const { contentType, body } = await callTool({
+      principal,
+      server,
+      tool,
+      arguments: args,
+      headers: request.headers,
+      signal: leaving.signal,
+    });
+    response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
+    logger.info('call', {
+      request: requestId,
+      server: server.name,
+      tool: toolName,
+      status: 200,
+      ms: Math.round(performance.now() - startedAt),
+    });
+  } finally {
+    response.removeListener('close', leave);
+  }
+}
+
+/** Where there is no catalogue yet, the server may be on its way: 404 is only said once its tools are known. */
+async function findTool(server: RegisteredServer, toolName: string, signal: AbortSignal) {
+  if (server.catalogue === undefined) await server.session().whenOpen(START_WAIT_MS, signal);
+  const tool = server.catalogue?.tools.get(toolName);
+  if (tool !== undefined) return tool;
+  if (server.catalogue === undefined) {
+    throw new ServerUnavailableError(
+      `Server "${server.name}" has not told its tools yet${server.status.reason ? `: ${server.status.reason}` : ''}.`,
+      5,
+    );
+  }
+  throw new NotFoundError(`Server "${server.name}" has no tool of this name; see its openapi.json for those it has.`);
+}

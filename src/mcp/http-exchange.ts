@@ -1,0 +1,99 @@
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { toNetworkError, UpstreamError } from './upstream-error.ts';
+
+/**
+ * Shorter than the 5 s after which many servers drop an idle connection: a request must not meet one being dropped,
+ * since it could not be sent again.
+ */
+const IDLE_CONNECTION_MS = 4_000;
+
+const httpAgent = new http.Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
+const httpsAgent = new https.Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
+
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
+}
+
+export interface HttpExchange {
+  /** The response's head; rejects with `UpstreamError`. */
+  readonly response: Promise<HttpResponse>;
+  /** Resolves once nothing more will come. */
+  readonly closed: Promise<void>;
+  /** Gives the exchange up, whatever has come of it. */
+  destroy(): void;
+}
+
+/**
+ * Sends an HTTP request. Node's own client rather than `fetch`, whose limits of five minutes on silence cannot be
+ * lifted and whose errors print URLs and headers.
+ */
+export function startExchange({ url, method, headers, body }: HttpRequest): HttpExchange {
+  const isSecure = url.protocol === 'https:';
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  let request: http.ClientRequest;
+  try {
+    request = (isSecure ? https : http).request(url, {
+      method,
+      headers: { ...headers, ...length },
+      agent: isSecure ? httpsAgent : httpAgent,
+    });
+  } catch (error) {
+    return { response: Promise.reject(toNetworkError(error)), closed: Promise.resolve(), destroy: () => {} };
+  }
+  const response = new Promise<HttpResponse>((resolve, reject) => {
+    request.on('error', (error) => reject(toNetworkError(error)));
+    request.once('response', (incoming) => {
+      incoming.on('error', () => {});
+      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming });
+    });
+  });
+  let isOver = false;
+  const closed = new Promise<void>((resolve) => {
+    request.once('close', () => {
+      isOver = true;
+      resolve();
+    });
+  });
+  request.end(body);
+  const destroy = () => {
+    // Once it is over, its connection may carry another exchange.
+    if (!isOver) request.destroy(new UpstreamError({ reason: 'the request was given up' }));
+  };
+  return { response, closed, destroy };
+}
+
+/** Reads a body of at most `maxBytes`, else returns `undefined` and drops the rest. Throws `UpstreamError`. */
+export function readBody(body: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    body.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > maxBytes) {
+        resolve(undefined);
+        body.destroy();
+      } else {
+        chunks.push(chunk);
+      }
+    });
+    body.once('end', () => resolve(Buffer.concat(chunks).toString()));
+    body.once('error', (error) => reject(toNetworkError(error)));
+    body.once('close', () => reject(new UpstreamError({ reason: 'the connection was reset' })));
+  });
+}
+
+/** `text/event-stream` of `Text/Event-Stream; charset=utf-8`. */
+export function mediaType(contentType: string | undefined): string {
+  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}

@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { SessionOpenError } from '../errors.ts';
+import { clientInfo } from './client-info.ts';
+import { connectClient } from './connect-client.ts';
+import { McpSession } from './mcp-session.ts';
+import { MessageRouter } from './message-router.ts';
+import { PendingRequests } from './pending-requests.ts';
+import type { OpenSessionOptions, Session } from './session.ts';
+import { toCallError, UpstreamError } from './upstream-error.ts';
+import { MAX_RESUMPTIONS, Upstream } from './upstream-fetch.ts';
+import { toServerHeaders } from './upstream-headers.ts';
+
+const GOODBYE_MS = 1_000;
+const RECONNECTION = {
+  initialReconnectionDelay: 500,
+  maxReconnectionDelay: 5_000,
+  reconnectionDelayGrowFactor: 2,
+  maxRetries: MAX_RESUMPTIONS,
+};
+
+interface HttpTransport {
+  readonly transport: Transport;
+  /** Tells the server that the session is over. */
+  readonly sayGoodbye: () => Promise<void>;
+}
+
+/** Opens a session over one of the HTTP transports. Throws `SessionOpenError` and `UpstreamError`. */
+export async function openHttp(
+  { server, startTimeoutMs, maxResultBytes, signal }: OpenSessionOptions,
+  transportType: 'streamable-http' | 'sse',
+  settings: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+): Promise<Session> {
+  const url = parseUrl(settings.url);
+  const { name, version } = clientInfo();
+  const headers = {
+    'user-agent': `${name}/${version}`,
+    ...toServerHeaders(settings.headers),
+    'accept-encoding': 'identity',
+  };
+  let session: McpSession | undefined;
+  let failOpening: (error: Error) => void = () => {};
+  const lost = new Promise<never>((_, reject) => {
+    failOpening = reject;
+  });
+  let isOver = false;
+  const pending = new PendingRequests(server);
+  const upstream = new Upstream({
+    server,
+    transportType,
+    url,
+    headers,
+    maxResultBytes,
+    pending,
+    router: new MessageRouter(pending, () => session?.announceToolsChanged()),
+    onSessionGone: (reason) => {
+      isOver = true;
+      failOpening(new UpstreamError({ reason }));
+      if (transportType === 'sse') session?.lose(reason);
+      else session?.expire(reason);
+    },
+    onHandshakeLost: (error) => failOpening(error),
+  });
+  const { transport, sayGoodbye } = await createTransport(transportType, url, upstream);
+  pending.connect(
+    (message) => transport.send(message as JSONRPCMessage),
+    (error, method) => toCallError(server, error, method),
+  );
+  const dispose = async (): Promise<void> => {
+    await Promise.race([sayGoodbye().catch(() => {}), delay(GOODBYE_MS, undefined, { ref: false })]);
+    await transport.close().catch(() => {});
+    upstream.close();
+  };
+  try {
+    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
+    client.onerror = () => {};
+    dropStandIns(transport);
+    if (isOver) throw new SessionOpenError('its session ended before it was ready');
+    session = new McpSession({ server, client, pending, transportType, pid: undefined, startTimeoutMs, dispose });
+    return session;
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** Loaded only when used: they bring a good deal of code with them. */
+async function createTransport(type: 'streamable-http' | 'sse', url: URL, { fetch }: Upstream): Promise<HttpTransport> {
+  if (type === 'sse') {
+    const { SSEClientTransport } = await import('@modelcontextprotocol/sdk/client/sse.js');
+    return { transport: new SSEClientTransport(url, { fetch }), sayGoodbye: () => Promise.resolve() };
+  }
+  const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
+  const transport = new StreamableHTTPClientTransport(url, { fetch, reconnectionOptions: RECONNECTION });
+  return { transport: transport as Transport, sayGoodbye: () => transport.terminateSession() };
+}
+
+/** After the handshake the SDK's client asks for nothing more: any answer that it sees only stands in for a real one. */
+function dropStandIns(transport: Transport): void {
+  const deliver = transport.onmessage;
+  transport.onmessage = (message, extra) => {
+    if ('method' in message) deliver?.(message, extra);
+  };
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  throw new SessionOpenError('its url is no http or https URL');
+}

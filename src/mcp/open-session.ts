@@ -1,0 +1,56 @@
+import { CredentialsRefusedError, ServiceError, SessionOpenError } from '../errors.ts';
+import { openHttp } from './open-http.ts';
+import { openStdio } from './open-stdio.ts';
+import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
+import { UpstreamError } from './upstream-error.ts';
+
+type HttpSettings = Exclude<SessionSettings, { type: 'stdio' }>;
+
+/** Refusals that say nothing about the transport: the other one would fare no better. */
+const NOT_ABOUT_TRANSPORT = new Set([401, 403, 407, 408, 425, 429]);
+
+/**
+ * Opens a session: reaches the server and does the MCP handshake, within `startTimeoutMs`; nothing stays behind on
+ * failure. Throws `SessionOpenError` with a public reason that may quote the child's stderr (not redacted), and
+ * `CredentialsRefusedError`.
+ */
+export async function openSession(options: OpenSessionOptions): Promise<Session> {
+  const { settings } = options;
+  try {
+    if (settings.type === 'stdio') return await openStdio(options, settings);
+    if (settings.type === 'auto') return await openEither(options, settings);
+    return await openHttp(options, settings.type, settings);
+  } catch (error) {
+    throw toOpenError(options.server, error);
+  }
+}
+
+/** Streamable HTTP first, SSE where that is not spoken (MCP, "Transports", "Backwards Compatibility"). */
+async function openEither(options: OpenSessionOptions, settings: HttpSettings): Promise<Session> {
+  const startedAt = performance.now();
+  let first: UpstreamError;
+  try {
+    return await openHttp(options, 'streamable-http', settings);
+  } catch (error) {
+    if (!(error instanceof UpstreamError) || !error.isRefusal) throw error;
+    if (NOT_ABOUT_TRANSPORT.has(error.failure.status ?? 0)) throw error;
+    first = error;
+  }
+  const startTimeoutMs = Math.max(1, Math.ceil(options.startTimeoutMs - (performance.now() - startedAt)));
+  try {
+    return await openHttp({ ...options, startTimeoutMs }, 'sse', settings);
+  } catch (error) {
+    const second = toOpenError(options.server, error);
+    if (second instanceof CredentialsRefusedError) throw second;
+    throw new SessionOpenError(`streamable HTTP: ${first.failure.reason}; SSE: ${second.message}`);
+  }
+}
+
+function toOpenError(server: string, error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  if (!(error instanceof UpstreamError)) return new SessionOpenError('the session could not be opened');
+  if (error.isCredentialProblem) {
+    return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${error.failure.status}).`);
+  }
+  return new SessionOpenError(error.failure.reason);
+}

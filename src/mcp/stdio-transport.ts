@@ -1,0 +1,142 @@
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { ConnectionLostError, ResultTooLargeError, ServerUnavailableError } from '../errors.ts';
+import { LineSplitter, type LongLine } from '../process/line-splitter.ts';
+import type { RunningChild } from '../process/spawn-child.ts';
+import type { MessageRouter } from './message-router.ts';
+import type { PendingRequests } from './pending-requests.ts';
+import { findResponseId } from './rpc-message.ts';
+import type { SessionLogger } from './session.ts';
+
+const KEPT_BYTES = 4_096;
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+const SENT = Promise.resolve();
+
+export interface StdioTransportOptions {
+  readonly server: string;
+  readonly child: RunningChild;
+  readonly router: MessageRouter;
+  readonly pending: PendingRequests;
+  readonly maxResultBytes: number;
+  readonly logger: SessionLogger;
+  /** Called once when no more can come of the child although it may still live. */
+  readonly onBroken: (reason: string) => void;
+}
+
+/** The stdio transport (MCP specification, "Transports"): one JSON-RPC message a line, UTF-8. */
+export class StdioTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #options: StdioTransportOptions;
+  #isCorked = false;
+  #isClosed = false;
+  #drained: Promise<void> | undefined;
+  #skippedLines = 0;
+  #skippedBytes = 0;
+
+  constructor(options: StdioTransportOptions) {
+    this.#options = options;
+  }
+
+  start(): Promise<void> {
+    const { child, maxResultBytes, onBroken } = this.#options;
+    const lines = new LineSplitter({
+      maxLineBytes: maxResultBytes,
+      keptBytes: KEPT_BYTES,
+      onLine: (line) => this.#receive(line),
+      onLongLine: (line) => this.#refuse(line),
+    });
+    child.stdout.on('data', (chunk: Buffer) => lines.push(chunk));
+    child.stdout.once('end', () => {
+      lines.end();
+      onBroken('closed its output');
+    });
+    child.stdin.once('error', () => onBroken('closed its input'));
+    return SENT;
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    return this.sendText(JSON.stringify(message));
+  }
+
+  /** Writes one message; messages of one tick leave together. Resolves once the child may be sent more. */
+  sendText(text: string): Promise<void> {
+    const { server, child } = this.#options;
+    const { stdin } = child;
+    if (!stdin.writable) {
+      return Promise.reject(new ConnectionLostError(`Server "${server}" has closed its input; the call was not sent.`));
+    }
+    if (stdin.writableLength > MAX_UNREAD_BYTES) {
+      return Promise.reject(new ServerUnavailableError(`Server "${server}" does not read what it is sent.`, 1));
+    }
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      stdin.cork();
+      process.nextTick(() => {
+        this.#isCorked = false;
+        stdin.uncork();
+      });
+    }
+    if (stdin.write(`${text}\n`)) return SENT;
+    this.#drained ??= new Promise((resolve) => {
+      const done = () => {
+        this.#drained = undefined;
+        stdin.off('drain', done);
+        stdin.off('close', done);
+        resolve();
+      };
+      stdin.once('drain', done);
+      stdin.once('close', done);
+    });
+    return this.#drained;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.onclose?.();
+    }
+    await this.#options.child.terminate();
+  }
+
+  #receive(line: string): void {
+    const routed = this.#options.router.route(line);
+    if (!routed.isRpc) {
+      this.#skip(line);
+      return;
+    }
+    this.#skippedBytes = 0;
+    for (const message of routed.forClient) this.onmessage?.(message as JSONRPCMessage);
+  }
+
+  #skip(line: string): void {
+    if (line.trim() === '') return;
+    const { server, logger, maxResultBytes, onBroken } = this.#options;
+    this.#skippedLines += 1;
+    this.#skippedBytes += line.length;
+    if (/^10*$/.test(String(this.#skippedLines))) {
+      logger.debug('skipped lines on stdout that are no JSON-RPC messages', {
+        server,
+        lines: this.#skippedLines,
+        last: line.slice(0, 200),
+      });
+    }
+    if (this.#skippedBytes > maxResultBytes) onBroken('floods its output with something other than JSON-RPC');
+  }
+
+  #refuse(line: LongLine): void {
+    const { server, pending, maxResultBytes, logger } = this.#options;
+    const found = findResponseId(line);
+    logger.warn('threw away a message larger than maxResultBytes', { server, maxResultBytes });
+    if (found === 'none') return;
+    const id = found === 'unknown' ? pending.onlyId : found;
+    if (id !== undefined) pending.fail(id, toResultTooLarge(server, maxResultBytes));
+  }
+}
+
+export function toResultTooLarge(server: string, maxResultBytes: number): ResultTooLargeError {
+  return new ResultTooLargeError(
+    `The result of server "${server}" is larger than ${maxResultBytes} bytes (maxResultBytes) and was thrown away.`,
+  );
+}

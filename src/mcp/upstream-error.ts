@@ -1,0 +1,87 @@
+import {
+  ConnectionLostError,
+  CredentialsRefusedError,
+  type JsonRpcError,
+  ServerUnavailableError,
+  ServiceError,
+  SessionExpiredError,
+} from '../errors.ts';
+
+export interface UpstreamFailure {
+  /** A public fragment: `the connection was refused`. */
+  readonly reason: string;
+  readonly status?: number | undefined;
+  /** What the body said, if it was a JSON-RPC error. */
+  readonly rpcError?: JsonRpcError | undefined;
+  readonly retryAfterSeconds?: number | undefined;
+  /** The server no longer knows the session. */
+  readonly isSessionGone?: boolean | undefined;
+}
+
+/** An exchange with an HTTP server that failed. Holds no platform error: those print URLs and header values. */
+export class UpstreamError extends Error {
+  constructor(readonly failure: UpstreamFailure) {
+    super(failure.reason);
+    this.name = 'UpstreamError';
+  }
+
+  /** The server answered, and refused: what was asked did not run. */
+  get isRefusal(): boolean {
+    const { status } = this.failure;
+    return status !== undefined && status >= 400 && status < 500;
+  }
+
+  get isCredentialProblem(): boolean {
+    return this.failure.status === 401 || this.failure.status === 403;
+  }
+}
+
+/** What a failed exchange means to the request that it carried. */
+export function toCallError(server: string, error: unknown, method: string): ServiceError {
+  if (error instanceof ServiceError) return error;
+  if (!(error instanceof UpstreamError)) return lostConnection(server, 'the answer could not be read', method);
+  const { status, reason, rpcError, retryAfterSeconds, isSessionGone } = error.failure;
+  if (isSessionGone)
+    return new SessionExpiredError(`Server "${server}" no longer knows the session; the call did not run.`);
+  if (error.isCredentialProblem) {
+    return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${status}).`);
+  }
+  if (rpcError !== undefined) return rpcError;
+  if (status === 429 || status === 503) {
+    return new ServerUnavailableError(`Server "${server}" is busy (HTTP ${status}).`, retryAfterSeconds ?? 5);
+  }
+  if (error.isRefusal) return new ConnectionLostError(`Server "${server}" refused the request: ${reason}.`);
+  return lostConnection(server, reason, method);
+}
+
+/** The answer that no one will ever get: the tool may have run. */
+export function lostConnection(server: string, reason: string, method: string): ConnectionLostError {
+  const hint = method === 'tools/call' ? ' The tool may have run.' : '';
+  return new ConnectionLostError(`The connection with server "${server}" was lost: ${reason}.${hint}`);
+}
+
+const NETWORK_REASONS = new Map([
+  ['ECONNREFUSED', 'the connection was refused'],
+  ['ECONNRESET', 'the connection was reset'],
+  ['EPIPE', 'the connection was reset'],
+  ['ETIMEDOUT', 'the connection timed out'],
+  ['ENOTFOUND', 'its host name could not be resolved'],
+  ['EAI_AGAIN', 'its host name could not be resolved just now'],
+  ['EHOSTUNREACH', 'its host cannot be reached'],
+  ['ENETUNREACH', 'its network cannot be reached'],
+]);
+
+/** Turns node's own error into a public fragment, by its code alone. */
+export function toNetworkError(error: unknown): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || !/^[A-Z0-9_]{1,60}$/.test(code))
+    return new UpstreamError({ reason: 'the connection failed' });
+  const known = NETWORK_REASONS.get(code);
+  if (known !== undefined) return new UpstreamError({ reason: known });
+  if (code.startsWith('HPE_')) return new UpstreamError({ reason: `it does not speak HTTP properly (${code})` });
+  if (/CERT|TLS|SSL|SIGNED|ISSUER|SIGNATURE/.test(code)) {
+    return new UpstreamError({ reason: `its TLS certificate or connection was not accepted (${code})` });
+  }
+  return new UpstreamError({ reason: `the connection failed (${code})` });
+}

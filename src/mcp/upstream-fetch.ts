@@ -1,0 +1,261 @@
+import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import {
+  type HttpExchange,
+  type HttpRequest,
+  type HttpResponse,
+  mediaType,
+  readBody,
+  startExchange,
+} from './http-exchange.ts';
+import type { MessageRouter } from './message-router.ts';
+import type { PendingRequests } from './pending-requests.ts';
+import { toResultTooLarge } from './stdio-transport.ts';
+import { lostConnection, UpstreamError } from './upstream-error.ts';
+import { toCallHeaders } from './upstream-headers.ts';
+import { emptyResponse, isRedirect, redirected, toResponse } from './upstream-response.ts';
+import { toStatusError } from './upstream-status.ts';
+import { tapStream } from './upstream-stream.ts';
+
+/** How often a broken stream that can be resumed is asked for again in a row without an answer. */
+export const MAX_RESUMPTIONS = 4;
+
+const INITIALIZE_ID = 0;
+/** How our own requests begin, so that a body need not be parsed again to know its id. */
+const OWN_REQUEST = /^\{"jsonrpc":"2\.0","id":(\d+),"method":/;
+
+export interface UpstreamOptions {
+  readonly server: string;
+  readonly transportType: 'streamable-http' | 'sse';
+  readonly url: URL;
+  /** The server's own headers, checked; lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly maxResultBytes: number;
+  readonly pending: PendingRequests;
+  readonly router: MessageRouter;
+  /** The server has forgotten the session, or its only stream is lost. */
+  readonly onSessionGone: (reason: string) => void;
+  /** `initialize` will not be answered. */
+  readonly onHandshakeLost: (error: UpstreamError) => void;
+}
+
+interface Resumption {
+  readonly id: number;
+  failures: number;
+}
+
+/**
+ * The `fetch` given to the SDK's HTTP transports. It reads every response itself: what answers one of our requests goes
+ * straight to it, with its digits, size limit and failures; the SDK sees what is meant for its client, the event ids
+ * that it resumes streams by, and an empty answer in place of each real one, so that it knows a request is over.
+ */
+export class Upstream {
+  readonly #options: UpstreamOptions;
+  readonly #exchanges = new Set<HttpExchange>();
+  readonly #resumptions = new Map<string, Resumption>();
+  #isClosed = false;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+  }
+
+  readonly fetch: FetchLike = async (input, init = {}) => {
+    const url = new URL(input);
+    if (this.#isClosed) throw new UpstreamError({ reason: 'the session was closed' });
+    if (!this.#isOwnOrigin(url)) throw new UpstreamError({ reason: 'it names another host, which is not followed' });
+    const headers = Object.fromEntries(new Headers(init.headers));
+    if (init.method === 'POST') return this.#post(url, headers, String(init.body));
+    if (init.method === 'DELETE') return this.#delete(url, headers);
+    return this.#get(url, headers);
+  };
+
+  /** Gives up every exchange. */
+  close(): void {
+    this.#isClosed = true;
+    for (const exchange of this.#exchanges) exchange.destroy();
+  }
+
+  async #post(url: URL, headers: Record<string, string>, body: string): Promise<Response> {
+    const { pending, transportType } = this.#options;
+    const id = requestIdOf(body);
+    const sent = id === undefined ? undefined : pending.sent(id);
+    if (id !== undefined && id !== INITIALIZE_ID && sent === undefined) {
+      throw new UpstreamError({ reason: 'the request was given up' });
+    }
+    const exchange = this.#start({
+      url,
+      method: 'POST',
+      headers: { ...toCallHeaders(sent?.headers), ...this.#options.headers, ...headers },
+      body: sent?.text ?? body,
+    });
+    if (id !== undefined) pending.whenSettled(id, exchange.destroy);
+    const response = await exchange.response;
+    if (isRedirect(response.status)) return redirected(response);
+    if (response.status >= 400)
+      throw await this.#refused(response, transportType === 'sse' || 'mcp-session-id' in headers);
+    if (id !== undefined && transportType === 'streamable-http') return this.#readAnswer(id, exchange, response);
+    if (id !== undefined) pending.whenSettled(id, () => {});
+    response.body.resume();
+    return emptyResponse(response.status, response);
+  }
+
+  async #readAnswer(id: number, exchange: HttpExchange, response: HttpResponse): Promise<Response> {
+    const { pending, router, server, maxResultBytes } = this.#options;
+    const type = mediaType(response.headers['content-type']);
+    if (type === 'text/event-stream') return toResponse(response, this.#tapRequest(id, exchange, response, undefined));
+    if (type !== 'application/json') {
+      exchange.destroy();
+      throw new UpstreamError({
+        reason:
+          response.status === 202
+            ? 'it accepted the request without answering it'
+            : 'its answer is neither JSON nor an event stream',
+      });
+    }
+    const text = await readBody(response.body, maxResultBytes);
+    pending.whenSettled(id, () => {});
+    if (text === undefined)
+      throw id === INITIALIZE_ID
+        ? new UpstreamError({ reason: 'its answer is too large' })
+        : toResultTooLarge(server, maxResultBytes);
+    const { isRpc, answered, forClient } = router.route(text);
+    if (!isRpc) throw new UpstreamError({ reason: 'its answer is no JSON-RPC message' });
+    if (!answered.includes(id)) throw new UpstreamError({ reason: 'its answer is to something else' });
+    return forClient.length === 0 ? emptyResponse(202, response) : toResponse(response, JSON.stringify(forClient));
+  }
+
+  async #get(url: URL, headers: Record<string, string>): Promise<Response> {
+    const { transportType, onSessionGone, onHandshakeLost } = this.#options;
+    const lastEventId = headers['last-event-id'];
+    const resumption = lastEventId === undefined ? undefined : this.#resumptions.get(lastEventId);
+    if (resumption !== undefined && !this.#options.pending.has(resumption.id)) {
+      this.#resumptions.delete(lastEventId ?? '');
+      return emptyResponse(405);
+    }
+    const exchange = this.#start({
+      url,
+      method: 'GET',
+      headers: { ...this.#options.headers, ...headers },
+      body: undefined,
+    });
+    let response: HttpResponse;
+    try {
+      response = await exchange.response;
+      if (isRedirect(response.status)) return redirected(response);
+      if (response.status >= 400 && response.status !== 405) throw await this.#refused(response, false);
+      if (response.status === 405 || mediaType(response.headers['content-type']) !== 'text/event-stream') {
+        exchange.destroy();
+        if (transportType === 'sse')
+          throw new UpstreamError({ reason: 'it does not answer with an event stream', status: response.status });
+        if (resumption === undefined) return emptyResponse(405);
+        throw new UpstreamError({ reason: 'its stream broke and cannot be resumed', status: 405 });
+      }
+    } catch (error) {
+      if (transportType === 'sse' && error instanceof UpstreamError) onHandshakeLost(error);
+      if (resumption === undefined || lastEventId === undefined) throw error;
+      if (this.#mayResumeAgain(resumption, error)) throw error;
+      this.#resumptions.delete(lastEventId);
+      return emptyResponse(405);
+    }
+    if (resumption !== undefined && lastEventId !== undefined) {
+      this.#resumptions.delete(lastEventId);
+      return toResponse(response, this.#tapRequest(resumption.id, exchange, response, lastEventId));
+    }
+    const stream = tapStream({
+      response,
+      router: this.#options.router,
+      maxDataBytes: this.#options.maxResultBytes,
+      firstEventId: lastEventId,
+      onLongData: (id) => this.#refuseLong(id),
+      onEnd: () => {
+        if (transportType === 'sse') onSessionGone('its event stream ended');
+      },
+    });
+    return toResponse(response, stream.body);
+  }
+
+  async #delete(url: URL, headers: Record<string, string>): Promise<Response> {
+    const exchange = this.#start({
+      url,
+      method: 'DELETE',
+      headers: { ...this.#options.headers, ...headers },
+      body: undefined,
+    });
+    const response = await exchange.response;
+    response.body.resume();
+    return isRedirect(response.status) ? redirected(response) : emptyResponse(response.status);
+  }
+
+  /** Reads a stream on which the answer to one request is due. */
+  #tapRequest(id: number, exchange: HttpExchange, response: HttpResponse, firstEventId: string | undefined) {
+    const { pending, router, maxResultBytes, server, onHandshakeLost } = this.#options;
+    const stream = tapStream({
+      response,
+      router,
+      maxDataBytes: maxResultBytes,
+      firstEventId,
+      onLongData: (found) => this.#refuseLong(found === 'unknown' ? id : found),
+      onEnd: ({ lastEventId, isAnswered }) => {
+        const reason = 'the stream ended before the answer';
+        if (id === INITIALIZE_ID) {
+          if (!isAnswered(INITIALIZE_ID)) onHandshakeLost(new UpstreamError({ reason }));
+        } else if (lastEventId !== undefined && pending.has(id)) {
+          this.#resumptions.set(lastEventId, { id, failures: 0 });
+        } else {
+          pending.fail(id, lostConnection(server, reason, pending.sent(id)?.method ?? ''));
+        }
+      },
+    });
+    pending.whenSettled(id, () => {
+      stream.finish(id);
+      setTimeout(exchange.destroy, 1_000).unref();
+    });
+    return stream.body;
+  }
+
+  /** Whether the SDK is to try again; otherwise the request is told that its answer is lost. */
+  #mayResumeAgain(resumption: Resumption, error: unknown): boolean {
+    const { pending, server } = this.#options;
+    const failure =
+      error instanceof UpstreamError ? error : new UpstreamError({ reason: 'its stream could not be resumed' });
+    resumption.failures += 1;
+    if (!failure.isRefusal && resumption.failures < MAX_RESUMPTIONS) return true;
+    const method = pending.sent(resumption.id)?.method ?? '';
+    pending.fail(resumption.id, lostConnection(server, failure.failure.reason, method));
+    return false;
+  }
+
+  #refuseLong(found: number | 'none' | 'unknown'): void {
+    const { pending, server, maxResultBytes } = this.#options;
+    const id = found === 'unknown' ? pending.onlyId : found;
+    if (typeof id === 'number') pending.fail(id, toResultTooLarge(server, maxResultBytes));
+  }
+
+  async #refused(response: HttpResponse, hasSession: boolean): Promise<UpstreamError> {
+    const error = await toStatusError(response, hasSession);
+    if (error.failure.isSessionGone) this.#options.onSessionGone(error.failure.reason);
+    return error;
+  }
+
+  #start(request: HttpRequest): HttpExchange {
+    const exchange = startExchange(request);
+    this.#exchanges.add(exchange);
+    exchange.closed.then(() => this.#exchanges.delete(exchange));
+    return exchange;
+  }
+
+  /** The configured origin, or its https form: a server's secrets go nowhere else. */
+  #isOwnOrigin(url: URL): boolean {
+    const own = this.#options.url;
+    if (url.origin === own.origin) return true;
+    return (
+      url.hostname === own.hostname && own.protocol === 'http:' && url.protocol === 'https:' && own.port === url.port
+    );
+  }
+}
+
+function requestIdOf(body: string): number | undefined {
+  const own = OWN_REQUEST.exec(body)?.[1];
+  if (own !== undefined) return Number(own);
+  const { id, method } = JSON.parse(body) as { id?: unknown; method?: unknown };
+  return typeof id === 'number' && method !== undefined ? id : undefined;
+}

@@ -1,0 +1,105 @@
+import { EventStreamParser } from './event-stream-parser.ts';
+import type { HttpResponse } from './http-exchange.ts';
+import type { MessageRouter } from './message-router.ts';
+import { findResponseId } from './rpc-message.ts';
+
+const MIN_RETRY_MS = 50;
+const MAX_RETRY_MS = 600_000;
+
+export interface StreamEnd {
+  /** Where the stream can be resumed, if the server gave any event an id. */
+  readonly lastEventId: string | undefined;
+  readonly isAnswered: (id: number) => boolean;
+}
+
+export interface TapOptions {
+  readonly response: HttpResponse;
+  readonly router: MessageRouter;
+  readonly maxDataBytes: number;
+  /** The event that this stream goes on from: the SDK forgets it where the stream has no newer one. */
+  readonly firstEventId: string | undefined;
+  readonly onLongData: (responseId: number | 'none' | 'unknown') => void;
+  /** Called once, when no more can come. */
+  readonly onEnd: (end: StreamEnd) => void;
+}
+
+export interface TappedStream {
+  /** What is left for the SDK to read. */
+  readonly body: ReadableStream<Uint8Array>;
+  /** Tells the SDK that a request is answered, so that it does not resume the stream, and ends its part of it. */
+  finish(id: number): void;
+}
+
+/** Reads an event stream, routes its messages, and passes on what the SDK needs of it. */
+export function tapStream({
+  response,
+  router,
+  maxDataBytes,
+  firstEventId,
+  onLongData,
+  onEnd,
+}: TapOptions): TappedStream {
+  const encoder = new TextEncoder();
+  const answered = new Set<number>();
+  let lastEventId = firstEventId;
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const pass = (text: string) => controller?.enqueue(encoder.encode(text));
+  const close = () => {
+    const open = controller;
+    controller = undefined;
+    open?.close();
+  };
+  const parser = new EventStreamParser({
+    maxDataBytes,
+    onRetry: (milliseconds) => pass(`retry: ${Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, milliseconds))}\n\n`),
+    onEvent: ({ type, id, data, longData }) => {
+      if (id !== undefined && id !== '') {
+        lastEventId = id;
+        pass(`id: ${id}\ndata:\n\n`);
+      }
+      if (longData !== undefined) {
+        onLongData(findResponseId(longData));
+      } else if (type === 'endpoint') {
+        pass(`event: endpoint\ndata: ${(data ?? '').replaceAll('\n', '')}\n\n`);
+      } else if (data !== undefined && data !== '' && (type === undefined || type === '' || type === 'message')) {
+        const routed = router.route(data);
+        for (const answer of routed.answered) answered.add(answer);
+        for (const message of routed.forClient) pass(`data: ${JSON.stringify(message)}\n\n`);
+      }
+    },
+  });
+  const end = once(() => {
+    onEnd({ lastEventId, isAnswered: (id) => answered.has(id) });
+    close();
+  });
+  const body = new ReadableStream<Uint8Array>({
+    start(opened) {
+      controller = opened;
+      if (firstEventId !== undefined) pass(`id: ${firstEventId}\ndata:\n\n`);
+      response.body.on('data', (chunk: Buffer) => parser.push(chunk));
+      response.body.once('end', end);
+      response.body.once('error', end);
+      response.body.once('close', end);
+    },
+    cancel() {
+      controller = undefined;
+      response.body.destroy();
+    },
+  });
+  return {
+    body,
+    finish(id) {
+      pass(`data: {"jsonrpc":"2.0","id":${id},"result":{}}\n\n`);
+      close();
+    },
+  };
+}
+
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    action();
+  };
+}

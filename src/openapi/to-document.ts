@@ -1,0 +1,85 @@
+import type { InfoObject, OpenAPIObject, PathItemObject, SchemaObject, TagObject } from 'openapi3-ts/oas31';
+import type { RejectedTool } from '../mcp/session.ts';
+import type { DocumentInput, DocumentServer } from './document-input.ts';
+import { errorSchemas, toErrorResponses } from './error-responses.ts';
+import { toOperationIds } from './operation-id.ts';
+import { toOperation } from './to-operation.ts';
+import { toToolPath } from './tool-path.ts';
+
+const DEFAULT_TITLE = 'mcpo-ts';
+const DEFAULT_VERSION = '1.0';
+
+/**
+ * The OpenAPI 3.1 document of one server or of all. A tool that cannot be published is left out and told to
+ * `onOmitted`; the others stay.
+ */
+export function toDocument(
+  input: DocumentInput,
+  onOmitted?: (server: string, tool: RejectedTool) => void,
+): OpenAPIObject {
+  const isOfAll = input.scope === 'all';
+  const errors = toErrorResponses(input.hasAuthentication, input.toolErrorStatus);
+  // Ids of the style `server` are unique over all servers, the others only within their document.
+  const named = input.operationIds === 'server' ? (input.allServers ?? input.servers) : input.servers;
+  const ids = toOperationIds(named, input.operationIds, input.singleServer);
+
+  const paths = new Map<string, PathItemObject>();
+  const schemas = new Map<string, SchemaObject>();
+  for (const server of input.servers) {
+    for (const tool of server.tools) {
+      const path = toToolPath(tool.name, isOfAll ? server.name : undefined);
+      const operationId = ids.get(server.name)?.get(tool.name);
+      if (path === undefined || operationId === undefined) {
+        onOmitted?.(server.name, { name: tool.name, reason: 'its name cannot be part of a URL' });
+        continue;
+      }
+      // Of two tools with one name, calls reach the first.
+      if (paths.has(path)) continue;
+      const outcome = toOperation(tool, {
+        operationId,
+        tag: isOfAll ? server.name : undefined,
+        errors: errors.byStatus,
+      });
+      if (!outcome.ok) {
+        onOmitted?.(server.name, { name: tool.name, reason: outcome.reason });
+        continue;
+      }
+      paths.set(path, { post: outcome.operation });
+      for (const [name, schema] of outcome.schemas) schemas.set(name, schema);
+    }
+  }
+
+  return {
+    openapi: '3.1.0',
+    info: toInfo(input),
+    servers: [{ url: input.baseUrl.replace(/(?<=.)\/+$/, '') }],
+    security: input.hasAuthentication ? [{ bearer: [] }] : [],
+    ...(isOfAll ? { tags: input.servers.map(toTag) } : {}),
+    paths: Object.fromEntries(paths),
+    components: {
+      schemas: { ...errorSchemas, ...Object.fromEntries(schemas) },
+      responses: { ...errors.components },
+      ...(input.hasAuthentication ? { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } } : {}),
+    },
+  };
+}
+
+function toInfo({ api, scope, servers }: DocumentInput): InfoObject {
+  const server = scope === 'server' ? servers[0] : undefined;
+  const info = server?.serverInfo;
+  return {
+    title: api.name || info?.title || info?.name || server?.name || DEFAULT_TITLE,
+    description:
+      api.description ||
+      server?.instructions ||
+      (server === undefined ? 'The tools of every configured MCP server.' : `The tools of ${server.name}.`),
+    version: api.version || info?.version || DEFAULT_VERSION,
+  };
+}
+
+function toTag(server: DocumentServer): TagObject {
+  return {
+    name: server.name,
+    description: server.instructions || server.serverInfo?.title || server.serverInfo?.name || server.name,
+  };
+}

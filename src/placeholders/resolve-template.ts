@@ -1,0 +1,85 @@
+import { PlaceholderValueError } from '../errors.ts';
+import type { Template, TemplatePart, UserPlaceholder } from './template.ts';
+
+/** What is known about the principal of one call. Whatever is absent is unset. */
+export interface PlaceholderValues {
+  readonly variables: ReadonlyMap<string, string>;
+  readonly user?: { readonly [field in UserField]?: string | undefined } | undefined;
+  readonly chatId?: string | undefined;
+}
+
+type UserField = Extract<UserPlaceholder, { kind: 'user' }>['field'];
+
+// A line break would begin a new header; no environment variable or argument can hold NUL.
+const forbidden = /[\r\n\0]/;
+
+/**
+ * The template's text for one principal, or `undefined` if any of its placeholders is unset: the whole header,
+ * variable or argument is then left out. Values are put in as they are and never read again.
+ * Throws `PlaceholderValueError` for a value with CR, LF or NUL.
+ */
+export function resolveTemplate(template: Template, values: PlaceholderValues): string | undefined {
+  let text = '';
+  for (const part of template) {
+    if (part.kind === 'literal') {
+      text += part.text;
+      continue;
+    }
+    const value = lookUp(part, values);
+    if (value === undefined) return undefined;
+    if (forbidden.test(value)) {
+      throw new PlaceholderValueError(
+        `The value of ${describePlaceholder(part)} holds a line break or NUL character; save it again without it.`,
+      );
+    }
+    text += value;
+  }
+  return text;
+}
+
+/** Whether the text depends on who calls. */
+export function hasUserPlaceholder(template: Template): boolean {
+  return template.some(isUserPlaceholder);
+}
+
+/** The placeholders that depend on who calls, in their order in the text. */
+export function userPlaceholders(template: Template): readonly UserPlaceholder[] {
+  return template.filter(isUserPlaceholder);
+}
+
+/** The text of a template without user placeholders. Asking for one that has some is a fault of the program. */
+export function literalText(template: Template): string {
+  return template
+    .map((part) => {
+      if (part.kind === 'literal') return part.text;
+      throw new Error(`The text is not known before ${describePlaceholder(part)} is.`);
+    })
+    .join('');
+}
+
+/** How a placeholder is named in messages: `JIRA_TOKEN`, `user.email`, `chat.id`. */
+export function describePlaceholder(placeholder: UserPlaceholder): string {
+  switch (placeholder.kind) {
+    case 'user-variable':
+      return placeholder.name;
+    case 'user':
+      return `user.${placeholder.field}`;
+    case 'chat':
+      return `chat.${placeholder.field}`;
+  }
+}
+
+function isUserPlaceholder(part: TemplatePart): part is UserPlaceholder {
+  return part.kind !== 'literal';
+}
+
+function lookUp(placeholder: UserPlaceholder, values: PlaceholderValues): string | undefined {
+  switch (placeholder.kind) {
+    case 'user-variable':
+      return values.variables.get(placeholder.name);
+    case 'user':
+      return values.user?.[placeholder.field];
+    case 'chat':
+      return values.chatId;
+  }
+}

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import type { SessionSettings } from '../mcp/session.ts';
+
+/** Names one session: equal keys share it, and nothing else does. */
+export type PoolKey = string & { readonly __brand: 'PoolKey' };
+
+/** Whose session it is: nobody's for a shared one, else the owner's parts (issuer, subject, chat). */
+export type SessionOwner = readonly string[];
+
+export const SHARED: SessionOwner = [];
+
+/**
+ * Makes the key of a session from the server, its owner and a digest of the resolved settings. Each part is
+ * length-prefixed, so that no two different lists of parts give the same key whatever characters they hold.
+ */
+export function toPoolKey(server: string, owner: SessionOwner, settings: SessionSettings): PoolKey {
+  const digest = createHash('sha256')
+    .update(lengthPrefixed(settingsParts(settings)))
+    .digest('base64url');
+  return lengthPrefixed([server, String(owner.length), ...owner, digest]) as PoolKey;
+}
+
+function settingsParts(settings: SessionSettings): string[] {
+  if (settings.type === 'stdio') {
+    return [settings.type, settings.command, ...settings.args, '\0env', ...pairs(settings.env), settings.cwd ?? ''];
+  }
+  return [settings.type, settings.url, ...pairs(settings.headers)];
+}
+
+function pairs(record: Readonly<Record<string, string>>): string[] {
+  return Object.entries(record)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flat();
+}
+
+function lengthPrefixed(parts: readonly string[]): string {
+  return parts.map((part) => `${part.length}:${part}`).join('');
+}

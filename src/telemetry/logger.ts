@@ -1,0 +1,68 @@
+import winston from 'winston';
+import type { Redactor } from './redactor.ts';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** What the rooms log through: a sentence and the facts beside it. */
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  isDebug(): boolean;
+}
+
+export interface LoggerOptions {
+  readonly level: 'error' | 'warn' | 'info' | 'debug';
+  readonly format: 'json' | 'pretty';
+  readonly redactor: Redactor;
+  /** Defaults to standard error, so that standard output stays for what a command prints. */
+  readonly stream?: NodeJS.WritableStream;
+}
+
+/** Opens the log: one line an event, every known secret taken out of it by value. */
+export function createLogger(options: LoggerOptions): Logger {
+  const { redactor } = options;
+  const line = winston.format((info) => {
+    const text = options.format === 'json' ? toJsonLine(info) : toPrettyLine(info);
+    (info as Record<symbol, unknown>)[Symbol.for('message')] = redactor.redact(text);
+    return info;
+  });
+  const logger = winston.createLogger({
+    level: options.level,
+    levels: { error: 0, warn: 1, info: 2, debug: 3 },
+    format: line(),
+    transports: [new winston.transports.Stream({ stream: options.stream ?? process.stderr })],
+  });
+  return {
+    error: (message, fields) => void logger.log('error', message, fields),
+    warn: (message, fields) => void logger.log('warn', message, fields),
+    info: (message, fields) => void logger.log('info', message, fields),
+    debug: (message, fields) => void logger.log('debug', message, fields),
+    isDebug: () => options.level === 'debug',
+  };
+}
+
+function toJsonLine(info: winston.Logform.TransformableInfo): string {
+  const { level, message, ...fields } = info;
+  return JSON.stringify({ timestamp: new Date().toISOString(), level, message, ...fields });
+}
+
+function toPrettyLine(info: winston.Logform.TransformableInfo): string {
+  const { level, message, ...fields } = info;
+  const time = new Date().toISOString().slice(11, 19);
+  const facts = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? quoteIfNeeded(value) : JSON.stringify(value)}`);
+  return [time, level.toUpperCase().padEnd(5), toOneLine(String(message)), ...facts].join(' ');
+}
+
+function quoteIfNeeded(value: string): string {
+  return /^[\w.:/@%+-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+/** Log injection: what a server or a caller says must not begin a line of its own. */
+function toOneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => JSON.stringify(char).slice(1, -1));
+}

@@ -1,0 +1,44 @@
+/** A configured server's state, as `/readyz` tells it. */
+export type ServerStateWord = 'starting' | 'ready' | 'degraded' | 'backing off' | 'failed' | 'stopped';
+
+export interface StartPageTool {
+  readonly name: string;
+  readonly title?: string | undefined;
+  readonly description?: string | undefined;
+  readonly docsUrl: string;
+}
+
+export interface StartPageServer {
+  readonly name: string;
+  readonly title: string;
+  readonly description?: string | undefined;
+  readonly state: ServerStateWord;
+  /** Why it is not ready: public and redacted. */
+  readonly reason?: string | undefined;
+  readonly transport: string;
+  /** Absolute: what to enter in Open WebUI, without a slash at the end. */
+  readonly registerUrl: string;
+  readonly docsUrl: string;
+  readonly redocUrl: string;
+  readonly documentUrl: string;
+  readonly tools: readonly StartPageTool[];
+}
+
+/**
+ * Everything on the start page. All links but `registerUrl`, `allRegisterUrl` and `baseUrl` are relative to the
+ * request's own path (see `toRelativeUrl`), so that a proxy may strip a prefix.
+ */
+export interface StartPageView {
+  readonly title: string;
+  readonly version: string;
+  readonly baseUrl: string;
+  readonly hasAuthentication: boolean;
+  readonly servers: readonly StartPageServer[];
+  /** Absolute: one registration for the tools of all servers. */
+  readonly allRegisterUrl: string;
+  /** The documentation of all servers; `undefined` hides the link, as on that page itself. */
+  readonly allDocsUrl?: string | undefined;
+  readonly allDocumentUrl: string;
+  /** Ends with a slash. */
+  readonly assetsBase: string;
+}

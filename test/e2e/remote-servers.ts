@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { fixtureFile, repositoryFolder, waitFor } from './command.ts';
+
+const programs = new Set<ChildProcess>();
+
+afterAll(() => {
+  for (const program of programs) program.kill('SIGKILL');
+});
+
+/** Starts test/fixtures/servers/http-headers.js; gives its port. */
+export async function startHeadersServer(env: Readonly<Record<string, string>> = {}): Promise<number> {
+  const said = await startProgram([fixtureFile('http-headers.js')], env, /Listening on port (\d+)/);
+  return Number(said);
+}
+
+/** Starts the published server-everything; gives its port. */
+export async function startEverything(transport: 'streamableHttp' | 'sse'): Promise<number> {
+  const port = await findFreePort();
+  const program = join(repositoryFolder, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
+  await startProgram([program, transport], { PORT: String(port) }, new RegExp(`port (${port})`));
+  return port;
+}
+
+export function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function startProgram(args: string[], env: Readonly<Record<string, string>>, ready: RegExp): Promise<string> {
+  const program = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  programs.add(program);
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  program.stdout.on('data', collect);
+  program.stderr.on('data', collect);
+  const found = await waitFor(() => ready.exec(output) ?? undefined, 15_000, `${args.join(' ')} to listen`);
+  return found[1] ?? '';
+}

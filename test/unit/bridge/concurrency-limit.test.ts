@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConcurrencyLimit } from '../../../src/bridge/concurrency-limit.ts';
+import { CallCancelledError, ServerUnavailableError } from '../../../src/errors.ts';
+
+const never = () => new AbortController().signal;
+
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+describe('concurrency limit', () => {
+  test('runs no more than allowed at once, and all of them in the end', async () => {
+    const limit = new ConcurrencyLimit('s', 2);
+    const { open, opened } = gate();
+    let running = 0;
+    let most = 0;
+    const runs = Array.from({ length: 10 }, () =>
+      limit.run(never(), async () => {
+        most = Math.max(most, ++running);
+        await opened;
+        running -= 1;
+        return 1;
+      }),
+    );
+    open();
+    expect(await Promise.all(runs)).toHaveLength(10);
+    expect(most).toBe(2);
+  });
+
+  test('refuses what the queue cannot hold, and lets a caller leave the queue', async () => {
+    const limit = new ConcurrencyLimit('s', 1);
+    const { open, opened } = gate();
+    const leaving = new AbortController();
+    const first = limit.run(never(), () => opened);
+    const left = limit.run(leaving.signal, () => opened);
+    const waiting = Array.from({ length: 15 }, () => limit.run(never(), () => opened));
+    await expect(limit.run(never(), () => opened)).rejects.toBeInstanceOf(ServerUnavailableError);
+    leaving.abort();
+    await expect(left).rejects.toBeInstanceOf(CallCancelledError);
+    waiting.push(limit.run(never(), () => opened));
+    open();
+    await expect(Promise.all([first, ...waiting])).resolves.toHaveLength(17);
+  });
+
+  test('passes the turn on when work fails', async () => {
+    const limit = new ConcurrencyLimit('s', 1);
+    const failing = limit.run(never(), async () => {
+      throw new Error('work');
+    });
+    const next = limit.run(never(), async () => 'done');
+    await expect(failing).rejects.toThrow('work');
+    await expect(next).resolves.toBe('done');
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, test } from '@jest/globals';
+import { type CommandLine, parseCommandLine, type ServiceOptions } from '../../../src/config/arguments.ts';
+import { UsageError } from '../../../src/errors.ts';
+
+const words = (line: string) => line.split(' ').filter((word) => word !== '');
+
+function optionsOf(argv: readonly string[]): ServiceOptions {
+  const command = parseCommandLine(argv);
+  if (!('options' in command)) throw new Error(`${command.kind} has no options.`);
+  return command.options;
+}
+
+describe('what is asked for', () => {
+  test.each<[string, Partial<CommandLine>]>([
+    ['--config s.json', { kind: 'serve' }],
+    ['-- uvx x --port 1', { kind: 'serve' }],
+    ['check --config s.json', { kind: 'check', start: false }],
+    ['--config s.json check --start', { kind: 'check', start: true }],
+    ['check -c s.json --start', { kind: 'check', start: true }],
+    ['openapi -c s.json', { kind: 'openapi', server: undefined }],
+    ['openapi time -c s.json', { kind: 'openapi', server: 'time' }],
+    ['openapi -- uvx x', { kind: 'openapi', server: undefined }],
+    ['openwebui -c s.json', { kind: 'openwebui', baseUrl: undefined, showKey: false, splitDir: undefined }],
+    [
+      'openwebui -c s.json --base-url http://mcpo:8000 --show-key --split out',
+      { kind: 'openwebui', baseUrl: 'http://mcpo:8000', showKey: true, splitDir: 'out' },
+    ],
+    ['version', { kind: 'version' }],
+  ])('%s', (line, expected) => {
+    expect(parseCommandLine(words(line))).toMatchObject(expected);
+  });
+
+  test.each(['--help', 'check --help', '--port 1 --help'])('help is text: %s', (line) => {
+    const command = parseCommandLine(words(line));
+    expect(command).toMatchObject({ kind: 'help', text: expect.stringContaining('Usage: mcpo-ts') });
+  });
+
+  test('help names every flag, the examples, and the danger of --api-key', () => {
+    const command = parseCommandLine(['--help']);
+    if (command.kind !== 'help') throw new Error('This is no help.');
+    const flags =
+      '--host -h --port -p --config -c --api-key -k --strict-auth --cors-allow-origins --env -e --env-path --type --server-type --header -H --name -n --description -d --version -v --ssl-certfile -t --ssl-keyfile -K --root-path --path-prefix --hot-reload --log-level --allow-unauthenticated --help check openapi openwebui version';
+    for (const flag of words(flags)) expect(command.text).toContain(flag);
+    expect(command.text).toContain('mcpo-ts --config servers.json');
+    expect(command.text).toContain('process list');
+  });
+});
+
+describe('flags', () => {
+  test('short forms are those of mcpo', () => {
+    const line = '-h 127.0.0.1 -p 0 -c s.json -k key -e A=1 -n Name -d Text -v 2.0 -t c.pem -K k.pem';
+    expect(optionsOf(words(line))).toEqual({
+      host: '127.0.0.1',
+      port: 0,
+      config: 's.json',
+      apiKey: 'key',
+      env: new Map([['A', '1']]),
+      header: new Map(),
+      corsAllowOrigins: ['*'],
+      name: 'Name',
+      description: 'Text',
+      version: '2.0',
+      sslCertfile: 'c.pem',
+      sslKeyfile: 'k.pem',
+      positional: [],
+    });
+  });
+
+  test('long forms', () => {
+    const line =
+      '--host=::1 --port=9000 --config=s.json --strict-auth --cors-allow-origins https://a.org/ --cors-allow-origins http://b:1 --env A=1=2 --env B= --env A=3 --env-path x.env --root-path /r --path-prefix p --hot-reload --log-level CRITICAL --allow-unauthenticated';
+    expect(optionsOf(words(line))).toMatchObject({
+      host: '::1',
+      port: 9000,
+      strictAuth: true,
+      corsAllowOrigins: ['https://a.org', 'http://b:1'],
+      env: new Map([
+        ['A', '3'],
+        ['B', ''],
+      ]),
+      envPath: 'x.env',
+      rootPath: '/r',
+      pathPrefix: 'p',
+      hotReload: true,
+      logLevel: 'error',
+      allowUnauthenticated: true,
+    });
+  });
+
+  test.each([
+    ['--type sse', 'sse'],
+    ['--server-type streamable_http', 'streamable-http'],
+    ['--type streamablehttp', 'streamable-http'],
+    ['--type http', 'streamable-http'],
+  ])('%s', (line, expected) => {
+    const options = optionsOf([...words(line), '-H', '{"X-A": "b", "__proto__": "c"}', '--', 'http://x/mcp']);
+    expect(options.serverType).toBe(expected);
+    expect(options.positional).toEqual(['http://x/mcp']);
+    expect([...options.header]).toEqual([
+      ['X-A', 'b'],
+      ['__proto__', 'c'],
+    ]);
+  });
+
+  test('everything after -- belongs to the server, a second -- too', () => {
+    expect(optionsOf(words('-p 1 -- uvx --help -- -p 2')).positional).toEqual(['uvx', '--help', '--', '-p', '2']);
+  });
+
+  test('an API version may look like anything', () => {
+    expect(optionsOf(['--config', 'x', '--version', '1.0.0-beta']).version).toBe('1.0.0-beta');
+  });
+});
+
+describe('what is wrong is told in one sentence', () => {
+  test.each<[readonly string[], string]>([
+    [
+      words('--config s.json -- uvx x'),
+      '--config and a command after -- are two ways to say what to serve; keep one of them.',
+    ],
+    [words('--config s.json -H {}'), '--header is for the one server after --; in the servers file it is "headers".'],
+    [
+      words('--config s.json --type sse'),
+      '--server-type is for the one server after --; in the servers file it is "type".',
+    ],
+    [words('-H {} -- uvx x'), '--header is for a remote server; a stdio server has no headers, give it --env instead.'],
+    [words('--hot-reload -- uvx x'), '--hot-reload needs --config: without a file there is nothing to watch.'],
+    [words('-c s.json -t c.pem'), '--ssl-certfile and --ssl-keyfile belong together; give both or none.'],
+    [
+      words('-c s.json -k a --allow-unauthenticated'),
+      '--api-key and --allow-unauthenticated contradict each other; keep one of them.',
+    ],
+    [words('uvx x'), '"uvx" is not expected here; put a server\'s command after --: mcpo-ts -- uvx …'],
+    [words('uvx x --foo'), '"uvx" is not expected here; put a server\'s command after --: mcpo-ts -- uvx …'],
+    [
+      words('chekc -c s.json'),
+      '"chekc" is not expected here; put a server\'s command after --: mcpo-ts -- chekc … (or did you mean "mcpo-ts check"?)',
+    ],
+    [words('-c s.json check more'), '"more" is not expected here; put a server\'s command after --: mcpo-ts -- more …'],
+    [words('--type sse -- uvx'), "--server-type sse needs the server's URL after --: mcpo-ts --type sse -- https://…"],
+    [words('--type sse --'), "--server-type sse needs the server's URL after --: mcpo-ts --type sse -- https://…"],
+    [words('--type sse -- http://x y'), '--server-type sse takes one URL after -- and nothing else.'],
+    [
+      words('--type ws -- http://x'),
+      '--server-type must be one of stdio, sse, streamable-http, streamable_http, streamablehttp, http, and is "ws".',
+    ],
+    [words('--prot 1'), '--prot is no known flag; did you mean --port?'],
+    [words('--prot=1'), '--prot is no known flag; did you mean --port?'],
+    [words('check --strat'), '--strat is no known flag; did you mean --start?'],
+    [words('--zzzzz'), '--zzzzz is no known flag; "mcpo-ts --help" lists all of them.'],
+    [words('-c s.json -x'), '-x is no known flag; "mcpo-ts --help" lists all of them.'],
+    [words('-c s.json --port'), '-p, --port <port> needs a value.'],
+    [words('-c s.json --port 65536'), '--port must be a number from 0 to 65535, and is "65536".'],
+    [words('-c s.json --port 80a'), '--port must be a number from 0 to 65535, and is "80a".'],
+    [words('-c s.json --env FOO'), '--env needs NAME=value, and one of them has no name or no "=".'],
+    [words('-c s.json --env =1'), '--env needs NAME=value, and one of them has no name or no "=".'],
+    [words('-c s.json --log-level loud'), '--log-level must be one of error, warn, info, debug, and is "loud".'],
+    [words('-c s.json --path-prefix a?b'), '--path-prefix must be a path such as /tools, and is "a?b".'],
+    [['-c', ' '], '--config is empty; give it a value or leave it out.'],
+    [['-c', 's.json', '--host', ''], '--host is empty; give it a value or leave it out.'],
+    [
+      words('-c s.json --cors-allow-origins a,b'),
+      '--cors-allow-origins takes * or one origin such as https://chat.example.org (repeat it for more), and is "a,b".',
+    ],
+    [words('openwebui -c s.json --base-url mcpo'), '--base-url must be a URL such as http://mcpo:8000, and is "mcpo".'],
+    [
+      words('--type sse -H nonsense -- http://x'),
+      '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\', and this is no JSON.',
+    ],
+    [
+      words('--type sse -H [] -- http://x'),
+      '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\'.',
+    ],
+    [
+      words('--type sse -H {"A":5} -- http://x'),
+      '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\', and the value of "A" is no text.',
+    ],
+  ])('%j', (argv, message) => {
+    expect(() => parseCommandLine(argv)).toThrow(new UsageError(message));
+  });
+
+  test.each([[[]], [['--']], [['--port', '1']], [['check']], [['openwebui', '--show-key']]])(
+    'with nothing to serve it shows how to begin: %j',
+    (argv) => {
+      expect(() => parseCommandLine(argv)).toThrow(UsageError);
+      expect(() => parseCommandLine(argv)).toThrow('mcpo-ts --config servers.json');
+    },
+  );
+
+  test('a malformed --env is not repeated: it may be a bare secret', () => {
+    expect(() => parseCommandLine(['-c', 'x', '-e', 'sk-1234'])).toThrow(/^(?!.*sk-1234)/);
+  });
+});

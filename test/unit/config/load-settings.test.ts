@@ -1,0 +1,221 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { parseCommandLine } from '../../../src/config/arguments.ts';
+import { readEnvironment } from '../../../src/config/environment.ts';
+import { loadServers, loadSettings } from '../../../src/config/load-settings.ts';
+import type { ServerConfig } from '../../../src/config/server-config.ts';
+import { ConfigError, UsageError } from '../../../src/errors.ts';
+import { literalText } from '../../../src/placeholders/resolve-template.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-'));
+const path = (name: string) => join(folder, name);
+writeFileSync(
+  path('s.json'),
+  '{"operationIds":"tool","mcpServers":{"a":{"command":"x","env":{"K":"${FROM_FILE}${FROM_FLAG}"}}},"x":1}',
+);
+writeFileSync(path('x.env'), 'FROM_FILE=file\nFROM_FLAG=file\nSET=file\nAPI_KEY=theirs\n');
+writeFileSync(path('c.pem'), '');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const single = ['--', 'uvx', 'x'];
+
+function load(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const command = parseCommandLine(argv);
+  if (!('options' in command)) throw new Error(`${command.kind} has no options.`);
+  return loadSettings(command.options, readEnvironment(env));
+}
+
+function stdio(config: ServerConfig | undefined) {
+  if (config?.transport.type !== 'stdio') throw new Error('This is no stdio server.');
+  return config.transport;
+}
+
+describe('defaults', () => {
+  test('one server', () => {
+    const { settings, secrets, warnings } = load(single, { LOG_FORMAT: 'json', PATH: '/bin' });
+    expect({ ...settings, servers: [] }).toEqual({
+      host: '127.0.0.1',
+      port: 8000,
+      tls: undefined,
+      api: { name: undefined, description: undefined, version: undefined },
+      rootPath: '',
+      pathPrefix: '/',
+      corsAllowOrigins: ['*'],
+      strictAuth: false,
+      publicUrl: undefined,
+      hotReload: false,
+      logLevel: 'info',
+      logFormat: 'json',
+      configFile: undefined,
+      singleServer: true,
+      servers: [],
+      operationIds: 'server',
+      maxBodyBytes: 10_485_760,
+      drainTimeMs: 10_000,
+    });
+    expect(secrets).toEqual({ apiKey: undefined, configured: [] });
+    expect(warnings).toEqual([]);
+  });
+
+  test('a servers file, with its warnings', () => {
+    const { settings, warnings } = load(['-c', path('s.json'), '-e', 'FROM_FILE=', '-e', 'FROM_FLAG=']);
+    expect(settings).toMatchObject({ configFile: path('s.json'), singleServer: false, operationIds: 'tool' });
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('a flag wins over the environment', () => {
+    const env = { LOG_LEVEL: 'debug', MCPO_API_KEY: 'env' };
+    expect(load(single, env).settings.logLevel).toBe('debug');
+    const { settings, secrets } = load(['--log-level', 'error', '-k', ' flag ', ...single], env);
+    expect(settings.logLevel).toBe('error');
+    expect(secrets.apiKey).toBe('flag');
+  });
+});
+
+describe('who may reach it', () => {
+  test.each<[readonly string[], string, string]>([
+    [[], '', '127.0.0.1'],
+    [[], 'key', '0.0.0.0'],
+    [['-k', 'key'], '', '0.0.0.0'],
+    [['--allow-unauthenticated'], '', '127.0.0.1'],
+    [['--allow-unauthenticated', '-h', '0.0.0.0'], '', '0.0.0.0'],
+    [['-h', '10.0.0.1'], 'key', '10.0.0.1'],
+    [['-h', '127.0.0.1'], '', '127.0.0.1'],
+    [['-h', '127.1.2.3'], '', '127.1.2.3'],
+    [['-h', 'localhost'], '', 'localhost'],
+    [['-h', '::1'], '', '::1'],
+    [['-h', '[::1]'], '', '::1'],
+  ])('%j with the key %j listens on %s', (flags, key, host) => {
+    expect(load([...flags, ...single], { API_KEY: key }).settings.host).toBe(host);
+  });
+
+  test.each(['0.0.0.0', '::', '10.0.0.1', 'localhost.example.org', '127.0.0.1.example.org', '::ffff:0.0.0.0'])(
+    'without a key, %s is refused',
+    (host) => {
+      expect(() => load(['-h', host, ...single])).toThrow(UsageError);
+      expect(() => load(['-h', host, ...single])).toThrow('--allow-unauthenticated');
+    },
+  );
+
+  test('an empty key is refused, and --strict-auth without one', () => {
+    expect(() => load(['-k', ' ', ...single])).toThrow('--api-key is empty; give it a value or leave it out.');
+    expect(() => load(['-k', '', ...single], { MCPO_API_KEY: 'key' })).toThrow(UsageError);
+    expect(() => load(['--strict-auth', ...single])).toThrow(
+      '--strict-auth needs an API key: set MCPO_API_KEY, MCPO_API_KEY_FILE or --api-key.',
+    );
+    expect(load(['--strict-auth', ...single], { MCPO_API_KEY: 'key' }).settings.strictAuth).toBe(true);
+  });
+});
+
+test.each([
+  ['', '/', ''],
+  ['/', '/', ''],
+  ['a', '/a/', '/a'],
+  ['/a', '/a/', '/a'],
+  ['a/', '/a/', '/a'],
+  ['//a//b//', '/a/b/', '/a/b'],
+])('the path %j becomes the prefix %j and the root %j', (given, pathPrefix, rootPath) => {
+  const { settings } = load(['--path-prefix', given, '--root-path', given, ...single]);
+  expect(settings).toMatchObject({ pathPrefix, rootPath });
+});
+
+test('TLS files must be readable, and each that is not is told', () => {
+  expect(load(['-t', path('c.pem'), '-K', path('c.pem'), ...single]).settings.tls).toEqual({
+    certFile: path('c.pem'),
+    keyFile: path('c.pem'),
+  });
+  const call = () => load(['-t', path('no.pem'), '-K', path('no-key.pem'), ...single]);
+  expect(call).toThrow(ConfigError);
+  expect(call).toThrow(/--ssl-certfile.*\n.*--ssl-keyfile/);
+});
+
+describe('--env and --env-path', () => {
+  const argv = [
+    '-c',
+    path('s.json'),
+    '--env-path',
+    path('x.env'),
+    '--env',
+    'FROM_FLAG=flag',
+    '--env',
+    'SOME_TOKEN=tok-1',
+  ];
+  const env = { SET: 'process', PATH: '/bin', API_KEY: 'own' };
+
+  test('serve placeholders and go to every child; a set variable wins over the file, --env over all', () => {
+    const { settings, secrets } = load(argv, env);
+    const transport = stdio(settings.servers[0]);
+    expect(literalText(transport.env.get('K') ?? [])).toBe('fileflag');
+    expect({ ...transport.inheritedEnv }).toEqual({
+      PATH: '/bin',
+      FROM_FILE: 'file',
+      FROM_FLAG: 'flag',
+      SET: 'process',
+      SOME_TOKEN: 'tok-1',
+      API_KEY: 'theirs',
+    });
+    expect(secrets.configured).toEqual(expect.arrayContaining(['tok-1', 'theirs']));
+    expect(secrets.apiKey).toBe('own');
+  });
+
+  test('a file that does not exist is a problem', () => {
+    expect(() => load(['--env-path', path('no.env'), ...single])).toThrow(
+      `key "--env-path": the file "${path('no.env')}" does not exist.`,
+    );
+  });
+});
+
+describe('the one server after --', () => {
+  test('its words are taken as they are', () => {
+    const { settings } = load(['-e', 'A=1', '--', '/opt/bin/my-server.cmd', '${HOME}', '{{USER_ID}}', '']);
+    const [server] = settings.servers;
+    expect(server).toMatchObject({ name: 'my-server', isolation: 'shared', timeoutMs: 300_000 });
+    expect(literalText(stdio(server).command)).toBe('/opt/bin/my-server.cmd');
+    expect(stdio(server).args.map(literalText)).toEqual(['${HOME}', '{{USER_ID}}', '']);
+    expect({ ...stdio(server).inheritedEnv }).toEqual({ A: '1' });
+  });
+
+  test.each([
+    ['uvx', 'uvx'],
+    ['./a b', 'server'],
+    ['docs', 'server'],
+  ])('%j is called %j', (command, name) => {
+    expect(load(['--', command]).settings.servers[0]?.name).toBe(name);
+  });
+
+  test('a remote one', () => {
+    const { settings, secrets } = load([
+      '--type',
+      'sse',
+      '-H',
+      '{"X-Key":"abcd"}',
+      '--',
+      'https://mcp.example.org/sse?k=qqqq',
+    ]);
+    const [server] = settings.servers;
+    expect(server?.name).toBe('mcp.example.org');
+    expect(server?.transport).toEqual({
+      type: 'sse',
+      url: [{ kind: 'literal', text: 'https://mcp.example.org/sse?k=qqqq' }],
+      headers: new Map([['X-Key', [{ kind: 'literal', text: 'abcd' }]]]),
+    });
+    expect(secrets.configured).toEqual(['qqqq', 'abcd']);
+  });
+});
+
+test('loadServers reads the file again with the same options', () => {
+  const file = path('reload.json');
+  const command = parseCommandLine(['-c', file, '--hot-reload']);
+  if (command.kind !== 'serve') throw new Error('This is no serve.');
+  const names = () => loadServers(command.options, readEnvironment({})).servers.map(({ name }) => name);
+  writeFileSync(file, '{"mcpServers":{"a":{"command":"x"}}}');
+  expect(names()).toEqual(['a']);
+  writeFileSync(file, '{"mcpServers":{"b":{"command":"x"},"a":{"command":"x"}}}');
+  expect(names()).toEqual(['b', 'a']);
+  writeFileSync(file, '{"mcpServers":{');
+  expect(names).toThrow(`${file}:1: the end of the file stands where a "}" is expected.`);
+  rmSync(file);
+  expect(names).toThrow(`${file}: the servers file does not exist.`);
+});

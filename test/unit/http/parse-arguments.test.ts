@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import { InvalidArgumentsError, UnsupportedMediaTypeError } from '../../../src/errors.ts';
+import { parseArguments, requireJson } from '../../../src/http/parse-arguments.ts';
+
+function issueOf(body: string | Buffer) {
+  try {
+    parseArguments(Buffer.from(body as string));
+  } catch (error) {
+    if (error instanceof InvalidArgumentsError) return error.issues[0];
+    throw error;
+  }
+  return undefined;
+}
+
+describe('arguments', () => {
+  test.each(['', ' \n', '{}'])('%j is no arguments', (body) => {
+    expect(parseArguments(Buffer.from(body))).toEqual({});
+  });
+
+  test('keep nulls and odd keys, and __proto__ is a key like any other', () => {
+    const args = parseArguments(Buffer.from('{"a":null,"__proto__":{"b":1},"größe":2}'));
+    expect(JSON.stringify(args)).toBe('{"a":null,"__proto__":{"b":1},"größe":2}');
+    expect(({} as Record<string, unknown>).b).toBeUndefined();
+  });
+
+  test.each([
+    ['{"a":', 'json_invalid'],
+    ['{a:1}', 'json_invalid'],
+    ['{"a":NaN}', 'json_invalid'],
+    ['[1]', 'dict_type'],
+    ['"text"', 'dict_type'],
+    ['null', 'dict_type'],
+    [`{"a":${'['.repeat(300)}${']'.repeat(300)}}`, 'too_deep'],
+    ['{"a":12345678901234567890}', 'number_not_exact'],
+    ['{"a":{"b":[9007199254740993]}}', 'number_not_exact'],
+    ['{"a":1e400}', 'number_not_exact'],
+    [`{"a":${'9'.repeat(5_000)}}`, 'number_not_exact'],
+  ])('%.40s is refused as %s', (body, type) => {
+    expect(issueOf(body)?.type).toBe(type);
+  });
+
+  test('that are not UTF-8 are refused', () => {
+    expect(issueOf(Buffer.from([0x7b, 0xff, 0x7d]) as unknown as string)?.type).toBe('json_invalid');
+  });
+
+  test('name the place of a number that cannot be passed on', () => {
+    expect(issueOf('{"a":{"b":[9007199254740993]}}')?.loc).toEqual(['body', 'a', 'b', 0]);
+  });
+
+  test.each(['{"a":9007199254740992}', '{"a":1152921504606846976}', '{"a":"12345678901234567890"}', '{"a":1.5e10}'])(
+    '%s is passed on',
+    (body) => {
+      expect(issueOf(body)).toBeUndefined();
+    },
+  );
+
+  test('a body quoted in a parser error is not told', () => {
+    expect(JSON.stringify(issueOf('{"token":"canary", oops'))).not.toContain('canary');
+  });
+
+  test.each([undefined, '', 'application/json', 'application/json; charset=utf-8', 'application/vnd.api+json'])(
+    'the content type %j is taken',
+    (type) => {
+      expect(() => requireJson(type)).not.toThrow();
+    },
+  );
+
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/jsonp',
+    'multipart/form-data; boundary=x',
+  ])('the content type %j is refused', (type) => {
+    expect(() => requireJson(type)).toThrow(UnsupportedMediaTypeError);
+  });
+});

@@ -1,0 +1,127 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError } from '../../../src/errors.ts';
+import { parseTemplate } from '../../../src/placeholders/parse-template.ts';
+import type { TemplatePart } from '../../../src/placeholders/template.ts';
+
+const context = {
+  environment: new Map([
+    ['HOST', 'example.org'],
+    ['EMPTY', ''],
+    ['NESTED', '${HOST} {{USER_ID}} $${x} $&'],
+    ['BOTH', 'from the environment'],
+  ]),
+  userVariables: new Set(['TOKEN', 'BOTH', '__proto__']),
+  inputs: new Set(['api-key', 'HOST']),
+};
+
+const parse = (text: string) => parseTemplate(text, context);
+const text = (value: string): TemplatePart => ({ kind: 'literal', text: value });
+const variable = (name: string): TemplatePart => ({ kind: 'user-variable', name });
+const user = (field: 'id' | 'email' | 'name' | 'role' | 'jwt' | 'token'): TemplatePart => ({ kind: 'user', field });
+const chatId: TemplatePart = { kind: 'chat', field: 'id' };
+
+const readings: readonly (readonly [string, readonly TemplatePart[]])[] = [
+  ['', []],
+  ['plain', [text('plain')]],
+  ['${HOST}', [text('example.org')]],
+  ['${env:HOST}', [text('example.org')]],
+  ['a${HOST}b${HOST}', [text('aexample.orgbexample.org')]],
+  ['${EMPTY}', []],
+  ['${EMPTY:-fallback}', [text('fallback')]],
+  ['${UNSET:-fallback}', [text('fallback')]],
+  ['${HOST:-fallback}', [text('example.org')]],
+  ['${UNSET:-}', []],
+  ['${UNSET:-a:-b $x {y}', [text('a:-b $x {y')]],
+  ['${UNSET:-two\nlines}', [text('two\nlines')]],
+  // What a placeholder gave is never read again.
+  ['${NESTED}', [text('${HOST} {{USER_ID}} $${x} $&')]],
+  ['${UNSET:-{{USER_ID}}', [text('{{USER_ID}')]],
+  ['$${HOST}', [text('${HOST}')]],
+  ['$$${HOST}', [text('$${HOST}')]],
+  ['$${', [text('${')]],
+  ['$', [text('$')]],
+  ['$HOST $& $1 $$', [text('$HOST $& $1 $$')]],
+  ['{HOST} {} }} {{', [text('{HOST} {} }} {{')]],
+  ['${TOKEN}', [variable('TOKEN')]],
+  ['Bearer ${TOKEN}!', [text('Bearer '), variable('TOKEN'), text('!')]],
+  // The user's variable first, the environment second.
+  ['${BOTH} ${env:BOTH}', [variable('BOTH'), text(' from the environment')]],
+  ['{{TOKEN}}', [variable('TOKEN')]],
+  ['${input:TOKEN}', [variable('TOKEN')]],
+  ['${input:api-key}', [variable('api-key')]],
+  // An input is reached as ${input:ID} only.
+  ['${HOST} {{HOST}}', [text('example.org {{HOST}}')]],
+  ['${__proto__}{{__proto__}}', [variable('__proto__'), variable('__proto__')]],
+  ['{{constructor}}', [text('{{constructor}}')]],
+  ['{{ TOKEN }} {{other}}', [text('{{ TOKEN }} {{other}}')]],
+  ['{{{TOKEN}}', [text('{'), variable('TOKEN')]],
+  ['{{{{TOKEN}}}}', [text('{{'), variable('TOKEN'), text('}}')]],
+  ['${user.id}', [user('id')]],
+  ['${user.email}', [user('email')]],
+  ['${user.name}', [user('name')]],
+  ['${user.role}', [user('role')]],
+  ['${user.jwt}', [user('jwt')]],
+  ['${user.token}', [user('token')]],
+  ['${chat.id}', [chatId]],
+  ['{{USER_ID}}{{USER_EMAIL}}{{USER_NAME}}{{USER_ROLE}}', [user('id'), user('email'), user('name'), user('role')]],
+  ['{{LIBRECHAT_USER_ID}}{{LIBRECHAT_USER_EMAIL}}', [user('id'), user('email')]],
+  ['{{LIBRECHAT_USER_NAME}}{{LIBRECHAT_USER_ROLE}}', [user('name'), user('role')]],
+  ['{{CHAT_ID}}', [chatId]],
+  ['{{CHAT_ID}${HOST}', [text('{{CHAT_ID}example.org')]],
+];
+
+describe('a text is read in one pass', () => {
+  test.each(readings)('%j', (given, expected) => {
+    expect(parse(given)).toEqual(expected);
+  });
+
+  test('a user variable named like an alias wins over it', () => {
+    const template = parseTemplate('{{USER_ID}}', { ...context, userVariables: new Set(['USER_ID']) });
+    expect(template).toEqual([variable('USER_ID')]);
+  });
+});
+
+const refusals: readonly (readonly [string, string])[] = [
+  ['${UNSET}', 'environment variable UNSET is not set; set it, or give a default as ${UNSET:-default}'],
+  ['${env:UNSET}', 'environment variable UNSET is not set; set it, or give a default as ${UNSET:-default}'],
+  // The environment is a map: an object's own properties are no variables.
+  [
+    '${constructor}',
+    'environment variable constructor is not set; set it, or give a default as ${constructor:-default}',
+  ],
+  ['${foo bar}', '${foo bar} is no known placeholder; write $${foo bar} if it is meant literally'],
+  ['${}', '${} is no known placeholder; write $${} if it is meant literally'],
+  ['${1A}', '${1A} is no known placeholder; write $${1A} if it is meant literally'],
+  ['${user.password}', '${user.password} is no known placeholder; write $${user.password} if it is meant literally'],
+  ['${USER.ID}', '${USER.ID} is no known placeholder; write $${USER.ID} if it is meant literally'],
+  ['${HOST:default}', '${HOST:default} is no known placeholder; write $${HOST:default} if it is meant literally'],
+  ['${a${b}}', '${a${b} is no known placeholder; write $${a${b} if it is meant literally'],
+  ['${input:other}', '${input:other} names no input; declare "other" in "inputs" or "userVars"'],
+  ['${TOKEN:-x}', '${TOKEN:-…} gives a default to a user variable; set "default" of TOKEN in "userVars" instead'],
+  ['ab${HOST', 'the "${" at character 3 has no closing "}"; write $${ for a literal ${'],
+  ['${', 'the "${" at character 1 has no closing "}"; write $${ for a literal ${'],
+];
+
+describe('what cannot be meant is refused', () => {
+  test.each(refusals)('%j', (given, message) => {
+    expect(problemsOf(given)).toEqual([message]);
+  });
+
+  test('every problem of one text is told', () => {
+    expect(problemsOf('${A} ${HOST} ${b c} ${')).toHaveLength(3);
+  });
+
+  test('what follows an open "${" is not shown, for it may be a password', () => {
+    expect(problemsOf('pa${sword')[0]).not.toContain('sword');
+  });
+});
+
+function problemsOf(given: string): readonly string[] {
+  try {
+    parse(given);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map((problem) => problem.message);
+    throw error;
+  }
+  return [];
+}
