@@ -4,6 +4,7 @@ import { createApiKeyCheck } from './auth/api-key.ts';
 import { ServerRegistry } from './bridge/server-registry.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import type { Secrets, Settings } from './config/settings.ts';
+import type { KeptCatalogues } from './db/kept-catalogues.ts';
 import { ListenError } from './errors.ts';
 import { createHttpServer } from './http/server.ts';
 import type { OpenSessionOptions, Session } from './mcp/session.ts';
@@ -34,7 +35,10 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
   const authentication = {
     checkApiKey: secrets.apiKey === undefined ? undefined : createApiKeyCheck(secrets.apiKey),
   };
-  const registry = createRegistry(settings, logger, redactor);
+  const kept = once(() => openKeptCatalogues(settings.dataDir, logger));
+  const registry = createRegistry(settings, logger, redactor, (server, content) => {
+    void kept().then((catalogues) => catalogues.save(server, content));
+  });
   let isDraining = false;
 
   const app = once(async () => {
@@ -46,6 +50,7 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
   await listen(server, settings);
   registry.start();
   await app();
+  void kept().then(async (catalogues) => registry.restoreCatalogues(await catalogues.load()));
 
   let stopped: Promise<void> | undefined;
   return {
@@ -58,15 +63,28 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
     },
     stop: () => {
       isDraining = true;
-      stopped ??= drain(server, settings.drainTimeMs, logger).then(() => registry.stop());
+      stopped ??= drain(server, settings.drainTimeMs, logger)
+        .then(() => registry.stop())
+        .then(async () => (await kept()).close());
       return stopped;
     },
   };
 }
 
 /** Makes the registry of the configured servers; nothing is started yet. */
-export function createRegistry(settings: Settings, logger: Logger, redactor: Redactor): ServerRegistry {
-  return new ServerRegistry(settings.servers, { openSession, logger, redactor });
+export function createRegistry(
+  settings: Settings,
+  logger: Logger,
+  redactor: Redactor,
+  keepCatalogue: (server: string, content: string) => void = () => undefined,
+): ServerRegistry {
+  return new ServerRegistry(settings.servers, { openSession, logger, redactor, keepCatalogue });
+}
+
+/** Without a database the service runs all the same: documents only wait for their servers after a restart. */
+async function openKeptCatalogues(dataDir: string, logger: Logger): Promise<KeptCatalogues> {
+  const { KeptCatalogues } = await import('./db/kept-catalogues.ts');
+  return KeptCatalogues.open(dataDir, logger);
 }
 
 /** The MCP SDK takes a tenth of a second to load: it is, once the port is open. */

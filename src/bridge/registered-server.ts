@@ -8,12 +8,15 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { type Catalogue, toCatalogue } from './catalogue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
+import { fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 
 export interface RegisteredServerDependencies {
   readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
   readonly logger: Logger;
   readonly redactor: Redactor;
+  /** Keeps a server's list of tools over restarts; may fail, which costs nothing now. */
+  readonly keepCatalogue: (server: string, content: string) => void;
 }
 
 export interface ServerStatus {
@@ -56,6 +59,14 @@ export class RegisteredServer {
     const settings = resolveSessionSettings(this.config, { variables: new Map() });
     const key = toPoolKey(this.name, SHARED, settings);
     this.#shared = this.#pool.acquire(key, () => this.#supervise(settings));
+  }
+
+  /** Serves a list of tools that was kept until the server tells its own. */
+  restoreCatalogue(content: string): void {
+    const source = this.#catalogue === undefined ? fromKeptCatalogue(content, this.config) : undefined;
+    if (source === undefined) return;
+    this.#catalogue = toCatalogue(source, this.config);
+    this.#changed();
   }
 
   /** The session that this call runs on. Throws `UnauthenticatedError` where only a user has one. */
@@ -122,11 +133,13 @@ export class RegisteredServer {
 
   async #list(session: Session, signal: AbortSignal): Promise<void> {
     const { serverInfo, instructions } = session;
-    const catalogue = toCatalogue({ serverInfo, instructions, list: await session.listTools(signal) }, this.config);
+    const source = { serverInfo, instructions, list: await session.listTools(signal) };
+    const catalogue = toCatalogue(source, this.config);
     const previous = this.#catalogue;
     if (previous?.revision === catalogue.revision) return;
     this.#catalogue = catalogue;
-    const { logger } = this.#dependencies;
+    const { logger, keepCatalogue } = this.#dependencies;
+    keepCatalogue(this.name, toKeptCatalogue(source, this.config));
     for (const { name, reason } of catalogue.rejected) {
       logger.warn('tool is left out', { server: this.name, tool: name.slice(0, 200), reason });
     }

@@ -19,6 +19,11 @@ export class ServerRegistry {
     return [...this.#servers.values()];
   }
 
+  /** Serves lists of tools that were kept for servers that have not told theirs yet. */
+  restoreCatalogues(kept: ReadonlyMap<string, string>): void {
+    for (const [name, content] of kept) this.#servers.get(name)?.restoreCatalogue(content);
+  }
+
   /** Starts all servers side by side. */
   start(): void {
     for (const server of this.list()) server.start();

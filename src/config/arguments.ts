@@ -89,13 +89,20 @@ function buildProgram(choose: Choose, output: string[]): Command {
     .allowExcessArguments(true)
     .addHelpText('after', examples);
   addServiceOptions(program);
+  const addCommand = (name: string, ownUsage: string) =>
+    program
+      .command(name)
+      .usage(`${ownUsage} --config FILE`)
+      .addHelpText(
+        'after',
+        '\nAll options of "mcpo-ts --help" are taken too; -- COMMAND ARGS… can stand for --config FILE.\n',
+      );
   program.action(() => {
     rejectWords(program.args, program);
     choose((options) => ({ kind: 'serve', options }), program.opts());
   });
 
-  const check = program
-    .command('check')
+  const check = addCommand('check', '[options]')
     .description('validate the configuration and look the commands up; starts no server')
     .option('--start', 'also start each server, list its tools, and stop it')
     .action(() => {
@@ -104,8 +111,7 @@ function buildProgram(choose: Choose, output: string[]): Command {
       choose((options) => ({ kind: 'check', options, start: start === true }), program.opts());
     });
 
-  const openapi = program
-    .command('openapi')
+  const openapi = addCommand('openapi', '[server]')
     .description('print the OpenAPI document of one server, or of all')
     .argument('[server]', 'name of the server')
     .action((server: string | undefined) => {
@@ -113,8 +119,7 @@ function buildProgram(choose: Choose, output: string[]): Command {
       choose((options) => ({ kind: 'openapi', options, server }), program.opts());
     });
 
-  const openwebui = program
-    .command('openwebui')
+  const openwebui = addCommand('openwebui', '[options]')
     .description("print Open WebUI's connections to the servers, ready to import")
     .option('--base-url <url>', 'where Open WebUI reaches this service, such as http://mcpo:8000')
     .option('--show-key', 'put the API key into the connections')

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import { readTextFile } from './env-file.ts';
@@ -11,6 +13,8 @@ export interface Environment {
   readonly apiKey: string | undefined;
   /** Base of the links that the service gives out, without a slash at the end. */
   readonly publicUrl: string | undefined;
+  /** Where the embedded database lies. */
+  readonly dataDir: string;
   readonly logLevel: LogLevel | undefined;
   readonly logFormat: 'json' | 'pretty' | undefined;
   /** Whether a person reads along. */
@@ -54,6 +58,8 @@ const environmentSchema = z.object({
   MCPO_API_KEY_FILE: optionalText.optional(),
   API_KEY: optionalText.optional(),
   MCPO_PUBLIC_URL: publicUrl.optional(),
+  MCPO_DATA_DIR: optionalText.optional(),
+  XDG_DATA_HOME: optionalText.optional(),
   LOG_LEVEL: logLevel.optional(),
   LOG_FORMAT: logFormat.optional(),
 });
@@ -76,6 +82,7 @@ export function readEnvironment(env: Readonly<NodeJS.ProcessEnv> = process.env):
     variables,
     apiKey: readApiKey(values),
     publicUrl: values.MCPO_PUBLIC_URL,
+    dataDir: values.MCPO_DATA_DIR ?? join(values.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'mcpo-ts'),
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
     isTerminal: process.stderr.isTTY === true,

@@ -4,6 +4,7 @@ import type { ServiceOptions } from './arguments.ts';
 import { ConfiguredSecrets } from './configured-secrets.ts';
 import { readEnvFile } from './env-file.ts';
 import type { Environment } from './environment.ts';
+import { isOwnSecret } from './inherited-environment.ts';
 import { readServersFile, type ServersFile } from './servers-file.ts';
 import type { Secrets, Settings } from './settings.ts';
 import { singleServer } from './single-server.ts';
@@ -43,6 +44,7 @@ export function loadSettings(options: ServiceOptions, environment: Environment):
       corsAllowOrigins: options.corsAllowOrigins,
       strictAuth: options.strictAuth === true,
       publicUrl: environment.publicUrl,
+      dataDir: environment.dataDir,
       hotReload: options.hotReload === true,
       logLevel: options.logLevel ?? environment.logLevel ?? 'info',
       logFormat: environment.logFormat ?? (environment.isTerminal ? 'pretty' : 'json'),
@@ -65,10 +67,14 @@ export function loadSettings(options: ServiceOptions, environment: Environment):
 export function loadServers(options: ServiceOptions, environment: Environment): ServersFile {
   const secrets = new ConfiguredSecrets();
   const fromFile = readGivenEnvFile(options.envPath);
-  // As dotenv has it, a variable that is already set wins over the file; `--env` wins over both.
-  const combined = new Map([...fromFile, ...environment.variables, ...options.env]);
+  // As dotenv has it, a variable that is already set wins over the file; `--env` wins over both. But what the service
+  // authenticates with is not what the file's variable of that name is about, and must not reach a child process.
   const given = new Map<string, string>();
-  for (const name of [...fromFile.keys(), ...options.env.keys()]) given.set(name, combined.get(name) ?? '');
+  for (const [name, value] of fromFile) {
+    given.set(name, isOwnSecret(name) ? value : (environment.variables.get(name) ?? value));
+  }
+  for (const [name, value] of options.env) given.set(name, value);
+  const combined = new Map([...environment.variables, ...given]);
   for (const [name, value] of given) secrets.addNamed(name, value);
 
   const { platform } = environment;

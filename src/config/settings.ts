@@ -22,6 +22,8 @@ export interface Settings {
   /** Docs and OpenAPI documents need the key too. */
   readonly strictAuth: boolean;
   readonly publicUrl: string | undefined;
+  /** Where the embedded database lies; made with mode 0700 if it is not there. */
+  readonly dataDir: string;
   readonly hotReload: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';

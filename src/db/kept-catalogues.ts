@@ -1,25 +1,66 @@
-import type { Database } from './open-database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type Database, openDatabase } from './open-database.ts';
 
-/** The last good catalogue of each server, as JSON text. */
+/**
+ * The last good catalogue of each server, as JSON text. A convenience that must cost nothing else: whatever fails is
+ * logged, and then nothing is kept.
+ */
 export class KeptCatalogues {
-  readonly #database: Database;
+  readonly #database: Database | undefined;
+  readonly #logger: Logger;
+  #saving: Promise<void> = Promise.resolve();
 
-  constructor(database: Database) {
+  private constructor(database: Database | undefined, logger: Logger) {
     this.#database = database;
+    this.#logger = logger;
+  }
+
+  static async open(dataDir: string, logger: Logger): Promise<KeptCatalogues> {
+    try {
+      return new KeptCatalogues(await openDatabase(dataDir), logger);
+    } catch (error) {
+      logger.warn('lists of tools are not kept over restarts', { reason: reasonOf(error) });
+      return new KeptCatalogues(undefined, logger);
+    }
   }
 
   /** All that are kept, by server. */
   async load(): Promise<ReadonlyMap<string, string>> {
-    const rows = await this.#database.selectFrom('catalogues').select(['server', 'content']).execute();
-    return new Map(rows.map(({ server, content }) => [server, content]));
+    try {
+      const rows = await this.#database?.selectFrom('catalogues').select(['server', 'content']).execute();
+      return new Map(rows?.map(({ server, content }) => [server, content]));
+    } catch (error) {
+      this.#logger.warn('the kept lists of tools could not be read', { reason: reasonOf(error) });
+      return new Map();
+    }
   }
 
-  async save(server: string, content: string): Promise<void> {
-    const row = { content, updated_at: new Date().toISOString() };
-    await this.#database
-      .insertInto('catalogues')
-      .values({ server, ...row })
-      .onConflict((conflict) => conflict.column('server').doUpdateSet(row))
-      .execute();
+  /** Keeps one; resolves when it was written or could not be. */
+  save(server: string, content: string): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#save(server, content));
+    return this.#saving;
   }
+
+  /** Resolves when everything was written and the database is closed. */
+  async close(): Promise<void> {
+    await this.#saving;
+    await this.#database?.destroy();
+  }
+
+  async #save(server: string, content: string): Promise<void> {
+    const row = { content, updated_at: new Date().toISOString() };
+    try {
+      await this.#database
+        ?.insertInto('catalogues')
+        .values({ server, ...row })
+        .onConflict((conflict) => conflict.column('server').doUpdateSet(row))
+        .execute();
+    } catch (error) {
+      this.#logger.warn('the list of tools could not be kept', { server, reason: reasonOf(error) });
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

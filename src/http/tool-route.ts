@@ -3,7 +3,7 @@ import type { Principal } from '../auth/principal.ts';
 import { callTool, START_WAIT_MS } from '../bridge/call-tool.ts';
 import type { RegisteredServer } from '../bridge/registered-server.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
-import { NotFoundError, ServerUnavailableError } from '../errors.ts';
+import { NotFoundError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
 import { readBody } from './read-body.ts';
@@ -62,16 +62,11 @@ export async function answerToolCall(
   }
 }
 
-/** Where there is no catalogue yet, the server may be on its way: 404 is only said once its tools are known. */
+/** While a server is on its way its tools may be unknown, or be those of the last time: 404 is only said after that. */
 async function findTool(server: RegisteredServer, toolName: string, signal: AbortSignal) {
-  if (server.catalogue === undefined) await server.session().whenOpen(START_WAIT_MS, signal);
+  if (server.status.state !== 'ready') await server.session().whenOpen(START_WAIT_MS, signal);
   const tool = server.catalogue?.tools.get(toolName);
   if (tool !== undefined) return tool;
-  if (server.catalogue === undefined) {
-    throw new ServerUnavailableError(
-      `Server "${server.name}" has not told its tools yet${server.status.reason ? `: ${server.status.reason}` : ''}.`,
-      5,
-    );
-  }
+  if (server.catalogue === undefined) throw server.session().unavailable();
   throw new NotFoundError(`Server "${server.name}" has no tool of this name; see its openapi.json for those it has.`);
 }

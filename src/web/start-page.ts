@@ -16,6 +16,8 @@ export function toStartPageModel(view: StartPageView): object {
       ...server,
       stateClass: server.state.replaceAll(' ', '-'),
       toolCount: count(server.tools.length, 'tool'),
+      // Without a catalogue there is nothing to document, and the document is a 503.
+      isDocumented: server.tools.length > 0 || server.state === 'ready',
       curl: toCurl(server, view.hasAuthentication),
     })),
     summary: `${ready} of ${count(view.servers.length, 'server')} ready`,

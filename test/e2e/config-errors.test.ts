@@ -27,10 +27,10 @@ describe('a config that cannot be used → exit 2 with what is wrong', () => {
     };
     expectLine('servers.json:4', '"first"', 'timeoutMs');
     expectLine('servers.json:5', '"second"', 'command');
-    expectLine('servers.json:7', '"third"', 'env');
-    expectLine('servers.json:8', '"docs"');
-    expectLine('servers.json:9', '"a/b"');
-    expectLine('servers.json:10', '"fourth"', 'MCPO_TEST_UNSET');
+    expectLine('servers.json:8', '"third"', 'env');
+    expectLine('servers.json:9', '"docs"');
+    expectLine('servers.json:10', '"a/b"');
+    expectLine('servers.json:11', '"fourth"', 'MCPO_TEST_UNSET');
     expect(exit.stderr).not.toMatch(/^\s+at /m);
   });
 

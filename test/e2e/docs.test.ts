@@ -42,7 +42,7 @@ describe('pages', () => {
     const service = await startService({
       servers: { ...servers, broken: { command: 'mcpo-ts-no-such-command' } },
     });
-    const html = await loadPage(service, '/docs');
+    const html = (await service.get('/docs')).text;
     for (const name of ['answers', 'many', 'broken']) expect(html).toContain(`/${name}`);
     expect(html).toContain(`${service.url}/answers`);
     expect(html).toMatch(/\bready\b/i);

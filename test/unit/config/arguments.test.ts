@@ -35,6 +35,11 @@ describe('what is asked for', () => {
     expect(command).toMatchObject({ kind: 'help', text: expect.stringContaining('Usage: mcpo-ts') });
   });
 
+  test('the help of a sub-command says that it needs a configuration', () => {
+    const command = parseCommandLine(['openapi', '--help']);
+    expect(command).toMatchObject({ text: expect.stringContaining('Usage: mcpo-ts openapi [server] --config FILE') });
+  });
+
   test('help names every flag, the examples, and the danger of --api-key', () => {
     const command = parseCommandLine(['--help']);
     if (command.kind !== 'help') throw new Error('This is no help.');

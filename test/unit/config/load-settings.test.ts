@@ -34,7 +34,7 @@ function stdio(config: ServerConfig | undefined) {
 
 describe('defaults', () => {
   test('one server', () => {
-    const { settings, secrets, warnings } = load(single, { LOG_FORMAT: 'json', PATH: '/bin' });
+    const { settings, secrets, warnings } = load(single, { LOG_FORMAT: 'json', PATH: '/bin', XDG_DATA_HOME: '/data' });
     expect({ ...settings, servers: [] }).toEqual({
       host: '127.0.0.1',
       port: 8000,
@@ -45,6 +45,7 @@ describe('defaults', () => {
       corsAllowOrigins: ['*'],
       strictAuth: false,
       publicUrl: undefined,
+      dataDir: '/data/mcpo-ts',
       hotReload: false,
       logLevel: 'info',
       logFormat: 'json',

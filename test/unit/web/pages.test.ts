@@ -48,6 +48,7 @@ describe('the start page', () => {
     expect(html).toMatch(/class="state state-backing-off">backing off</);
     expect(html).toContain('It ended with code 1.');
     expect(html).toContain('1 of 2 servers ready, 1 tool');
+    expect(html.match(/aria-label="Documentation of \w+"/g)).toEqual(['aria-label="Documentation of time"']);
   });
 
   test('offers all servers at once unless there is only the one', () => {

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { ServerConfig } from '../config/server-config.ts';
+import type { CatalogueSource } from './catalogue.ts';
+
+const tool = z.looseObject({
+  name: z.string(),
+  inputSchema: z.union([z.record(z.string(), z.unknown()), z.boolean()]),
+});
+const kept = z.object({
+  settings: z.string(),
+  serverInfo: z.object({ name: z.string(), title: z.string().optional(), version: z.string() }),
+  instructions: z.string().optional(),
+  tools: z.array(tool),
+  rejected: z.array(z.object({ name: z.string(), reason: z.string() })),
+});
+
+/** What is kept of a server's list of tools, so that its document is there at once after a restart. */
+export function toKeptCatalogue(source: CatalogueSource, config: ServerConfig): string {
+  const { serverInfo, instructions, list } = source;
+  return JSON.stringify({ settings: settingsDigest(config), serverInfo, instructions, ...list });
+}
+
+/** Reads what was kept; `undefined` when it was kept for other settings of the server, or is not readable. */
+export function fromKeptCatalogue(text: string, config: ServerConfig): CatalogueSource | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { success, data } = kept.safeParse(value);
+  if (!success || data.settings !== settingsDigest(config)) return undefined;
+  const { serverInfo, instructions, tools, rejected } = data;
+  return { serverInfo, instructions, list: { tools: tools as CatalogueSource['list']['tools'], rejected } };
+}
+
+/** Which server it is; what only says who calls it, such as headers and environment, does not count. */
+function settingsDigest({ transport }: ServerConfig): string {
+  const identity =
+    transport.type === 'stdio' ? [transport.command, transport.args, transport.cwd] : [transport.type, transport.url];
+  return createHash('sha256').update(JSON.stringify(identity)).digest('base64url');
+}

@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { openSession } from '../../../src/mcp/open-session.ts';
+import type { CallOptions, OpenSessionOptions, Session, ToolResult } from '../../../src/mcp/session.ts';
+
+const STDIO_SERVER = fileURLToPath(new URL('../../fixtures/servers/raw-stdio.js', import.meta.url));
+const HTTP_SERVER = fileURLToPath(new URL('../../fixtures/servers/raw-http.js', import.meta.url));
+
+export const silent = { debug() {}, warn() {} };
+
+export const limits: CallOptions = {
+  signal: new AbortController().signal,
+  deadlineMs: 20_000,
+  hardDeadlineMs: 20_000,
+};
+
+type Overrides = Partial<OpenSessionOptions>;
+
+/** What is opened here is closed after each test by `closeAll`. */
+const opened: (() => Promise<void>)[] = [];
+
+export async function closeAll(): Promise<void> {
+  await Promise.all(opened.splice(0).map((close) => close()));
+}
+
+export async function open(settings: OpenSessionOptions['settings'], overrides: Overrides = {}): Promise<Session> {
+  const session = await openSession({
+    server: 'raw',
+    settings,
+    startTimeoutMs: 10_000,
+    maxResultBytes: 32 * 1024 * 1024,
+    signal: new AbortController().signal,
+    logger: silent,
+    ...overrides,
+  });
+  opened.push(() => session.close());
+  return session;
+}
+
+export function openStdio(mode = 'normal', overrides: Overrides = {}): Promise<Session> {
+  const settings = {
+    type: 'stdio' as const,
+    command: process.execPath,
+    args: [STDIO_SERVER, mode],
+    env: { ONLY: 'this' },
+    cwd: undefined,
+  };
+  return open(settings, overrides);
+}
+
+export interface HttpFixture {
+  readonly origin: string;
+  seen(): Promise<SeenRequest[]>;
+}
+
+export interface SeenRequest {
+  readonly path: string;
+  readonly verb: string;
+  readonly method?: string;
+  readonly params?: Record<string, unknown>;
+  readonly headers: Record<string, string>;
+}
+
+export async function startHttpFixture(): Promise<HttpFixture> {
+  const child: ChildProcess = spawn(process.execPath, [HTTP_SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });
+  opened.push(async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  });
+  if (child.stdout === null) throw new Error('no stdout');
+  const [port] = await once(child.stdout, 'data');
+  const origin = `http://127.0.0.1:${String(port).trim()}`;
+  return {
+    origin,
+    seen: async () => (await (await fetch(`${origin}/seen`)).json()) as SeenRequest[],
+  };
+}
+
+export type HttpType = 'streamable-http' | 'sse' | 'auto';
+
+export function openHttp(
+  { origin }: HttpFixture,
+  path: string,
+  type: HttpType = 'streamable-http',
+  overrides: Overrides & { headers?: Record<string, string> } = {},
+): Promise<Session> {
+  const { headers = {}, ...rest } = overrides;
+  return open({ type, url: `${origin}${path}`, headers }, rest);
+}
+
+export function textOf({ content }: ToolResult): string {
+  return String((content[0] as { text?: unknown } | undefined)?.text);
+}
+
+/** Waits until `check` gives something, asking again and again. */
+export async function eventually<T>(
+  check: () => T | undefined | Promise<T | undefined>,
+  timeoutMs = 10_000,
+): Promise<T> {
+  const giveUpAt = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await check();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > giveUpAt) throw new Error('it did not come to be in time');
+    await delay(10);
+  }
+}
+
+/** Whether a process runs; one that is dead but not collected by its parent does not. */
+export async function isRunning(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  if (process.platform !== 'linux') return true;
+  const { readFile } = await import('node:fs/promises');
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '0 (gone) Z');
+  return !/\) Z/.test(stat);
+}
