@@ -24,8 +24,9 @@ function toLine(server: RegisteredServer): string {
   const rejected = server.catalogue?.rejected ?? [];
   const tools = server.catalogue === undefined ? '' : `, ${server.catalogue.tools.size} tools`;
   const why = reason === undefined ? '' : `: ${reason}`;
+  const names = [...(server.catalogue?.tools.keys() ?? [])].map((name) => `\n          ${name.slice(0, 200)}`);
   const leftOut = rejected.map(
-    ({ name, reason: because }) => `\n    tool "${name.slice(0, 200)}" is left out: ${because}`,
+    ({ name, reason: because }) => `\n          tool "${name.slice(0, 200)}" is left out: ${because}`,
   );
-  return `${isOk(server) ? 'ok    ' : 'failed'}  ${server.name}  ${state}${tools}${why}${leftOut.join('')}`;
+  return `${isOk(server) ? 'ok    ' : 'failed'}  ${server.name}  ${state}${tools}${why}${names.join('')}${leftOut.join('')}`;
 }

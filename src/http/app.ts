@@ -13,8 +13,6 @@ import { startPageHandler } from './routes/start-page.ts';
 import { parseServicePath, serverPath, toPathname } from './service-path.ts';
 import { toStartPageView } from './start-page-view.ts';
 
-const ASSETS = '/docs/assets';
-
 export interface AppDependencies {
   readonly settings: Settings;
   readonly registry: ServerRegistry;
@@ -27,6 +25,9 @@ export interface AppDependencies {
 export function createApp({ settings, registry, logger, hasAuthentication, isDraining }: AppDependencies): Express {
   const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
   const docs = createDocsRoutes();
+  // Pages of the service answer at the root, and under the prefix for proxies that forward nothing else.
+  const bases = [...new Set(['/', settings.pathPrefix])];
+  const at = (name: string) => bases.map((base) => base + name);
   const startPage = (request: Request) => toStartPageView(request, { settings, registry, hasAuthentication });
 
   const app = express();
@@ -34,19 +35,22 @@ export function createApp({ settings, registry, logger, hasAuthentication, isDra
   app.use(normalisePath);
   app.get('/healthz', healthHandler());
   app.get('/readyz', readinessHandler(registry, isDraining));
-  app.use(ASSETS, docs.assets);
-  app.get('/', startPageHandler(startPage));
+  app.use(at('docs/assets'), docs.assets);
+  app.get(
+    at('').map((path) => toPathname(path)),
+    startPageHandler(startPage),
+  );
   app.get('/*path', serverPages());
   if (!settings.singleServer) {
-    app.get('/openapi.json', async (request, response) => sendDocument(request, response, await documents.ofAll()));
-    app.get('/docs', (request, response) =>
+    app.get(at('openapi.json'), async (request, response) => sendDocument(request, response, await documents.ofAll()));
+    app.get(at('docs'), (request, response) =>
       docs.swaggerPage(request, response, {
-        ...page(request, 'All servers', '/openapi.json'),
+        ...page(request, 'All servers', `${settings.pathPrefix}openapi.json`),
         startPage: { ...startPage(request), allDocsUrl: undefined },
       }),
     );
-    app.get('/redoc', (request, response) =>
-      docs.redocPage(request, response, page(request, 'All servers', '/openapi.json')),
+    app.get(at('redoc'), (request, response) =>
+      docs.redocPage(request, response, page(request, 'All servers', `${settings.pathPrefix}openapi.json`)),
     );
   }
   app.use(notFound());
@@ -79,8 +83,8 @@ export function createApp({ settings, registry, logger, hasAuthentication, isDra
     return {
       title,
       documentUrl: to(documentPath),
-      assetsBase: to(`${ASSETS}/`),
-      links: [{ label: 'All servers', url: to('/') }],
+      assetsBase: to(`${settings.pathPrefix}docs/assets/`),
+      links: [{ label: 'All servers', url: to(settings.pathPrefix) }],
     };
   }
 

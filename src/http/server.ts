@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { type AuthenticationSettings, authenticate } from '../auth/authenticate.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
@@ -11,6 +10,7 @@ import { createCors, isPreflight } from './guards/cors.ts';
 import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
 import { parseServicePath, toPathname } from './service-path.ts';
+import { readTlsFiles, reloadTlsFiles } from './tls-files.ts';
 import { answerToolCall } from './tool-route.ts';
 
 /** Slower clients are cut off: headers within a minute, the whole request within two. */
@@ -28,16 +28,12 @@ export interface HttpDependencies {
   readonly app: () => Promise<RequestListener>;
 }
 
-/** Makes the HTTP server, over TLS if the settings say so. Throws what `node:tls` throws for files that are no pair. */
+/** Makes the HTTP server, over TLS if the settings say so. Throws `ListenError` for TLS files that are no pair. */
 export function createHttpServer(dependencies: HttpDependencies): Server {
   const { tls } = dependencies.settings;
   const listener = createListener(dependencies);
-  const server = tls
-    ? createTlsServer(
-        { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile), minVersion: 'TLSv1.2' },
-        listener,
-      )
-    : createServer(listener);
+  const server = tls ? createTlsServer(readTlsFiles(tls), listener) : createServer(listener);
+  if (tls) reloadTlsFiles(server as TlsServer, tls, dependencies.logger);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;

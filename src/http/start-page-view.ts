@@ -25,10 +25,10 @@ export function toStartPageView(request: Request, source: StartPageSource): Star
     baseUrl,
     hasAuthentication,
     servers: registry.list().map((server) => toServerView(server, baseUrl, to, settings)),
-    allRegisterUrl: settings.singleServer ? baseUrl + prefix : baseUrl,
-    allDocsUrl: to('/docs'),
-    allDocumentUrl: to('/openapi.json'),
-    assetsBase: to('/docs/assets/'),
+    allRegisterUrl: baseUrl + prefix,
+    allDocsUrl: to(`${prefix}/docs`),
+    allDocumentUrl: to(`${prefix}/openapi.json`),
+    assetsBase: to(`${prefix}/docs/assets/`),
   };
 }
 

@@ -40,7 +40,9 @@ export interface HttpExchange {
  */
 export function startExchange({ url, method, headers, body }: HttpRequest): HttpExchange {
   const isSecure = url.protocol === 'https:';
-  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  // As bytes: node sends the head together with a body that is text, and then in UTF-8 in place of Latin-1.
+  const bytes = body === undefined ? undefined : Buffer.from(body);
+  const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
   let request: http.ClientRequest;
   try {
     request = (isSecure ? https : http).request(url, {
@@ -65,7 +67,7 @@ export function startExchange({ url, method, headers, body }: HttpRequest): Http
       resolve();
     });
   });
-  request.end(body);
+  request.end(bytes);
   const destroy = () => {
     // Once it is over, its connection may carry another exchange.
     if (!isOver) request.destroy(new UpstreamError({ reason: 'the request was given up' }));

@@ -31,6 +31,7 @@ export class StdioTransport implements Transport {
   readonly #options: StdioTransportOptions;
   #isCorked = false;
   #isClosed = false;
+  #isBroken = false;
   #drained: Promise<void> | undefined;
   #skippedLines = 0;
   #skippedBytes = 0;
@@ -40,7 +41,7 @@ export class StdioTransport implements Transport {
   }
 
   start(): Promise<void> {
-    const { child, maxResultBytes, onBroken } = this.#options;
+    const { child, maxResultBytes } = this.#options;
     const lines = new LineSplitter({
       maxLineBytes: maxResultBytes,
       keptBytes: KEPT_BYTES,
@@ -50,9 +51,9 @@ export class StdioTransport implements Transport {
     child.stdout.on('data', (chunk: Buffer) => lines.push(chunk));
     child.stdout.once('end', () => {
       lines.end();
-      onBroken('closed its output');
+      this.#break('closed its output');
     });
-    child.stdin.once('error', () => onBroken('closed its input'));
+    child.stdin.once('error', () => this.#break('closed its input'));
     return SENT;
   }
 
@@ -112,7 +113,7 @@ export class StdioTransport implements Transport {
 
   #skip(line: string): void {
     if (line.trim() === '') return;
-    const { server, logger, maxResultBytes, onBroken } = this.#options;
+    const { server, logger, maxResultBytes } = this.#options;
     this.#skippedLines += 1;
     this.#skippedBytes += line.length;
     if (/^10*$/.test(String(this.#skippedLines))) {
@@ -122,7 +123,15 @@ export class StdioTransport implements Transport {
         last: line.slice(0, 200),
       });
     }
-    if (this.#skippedBytes > maxResultBytes) onBroken('floods its output with something other than JSON-RPC');
+    if (this.#skippedBytes <= maxResultBytes) return;
+    this.#options.child.stdout.pause();
+    this.#break('floods its output with something other than JSON-RPC');
+  }
+
+  #break(reason: string): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#options.onBroken(reason);
   }
 
   #refuse(line: LongLine): void {

@@ -10,7 +10,7 @@ import {
 import type { MessageRouter } from './message-router.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { toResultTooLarge } from './stdio-transport.ts';
-import { lostConnection, UpstreamError } from './upstream-error.ts';
+import { lostConnection, toCallError, UpstreamError } from './upstream-error.ts';
 import { toCallHeaders } from './upstream-headers.ts';
 import { emptyResponse, isRedirect, redirected, toResponse } from './upstream-response.ts';
 import { toStatusError } from './upstream-status.ts';
@@ -75,7 +75,7 @@ export class Upstream {
   }
 
   async #post(url: URL, headers: Record<string, string>, body: string): Promise<Response> {
-    const { pending, transportType } = this.#options;
+    const { server, pending, transportType, onSessionGone } = this.#options;
     const id = requestIdOf(body);
     const sent = id === undefined ? undefined : pending.sent(id);
     if (id !== undefined && id !== INITIALIZE_ID && sent === undefined) {
@@ -90,8 +90,14 @@ export class Upstream {
     if (id !== undefined) pending.whenSettled(id, exchange.destroy);
     const response = await exchange.response;
     if (isRedirect(response.status)) return redirected(response);
-    if (response.status >= 400)
-      throw await this.#refused(response, transportType === 'sse' || 'mcp-session-id' in headers);
+    if (response.status >= 400) {
+      const error = await toStatusError(response, transportType === 'sse' || 'mcp-session-id' in headers);
+      if (error.failure.isSessionGone) {
+        if (id !== undefined) pending.fail(id, toCallError(server, error, ''));
+        onSessionGone(error.failure.reason);
+      }
+      throw error;
+    }
     if (id !== undefined && transportType === 'streamable-http') return this.#readAnswer(id, exchange, response);
     if (id !== undefined) pending.whenSettled(id, () => {});
     response.body.resume();
@@ -141,7 +147,7 @@ export class Upstream {
     try {
       response = await exchange.response;
       if (isRedirect(response.status)) return redirected(response);
-      if (response.status >= 400 && response.status !== 405) throw await this.#refused(response, false);
+      if (response.status >= 400 && response.status !== 405) throw await toStatusError(response, false);
       if (response.status === 405 || mediaType(response.headers['content-type']) !== 'text/event-stream') {
         exchange.destroy();
         if (transportType === 'sse')
@@ -228,12 +234,6 @@ export class Upstream {
     const { pending, server, maxResultBytes } = this.#options;
     const id = found === 'unknown' ? pending.onlyId : found;
     if (typeof id === 'number') pending.fail(id, toResultTooLarge(server, maxResultBytes));
-  }
-
-  async #refused(response: HttpResponse, hasSession: boolean): Promise<UpstreamError> {
-    const error = await toStatusError(response, hasSession);
-    if (error.failure.isSessionGone) this.#options.onSessionGone(error.failure.reason);
-    return error;
   }
 
   #start(request: HttpRequest): HttpExchange {

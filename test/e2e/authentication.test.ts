@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect } from '@jest/globals';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test } from './harness.ts';
@@ -132,6 +133,18 @@ describe('--strict-auth', () => {
   });
 });
 
+/** Any 127.x address reaches a service that listens on all addresses, only 127.0.0.1 one that listens there. */
+function isReachableAt(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host, () => socket.end(() => resolve(true))).on('error', () => resolve(false));
+  });
+}
+
+test('with authentication the service listens on all addresses', async () => {
+  const service = await startService({ servers, env: { MCPO_API_KEY: key } });
+  expect(await isReachableAt('127.0.0.2', service.port)).toBe(true);
+});
+
 describe('without authentication', () => {
   test('another host than this machine is refused', async () => {
     for (const host of ['0.0.0.0', '::']) {
@@ -144,6 +157,7 @@ describe('without authentication', () => {
   test('the service listens on 127.0.0.1 and says so', async () => {
     const service = await startService({ servers });
     expect(service.stdout()).toMatch(/^Listening on http:\/\/127\.0\.0\.1:/m);
+    expect(await isReachableAt('127.0.0.2', service.port)).toBe(false);
     expect((await service.call('answers', 'text', {})).status).toBe(200);
   });
 

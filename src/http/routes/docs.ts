@@ -1,10 +1,9 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { serveWithOptions } from 'swagger-ui-express';
 import { type DocsPage, renderRedocPage, renderSwaggerPage } from '../../web/docs-page.ts';
-import { readRedocBundle } from '../../web/redoc-bundle.ts';
 import { assetsFolder } from '../../web/web-folders.ts';
 
-const ASSET_MAX_AGE_SECONDS = 3_600;
+const ASSET_MAX_AGE = '1h';
 
 /** The only files of Swagger UI's package that our page loads; the rest of the package is not served. */
 const swaggerFiles: ReadonlySet<string> = new Set(['/swagger-ui.css', '/swagger-ui-bundle.js']);
@@ -18,15 +17,10 @@ export interface DocsRoutes {
 
 /** The documentation pages and what they load, all from our own origin and without inline script. */
 export function createDocsRoutes(): DocsRoutes {
-  const options = { index: false, redirect: false, maxAge: ASSET_MAX_AGE_SECONDS * 1_000 } as const;
+  const options = { index: false, redirect: false, maxAge: ASSET_MAX_AGE } as const;
   // The other handler of the two is an init script that all pages would share.
   const swaggerStatic = serveWithOptions(options).at(-1);
   const assets = express.Router();
-  assets.get('/redoc.standalone.js', async (_req, res) => {
-    const { body, etag } = await readRedocBundle();
-    res.set({ ETag: etag, 'Cache-Control': `public, max-age=${ASSET_MAX_AGE_SECONDS}` });
-    res.type('js').send(body);
-  });
   assets.use(express.static(assetsFolder, options));
   assets.use((req, res, next) => {
     if (swaggerStatic !== undefined && swaggerFiles.has(req.path)) swaggerStatic(req, res, next);

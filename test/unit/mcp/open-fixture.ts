@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openSession } from '../../../src/mcp/open-session.ts';
@@ -10,8 +10,12 @@ const HTTP_SERVER = fileURLToPath(new URL('../../fixtures/servers/raw-http.js', 
 
 export const silent = { debug() {}, warn() {} };
 
+/** Many calls of one test wait on it at once. */
+const never = new AbortController().signal;
+setMaxListeners(0, never);
+
 export const limits: CallOptions = {
-  signal: new AbortController().signal,
+  signal: never,
   deadlineMs: 20_000,
   hardDeadlineMs: 20_000,
 };
@@ -53,6 +57,7 @@ export function openStdio(mode = 'normal', overrides: Overrides = {}): Promise<S
 export interface HttpFixture {
   readonly origin: string;
   seen(): Promise<SeenRequest[]>;
+  stop(): Promise<void>;
 }
 
 export interface SeenRequest {
@@ -65,15 +70,18 @@ export interface SeenRequest {
 
 export async function startHttpFixture(): Promise<HttpFixture> {
   const child: ChildProcess = spawn(process.execPath, [HTTP_SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });
-  opened.push(async () => {
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  });
+    await once(child, 'exit');
+  };
+  opened.push(stop);
   if (child.stdout === null) throw new Error('no stdout');
   const [port] = await once(child.stdout, 'data');
   const origin = `http://127.0.0.1:${String(port).trim()}`;
   return {
     origin,
+    stop,
     seen: async () => (await (await fetch(`${origin}/seen`)).json()) as SeenRequest[],
   };
 }
