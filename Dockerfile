@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-ARG NODE_VERSION=24
+# The current long-term release; a number pins one.
+ARG NODE_VERSION=lts
 
 FROM node:${NODE_VERSION}-trixie-slim AS build
 WORKDIR /app

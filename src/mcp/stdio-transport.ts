@@ -29,7 +29,7 @@ export class StdioTransport implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #options: StdioTransportOptions;
-  #isCorked = false;
+  #outbox: string[] = [];
   #isClosed = false;
   #isBroken = false;
   #drained: Promise<void> | undefined;
@@ -71,15 +71,9 @@ export class StdioTransport implements Transport {
     if (stdin.writableLength > MAX_UNREAD_BYTES) {
       return Promise.reject(new ServerUnavailableError(`Server "${server}" does not read what it is sent.`, 1));
     }
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      stdin.cork();
-      process.nextTick(() => {
-        this.#isCorked = false;
-        stdin.uncork();
-      });
-    }
-    if (stdin.write(`${text}\n`)) return SENT;
+    this.#outbox.push(text);
+    if (this.#outbox.length === 1) process.nextTick(() => this.#flush());
+    if (!stdin.writableNeedDrain) return SENT;
     this.#drained ??= new Promise((resolve) => {
       const done = () => {
         this.#drained = undefined;
@@ -99,6 +93,13 @@ export class StdioTransport implements Transport {
       this.onclose?.();
     }
     await this.#options.child.terminate();
+  }
+
+  /** One write for all messages of a tick: a system call costs more than a message. */
+  #flush(): void {
+    const text = `${this.#outbox.join('\n')}\n`;
+    this.#outbox = [];
+    this.#options.child.stdin.write(text);
   }
 
   #receive(line: string): void {
