@@ -1,5 +1,5 @@
 import type { Principal } from '../auth/principal.ts';
-import { SessionExpiredError } from '../errors.ts';
+import { InvalidArgumentsError, SessionExpiredError } from '../errors.ts';
 import type { ToolResult } from '../mcp/session.ts';
 import { type HttpAnswer, toHttpAnswer } from '../mcp/tool-result.ts';
 import type { SupervisedSession } from '../pool/supervised-session.ts';
@@ -18,6 +18,8 @@ export interface ToolCall {
   readonly server: RegisteredServer;
   readonly tool: CatalogueTool;
   readonly arguments: Record<string, unknown>;
+  /** The arguments' JSON text, given when `arguments` does not have every number exactly; it is sent as it is then. */
+  readonly exactText: string | undefined;
   /** The caller's headers, lower-case names; `accept` chooses the form of the answer. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Aborts when the caller leaves. */
@@ -32,7 +34,7 @@ export interface ToolCall {
  */
 export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   const { server, tool, signal } = call;
-  tool.checkArguments(call.arguments);
+  checkArguments(call);
   const supervised = server.session();
   const result = await server.limit.run(signal, () => runOnce(call, supervised));
   return toHttpAnswer(result, {
@@ -40,6 +42,15 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
     accept: call.headers.accept as string | undefined,
     toolErrorStatus: server.config.toolErrorStatus,
   });
+}
+
+/** Text that is sent as it came cannot have defaults filled in or strings turned into numbers: then it is refused. */
+function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
+  const before = exactText === undefined ? undefined : JSON.stringify(args);
+  tool.checkArguments(args);
+  if (before === undefined || JSON.stringify(args) === before) return;
+  const msg = 'Input has a number that cannot be passed on exactly; send it as a string if the tool takes one';
+  throw new InvalidArgumentsError([{ type: 'number_not_exact', loc: ['body'], msg }]);
 }
 
 async function runOnce(call: ToolCall, supervised: SupervisedSession): Promise<ToolResult> {
@@ -53,6 +64,7 @@ async function runOnce(call: ToolCall, supervised: SupervisedSession): Promise<T
         signal,
         deadlineMs: timeoutMs,
         hardDeadlineMs: timeoutMs * HARD_DEADLINE_FACTOR,
+        argumentsText: call.exactText,
         headers: clientHeaderForwarding && forwardedHeaders(call.headers, clientHeaderForwarding),
       });
     } catch (error) {

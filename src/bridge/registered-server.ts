@@ -109,6 +109,10 @@ export class RegisteredServer {
     return new SupervisedSession({
       server: this.name,
       redact: (text) => redactor.redact(text),
+      onFault: (error) => {
+        const stack = error instanceof Error ? error.stack : String(error);
+        logger.error('a session failed by a fault of the service', { server: this.name, error: stack });
+      },
       open: (signal) =>
         openSession({
           server: this.name,

@@ -13,19 +13,25 @@ export function requireJson(contentType: string | undefined): void {
   );
 }
 
+export interface ParsedArguments {
+  readonly value: Record<string, unknown>;
+  /** The JSON text, given when `value` does not have every number exactly. */
+  readonly exactText: string | undefined;
+}
+
 /**
  * Reads a call's arguments: one JSON object (RFC 8259), `{}` when the body is empty.
- * Throws `InvalidArgumentsError` in FastAPI's shape, also for a number that would not be passed on exactly.
+ * Throws `InvalidArgumentsError` in FastAPI's shape.
  */
-export function parseArguments(body: Buffer): Record<string, unknown> {
-  if (body.length === 0) return {};
+export function parseArguments(body: Buffer): ParsedArguments {
+  if (body.length === 0) return noArguments();
   let text: string;
   try {
     text = UTF8.decode(body);
   } catch {
     throw invalid('json_invalid', ['body'], 'JSON decode error: the body is not UTF-8');
   }
-  if (text.trim() === '') return {};
+  if (text.trim() === '') return noArguments();
   refuseDepth(text);
   let value: unknown;
   try {
@@ -36,8 +42,11 @@ export function parseArguments(body: Buffer): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid('dict_type', ['body'], 'Input should be an object that holds the arguments by name');
   }
-  refuseInexactNumbers(text);
-  return value as Record<string, unknown>;
+  return { value: value as Record<string, unknown>, exactText: hasInexactNumber(text) ? text : undefined };
+}
+
+function noArguments(): ParsedArguments {
+  return { value: {}, exactText: undefined };
 }
 
 function invalid(type: string, loc: (string | number)[], msg: string): InvalidArgumentsError {
@@ -73,17 +82,15 @@ function refuseDepth(text: string): void {
 }
 
 /** An integer that a double cannot hold, or a number beyond its range, would reach the tool altered. */
-function refuseInexactNumbers(text: string): void {
-  if (!/\d{16}|\d[eE]\+?\d{2}/.test(text)) return;
+function hasInexactNumber(text: string): boolean {
+  if (!/\d{16}|\d[eE]\+?\d{2}/.test(text)) return false;
+  let isFound = false;
   visit(text, {
-    onLiteralValue: (value, offset, length, _line, _column, path) => {
-      if (typeof value !== 'number') return;
-      const literal = text.slice(offset, offset + length);
-      if (isExact(literal, value)) return;
-      const msg = 'Input is a number that cannot be passed on exactly; send it as a string if the tool takes one';
-      throw invalid('number_not_exact', ['body', ...path()], msg);
+    onLiteralValue: (value, offset, length) => {
+      isFound ||= typeof value === 'number' && !isExact(text.slice(offset, offset + length), value);
     },
   });
+  return isFound;
 }
 
 function isExact(literal: string, value: number): boolean {

@@ -39,13 +39,14 @@ export async function answerToolCall(
   try {
     const tool = server.catalogue?.tools.get(toolName) ?? (await findTool(server, toolName, leaving.signal));
     requireJson(request.headers['content-type']);
-    const args = parseArguments(await readBody(request, maxBodyBytes));
+    const { value: args, exactText } = parseArguments(await readBody(request, maxBodyBytes));
     if (logger.isDebug()) logger.debug('arguments', { request: requestId, server: server.name, arguments: args });
     const { contentType, body } = await callTool({
       principal,
       server,
       tool,
       arguments: args,
+      exactText,
       headers: request.headers,
       signal: leaving.signal,
     });

@@ -14,6 +14,8 @@ export interface SupervisedSessionOptions {
   readonly onStateChange: (state: SessionState, reason: string | undefined) => void;
   /** Takes secrets out of reasons, which may quote the child's stderr. */
   readonly redact: (text: string) => string;
+  /** Told of every failure that is no `ServiceError`: a fault of ours. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /**
@@ -122,7 +124,7 @@ export class SupervisedSession {
     try {
       session = await this.#options.open(signal);
     } catch (error) {
-      if (!signal.aborted) this.#retryLater(publicReason(error), 0);
+      if (!signal.aborted) this.#retryLater(this.#publicReason(error), 0);
       return;
     }
     if (signal.aborted) {
@@ -143,7 +145,7 @@ export class SupervisedSession {
     try {
       await this.#options.prepare(session, signal);
     } catch (error) {
-      failure = publicReason(error);
+      failure = this.#publicReason(error);
     }
     const isOver = await Promise.race([session.closed, Promise.resolve(undefined)]);
     if (signal.aborted || isOver !== undefined) {
@@ -183,8 +185,10 @@ export class SupervisedSession {
       signal.addEventListener('abort', done);
     });
   }
-}
 
-function publicReason(error: unknown): string {
-  return error instanceof ServiceError ? error.message : 'an unexpected error; the log has it';
+  #publicReason(error: unknown): string {
+    if (error instanceof ServiceError) return error.message;
+    this.#options.onFault(error);
+    return 'an unexpected error; the log has it';
+  }
 }

@@ -17,14 +17,16 @@ class Ending {
 
 function supervise(open: () => Promise<Session>, prepare: () => Promise<void> = async () => undefined) {
   const states: SessionState[] = [];
+  const faults: unknown[] = [];
   const supervised = new SupervisedSession({
     server: 'time',
     open,
     prepare,
+    onFault: (error) => void faults.push(error),
     redact: (text) => text.replaceAll('secret', '***'),
     onStateChange: (state) => void states.push(state),
   });
-  return { supervised, states };
+  return { supervised, states, faults };
 }
 
 const never = new AbortController().signal;
@@ -66,6 +68,17 @@ describe('supervised session', () => {
     supervised.start();
     await supervised.whenOpen(1_000, never);
     expect([supervised.state, supervised.reason]).toEqual(['degraded', 'no list']);
+    await supervised.stop();
+  });
+
+  test('reports a fault of ours and tells callers no details of it', async () => {
+    const { supervised, faults } = supervise(async () => {
+      throw new TypeError('details');
+    });
+    supervised.start();
+    const error = await supervised.whenOpen(30, never).catch((thrown: unknown) => thrown);
+    expect((error as Error).message).not.toContain('details');
+    expect(faults[0]).toBeInstanceOf(TypeError);
     await supervised.stop();
   });
 
