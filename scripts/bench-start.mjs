@@ -25,17 +25,18 @@ async function startService() {
   const child = spawn(process.execPath, ['dist/cli.js', '--config', config, '--port', String(port)], {
     stdio: 'ignore',
   });
-  const when = async (check) => {
+  // Asked seldom, since the asking takes processor time from the start.
+  const when = async (check, everyMs) => {
     for (;;) {
       if (await check().catch(() => false)) return performance.now() - startedAt;
-      await pause(5);
+      await pause(everyMs);
     }
   };
-  const openMs = await when(async () => (await fetch(`${url}/healthz`)).ok);
+  const openMs = await when(async () => (await fetch(`${url}/healthz`)).ok, 20);
   const readyMs = await when(async () => {
     const { servers } = await (await fetch(`${url}/readyz`)).json();
     return Object.values(servers).every(({ state }) => state === 'ready');
-  });
+  }, 100);
   await pause(2_000);
   const residentMib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) / 1024;
   const exited = new Promise((resolve) => child.once('exit', resolve));

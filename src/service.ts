@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApiKeyCheck } from './auth/api-key.ts';
+import type { CatalogueKeeper } from './bridge/kept-catalogue.ts';
 import { ServerRegistry } from './bridge/server-registry.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import type { Secrets, Settings } from './config/settings.ts';
@@ -36,8 +37,12 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
     checkApiKey: secrets.apiKey === undefined ? undefined : createApiKeyCheck(secrets.apiKey),
   };
   const kept = once(() => openKeptCatalogues(settings.dataDir, logger));
-  const registry = createRegistry(settings, logger, redactor, (server, content) => {
-    void kept().then((catalogues) => catalogues.save(server, content));
+  // Opening the database costs more than a start has to spare: it waits until the servers have settled, or until a
+  // document is asked for that no server has told yet.
+  const settled = deferred();
+  const registry = createRegistry(settings, logger, redactor, {
+    keep: (server, content) => void settled.promise.then(kept).then((catalogues) => catalogues.save(server, content)),
+    restore: once(async () => registry.restoreCatalogues(await (await kept()).load())),
   });
   let isDraining = false;
 
@@ -46,11 +51,12 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
     const hasAuthentication = secrets.apiKey !== undefined;
     return createApp({ settings, registry, logger, hasAuthentication, isDraining: () => isDraining });
   });
-  const server = createHttpServer({ settings, authentication, registry, logger, app });
+  const server = await createHttpServer({ settings, authentication, registry, logger, app });
   await listen(server, settings);
+  // Loaded before the servers are started, since afterwards they would compete for the processor.
+  await Promise.all([app(), import('./mcp/open-session.ts')]);
   registry.start();
-  await app();
-  void kept().then(async (catalogues) => registry.restoreCatalogues(await catalogues.load()));
+  void registry.whenSettled().then(settled.resolve);
 
   let stopped: Promise<void> | undefined;
   return {
@@ -65,6 +71,7 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
       isDraining = true;
       stopped ??= drain(server, settings.drainTimeMs, logger)
         .then(() => registry.stop())
+        .then(settled.resolve)
         .then(async () => (await kept()).close());
       return stopped;
     },
@@ -76,9 +83,9 @@ export function createRegistry(
   settings: Settings,
   logger: Logger,
   redactor: Redactor,
-  keepCatalogue: (server: string, content: string) => void = () => undefined,
+  keptCatalogues: CatalogueKeeper,
 ): ServerRegistry {
-  return new ServerRegistry(settings.servers, { openSession, logger, redactor, keepCatalogue });
+  return new ServerRegistry(settings.servers, { openSession, logger, redactor, keptCatalogues });
 }
 
 /** Without a database the service runs all the same: documents only wait for their servers after a restart. */
@@ -91,6 +98,14 @@ async function openKeptCatalogues(dataDir: string, logger: Logger): Promise<Kept
 async function openSession(options: OpenSessionOptions): Promise<Session> {
   const mcp = await import('./mcp/open-session.ts');
   return mcp.openSession(options);
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((fulfil) => {
+    resolve = fulfil;
+  });
+  return { promise, resolve };
 }
 
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {

@@ -1,6 +1,5 @@
-import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import formats from 'ajv-formats';
+import { createRequire } from 'node:module';
+import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv';
 import { InvalidArgumentsError } from '../errors.ts';
 import type { JsonSchema } from '../mcp/session.ts';
 import { toValidationIssues } from './validation-issues.ts';
@@ -23,6 +22,8 @@ const OPTIONS: Options = {
   ownProperties: true,
   verbose: true,
 };
+
+const require = createRequire(import.meta.url);
 
 /** The checks of one catalogue: they share a compiler and go with it. */
 export class ArgumentChecks {
@@ -54,16 +55,20 @@ export class ArgumentChecks {
 
   #compilerFor(schema: JsonSchema): Ajv {
     if (isDraft7(schema)) {
-      this.#draft7 ??= withFormats(new Ajv(OPTIONS));
+      this.#draft7 ??= openCompiler('ajv');
       return this.#draft7;
     }
-    this.#draft2020 ??= withFormats(new Ajv2020(OPTIONS));
+    this.#draft2020 ??= openCompiler('ajv/dist/2020.js');
     return this.#draft2020;
   }
 }
 
-function withFormats<Compiler extends Ajv>(compiler: Compiler): Compiler {
-  formats.default(compiler);
+/** Loaded with the first call that needs it: no start waits for a compiler of schemas. */
+function openCompiler(dialect: 'ajv' | 'ajv/dist/2020.js'): Ajv {
+  const { default: Compiler } = require(dialect) as { default: typeof Ajv };
+  const { default: addFormats } = require('ajv-formats') as { default: (compiler: Ajv) => void };
+  const compiler = new Compiler(OPTIONS);
+  addFormats(compiler);
   return compiler;
 }
 

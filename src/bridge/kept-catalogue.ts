@@ -15,6 +15,16 @@ const kept = z.object({
   rejected: z.array(z.object({ name: z.string(), reason: z.string() })),
 });
 
+/** Keeps lists of tools over restarts; may fail, which costs nothing else. */
+export interface CatalogueKeeper {
+  keep(server: string, content: string): void;
+  /** Gives every server that has told no tools yet what was kept for it; does so once. */
+  restore(): Promise<void>;
+}
+
+/** Where nothing is kept. */
+export const NO_KEEPER: CatalogueKeeper = { keep: () => undefined, restore: async () => undefined };
+
 /** What is kept of a server's list of tools, so that its document is there at once after a restart. */
 export function toKeptCatalogue(source: CatalogueSource, config: ServerConfig): string {
   const { serverInfo, instructions, list } = source;

@@ -8,15 +8,14 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { type Catalogue, toCatalogue } from './catalogue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
+import { type CatalogueKeeper, fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 
 export interface RegisteredServerDependencies {
   readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
   readonly logger: Logger;
   readonly redactor: Redactor;
-  /** Keeps a server's list of tools over restarts; may fail, which costs nothing now. */
-  readonly keepCatalogue: (server: string, content: string) => void;
+  readonly keptCatalogues: CatalogueKeeper;
 }
 
 export interface ServerStatus {
@@ -83,6 +82,7 @@ export class RegisteredServer {
    * then, or when the server has failed or is not shared.
    */
   async whenCatalogue(waitMs: number): Promise<Catalogue | undefined> {
+    if (this.#catalogue === undefined) await this.#dependencies.keptCatalogues.restore();
     const isHopeless = () => this.status.state === 'failed' || this.status.state === 'stopped';
     await this.#until(() => this.#catalogue !== undefined || isHopeless(), waitMs);
     return this.#catalogue;
@@ -142,8 +142,8 @@ export class RegisteredServer {
     const previous = this.#catalogue;
     if (previous?.revision === catalogue.revision) return;
     this.#catalogue = catalogue;
-    const { logger, keepCatalogue } = this.#dependencies;
-    keepCatalogue(this.name, toKeptCatalogue(source, this.config));
+    const { logger, keptCatalogues } = this.#dependencies;
+    keptCatalogues.keep(this.name, toKeptCatalogue(source, this.config));
     for (const { name, reason } of catalogue.rejected) {
       logger.warn('tool is left out', { server: this.name, tool: name.slice(0, 200), reason });
     }

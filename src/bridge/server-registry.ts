@@ -29,6 +29,11 @@ export class ServerRegistry {
     for (const server of this.list()) server.start();
   }
 
+  /** Resolves once each server's first attempt to start has come to something, good or bad. */
+  async whenSettled(): Promise<void> {
+    await Promise.all(this.list().map((server) => server.whenSettled(server.config.startTimeoutMs)));
+  }
+
   /** Ends every server's sessions side by side; resolves when nothing of them is left. */
   async stop(): Promise<void> {
     await Promise.all(this.list().map((server) => server.stop()));

@@ -31,14 +31,20 @@ export function curlLine(service: Service, settings: Settings, hasApiKey: boolea
   const candidates = service.registry
     .list()
     .flatMap((server) => [...(server.catalogue?.tools.values() ?? [])].map((tool) => ({ server, tool })))
-    .filter(({ tool }) => !PRIVATE.test(tool.definition.name) && takesNoArguments(tool));
-  const choice =
-    LOOKS.map((looks) => candidates.find(({ tool }) => looks.test(tool.definition.name))).find(Boolean) ??
-    candidates.find(({ tool }) => tool.definition.annotations?.readOnlyHint === true);
+    .filter(({ tool }) => !PRIVATE.test(tool.definition.name) && requiresNothing(tool));
+  const choice = LOOKS.map((looks) =>
+    candidates.find(({ tool }) => looks.test(tool.definition.name) && takesNoArguments(tool)),
+  ).find(Boolean);
   if (choice === undefined) return undefined;
   const key = hasApiKey ? ' -H "Authorization: Bearer $MCPO_API_KEY"' : '';
   const url = `${service.url}${toolPath(choice.server, choice.tool, settings)}`;
   return `curl -sS -X POST '${url}' -H 'Content-Type: application/json'${key} -d '{}'`;
+}
+
+/** Compiling every tool's check only to choose one would cost more than all the rest of a start. */
+function requiresNothing({ definition: { inputSchema } }: CatalogueTool): boolean {
+  const required = typeof inputSchema === 'object' ? inputSchema.required : undefined;
+  return !Array.isArray(required) || required.length === 0;
 }
 
 function takesNoArguments(tool: CatalogueTool): boolean {

@@ -33,7 +33,7 @@ export async function serve(options: ServiceOptions, environment: Environment): 
   const reload = () => reloadServers(service, logger, options, environment);
   const stopWatching =
     settings.hotReload && settings.configFile !== undefined
-      ? watchServersFile(settings.configFile, () => void reload())
+      ? await watchServersFile(settings.configFile, () => void reload())
       : undefined;
   const leaving = new AbortController();
   void printCurlLine(service, () => curlLine(service, settings, secrets.apiKey !== undefined), leaving.signal);
@@ -66,7 +66,7 @@ async function reloadServers(
 
 /** Only a server's catalogue tells a call that works, so the line comes when the servers have settled. */
 async function printCurlLine(service: Service, line: () => string | undefined, leaving: AbortSignal): Promise<void> {
-  await Promise.all(service.registry.list().map((server) => server.whenCatalogue(EXAMPLE_WAIT_MS)));
+  await Promise.all(service.registry.list().map((server) => server.whenSettled(EXAMPLE_WAIT_MS)));
   const text = leaving.aborted ? undefined : line();
   if (text !== undefined) process.stdout.write(`Try it:\n  ${text}\n\n`);
 }

@@ -1,3 +1,4 @@
+import { NO_KEEPER } from '../bridge/kept-catalogue.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { ServiceOptions } from '../config/arguments.ts';
 import type { Environment } from '../config/environment.ts';
@@ -28,10 +29,10 @@ export async function withStartedServers<Result>(
   redactor.add([...(secrets.apiKey === undefined ? [] : [secrets.apiKey]), ...secrets.configured]);
   const level = options.logLevel === undefined ? 'error' : settings.logLevel;
   const logger = createLogger({ level, format: settings.logFormat, redactor });
-  const registry = createRegistry(settings, logger, redactor);
+  const registry = createRegistry(settings, logger, redactor, NO_KEEPER);
   try {
     registry.start();
-    await Promise.all(registry.list().map((server) => server.whenSettled(server.config.startTimeoutMs)));
+    await registry.whenSettled();
     return await work({ settings, registry, logger, hasAuthentication: secrets.apiKey !== undefined });
   } finally {
     await registry.stop();

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { createServer as createTlsServer } from 'node:https';
 import { type AuthenticationSettings, authenticate } from '../auth/authenticate.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
@@ -10,7 +10,7 @@ import { createCors, isPreflight } from './guards/cors.ts';
 import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
 import { parseServicePath, toPathname } from './service-path.ts';
-import { readTlsFiles, reloadTlsFiles } from './tls-files.ts';
+import type { TlsFiles } from './tls-files.ts';
 import { answerToolCall } from './tool-route.ts';
 
 /** Slower clients are cut off: headers within a minute, the whole request within two. */
@@ -29,14 +29,20 @@ export interface HttpDependencies {
 }
 
 /** Makes the HTTP server, over TLS if the settings say so. Throws `ListenError` for TLS files that are no pair. */
-export function createHttpServer(dependencies: HttpDependencies): Server {
+export async function createHttpServer(dependencies: HttpDependencies): Promise<Server> {
   const { tls } = dependencies.settings;
   const listener = createListener(dependencies);
-  const server = tls ? createTlsServer(readTlsFiles(tls), listener) : createServer(listener);
-  if (tls) reloadTlsFiles(server as TlsServer, tls, dependencies.logger);
+  const server = tls ? await openTlsServer(tls, listener, dependencies.logger) : createServer(listener);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  return server;
+}
+
+async function openTlsServer(files: TlsFiles, listener: RequestListener, logger: Logger): Promise<Server> {
+  const { readTlsFiles, reloadTlsFiles } = await import('./tls-files.ts');
+  const server = createTlsServer(readTlsFiles(files), listener);
+  reloadTlsFiles(server, files, logger);
   return server;
 }
 
