@@ -7,11 +7,15 @@ import type { ServerConfig } from './config/server-config.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import type { KeptCatalogues } from './db/kept-catalogues.ts';
 import { ListenError } from './errors.ts';
+import { RunningCalls } from './http/running-calls.ts';
 import { createHttpServer } from './http/server.ts';
 import type { OpenSessionOptions, Session } from './mcp/session.ts';
 import { portOwner } from './process/port-owner.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Redactor } from './telemetry/redactor.ts';
+
+/** How long connections that are in the middle of something other than a call may take to end. */
+const CONNECTION_GRACE_MS = 500;
 
 export interface ServiceOptions {
   readonly settings: Settings;
@@ -36,29 +40,33 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
   const authentication = {
     checkApiKey: secrets.apiKey === undefined ? undefined : createApiKeyCheck(secrets.apiKey),
   };
-  const kept = once(() => openKeptCatalogues(settings.dataDir, logger));
+  let kept: Promise<KeptCatalogues> | undefined;
+  const openKept = () => {
+    kept ??= openKeptCatalogues(settings.dataDir, logger);
+    return kept;
+  };
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, or until a
   // document is asked for that no server has told yet.
   const settled = deferred();
   const registry = createRegistry(settings, logger, redactor, {
-    keep: (server, content) => void settled.promise.then(kept).then((catalogues) => catalogues.save(server, content)),
-    restore: once(async () => registry.restoreCatalogues(await (await kept()).load())),
+    keep: (server, content) =>
+      void settled.promise.then(openKept).then((catalogues) => catalogues.save(server, content)),
+    restore: once(async () => registry.restoreCatalogues(await (await openKept()).load())),
   });
-  let isDraining = false;
+  const calls = new RunningCalls();
 
   const app = once(async () => {
     const { createApp } = await import('./http/app.ts');
     const hasAuthentication = secrets.apiKey !== undefined;
-    return createApp({ settings, registry, logger, hasAuthentication, isDraining: () => isDraining });
+    return createApp({ settings, registry, logger, hasAuthentication, isDraining: () => calls.isDraining });
   });
-  const server = await createHttpServer({ settings, authentication, registry, logger, app });
+  const server = await createHttpServer({ settings, authentication, registry, logger, calls, app });
   await listen(server, settings);
   // Loaded before the servers are started, since afterwards they would compete for the processor.
   await Promise.all([app(), import('./mcp/open-session.ts')]);
   registry.start();
   void registry.whenSettled().then(settled.resolve);
 
-  let stopped: Promise<void> | undefined;
   return {
     url: toUrl(server, settings),
     registry,
@@ -67,14 +75,14 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
       const change = await registry.apply(servers);
       logger.info('configuration reloaded', { ...change });
     },
-    stop: () => {
-      isDraining = true;
-      stopped ??= drain(server, settings.drainTimeMs, logger)
-        .then(() => registry.stop())
-        .then(settled.resolve)
-        .then(async () => (await kept()).close());
-      return stopped;
-    },
+    stop: once(async () => {
+      // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.
+      const areDone = await calls.drain(settings.drainTimeMs);
+      if (!areDone) logger.warn('calls still running at the end of the drain time were cut off');
+      await close(server);
+      await registry.stop();
+      await (await kept)?.close();
+    }),
   };
 }
 
@@ -144,22 +152,11 @@ function toUrl(server: Server, { host, tls }: Settings): string {
   return `${tls ? 'https' : 'http'}://${name}:${port}`;
 }
 
-/** Resolves when no request runs any more, or when the time is up; every connection is closed then. */
-function drain(server: Server, drainTimeMs: number, logger: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      clearInterval(idle);
-      server.closeAllConnections();
-      resolve();
-    };
-    const timer = setTimeout(() => {
-      logger.warn('calls still running at the end of the drain time were cut off');
-      finish();
-    }, drainTimeMs);
-    // Keep-alive connections count as open until their next request: they are closed as they fall idle.
-    const idle = setInterval(() => server.closeIdleConnections(), 50);
-    server.close(finish);
-    server.closeIdleConnections();
-  });
+/** Closes the port and what is still connected; answers that were just sent get to their callers first. */
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), CONNECTION_GRACE_MS);
+  await closed;
+  clearTimeout(timer);
 }

@@ -9,6 +9,7 @@ import { answerError } from './error-handler.ts';
 import { createCors, isPreflight } from './guards/cors.ts';
 import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
+import type { RunningCalls } from './running-calls.ts';
 import { parseServicePath, toPathname } from './service-path.ts';
 import type { TlsFiles } from './tls-files.ts';
 import { answerToolCall } from './tool-route.ts';
@@ -24,6 +25,8 @@ export interface HttpDependencies {
   readonly authentication: AuthenticationSettings;
   readonly registry: ServerRegistry;
   readonly logger: Logger;
+  /** The tool calls that a drain waits for. */
+  readonly calls: RunningCalls;
   /** Everything but the tool route; loaded when the port is already open. */
   readonly app: () => Promise<RequestListener>;
 }
@@ -50,7 +53,7 @@ async function openTlsServer(files: TlsFiles, listener: RequestListener, logger:
  * What happens to a request, in order: request id, security headers, CORS, authentication, then the tool route or the
  * Express app. Every failure ends in `answerError`.
  */
-function createListener({ settings, authentication, registry, logger, app }: HttpDependencies): RequestListener {
+function createListener({ settings, authentication, registry, logger, calls, app }: HttpDependencies): RequestListener {
   const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes };
   const security = securityHeaders();
   const cors = createCors(settings.corsAllowOrigins);
@@ -70,6 +73,7 @@ function createListener({ settings, authentication, registry, logger, app }: Htt
       const server = path && registry.get(path.server ?? onlyServer ?? '');
       if (path === undefined || server === undefined)
         throw new NotFoundError('There is no such server here; /docs lists those there are.');
+      calls.begin(response);
       await answerToolCall(request, response, { server, tool: path.name, principal, requestId: id }, toolRoute);
       return;
     }

@@ -18,6 +18,15 @@ export interface SupervisedSessionOptions {
   readonly onFault: (error: unknown) => void;
 }
 
+const STATE_SENTENCES: Readonly<Record<SessionState, string>> = {
+  starting: 'is starting',
+  ready: 'is ready',
+  degraded: 'is not fully ready',
+  'backing off': 'is being restarted',
+  failed: 'has failed',
+  stopped: 'is stopped',
+};
+
 /**
  * Keeps one session open for as long as it is wanted.
  *
@@ -104,9 +113,8 @@ export class SupervisedSession {
   /** The error that tells a caller why there is no session and when to come back. */
   unavailable(): ServerUnavailableError {
     const retryAfterSeconds = Math.max(1, Math.ceil((this.#nextTryAt - Date.now()) / 1000));
-    const state = this.#state === 'backing off' ? 'restarting' : this.#state;
     return new ServerUnavailableError(
-      `Server "${this.#options.server}" is ${state}${this.#reason ? `: ${this.#reason}` : ''}. Try again later.`,
+      `Server "${this.#options.server}" ${STATE_SENTENCES[this.#state]}${this.#reason ? `: ${this.#reason}` : ''}. Try again later.`,
       retryAfterSeconds,
     );
   }

@@ -109,6 +109,8 @@ describe('the end', () => {
     const call = service.call('answers', 'slow', { ms: 1_500 });
     await waitForRunningCall(service);
     service.kill('SIGTERM');
+    await waitFor(() => isDraining(service), 5_000, '/readyz to say that the service drains');
+    expect((await service.call('answers', 'text', {})).status).toBe(503);
     const answer = await call;
     expect([answer.status, answer.text]).toEqual([200, '"slept"']);
     expect((await service.exited).code).toBe(0);
@@ -122,7 +124,7 @@ describe('the end', () => {
     await waitForRunningCall(service);
     const children = service.children();
     service.kill('SIGTERM');
-    await waitFor(() => isRefused(service), 5_000, 'the service to drain');
+    await waitFor(() => isDraining(service), 5_000, 'the service to drain');
     const exit = await service.stop('SIGTERM');
     expect(exit.ms).toBeLessThan(3_000);
     await call;
@@ -151,7 +153,8 @@ async function waitForRunningCall(service: Service): Promise<void> {
   });
 }
 
-async function isRefused(service: Service): Promise<boolean> {
-  const answer = await service.get('/healthz').catch(() => undefined);
-  return answer === undefined || answer.status === 503;
+/** What a load balancer reads while running calls finish. */
+async function isDraining(service: Service): Promise<boolean> {
+  const { status, text } = await service.get('/readyz');
+  return status === 503 && JSON.parse(text).status === 'draining';
 }
