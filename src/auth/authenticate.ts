@@ -1,5 +1,6 @@
 import { ForbiddenError, UnauthenticatedError } from '../errors.ts';
 import { ANONYMOUS, type Principal } from './principal.ts';
+import { Scopes } from './scope.ts';
 
 export interface AuthenticationSettings {
   /** Checks a presented API key; `undefined` when the service asks for none. */
@@ -28,7 +29,7 @@ export function authenticate(
     );
   }
   if (!checkApiKey(credential)) throw new ForbiddenError('Invalid API key');
-  return { kind: 'api-key', id: 'default' };
+  return { kind: 'api-key', keyId: 'default', scopes: Scopes.ALL };
 }
 
 function presentedKey(authorization: string | undefined, accepted: AcceptedScheme): string | undefined {

@@ -1,4 +1,39 @@
-/** Who calls. */
-export type Principal = { readonly kind: 'anonymous' } | { readonly kind: 'api-key'; readonly id: string };
+import { Scopes } from './scope.ts';
 
-export const ANONYMOUS: Principal = { kind: 'anonymous' };
+/** The issuer of all users whom Open WebUI speaks for, by whichever way it told. */
+export const OPEN_WEBUI_ISSUER = 'open-webui';
+
+/** Who calls. A user is identified by issuer and subject together, never by e-mail: that can be changed. */
+export type Principal =
+  | { readonly kind: 'anonymous'; readonly scopes: Scopes }
+  | { readonly kind: 'api-key'; readonly keyId: string; readonly scopes: Scopes }
+  | UserPrincipal;
+
+export interface UserPrincipal {
+  readonly kind: 'user';
+  readonly issuer: string;
+  readonly subject: string;
+  readonly email: string | undefined;
+  readonly name: string | undefined;
+  readonly role: string | undefined;
+  readonly groups: readonly string[];
+  readonly scopes: Scopes;
+  /** The API key that spoke for the user or belongs to him; `undefined` when a token of his own was presented. */
+  readonly keyId: string | undefined;
+  /** The chat that the call belongs to, as Open WebUI told. */
+  readonly chatId: string | undefined;
+}
+
+export const ANONYMOUS: Principal = { kind: 'anonymous', scopes: Scopes.ALL };
+
+/** Names a principal in limits, logs and audit; length-prefixed, so that no two share it. */
+export function toPrincipalId(principal: Principal): string {
+  switch (principal.kind) {
+    case 'anonymous':
+      return 'anonymous';
+    case 'api-key':
+      return `key:${principal.keyId}`;
+    case 'user':
+      return `user:${principal.issuer.length}:${principal.issuer}:${principal.subject}`;
+  }
+}

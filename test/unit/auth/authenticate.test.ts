@@ -8,11 +8,15 @@ const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 
 describe('authenticate', () => {
   test('lets everybody in as anonymous when no key is asked for', () => {
-    expect(authenticate(undefined, { checkApiKey: undefined }, 'bearer')).toEqual({ kind: 'anonymous' });
+    expect(authenticate(undefined, { checkApiKey: undefined }, 'bearer')).toEqual(
+      expect.objectContaining({ kind: 'anonymous' }),
+    );
   });
 
   test.each(['Bearer the-key', 'bearer the-key', 'Bearer   the-key '])('takes %j', (header) => {
-    expect(authenticate(header, settings, 'bearer')).toEqual({ kind: 'api-key', id: 'default' });
+    expect(authenticate(header, settings, 'bearer')).toEqual(
+      expect.objectContaining({ kind: 'api-key', keyId: 'default' }),
+    );
   });
 
   test.each([undefined, '', 'the-key', 'Bearer', 'Bearer ', 'Token the-key', basic('user:the-key')])(
