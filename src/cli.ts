@@ -42,7 +42,7 @@ async function dispatch(command: CommandLine): Promise<number> {
     case 'check':
       return print(await check(command.options, command.start));
     case 'openapi':
-      return print({ text: await printOpenApi(command.options, readEnvironment(), command.server), exitCode: 0 });
+      return print({ text: await printOpenApi(command, readEnvironment()), exitCode: 0 });
     case 'openwebui':
       return print(connections(command));
   }

@@ -198,3 +198,21 @@ export class CredentialsRefusedError extends ServiceError {
 export class DatabaseError extends ServiceError {
   readonly code = 'database_failed';
 }
+
+/** More requests than a limit allows, or log-ins that failed too often: 429 with `Retry-After`. */
+export class RateLimitedError extends ServiceError {
+  readonly code = 'rate_limited';
+
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(message);
+  }
+}
+
+/** The audit log is required and cannot be written, so nothing that it must tell is done: 503 with `Retry-After`. */
+export class AuditUnavailableError extends ServiceError {
+  readonly code = 'audit_unavailable';
+  readonly retryAfterSeconds = 5;
+}

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApiKeyCheck } from './auth/api-key.ts';
+import { FileStore } from './bridge/file-store.ts';
 import type { CatalogueKeeper } from './bridge/kept-catalogue.ts';
 import { ServerRegistry } from './bridge/server-registry.ts';
 import type { ServerConfig } from './config/server-config.ts';
@@ -36,9 +37,9 @@ export interface Service {
 
 /** Builds every resource, in order. The port is open when this resolves; the servers are still starting. */
 export async function startService({ settings, secrets, logger, redactor }: ServiceOptions): Promise<Service> {
-  redactor.add([...(secrets.apiKey === undefined ? [] : [secrets.apiKey]), ...secrets.configured]);
+  redactor.add(secrets.configured);
   const authentication = {
-    checkApiKey: secrets.apiKey === undefined ? undefined : createApiKeyCheck(secrets.apiKey),
+    checkApiKey: secrets.auth.apiKey === undefined ? undefined : createApiKeyCheck(secrets.auth.apiKey),
   };
   let kept: Promise<KeptCatalogues> | undefined;
   const openKept = () => {
@@ -54,13 +55,14 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
     restore: once(async () => registry.restoreCatalogues(await (await openKept()).load())),
   });
   const calls = new RunningCalls();
+  const files = new FileStore();
 
   const app = once(async () => {
     const { createApp } = await import('./http/app.ts');
-    const hasAuthentication = secrets.apiKey !== undefined;
+    const hasAuthentication = secrets.auth.apiKey !== undefined;
     return createApp({ settings, registry, logger, hasAuthentication, isDraining: () => calls.isDraining });
   });
-  const server = await createHttpServer({ settings, authentication, registry, logger, calls, app });
+  const server = await createHttpServer({ settings, authentication, registry, logger, calls, files, app });
   await listen(server, settings);
   // Loaded before the servers are started, since afterwards they would compete for the processor.
   await Promise.all([app(), import('./mcp/open-session.ts')]);
@@ -80,6 +82,7 @@ export async function startService({ settings, secrets, logger, redactor }: Serv
       const areDone = await calls.drain(settings.drainTimeMs);
       if (!areDone) logger.warn('calls still running at the end of the drain time were cut off');
       await close(server);
+      files.close();
       await registry.stop();
       await (await kept)?.close();
     }),

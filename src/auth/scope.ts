@@ -1,9 +1,12 @@
+import { matchesName } from './name-pattern.ts';
+
 /** What a caller may do: one line of a key or a token, parsed. */
 export type Scope =
-  | { readonly kind: 'call'; readonly server: RegExp; readonly tool: RegExp }
+  /** Patterns, as `matchesName` reads them. */
+  | { readonly kind: 'call'; readonly server: string; readonly tool: string }
   | { readonly kind: 'docs' | 'metrics' | 'admin' };
 
-const ANYTHING = /^[^]*$/;
+const ANYTHING = '*';
 
 /**
  * Reads one scope: `call`, `call:<server>`, `call:<server>/<tool>`, `docs`, `metrics` or `admin`. `*` stands for any
@@ -16,9 +19,9 @@ export function parseScope(text: string): Scope | undefined {
   const pattern = text.slice('call:'.length);
   const slash = pattern.indexOf('/');
   const server = slash === -1 ? pattern : pattern.slice(0, slash);
-  const tool = slash === -1 ? '*' : pattern.slice(slash + 1);
+  const tool = slash === -1 ? ANYTHING : pattern.slice(slash + 1);
   if (server === '' || tool === '') return undefined;
-  return { kind: 'call', server: toRegExp(server), tool: toRegExp(tool) };
+  return { kind: 'call', server, tool };
 }
 
 /** A set of scopes, with its text as it was given. */
@@ -47,14 +50,6 @@ export class Scopes {
 
   allowsCall(server: string, tool: string): boolean {
     if (this.#allowsEveryCall) return true;
-    return this.#calls.some((scope) => scope.server.test(server) && scope.tool.test(tool));
+    return this.#calls.some((scope) => matchesName(scope.server, server) && matchesName(scope.tool, tool));
   }
-}
-
-function toRegExp(pattern: string): RegExp {
-  const source = pattern
-    .split('*')
-    .map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-    .join('[^]*');
-  return new RegExp(`^${source}$`);
 }

@@ -1,121 +1,126 @@
-import { createRequire } from 'node:module';
-import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv';
 import { InvalidArgumentsError } from '../errors.ts';
+import { allFindings, closestFindings } from '../json-schema/closest-findings.ts';
+import { coerceStrings } from '../json-schema/coerce-strings.ts';
+import { Defaults } from '../json-schema/fill-defaults.ts';
+import { toSegments } from '../json-schema/json-object.ts';
+import { type Replacement, takeBack } from '../json-schema/replace-at.ts';
+import { type SchemaCheck, SchemaChecks } from '../json-schema/schema-check.ts';
+import type { Finding } from '../json-schema/schema-compiler.ts';
+import { UNIT } from '../json-schema/schema-units.ts';
 import type { JsonSchema } from '../mcp/session.ts';
 import { toValidationIssues } from './validation-issues.ts';
 
 /**
  * Checks arguments and completes them in place: defaults filled in, `"3"` taken as an integer where one is asked for.
- * Throws `InvalidArgumentsError`.
+ * Throws `InvalidArgumentsError`, with the arguments as they were then.
  */
 export type ArgumentCheck = (args: Record<string, unknown>) => void;
 
-/** What a server sends is not ours to correct: unknown keywords and formats are no error, and nothing is printed. */
-const OPTIONS: Options = {
-  strict: false,
-  logger: false,
-  allErrors: true,
-  useDefaults: true,
-  validateSchema: false,
-  meta: false,
-  addUsedSchema: false,
-  ownProperties: true,
-  verbose: true,
-};
+/** Names at most three places of an outputSchema that a result breaks, and nothing of its content. Never throws. */
+export type ResultCheck = (value: unknown) => readonly string[];
 
-const require = createRequire(import.meta.url);
+const MAX_BREACHES = 3;
+/** Coercing one string can bring another to light, behind it in an alternative. */
+const MAX_ROUNDS = 4;
+/** A default that is wrong is found among the first. */
+const MAX_FINDINGS_TRACED = 100;
+/** Checking again and again is for arguments that are quickly checked. */
+const MAX_REPEATED_MS = 100;
 
 /** The checks of one catalogue: they share a compiler and go with it. */
 export class ArgumentChecks {
-  #draft7: Ajv | undefined;
-  #draft2020: Ajv | undefined;
+  readonly #checks = new SchemaChecks();
 
-  /** Returns the check for one inputSchema. */
+  /** Returns the check for one inputSchema that was not refused. Nothing is compiled before its first call. */
   add(schema: JsonSchema): ArgumentCheck {
-    let validate: ValidateFunction | undefined;
+    const check = this.#checks.add(schema);
+    let defaults: Defaults | undefined;
     return (args) => {
-      validate ??= this.#compile(schema);
-      if (validate(args)) return;
-      if (coerceStrings(args, validate.errors ?? []) && validate(args)) return;
-      throw new InvalidArgumentsError(toValidationIssues(validate.errors ?? [], args));
+      defaults ??= new Defaults(schema, check.units);
+      complete(args, check, defaults);
     };
   }
 
-  #compile(schema: JsonSchema): ValidateFunction {
-    try {
-      const compiler = this.#compilerFor(schema);
-      if (typeof schema === 'boolean') return compiler.compile(schema);
-      const { $schema: _dialect, ...rest } = schema;
-      return compiler.compile(rest);
-    } catch {
-      // A schema that says nothing checkable: the server is the one to judge the arguments.
-      return (() => true) as unknown as ValidateFunction;
+  /** Returns the check for one outputSchema that was not refused. */
+  addResult(schema: JsonSchema): ResultCheck {
+    const check = this.#checks.add(schema);
+    return (value) => {
+      try {
+        const outcome = check.run(value);
+        return outcome.isCutOff ? [] : closestFindings(outcome.findings).slice(0, MAX_BREACHES).map(toBreach);
+      } catch {
+        // Nested too deeply to be checked.
+        return [];
+      }
+    };
+  }
+}
+
+function toBreach({ keyword, schemaPath }: Finding): string {
+  return `"${keyword}" at ${schemaPath.replaceAll(`/${UNIT}`, '/$ref').slice(0, 200)}`;
+}
+
+/** A default that breaks the schema, by itself or beside what was given, must not make the call fail. */
+function complete(args: Record<string, unknown>, check: SchemaCheck, defaults: Defaults): void {
+  const filled = defaults.fill(args);
+  const findings = coerceUntilValid(args, check);
+  if (findings.length === 0) return;
+  if (filled.length === 0) throw refusal(findings, args);
+  const wrong = wrongDefaults(filled, args, findings);
+  takeBack(wrong);
+  const told = wrong.length === 0 ? findings : coerceUntilValid(args, check);
+  if (told.length === 0) return;
+  takeBack(filled.filter((replacement) => !wrong.includes(replacement)));
+  if (coerceUntilValid(args, check).length > 0) throw refusal(told, args);
+}
+
+/** Returns what breaks the schema after all strings are coerced that have to be; nothing is coerced then. */
+function coerceUntilValid(args: Record<string, unknown>, check: SchemaCheck): readonly Finding[] {
+  const first = findingsOf(check, args);
+  if (first.length === 0) return [];
+  // From here on: the first check may have had to compile the schema.
+  const startedAt = performance.now();
+  let told = closestFindings(first);
+  for (const choose of [closestFindings, allFindings]) {
+    const replaced: Replacement[] = [];
+    let findings: readonly Finding[] = first;
+    for (let round = 0; round < MAX_ROUNDS && performance.now() - startedAt < MAX_REPEATED_MS; round++) {
+      const coerced = coerceStrings(args, choose(findings));
+      replaced.push(...coerced);
+      if (coerced.length === 0) break;
+      findings = findingsOf(check, args);
+      if (findings.length === 0) return [];
+    }
+    // What the caller is told is said of the arguments as they would be understood.
+    const after = closestFindings(findings);
+    takeBack(replaced);
+    if (choose === closestFindings && replaced.length > 0 && after.length <= told.length) told = after;
+  }
+  return told;
+}
+
+function findingsOf(check: SchemaCheck, args: unknown): readonly Finding[] {
+  const outcome = check.run(args);
+  if (!outcome.isCutOff) return outcome.findings;
+  const msg = 'Input takes too long to check against the inputSchema; send less, or a simpler value';
+  throw new InvalidArgumentsError([{ type: 'too_complex', loc: ['body'], msg }]);
+}
+
+/** Those of the defaults that hold, or are, what is found to be wrong. */
+function wrongDefaults(filled: readonly Replacement[], args: unknown, findings: readonly Finding[]): Replacement[] {
+  const wrong = new Set<Replacement>();
+  for (const { instancePath } of findings.slice(0, MAX_FINDINGS_TRACED)) {
+    let value = args;
+    for (const key of toSegments(instancePath)) {
+      for (const replacement of filled)
+        if (replacement.holder === value && replacement.key === key) wrong.add(replacement);
+      if (typeof value !== 'object' || value === null) break;
+      value = (value as Record<string, unknown>)[key];
     }
   }
-
-  #compilerFor(schema: JsonSchema): Ajv {
-    if (isDraft7(schema)) {
-      this.#draft7 ??= openCompiler('ajv');
-      return this.#draft7;
-    }
-    this.#draft2020 ??= openCompiler('ajv/dist/2020.js');
-    return this.#draft2020;
-  }
+  return filled.filter((replacement) => wrong.has(replacement));
 }
 
-/** Loaded with the first call that needs it: no start waits for a compiler of schemas. */
-function openCompiler(dialect: 'ajv' | 'ajv/dist/2020.js'): Ajv {
-  const { default: Compiler } = require(dialect) as { default: typeof Ajv };
-  const { default: addFormats } = require('ajv-formats') as { default: (compiler: Ajv) => void };
-  const compiler = new Compiler(OPTIONS);
-  addFormats(compiler);
-  return compiler;
-}
-
-function isDraft7(schema: JsonSchema): boolean {
-  return typeof schema === 'object' && typeof schema.$schema === 'string' && /draft-0[4-7]/.test(schema.$schema);
-}
-
-/** Turns strings into the numbers or booleans that were asked for, as mcpo's pydantic models do; true if any was. */
-function coerceStrings(args: Record<string, unknown>, errors: readonly ErrorObject[]): boolean {
-  let hasChanged = false;
-  for (const error of errors) {
-    if (error.keyword !== 'type' || typeof error.data !== 'string') continue;
-    const value = [error.params.type]
-      .flat()
-      .map((type) => coerce(error.data as string, type))
-      .find(isDefined);
-    if (value === undefined || !replaceAt(args, error.instancePath, error.data, value)) continue;
-    hasChanged = true;
-  }
-  return hasChanged;
-}
-
-function coerce(text: string, type: unknown): number | boolean | undefined {
-  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
-  if (type !== 'integer' && type !== 'number') return undefined;
-  if (!/^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return undefined;
-  const value = Number(text);
-  const isExact = type === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value);
-  return isExact ? value : undefined;
-}
-
-function isDefined<Value>(value: Value | undefined): value is Value {
-  return value !== undefined;
-}
-
-/** Replaces the value at a JSON pointer (RFC 6901), unless something else has been put there meanwhile. */
-function replaceAt(root: Record<string, unknown>, pointer: string, expected: unknown, value: unknown): boolean {
-  const keys = pointer
-    .split('/')
-    .slice(1)
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
-  const last = keys.pop();
-  if (last === undefined) return false;
-  let parent: unknown = root;
-  for (const key of keys) parent = (parent as Record<string, unknown>)[key];
-  const holder = parent as Record<string, unknown>;
-  if (holder[last] !== expected) return false;
-  holder[last] = value;
-  return true;
+function refusal(findings: readonly Finding[], args: unknown): InvalidArgumentsError {
+  return new InvalidArgumentsError(toValidationIssues(findings, args));
 }

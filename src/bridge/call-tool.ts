@@ -1,7 +1,7 @@
 import type { Principal } from '../auth/principal.ts';
 import { InvalidArgumentsError, SessionExpiredError } from '../errors.ts';
 import type { ToolResult } from '../mcp/session.ts';
-import { type HttpAnswer, toHttpAnswer } from '../mcp/tool-result.ts';
+import { type HttpAnswer, type KeepFile, toHttpAnswer } from '../mcp/tool-result.ts';
 import type { SupervisedSession } from '../pool/supervised-session.ts';
 import type { CatalogueTool } from './catalogue.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
@@ -22,6 +22,8 @@ export interface ToolCall {
   readonly exactText: string | undefined;
   /** The caller's headers, lower-case names; `accept` chooses the form of the answer. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Keeps an image of the result; used where the server's `resultImages` is `url`. */
+  readonly keepFile: KeepFile;
   /** Aborts when the caller leaves. */
   readonly signal: AbortSignal;
 }
@@ -37,10 +39,12 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   checkArguments(call);
   const supervised = server.session();
   const result = await server.limit.run(signal, () => runOnce(call, supervised));
+  server.resultWatch.notice(tool, result);
   return toHttpAnswer(result, {
     hasOutputSchema: tool.definition.outputSchema !== undefined,
     accept: call.headers.accept as string | undefined,
     toolErrorStatus: server.config.toolErrorStatus,
+    keepFile: server.config.resultImages === 'url' ? call.keepFile : undefined,
   });
 }
 

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { RejectedTool, ServerInfo, ToolDefinition, ToolList } from '../mcp/session.ts';
-import { type ArgumentCheck, ArgumentChecks } from './argument-check.ts';
+import { type ArgumentCheck, ArgumentChecks, type ResultCheck } from './argument-check.ts';
+import { nameCollisions } from './name-collisions.ts';
 import { schemaRefusal } from './schema-refusal.ts';
 
 export interface CatalogueTool {
   readonly definition: ToolDefinition;
   /** Checks a call's arguments against the untouched inputSchema; compiled at the tool's first call. */
   readonly checkArguments: ArgumentCheck;
+  /** Says what of the outputSchema a result's `structuredContent` breaks; absent without one that can be checked. */
+  readonly checkResult?: ResultCheck | undefined;
 }
 
 /** A server's current list of tools, as it is served. */
@@ -41,10 +44,22 @@ export function toCatalogue(
     if (config.disabledTools.has(name) || config.enabledTools?.has(name) === false) continue;
     const refusal = schemaRefusal(definition.inputSchema);
     if (refusal !== undefined) rejected.push({ name, reason: refusal });
-    else tools.set(name, { definition, checkArguments: checks.add(definition.inputSchema) });
+    else tools.set(name, toCatalogueTool(definition, checks));
+  }
+  for (const collision of nameCollisions(tools.keys())) {
+    tools.delete(collision.name);
+    rejected.push(collision);
   }
   const { serverInfo, instructions } = source;
   const content = [serverInfo, instructions, [...tools.values()].map((tool) => tool.definition)];
   const revision = createHash('sha256').update(JSON.stringify(content)).digest('base64url').slice(0, 22);
   return { revision, serverInfo, instructions, tools, rejected };
+}
+
+/** An outputSchema that cannot be checked takes nothing from the tool: a result is delivered in any case. */
+function toCatalogueTool(definition: ToolDefinition, checks: ArgumentChecks): CatalogueTool {
+  const { inputSchema, outputSchema } = definition;
+  const checkArguments = checks.add(inputSchema);
+  if (outputSchema === undefined || schemaRefusal(outputSchema) !== undefined) return { definition, checkArguments };
+  return { definition, checkArguments, checkResult: checks.addResult(outputSchema) };
 }

@@ -10,6 +10,7 @@ import { type Catalogue, toCatalogue } from './catalogue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { type CatalogueKeeper, fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
+import { ResultWatch } from './result-watch.ts';
 
 export interface RegisteredServerDependencies {
   readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
@@ -27,6 +28,7 @@ export interface ServerStatus {
 export class RegisteredServer {
   readonly config: ServerConfig;
   readonly limit: ConcurrencyLimit;
+  readonly resultWatch: ResultWatch;
   readonly #dependencies: RegisteredServerDependencies;
   readonly #listeners = new Set<() => void>();
   readonly #pool = new SessionPool();
@@ -36,6 +38,7 @@ export class RegisteredServer {
   constructor(config: ServerConfig, dependencies: RegisteredServerDependencies) {
     this.config = config;
     this.limit = new ConcurrencyLimit(config.name, config.maxConcurrency);
+    this.resultWatch = new ResultWatch(config.name, dependencies.logger);
     this.#dependencies = dependencies;
   }
 

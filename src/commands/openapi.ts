@@ -1,4 +1,4 @@
-import type { ServiceOptions } from '../config/arguments.ts';
+import type { CommandLine } from '../config/arguments.ts';
 import type { Environment } from '../config/environment.ts';
 import { UsageError } from '../errors.ts';
 import { DocumentCache } from '../http/document-cache.ts';
@@ -10,9 +10,8 @@ import { withStartedServers } from './start-servers.ts';
  * Throws `UsageError` for an unknown server, `ServerUnavailableError` for one that does not start.
  */
 export function printOpenApi(
-  options: ServiceOptions,
+  { options, server, schemas }: Extract<CommandLine, { kind: 'openapi' }>,
   environment: Environment,
-  server: string | undefined,
 ): Promise<string> {
   return withStartedServers(options, environment, async ({ settings, registry, logger, hasAuthentication }) => {
     const name = server ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
@@ -21,7 +20,7 @@ export function printOpenApi(
       throw new UsageError(`There is no server "${name}"; the configuration has ${names.join(', ')}.`);
     }
     const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
-    const { body } = name === undefined ? await documents.ofAll() : await documents.ofServer(name);
+    const { body } = name === undefined ? await documents.ofAll(schemas) : await documents.ofServer(name, schemas);
     return `${JSON.stringify(JSON.parse(body.toString('utf8')), undefined, 2)}\n`;
   });
 }

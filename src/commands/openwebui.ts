@@ -103,8 +103,8 @@ export function openWebUiCommand(
 ): CommandResult {
   const connections = toOpenWebUiConnections(settings, {
     baseUrl: baseUrl ?? settings.publicUrl ?? localUrl(settings),
-    hasAuthentication: secrets.apiKey !== undefined,
-    key: showKey ? secrets.apiKey : undefined,
+    hasAuthentication: settings.hasAuthentication,
+    key: showKey ? secrets.auth.apiKey : undefined,
   });
   if (splitDir === undefined) return { text: `${JSON.stringify(connections, null, 2)}\n`, exitCode: 0 };
   const files = writeSeparately(connections, splitDir);

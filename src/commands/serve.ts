@@ -26,7 +26,7 @@ export async function serve(options: ServiceOptions, environment: Environment): 
   const service = await startService({ settings, secrets, logger, redactor });
   process.stdout.write(`${whereToLook(service, settings)}\n`);
   for (const warning of warnings) logger.warn(formatConfigProblem(warning));
-  if (secrets.apiKey === undefined) {
+  if (!settings.hasAuthentication) {
     logger.warn('no API key is set: anyone who reaches the service can use every tool', { host: settings.host });
   }
 
@@ -36,7 +36,7 @@ export async function serve(options: ServiceOptions, environment: Environment): 
       ? await watchServersFile(settings.configFile, () => void reload())
       : undefined;
   const leaving = new AbortController();
-  void printCurlLine(service, () => curlLine(service, settings, secrets.apiKey !== undefined), leaving.signal);
+  void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), leaving.signal);
   return {
     logger,
     reload,

@@ -26,14 +26,14 @@ export async function withStartedServers<Result>(
 ): Promise<Result> {
   const { settings, secrets } = loadSettings(options, environment);
   const redactor = new Redactor();
-  redactor.add([...(secrets.apiKey === undefined ? [] : [secrets.apiKey]), ...secrets.configured]);
+  redactor.add(secrets.configured);
   const level = options.logLevel === undefined ? 'error' : settings.logLevel;
   const logger = createLogger({ level, format: settings.logFormat, redactor });
   const registry = createRegistry(settings, logger, redactor, NO_KEEPER);
   try {
     registry.start();
     await registry.whenSettled();
-    return await work({ settings, registry, logger, hasAuthentication: secrets.apiKey !== undefined });
+    return await work({ settings, registry, logger, hasAuthentication: settings.hasAuthentication });
   } finally {
     await registry.stop();
   }

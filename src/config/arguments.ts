@@ -17,7 +17,13 @@ export interface ServiceOptions extends Omit<Flags, 'env' | 'header' | 'corsAllo
 export type CommandLine =
   | { readonly kind: 'serve'; readonly options: ServiceOptions }
   | { readonly kind: 'check'; readonly options: ServiceOptions; readonly start: boolean }
-  | { readonly kind: 'openapi'; readonly options: ServiceOptions; readonly server: string | undefined }
+  | {
+      readonly kind: 'openapi';
+      readonly options: ServiceOptions;
+      readonly server: string | undefined;
+      /** As `?schema=` of the served document. */
+      readonly schemas: 'portable' | 'exact';
+    }
   | {
       readonly kind: 'openwebui';
       readonly options: ServiceOptions;
@@ -114,9 +120,14 @@ function buildProgram(choose: Choose, output: string[]): Command {
   const openapi = addCommand('openapi', '[server]')
     .description('print the OpenAPI document of one server, or of all')
     .argument('[server]', 'name of the server')
+    .option('--schema <form>', 'portable (default): inline schemas that every client reads; exact: the untouched ones')
     .action((server: string | undefined) => {
+      const { schema: schemas = 'portable' } = openapi.opts<{ schema?: string }>();
+      if (schemas !== 'portable' && schemas !== 'exact') {
+        throw new UsageError(`--schema must be portable or exact, and is "${schemas}".`);
+      }
       rejectWords(openapi.args.slice(1), program);
-      choose((options) => ({ kind: 'openapi', options, server }), program.opts());
+      choose((options) => ({ kind: 'openapi', options, server, schemas }), program.opts());
     });
 
   const openwebui = addCommand('openwebui', '[options]')

@@ -1,7 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError, type ConfigProblem } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
+import { algorithm, type JwtAlgorithm } from './auth-schema.ts';
 import { readTextFile } from './env-file.ts';
 import { parseLogLevel } from './log-level.ts';
 import type { LogLevel } from './settings.ts';
@@ -15,11 +16,38 @@ export interface Environment {
   readonly publicUrl: string | undefined;
   /** Where the embedded database lies. */
   readonly dataDir: string;
+  readonly jwt: JwtEnvironment;
+  readonly openWebUi: OpenWebUiEnvironment;
+  /** Hop count, names or addresses of the proxies that are believed; `undefined`: none. */
+  readonly trustProxy: string | undefined;
+  /** Such as `6000/1m`, or `off`. */
+  readonly rateLimit: string | undefined;
+  readonly authFailureLimit: string | undefined;
+  readonly securityLogFile: string | undefined;
+  readonly auditKey: string | undefined;
   readonly logLevel: LogLevel | undefined;
   readonly logFormat: 'json' | 'pretty' | undefined;
   /** Whether a person reads along. */
   readonly isTerminal: boolean;
   readonly platform: NodeJS.Platform;
+}
+
+/** Own tokens, and those of one issuer. */
+export interface JwtEnvironment {
+  readonly secret: string | undefined;
+  readonly publicKey: string | undefined;
+  readonly algorithms: readonly JwtAlgorithm[] | undefined;
+  /** How long an issued token lasts, such as `1h`. */
+  readonly expiry: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+}
+
+export interface OpenWebUiEnvironment {
+  readonly userJwtSecret: string | undefined;
+  readonly secretKey: string | undefined;
+  readonly url: string | undefined;
+  readonly trustUserHeaders: boolean;
 }
 
 // An empty variable is what `-e NAME=` of a container and an unfilled template leave behind: it counts as unset.
@@ -53,11 +81,43 @@ const logFormat = optionalText.transform((value, context) => {
   return z.NEVER;
 });
 
+const algorithms = optionalText.transform((value, context) => {
+  const checked = z.array(algorithm).safeParse(value?.split(/[\s,]+/).filter(Boolean) ?? []);
+  if (checked.success) return checked.data.length === 0 ? undefined : checked.data;
+  context.addIssue({ code: 'custom', message: checked.error.issues[0]?.message ?? 'is no algorithm.' });
+  return z.NEVER;
+});
+
+const flag = optionalText.transform((value, context) => {
+  if (value === undefined || /^(false|0|no|off)$/i.test(value)) return false;
+  if (/^(true|1|yes|on)$/i.test(value)) return true;
+  context.addIssue({ code: 'custom', message: 'must be true or false.' });
+  return z.NEVER;
+});
+
+/** Each may also stand in a file that the variable of the same name with `_FILE` names. */
+const secretNames = [
+  'MCPO_API_KEY',
+  'JWT_SECRET',
+  'JWT_PUBLIC_KEY',
+  'MCPO_OPENWEBUI_USER_JWT_SECRET',
+  'MCPO_OPENWEBUI_SECRET_KEY',
+  'MCPO_AUDIT_KEY',
+] as const;
+
 const environmentSchema = z.object({
-  MCPO_API_KEY: optionalText.optional(),
-  MCPO_API_KEY_FILE: optionalText.optional(),
   API_KEY: optionalText.optional(),
   MCPO_PUBLIC_URL: publicUrl.optional(),
+  JWT_ALGORITHM: algorithms.optional(),
+  JWT_EXPIRY: optionalText.optional(),
+  JWT_ISSUER: optionalText.optional(),
+  JWT_AUDIENCE: optionalText.optional(),
+  MCPO_OPENWEBUI_URL: publicUrl.optional(),
+  MCPO_TRUST_USER_HEADERS: flag.optional(),
+  MCPO_TRUST_PROXY: optionalText.optional(),
+  MCPO_RATE_LIMIT: optionalText.optional(),
+  MCPO_AUTH_FAILURE_LIMIT: optionalText.optional(),
+  SECURITY_LOG_FILE: optionalText.optional(),
   MCPO_DATA_DIR: optionalText.optional(),
   XDG_DATA_HOME: optionalText.optional(),
   LOG_LEVEL: logLevel.optional(),
@@ -78,11 +138,31 @@ export function readEnvironment(env: Readonly<NodeJS.ProcessEnv> = process.env):
     );
   }
   const values = checked.data;
+  const secrets = readSecrets(variables);
   return {
     variables,
-    apiKey: readApiKey(values),
+    apiKey: secrets.MCPO_API_KEY ?? values.API_KEY,
     publicUrl: values.MCPO_PUBLIC_URL,
     dataDir: values.MCPO_DATA_DIR ?? join(values.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'mcpo-ts'),
+    jwt: {
+      secret: secrets.JWT_SECRET,
+      publicKey: secrets.JWT_PUBLIC_KEY,
+      algorithms: values.JWT_ALGORITHM,
+      expiry: values.JWT_EXPIRY,
+      issuer: values.JWT_ISSUER,
+      audience: values.JWT_AUDIENCE,
+    },
+    openWebUi: {
+      userJwtSecret: secrets.MCPO_OPENWEBUI_USER_JWT_SECRET,
+      secretKey: secrets.MCPO_OPENWEBUI_SECRET_KEY,
+      url: values.MCPO_OPENWEBUI_URL,
+      trustUserHeaders: values.MCPO_TRUST_USER_HEADERS ?? false,
+    },
+    trustProxy: values.MCPO_TRUST_PROXY,
+    rateLimit: values.MCPO_RATE_LIMIT,
+    authFailureLimit: values.MCPO_AUTH_FAILURE_LIMIT,
+    securityLogFile: values.SECURITY_LOG_FILE,
+    auditKey: secrets.MCPO_AUDIT_KEY,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
     isTerminal: process.stderr.isTTY === true,
@@ -90,27 +170,30 @@ export function readEnvironment(env: Readonly<NodeJS.ProcessEnv> = process.env):
   };
 }
 
-/** `MCPO_API_KEY` or its file; `API_KEY`, which other programs use too, only without them. */
-function readApiKey(values: z.infer<typeof environmentSchema>): string | undefined {
-  const file = values.MCPO_API_KEY_FILE;
-  if (file === undefined) return values.MCPO_API_KEY ?? values.API_KEY;
-  if (values.MCPO_API_KEY !== undefined) {
-    throw new ConfigError([apiKeyFileProblem('is set beside MCPO_API_KEY; keep one of them.')]);
+type SecretName = (typeof secretNames)[number];
+
+/** Every secret, from its variable or its file. Throws `ConfigError` where both are set or a file is of no use. */
+function readSecrets(variables: ReadonlyMap<string, string>): Readonly<Partial<Record<SecretName, string>>> {
+  const secrets: Partial<Record<SecretName, string>> = {};
+  for (const name of secretNames) {
+    const value = readSecret(name, variables);
+    if (value !== undefined) secrets[name] = value;
   }
-  const key = readKeyFile(file);
-  if (key === '') throw new ConfigError([apiKeyFileProblem(`the file "${file}" is empty.`)]);
-  return key;
+  return secrets;
 }
 
-function readKeyFile(file: string): string {
+function readSecret(name: SecretName, variables: ReadonlyMap<string, string>): string | undefined {
+  const value = optionalText.parse(variables.get(name) ?? '');
+  const file = optionalText.parse(variables.get(`${name}_FILE`) ?? '');
+  if (file === undefined) return value;
+  const problem = (message: string) => new ConfigError([{ key: `${name}_FILE`, message }]);
+  if (value !== undefined) throw problem(`is set beside ${name}; keep one of them.`);
+  let text: string;
   try {
-    return readTextFile(file).trim();
+    text = readTextFile(file).trim();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'cannot be read';
-    throw new ConfigError([apiKeyFileProblem(`the file "${file}" ${reason}.`)]);
+    throw problem(`the file "${file}" ${error instanceof Error ? error.message : 'cannot be read'}.`);
   }
-}
-
-function apiKeyFileProblem(message: string): ConfigProblem {
-  return { key: 'MCPO_API_KEY_FILE', message };
+  if (text === '') throw problem(`the file "${file}" is empty.`);
+  return text;
 }

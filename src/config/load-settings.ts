@@ -5,6 +5,7 @@ import { ConfiguredSecrets } from './configured-secrets.ts';
 import { readEnvFile } from './env-file.ts';
 import type { Environment } from './environment.ts';
 import { isOwnSecret } from './inherited-environment.ts';
+import { authSecrets, hasAuthentication, resolveAuth } from './resolve-auth.ts';
 import { readServersFile, type ServersFile } from './servers-file.ts';
 import type { Secrets, Settings } from './settings.ts';
 import { singleServer } from './single-server.ts';
@@ -21,17 +22,27 @@ const drainTimeMs = 10_000;
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
- * Combines flags, environment and servers file; a flag wins over the environment.
+ * Combines flags, environment and servers file; a flag wins over the environment. `hasStoredKeys`: the database holds
+ * API keys, which count as authentication.
  * Throws `UsageError` for flags that do not go together, `ConfigError` for files and variables that cannot be used.
  */
-export function loadSettings(options: ServiceOptions, environment: Environment): LoadedSettings {
-  const apiKey = resolveApiKey(options, environment);
-  const host = resolveHost(options, apiKey !== undefined);
-  if (options.strictAuth && apiKey === undefined) {
+export function loadSettings(options: ServiceOptions, environment: Environment, hasStoredKeys = false): LoadedSettings {
+  const {
+    servers,
+    operationIds,
+    auth: authFile,
+    rateLimit,
+    audit,
+    warnings,
+    secrets,
+  } = loadServers(options, environment);
+  const auth = resolveAuth(authFile, environment, resolveApiKey(options, environment));
+  const isRequired = hasStoredKeys || hasAuthentication(auth);
+  const host = resolveHost(options, isRequired);
+  if (options.strictAuth && !isRequired) {
     throw new UsageError('--strict-auth needs an API key: set MCPO_API_KEY, MCPO_API_KEY_FILE or --api-key.');
   }
   const tls = resolveTls(options);
-  const { servers, operationIds, warnings, secrets } = loadServers(options, environment);
 
   return {
     settings: {
@@ -45,6 +56,18 @@ export function loadSettings(options: ServiceOptions, environment: Environment):
       strictAuth: options.strictAuth === true,
       publicUrl: environment.publicUrl,
       dataDir: environment.dataDir,
+      trustProxy: environment.trustProxy,
+      rateLimit: {
+        calls: environment.rateLimit ?? rateLimit?.calls,
+        authFailures: environment.authFailureLimit ?? rateLimit?.authFailures,
+      },
+      audit: {
+        file: environment.securityLogFile,
+        required: audit?.required ?? false,
+        pseudonymise: audit?.pseudonymise ?? false,
+        retentionDays: audit?.retentionDays,
+      },
+      hasAuthentication: isRequired,
       hotReload: options.hotReload === true,
       logLevel: options.logLevel ?? environment.logLevel ?? 'info',
       logFormat: environment.logFormat ?? (environment.isTerminal ? 'pretty' : 'json'),
@@ -55,7 +78,12 @@ export function loadSettings(options: ServiceOptions, environment: Environment):
       maxBodyBytes,
       drainTimeMs,
     },
-    secrets: { apiKey, configured: secrets },
+    secrets: {
+      auth,
+      auditKey: environment.auditKey,
+      jwtExpiry: environment.jwt.expiry,
+      configured: [...authSecrets(auth), ...secrets],
+    },
     warnings,
   };
 }
@@ -80,7 +108,15 @@ export function loadServers(options: ServiceOptions, environment: Environment): 
   const { platform } = environment;
   if (options.config === undefined) {
     const server = singleServer(options, { environment: combined, given, platform, secrets });
-    return { servers: [server], operationIds: 'server', warnings: [], secrets: secrets.list() };
+    return {
+      servers: [server],
+      operationIds: 'server',
+      auth: undefined,
+      rateLimit: undefined,
+      audit: undefined,
+      warnings: [],
+      secrets: secrets.list(),
+    };
   }
   const file = readServersFile(options.config, { environment: combined, given, platform });
   return { ...file, secrets: [...secrets.list(), ...file.secrets] };

@@ -20,6 +20,8 @@ export type TransportConfig =
 
 export type Isolation = 'shared' | 'user' | 'chat';
 
+export type ResultImages = 'data' | 'url';
+
 /** One configured server, every key resolved to a value. */
 export interface ServerConfig {
   readonly name: string;
@@ -38,9 +40,25 @@ export interface ServerConfig {
   readonly maxResultBytes: number;
   /** The HTTP status for a tool's own `isError`. */
   readonly toolErrorStatus: number;
+  /** How a result holds images and audio: as `data:` URIs, or as URLs of files that are kept for a while. */
+  readonly resultImages: ResultImages;
   readonly clientHeaderForwarding: ClientHeaderForwarding | undefined;
+  /** Who may use it; `undefined`: everyone whose scopes allow it. */
+  readonly access: ServerAccess | undefined;
   /** What each user can or must fill in, by name. */
   readonly userVars: ReadonlyMap<string, UserVariable>;
+}
+
+/** A user whom any of the lists names may; three empty lists let everyone. */
+export interface AccessLists {
+  readonly roles: readonly string[];
+  readonly users: readonly string[];
+  readonly groups: readonly string[];
+}
+
+export interface ServerAccess extends AccessLists {
+  /** By exact tool name or a pattern with `*`; asked beside the server's own lists. */
+  readonly tools: ReadonlyMap<string, AccessLists>;
 }
 
 /** A value that the admin declares and each user fills in. */

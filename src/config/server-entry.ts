@@ -6,6 +6,7 @@ import { readRemoteTransport } from './remote-transport.ts';
 import type {
   ClientHeaderForwarding,
   Isolation,
+  ResultImages,
   ServerConfig,
   TransportConfig,
   UserVariable,
@@ -27,6 +28,8 @@ export interface ServerContext {
   readonly inputs: ReadonlyMap<string, UserVariable>;
   /** For servers without their own. */
   readonly toolErrorStatus: number;
+  /** For servers without their own. */
+  readonly resultImages: ResultImages;
   readonly report: ConfigReport;
   readonly secrets: ConfiguredSecrets;
 }
@@ -96,6 +99,8 @@ export function readServer(
     maxSessions: entry.maxSessions,
     maxResultBytes: entry.maxResultBytes,
     toolErrorStatus: entry.toolErrorStatus ?? context.toolErrorStatus,
+    resultImages: entry.resultImages ?? context.resultImages,
+    access: entry.access,
     clientHeaderForwarding: toForwarding(entry),
     userVars: variables,
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessSchema, auditSchema, authSchema, rateLimitSchema } from './auth-schema.ts';
 import { parseServerType, serverTypeSpellings } from './server-type.ts';
 
 /** The longest time that a timer of Node can wait; a longer one would fire at once. */
@@ -24,6 +25,8 @@ const textsByName = z.preprocess(toMap, z.map(z.string(), scalarText, { error: m
 const status = z
   .int()
   .refine((value) => value === 200 || (value >= 400 && value <= 599), 'must be 200 or an HTTP status from 400 to 599.');
+
+const resultImages = z.enum(['data', 'url'], { error: 'must be "data" or "url".' });
 
 const serverType = text.transform((spelling, context) => {
   const type = parseServerType(spelling);
@@ -101,6 +104,8 @@ export const serverSchema = z.object({
   allowUserPlaceholdersInArgs: z.boolean().default(false),
   forwardCallerToken: z.boolean().default(false),
   toolErrorStatus: status.optional(),
+  resultImages: resultImages.optional(),
+  access: accessSchema.optional(),
 });
 
 export type ServerEntry = z.infer<typeof serverSchema>;
@@ -109,12 +114,16 @@ export type ServerEntry = z.infer<typeof serverSchema>;
 export const fileSchema = z.object({
   operationIds: z.enum(['server', 'mcpo', 'tool']).default('server'),
   toolErrorStatus: status.default(500),
+  resultImages: resultImages.default('data'),
+  auth: authSchema.optional(),
+  rateLimit: rateLimitSchema.optional(),
+  audit: auditSchema.optional(),
 });
 
 /** Keys that hold servers: mcpo's and VS Code's. */
 export const serverListKeys = ['mcpServers', 'servers'] as const;
 /** Keys that a file may have because another version or another program reads them. */
-export const unsupportedFileKeys: ReadonlySet<string> = new Set(['auth', 'vault', 'rateLimit', 'audit']);
+export const unsupportedFileKeys: ReadonlySet<string> = new Set(['vault']);
 export const unsupportedServerKeys: ReadonlySet<string> = new Set(['oauth']);
 /** For editors; it says nothing about a server. */
 export const ignoredFileKeys: ReadonlySet<string> = new Set(['$schema']);

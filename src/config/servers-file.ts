@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
+import type { AuditFile, AuthFile, RateLimitFile } from './auth-schema.ts';
 import { checkShape } from './check-shape.ts';
 import { ConfigReport } from './config-report.ts';
 import { ConfiguredSecrets } from './configured-secrets.ts';
@@ -16,6 +17,9 @@ export interface ServersFile {
   /** The enabled servers in the file's order. */
   readonly servers: readonly ServerConfig[];
   readonly operationIds: OperationIdStyle;
+  readonly auth: AuthFile | undefined;
+  readonly rateLimit: RateLimitFile | undefined;
+  readonly audit: AuditFile | undefined;
   readonly warnings: readonly ConfigProblem[];
   /** Values that must never be printed. */
   readonly secrets: readonly string[];
@@ -65,6 +69,7 @@ export function parseServersFile(text: string, file: string, options: ServersFil
       ...options,
       inputs,
       toolErrorStatus: settings?.toolErrorStatus ?? 500,
+      resultImages: settings?.resultImages ?? 'data',
       report,
       secrets,
     };
@@ -81,6 +86,9 @@ export function parseServersFile(text: string, file: string, options: ServersFil
   return {
     servers,
     operationIds: settings?.operationIds ?? 'server',
+    auth: settings?.auth,
+    rateLimit: settings?.rateLimit,
+    audit: settings?.audit,
     warnings: report.warnings,
     secrets: secrets.list(),
   };

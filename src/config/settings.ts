@@ -1,3 +1,4 @@
+import type { AuthSettings } from '../auth/auth-settings.ts';
 import type { ServerConfig } from './server-config.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -24,6 +25,18 @@ export interface Settings {
   readonly publicUrl: string | undefined;
   /** Where the embedded database lies; made with mode 0700 if it is not there. */
   readonly dataDir: string;
+  /** Hop count, names or addresses of the proxies that are believed; `undefined`: none. */
+  readonly trustProxy: string | undefined;
+  /** As written, such as `6000/1m` or `off`; `undefined`: the default. */
+  readonly rateLimit: { readonly calls: string | undefined; readonly authFailures: string | undefined };
+  readonly audit: {
+    readonly file: string | undefined;
+    readonly required: boolean;
+    readonly pseudonymise: boolean;
+    readonly retentionDays: number | undefined;
+  };
+  /** A key or token must be presented; keys in the database may make it so later. */
+  readonly hasAuthentication: boolean;
   readonly hotReload: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';
@@ -38,7 +51,11 @@ export interface Settings {
 }
 
 export interface Secrets {
-  readonly apiKey: string | undefined;
+  readonly auth: AuthSettings;
+  /** 32 bytes as base64; `undefined`: made once in the data folder. */
+  readonly auditKey: string | undefined;
+  /** What `mcpo-ts token issue` signs by. */
+  readonly jwtExpiry: string | undefined;
   /** Other values that must never be printed: those of `env`, `headers` and URL credentials in the servers file. */
   readonly configured: readonly string[];
 }

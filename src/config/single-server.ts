@@ -35,6 +35,8 @@ export function singleServer(options: ServiceOptions, context: SingleServerOptio
     maxSessions: defaults.maxSessions,
     maxResultBytes: defaults.maxResultBytes,
     toolErrorStatus: 500,
+    resultImages: 'data',
+    access: undefined,
     clientHeaderForwarding: undefined,
     userVars: new Map(),
   };

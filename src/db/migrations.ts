@@ -18,6 +18,29 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0002-api-keys': {
+    up: async (database) => {
+      await database.schema
+        .createTable('api_keys')
+        .ifNotExists()
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('hash', 'text', (column) => column.notNull().unique())
+        .addColumn('scopes', 'text', (column) => column.notNull())
+        .addColumn('user_issuer', 'text')
+        .addColumn('user_subject', 'text')
+        .addColumn('asserts_user', 'integer', (column) => column.notNull())
+        .addColumn('expires_at', 'text')
+        .addColumn('last_used_at', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .execute();
+      await database.schema
+        .createTable('revisions')
+        .ifNotExists()
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .execute();
+    },
+  },
 };
 
 /** Applies what is missing, also when two replicas start at once. Throws when it cannot. */

@@ -7,7 +7,7 @@ import { toRelativeUrl } from '../web/relative-url.ts';
 import { DocumentCache } from './document-cache.ts';
 import { answerError } from './error-handler.ts';
 import { createDocsRoutes } from './routes/docs.ts';
-import { sendDocument } from './routes/documents.ts';
+import { requestedSchemas, sendDocument } from './routes/documents.ts';
 import { healthHandler, readinessHandler } from './routes/health.ts';
 import { startPageHandler } from './routes/start-page.ts';
 import { parseServicePath, serverPath, toPathname } from './service-path.ts';
@@ -42,7 +42,9 @@ export function createApp({ settings, registry, logger, hasAuthentication, isDra
   );
   app.get('/*path', serverPages());
   if (!settings.singleServer) {
-    app.get(at('openapi.json'), async (request, response) => sendDocument(request, response, await documents.ofAll()));
+    app.get(at('openapi.json'), async (request, response) =>
+      sendDocument(request, response, await documents.ofAll(requestedSchemas(request))),
+    );
     app.get(at('docs'), (request, response) =>
       docs.swaggerPage(request, response, {
         ...page(request, 'All servers', `${settings.pathPrefix}openapi.json`),
@@ -63,11 +65,12 @@ export function createApp({ settings, registry, logger, hasAuthentication, isDra
       const path = parseServicePath(toPathname(request.url), settings);
       const server = path && registry.get(path.server ?? settings.servers[0]?.name ?? '');
       if (path === undefined || server === undefined) return next();
-      const title = server.catalogue?.serverInfo.title ?? server.name;
+      const given = settings.singleServer ? settings.api.name : undefined;
+      const title = given ?? server.catalogue?.serverInfo.title ?? server.name;
       const documentPath = `${serverPath(server.name, settings)}/openapi.json`;
       switch (path.name) {
         case 'openapi.json':
-          return sendDocument(request, response, await documents.ofServer(server.name));
+          return sendDocument(request, response, await documents.ofServer(server.name, requestedSchemas(request)));
         case 'docs':
           return docs.swaggerPage(request, response, page(request, title, documentPath));
         case 'redoc':
@@ -84,7 +87,10 @@ export function createApp({ settings, registry, logger, hasAuthentication, isDra
       title,
       documentUrl: to(documentPath),
       assetsBase: to(`${settings.pathPrefix}docs/assets/`),
-      links: [{ label: 'All servers', url: to(settings.pathPrefix) }],
+      links: [
+        { label: 'All servers', url: to(settings.pathPrefix) },
+        { label: 'Exact schemas', url: `${to(documentPath)}?schema=exact` },
+      ],
     };
   }
 

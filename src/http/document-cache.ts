@@ -2,7 +2,7 @@ import type { RegisteredServer } from '../bridge/registered-server.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError, ServerUnavailableError } from '../errors.ts';
-import type { DocumentInput, DocumentServer } from '../openapi/document-input.ts';
+import type { DocumentInput, DocumentServer, SchemaForm } from '../openapi/document-input.ts';
 import { type SerializedDocument, serializeDocument } from '../openapi/serialize-document.ts';
 import { toDocument } from '../openapi/to-document.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -16,7 +16,7 @@ interface CachedDocument {
   readonly document: SerializedDocument;
 }
 
-/** Builds each document once per catalogue and serves it from memory. */
+/** Builds each document once per catalogue and form of its schemas, and serves it from memory. */
 export class DocumentCache {
   readonly #settings: Settings;
   readonly #registry: ServerRegistry;
@@ -32,39 +32,41 @@ export class DocumentCache {
   }
 
   /** One server's document. Throws `NotFoundError`, or `ServerUnavailableError` while there is no catalogue. */
-  async ofServer(name: string): Promise<SerializedDocument> {
+  async ofServer(name: string, schemas: SchemaForm): Promise<SerializedDocument> {
     const server = this.#registry.get(name);
     if (server === undefined) throw new NotFoundError('There is no such server here; /docs lists those there are.');
     const catalogue = await server.whenCatalogue(CATALOGUE_WAIT_MS);
     if (catalogue === undefined) throw noCatalogue(server);
-    return this.#cached([server], name);
+    return this.#cached([server], name, schemas);
   }
 
   /** The document of every server that has a catalogue, waiting for those on their way. */
-  async ofAll(): Promise<SerializedDocument> {
+  async ofAll(schemas: SchemaForm): Promise<SerializedDocument> {
     const servers = this.#registry.list();
     await Promise.all(servers.map((server) => server.whenCatalogue(CATALOGUE_WAIT_MS)));
     return this.#cached(
       servers.filter((server) => server.catalogue !== undefined),
       undefined,
+      schemas,
     );
   }
 
-  #cached(servers: readonly RegisteredServer[], name: string | undefined): SerializedDocument {
-    const key = name ?? '';
-    // Operation ids are unique over all servers, so every catalogue counts.
+  #cached(servers: readonly RegisteredServer[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
+    // No server's name holds a space.
+    const key = `${schemas} ${name ?? ''}`;
+    // Operation ids are unique over all servers, so every catalogue counts; a reload can change a status alone.
     const revision = this.#registry
       .list()
-      .map((server) => `${server.name} ${server.catalogue?.revision ?? ''}`)
+      .map(({ name, catalogue, config }) => `${name} ${catalogue?.revision ?? ''} ${config.toolErrorStatus}`)
       .join('\n');
     const cached = this.#documents.get(key);
     if (cached?.revision === revision) return cached.document;
-    const document = this.#build(servers, name);
+    const document = this.#build(servers, name, schemas);
     this.#documents.set(key, { revision, document });
     return document;
   }
 
-  #build(servers: readonly RegisteredServer[], name: string | undefined): SerializedDocument {
+  #build(servers: readonly RegisteredServer[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
     const { rootPath, pathPrefix, api, operationIds, singleServer } = this.#settings;
     const path = name === undefined ? pathPrefix.slice(0, -1) : serverPath(name, this.#settings);
     const input: DocumentInput = {
@@ -77,6 +79,7 @@ export class DocumentCache {
       singleServer,
       hasAuthentication: this.#hasAuthentication,
       toolErrorStatus: servers[0]?.config.toolErrorStatus ?? 500,
+      schemas,
     };
     const document = toDocument(input, (server, { name: tool, reason }) => {
       this.#logger.warn('tool is left out of the document', { server, tool: tool.slice(0, 200), reason });
@@ -91,6 +94,7 @@ function toDocumentServer(server: RegisteredServer): DocumentServer {
     name: server.name,
     serverInfo: catalogue?.serverInfo,
     instructions: catalogue?.instructions,
+    toolErrorStatus: server.config.toolErrorStatus,
     tools: [...(catalogue?.tools.values() ?? [])].map((tool) => tool.definition),
   };
 }

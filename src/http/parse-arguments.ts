@@ -2,6 +2,8 @@ import { visit } from 'jsonc-parser';
 import { InvalidArgumentsError, UnsupportedMediaTypeError } from '../errors.ts';
 
 const MAX_LEVELS = 256;
+/** Of all objects together; parsing a million of them holds every other caller up for a second. */
+const MAX_KEYS = 100_000;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Throws `UnsupportedMediaTypeError` unless the content type is JSON or absent. */
@@ -32,7 +34,7 @@ export function parseArguments(body: Buffer): ParsedArguments {
     throw invalid('json_invalid', ['body'], 'JSON decode error: the body is not UTF-8');
   }
   if (text.trim() === '') return noArguments();
-  refuseDepth(text);
+  refuseExtremes(text);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -64,9 +66,10 @@ function describe(error: unknown): string {
 }
 
 /** Deeper values overflow the stack wherever they are walked next. */
-function refuseDepth(text: string): void {
+function refuseExtremes(text: string): void {
   if (text.length <= MAX_LEVELS) return;
   let level = 0;
+  let keys = 0;
   let isInString = false;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
@@ -78,6 +81,10 @@ function refuseDepth(text: string): void {
       level += 1;
       if (level > MAX_LEVELS) throw invalid('too_deep', ['body'], `Input should have at most ${MAX_LEVELS} levels`);
     } else if (char === 0x7d || char === 0x5d) level -= 1;
+    else if (char === 0x3a) {
+      keys += 1;
+      if (keys > MAX_KEYS) throw invalid('too_long', ['body'], `Input should have at most ${MAX_KEYS} keys`);
+    }
   }
 }
 

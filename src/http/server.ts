@@ -1,14 +1,17 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AuthenticationSettings, authenticate } from '../auth/authenticate.ts';
+import type { FileStore } from '../bridge/file-store.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError } from '../errors.ts';
+import type { ResultFile } from '../mcp/tool-result.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { answerError } from './error-handler.ts';
 import { createCors, isPreflight } from './guards/cors.ts';
 import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
+import { answerFile, fileIdOf, toFileUrl } from './routes/files.ts';
 import type { RunningCalls } from './running-calls.ts';
 import { parseServicePath, toPathname } from './service-path.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -27,6 +30,8 @@ export interface HttpDependencies {
   readonly logger: Logger;
   /** The tool calls that a drain waits for. */
   readonly calls: RunningCalls;
+  /** Images of results that are given out as URLs. */
+  readonly files: FileStore;
   /** Everything but the tool route; loaded when the port is already open. */
   readonly app: () => Promise<RequestListener>;
 }
@@ -53,8 +58,13 @@ async function openTlsServer(files: TlsFiles, listener: RequestListener, logger:
  * What happens to a request, in order: request id, security headers, CORS, authentication, then the tool route or the
  * Express app. Every failure ends in `answerError`.
  */
-function createListener({ settings, authentication, registry, logger, calls, app }: HttpDependencies): RequestListener {
-  const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes };
+function createListener(dependencies: HttpDependencies): RequestListener {
+  const { settings, authentication, registry, logger, calls, files, app } = dependencies;
+  const keepFile = (request: IncomingMessage, file: ResultFile) => {
+    const id = files.add(file);
+    return id === undefined ? undefined : toFileUrl(request, id, settings);
+  };
+  const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes, keepFile };
   const security = securityHeaders();
   const cors = createCors(settings.corsAllowOrigins);
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
@@ -75,6 +85,11 @@ function createListener({ settings, authentication, registry, logger, calls, app
         throw new NotFoundError('There is no such server here; /docs lists those there are.');
       calls.begin(response);
       await answerToolCall(request, response, { server, tool: path.name, principal, requestId: id }, toolRoute);
+      return;
+    }
+    const fileId = fileIdOf(pathname, settings);
+    if (fileId !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+      answerFile(response, files.get(fileId));
       return;
     }
     if (settings.strictAuth && !isProbe(pathname)) {

@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import { readVersion } from '../version.ts';
 import { toRelativeUrl } from '../web/relative-url.ts';
 import type { StartPageServer, StartPageView } from '../web/start-page-view.ts';
+import { shownRejectedTools } from './rejected-tools.ts';
 import { serverPath } from './service-path.ts';
 
 export interface StartPageSource {
@@ -57,6 +58,8 @@ function toServerView(
       description: definition.description,
       docsUrl: to(`${path}/docs`),
     })),
+    leftOutTools: shownRejectedTools(catalogue?.rejected ?? []),
+    leftOutCount: catalogue?.rejected.length ?? 0,
   };
 }
 

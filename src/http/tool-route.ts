@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal } from '../auth/principal.ts';
 import { callTool, START_WAIT_MS } from '../bridge/call-tool.ts';
+import { findBySpelling } from '../bridge/find-tool.ts';
 import type { RegisteredServer } from '../bridge/registered-server.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import { NotFoundError } from '../errors.ts';
+import type { ResultFile } from '../mcp/tool-result.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
 import { readBody } from './read-body.ts';
@@ -12,6 +14,8 @@ export interface ToolRouteDependencies {
   readonly registry: ServerRegistry;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
+  /** Keeps an image of a result and returns the URL where the request's sender finds it. */
+  readonly keepFile: (request: IncomingMessage, file: ResultFile) => string | undefined;
 }
 
 export interface ToolRequest {
@@ -30,7 +34,7 @@ export async function answerToolCall(
   request: IncomingMessage,
   response: ServerResponse,
   { server, tool: toolName, principal, requestId }: ToolRequest,
-  { logger, maxBodyBytes }: ToolRouteDependencies,
+  { logger, maxBodyBytes, keepFile }: ToolRouteDependencies,
 ): Promise<void> {
   const startedAt = performance.now();
   const leaving = new AbortController();
@@ -48,6 +52,7 @@ export async function answerToolCall(
       arguments: args,
       exactText,
       headers: request.headers,
+      keepFile: (file) => keepFile(request, file),
       signal: leaving.signal,
     });
     response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
@@ -66,7 +71,7 @@ export async function answerToolCall(
 /** While a server is on its way its tools may be unknown, or be those of the last time: 404 is only said after that. */
 async function findTool(server: RegisteredServer, toolName: string, signal: AbortSignal) {
   if (server.status.state !== 'ready') await server.session().whenOpen(START_WAIT_MS, signal);
-  const tool = server.catalogue?.tools.get(toolName);
+  const tool = server.catalogue && findBySpelling(server.catalogue.tools, toolName);
   if (tool !== undefined) return tool;
   if (server.catalogue === undefined) throw server.session().unavailable();
   throw new NotFoundError(`Server "${server.name}" has no tool of this name; see its openapi.json for those it has.`);

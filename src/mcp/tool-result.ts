@@ -1,5 +1,6 @@
 import { ToolError } from '../errors.ts';
 import { parseAccept, qualityOf } from './accept.ts';
+import { displayableType, imageType } from './media-type.ts';
 import { sliceItems, sliceJson } from './raw-json.ts';
 import { isObject } from './rpc-message.ts';
 import type { ToolResult } from './session.ts';
@@ -17,7 +18,21 @@ export interface HttpAnswerOptions {
   readonly accept: string | undefined;
   /** The HTTP status of the `ToolError` for the tool's own `isError`; 500 as in mcpo if not given. */
   readonly toolErrorStatus?: number | undefined;
+  /**
+   * Keeps an image or audio of the result and returns the URL that stands for it; `undefined` if it cannot be kept.
+   * Without this they are `data:` URIs.
+   */
+  readonly keepFile?: KeepFile | undefined;
 }
+
+/** The bytes of an image or audio. */
+export interface ResultFile {
+  readonly bytes: Buffer;
+  /** The media type under which a browser may show it; `undefined` if it may only be downloaded. */
+  readonly displayType: string | undefined;
+}
+
+export type KeepFile = (file: ResultFile) => string | undefined;
 
 export interface HttpAnswer {
   readonly contentType: string;
@@ -29,7 +44,7 @@ export interface HttpAnswer {
  * it the whole `CallToolResult` or the bytes of its one image. Throws `ToolError` for the tool's own `isError`.
  */
 export function toHttpAnswer(result: ToolResult, options: HttpAnswerOptions): HttpAnswer {
-  const { hasOutputSchema, accept, toolErrorStatus = 500 } = options;
+  const { accept, toolErrorStatus = 500 } = options;
   if (result.isError) throw toToolError(result, toolErrorStatus);
   const ranges = accept === undefined || accept === '*/*' || accept === JSON_TYPE ? [] : parseAccept(accept);
   if (ranges.length > 0) {
@@ -42,7 +57,7 @@ export function toHttpAnswer(result: ToolResult, options: HttpAnswerOptions): Ht
       if ((qualityOf(named, image.contentType) ?? 0) > jsonQuality) return image;
     }
   }
-  return { contentType: `${JSON_TYPE}; charset=utf-8`, body: toValueText(result, hasOutputSchema) };
+  return { contentType: `${JSON_TYPE}; charset=utf-8`, body: toValueText(result, options) };
 }
 
 function toToolError({ content }: ToolResult, status: number): ToolError {
@@ -55,23 +70,23 @@ function wholeResult({ raw, rawText }: ToolResult): string {
   return rawText ?? JSON.stringify(raw);
 }
 
-function toValueText(result: ToolResult, hasOutputSchema: boolean): string {
+function toValueText(result: ToolResult, { hasOutputSchema, keepFile }: HttpAnswerOptions): string {
   const { structuredContent, content, rawText } = result;
   if (hasOutputSchema && structuredContent !== undefined && structuredContent !== null) {
     const text = rawText === undefined ? undefined : sliceJson(rawText, ['structuredContent']);
     return text ?? JSON.stringify(structuredContent);
   }
   const rawItems = rawText === undefined ? [] : sliceItems(sliceJson(rawText, ['content']) ?? '');
-  const values = content.map((item, index) => toItemText(item, rawItems[index]));
+  const values = content.map((item, index) => toItemText(item, rawItems[index], keepFile));
   return values.length === 1 ? (values[0] ?? 'null') : `[${values.join(',')}]`;
 }
 
 /** One item as JSON text; what is of no known kind is passed on as it is. */
-function toItemText(item: unknown, rawItem: string | undefined): string {
+function toItemText(item: unknown, rawItem: string | undefined, keepFile: KeepFile | undefined): string {
   if (isObject(item)) {
     if (item.type === 'text' && typeof item.text === 'string') return toTextValue(item.text);
     if ((item.type === 'image' || item.type === 'audio') && typeof item.data === 'string') {
-      return JSON.stringify(toDataUri(item.mimeType, item.data));
+      return JSON.stringify(toMediaUrl(item.mimeType, item.data, keepFile));
     }
     if (item.type === 'resource_link') {
       const { type, uri, name, mimeType } = item;
@@ -80,7 +95,10 @@ function toItemText(item: unknown, rawItem: string | undefined): string {
     if (item.type === 'resource' && isObject(item.resource)) {
       const { text, blob, mimeType } = item.resource;
       if (typeof text === 'string') return JSON.stringify(text);
-      if (typeof blob === 'string') return JSON.stringify(toDataUri(mimeType, blob));
+      if (typeof blob === 'string') {
+        const isMedia = typeof mimeType === 'string' && /^(image|audio)\//i.test(mimeType);
+        return JSON.stringify(isMedia ? toMediaUrl(mimeType, blob, keepFile) : toDataUri(mimeType, blob));
+      }
     }
   }
   return rawItem ?? JSON.stringify(item) ?? 'null';
@@ -102,6 +120,17 @@ function mayBeJson(text: string): boolean {
   return /^[ \t\r\n]*["{[\-0-9tfn]/.test(text);
 }
 
+/** Where the bytes are: at the URL under which they are kept, else in the URL itself. */
+function toMediaUrl(mimeType: unknown, base64: string, keepFile: KeepFile | undefined): string {
+  const url = keepFile === undefined ? undefined : keep(mimeType, base64, keepFile);
+  return url ?? toDataUri(mimeType, base64);
+}
+
+function keep(mimeType: unknown, base64: string, keepFile: KeepFile): string | undefined {
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.length === 0 ? undefined : keepFile({ bytes, displayType: displayableType(bytes, mimeType) });
+}
+
 function toDataUri(mimeType: unknown, base64: string): string {
   return `data:${typeof mimeType === 'string' ? mimeType : 'application/octet-stream'};base64,${base64}`;
 }
@@ -110,6 +139,8 @@ function onlyImage(content: readonly unknown[]): HttpAnswer | undefined {
   const images = content.filter((item) => isObject(item) && item.type === 'image');
   const [image] = images;
   if (images.length !== 1 || !isObject(image) || typeof image.data !== 'string') return undefined;
-  const contentType = typeof image.mimeType === 'string' ? image.mimeType.toLowerCase() : '';
-  return IMAGE_TYPE.test(contentType) ? { contentType, body: Buffer.from(image.data, 'base64') } : undefined;
+  const body = Buffer.from(image.data, 'base64');
+  const claimed = typeof image.mimeType === 'string' ? image.mimeType.toLowerCase() : '';
+  const contentType = imageType(body) ?? claimed;
+  return IMAGE_TYPE.test(contentType) ? { contentType, body } : undefined;
 }

@@ -8,7 +8,12 @@ export interface DocumentServer {
   readonly serverInfo: ServerInfo | undefined;
   readonly instructions: string | undefined;
   readonly tools: readonly ToolDefinition[];
+  /** The status of this server's own tool errors, where it is not the document's. */
+  readonly toolErrorStatus?: number | undefined;
 }
+
+/** `portable`: inline schemas that break no client. `exact`: the untouched ones, with components and references. */
+export type SchemaForm = 'portable' | 'exact';
 
 /** Everything an OpenAPI document is made from; the same input always gives the same document. */
 export interface DocumentInput {
@@ -31,4 +36,6 @@ export interface DocumentInput {
   /** Declares the bearer security scheme. */
   readonly hasAuthentication: boolean;
   readonly toolErrorStatus: number;
+  /** Default: `portable`. */
+  readonly schemas?: SchemaForm | undefined;
 }

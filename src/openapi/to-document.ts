@@ -37,6 +37,7 @@ export function toDocument(
       if (paths.has(path)) continue;
       const outcome = toOperation(tool, {
         operationId,
+        schemas: input.schemas ?? 'portable',
         tag: isOfAll ? server.name : undefined,
         errors: errors.byStatus,
       });

@@ -1,6 +1,8 @@
 import type { OperationObject, ReferenceObject, ResponseObject, SchemaObject } from 'openapi3-ts/oas31';
-import type { ToolDefinition } from '../mcp/session.ts';
-import { toSchema } from './to-schema.ts';
+import type { JsonSchema, ToolDefinition } from '../mcp/session.ts';
+import type { SchemaForm } from './document-input.ts';
+import { toPortableSchema } from './portable-schema.ts';
+import { type SchemaOutcome, toSchema } from './to-schema.ts';
 
 /** A tool's operation with the schemas that it refers to, or why the tool cannot be in a document. */
 export type OperationOutcome =
@@ -9,6 +11,7 @@ export type OperationOutcome =
 
 export interface OperationContext {
   readonly operationId: string;
+  readonly schemas: SchemaForm;
   /** Groups the operation; none in a document of one server. */
   readonly tag: string | undefined;
   readonly errors: Readonly<Record<string, ReferenceObject>>;
@@ -18,24 +21,25 @@ export interface OperationContext {
  * The POST operation that calls a tool. An input schema that cannot be published leaves the tool out; an output schema
  * that cannot be is only not told, for the tool can be called all the same.
  */
-export function toOperation(tool: ToolDefinition, { operationId, tag, errors }: OperationContext): OperationOutcome {
-  const input = toSchema(tool.inputSchema, `${operationId}.input`);
+export function toOperation(
+  tool: ToolDefinition,
+  { operationId, schemas, tag, errors }: OperationContext,
+): OperationOutcome {
+  const publish = schemas === 'exact' ? toComponent : toInline;
+  const input = publish(tool.inputSchema, `${operationId}.input`, 'arguments');
   if (!input.ok) return input;
-  const output = tool.outputSchema === undefined ? undefined : toSchema(tool.outputSchema, `${operationId}.output`);
+  const output =
+    tool.outputSchema === undefined ? undefined : publish(tool.outputSchema, `${operationId}.output`, 'value');
 
-  const schema: SchemaObject =
-    input.schema.$ref === undefined && input.schema.type === undefined
-      ? { type: 'object', ...input.schema }
-      : input.schema;
   const operation: OperationObject = {
     operationId,
     summary: toSummary(tool),
-    ...(tool.description ? { description: tool.description } : {}),
+    ...toDescription(tool, input.schema),
     ...(tag === undefined ? {} : { tags: [tag] }),
     ...(tool.annotations === undefined ? {} : { 'x-mcp-annotations': toHints(tool.annotations) }),
     requestBody: {
-      required: Array.isArray(schema.required) && schema.required.length > 0,
-      content: { 'application/json': { schema } },
+      required: input.isRequired,
+      content: { 'application/json': { schema: input.schema } },
     },
     responses: { 200: toResult(output?.ok === true ? output.schema : undefined), ...errors },
   };
@@ -44,6 +48,54 @@ export function toOperation(tool: ToolDefinition, { operationId, tag, errors }: 
     operation,
     schemas: new Map([...input.components, ...(output?.ok === true ? output.components : [])]),
   };
+}
+
+/**
+ * The tool's own description, and what holds between its arguments: Open WebUI reads only properties and `required` of
+ * the body, so a sentence at its root would reach no model.
+ */
+function toDescription({ description, inputSchema }: ToolDefinition, body: SchemaObject): { description?: string } {
+  const own =
+    typeof inputSchema === 'object' && typeof inputSchema.description === 'string' ? inputSchema.description : '';
+  const told = typeof body.description === 'string' ? body.description : '';
+  const added = (told.startsWith(own) ? told.slice(own.length) : told).trim();
+  const text = [description?.trim() ? description : undefined, added || undefined].filter(Boolean).join('\n\n');
+  return text === '' ? {} : { description: text };
+}
+
+type Position = 'arguments' | 'value';
+
+/** A schema as it stands in the operation, with the entries of `components/schemas` that it needs. */
+type Published =
+  | (Extract<SchemaOutcome, { ok: true }> & {
+      /** Some property is, so there must be a body. */
+      readonly isRequired: boolean;
+    })
+  | Extract<SchemaOutcome, { ok: false }>;
+
+function toInline(source: JsonSchema, _name: string, position: Position): Published {
+  const outcome = toPortableSchema(source, position);
+  if (!outcome.ok) return outcome;
+  return { ...outcome, components: new Map(), isRequired: isAnyRequired(outcome.schema) };
+}
+
+/** The whole schema is an entry as well: generators name their types after it. */
+function toComponent(source: JsonSchema, name: string, position: Position): Published {
+  const outcome = toSchema(source, name);
+  if (!outcome.ok) return outcome;
+  const isUntyped = outcome.schema.$ref === undefined && outcome.schema.type === undefined;
+  const schema: SchemaObject =
+    position === 'arguments' && isUntyped ? { type: 'object', ...outcome.schema } : outcome.schema;
+  return {
+    ok: true,
+    schema: { $ref: `#/components/schemas/${name}` },
+    components: new Map([[name, schema], ...outcome.components]),
+    isRequired: isAnyRequired(schema),
+  };
+}
+
+function isAnyRequired({ required }: SchemaObject): boolean {
+  return Array.isArray(required) && required.length > 0;
 }
 
 function toResult(schema: SchemaObject | undefined): ResponseObject {

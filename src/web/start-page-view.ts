@@ -8,6 +8,12 @@ export interface StartPageTool {
   readonly docsUrl: string;
 }
 
+/** A tool that the server offers and that cannot be served. */
+export interface LeftOutTool {
+  readonly name: string;
+  readonly reason: string;
+}
+
 export interface StartPageServer {
   readonly name: string;
   readonly title: string;
@@ -22,6 +28,9 @@ export interface StartPageServer {
   readonly redocUrl: string;
   readonly documentUrl: string;
   readonly tools: readonly StartPageTool[];
+  /** Those that are shown; there may be more. */
+  readonly leftOutTools?: readonly LeftOutTool[] | undefined;
+  readonly leftOutCount?: number | undefined;
 }
 
 /**

@@ -16,6 +16,9 @@ export function toStartPageModel(view: StartPageView): object {
       ...server,
       stateClass: server.state.replaceAll(' ', '-'),
       toolCount: count(server.tools.length, 'tool'),
+      leftOutTools: server.leftOutTools ?? [],
+      leftOutSummary: `${count(server.leftOutCount ?? 0, 'tool')} left out`,
+      moreLeftOut: (server.leftOutCount ?? 0) - (server.leftOutTools ?? []).length,
       // Without a catalogue there is nothing to document, and the document is a 503.
       isDocumented: server.tools.length > 0 || server.state === 'ready',
       curl: toCurl(server, view.hasAuthentication),

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { ServerRegistry } from '../../bridge/server-registry.ts';
+import { shownRejectedTools } from '../rejected-tools.ts';
 
 /** `GET /healthz`: the process answers. */
 export function healthHandler(): RequestHandler {
@@ -29,7 +30,7 @@ export function readinessHandler(registry: ServerRegistry, isDraining: () => boo
               ...(reason === undefined ? {} : { reason }),
               required: server.config.required,
               tools: server.catalogue?.tools.size ?? 0,
-              ...(rejected.length === 0 ? {} : { rejected_tools: rejected }),
+              ...(rejected.length === 0 ? {} : { rejected_tools: shownRejectedTools(rejected) }),
             },
           ];
         }),

@@ -83,6 +83,18 @@ describe('argument check', () => {
     expect(issuesOf(object({}, { required: ['constructor', 'toString'] }), {})).toHaveLength(2);
   });
 
+  test('arguments with the names of methods are values like others', () => {
+    const schema = object({ c: { const: { valueOf: 1, a: [{}] } }, e: { enum: [{ constructor: 'x' }, 'y'] } });
+    const args = { c: { a: [{}], valueOf: 1 }, e: { constructor: 'x' } };
+    expect(issuesOf(schema, args)).toEqual([]);
+    expect(issuesOf(schema, { c: { toString: {}, valueOf: {} }, e: { constructor: {} } })).toHaveLength(2);
+    const proto = JSON.parse('{"__proto__":{"e":1},"e":"y"}') as Record<string, unknown>;
+    expect(issuesOf(schema, proto)).toEqual([]);
+    expect(issuesOf({ type: 'object', additionalProperties: { type: 'string' } }, proto)).toMatchObject([
+      { type: 'string_type', loc: ['body', '__proto__'] },
+    ]);
+  });
+
   test('does not quote long inputs back', () => {
     expect(JSON.stringify(issuesOf(object({ i: { type: 'integer' } }), { i: 'x'.repeat(5_000) })).length).toBeLessThan(
       300,

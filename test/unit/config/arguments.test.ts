@@ -18,7 +18,8 @@ describe('what is asked for', () => {
     ['--config s.json check --start', { kind: 'check', start: true }],
     ['check -c s.json --start', { kind: 'check', start: true }],
     ['openapi -c s.json', { kind: 'openapi', server: undefined }],
-    ['openapi time -c s.json', { kind: 'openapi', server: 'time' }],
+    ['openapi time -c s.json', { kind: 'openapi', server: 'time', schemas: 'portable' }],
+    ['openapi time --schema exact -c s.json', { kind: 'openapi', server: 'time', schemas: 'exact' }],
     ['openapi -- uvx x', { kind: 'openapi', server: undefined }],
     ['openwebui -c s.json', { kind: 'openwebui', baseUrl: undefined, showKey: false, splitDir: undefined }],
     [
@@ -134,6 +135,7 @@ describe('what is wrong is told in one sentence', () => {
       words('-c s.json -k a --allow-unauthenticated'),
       '--api-key and --allow-unauthenticated contradict each other; keep one of them.',
     ],
+    [words('openapi --schema whole -c s.json'), '--schema must be portable or exact, and is "whole".'],
     [words('uvx x'), '"uvx" is not expected here; put a server\'s command after --: mcpo-ts -- uvx …'],
     [words('uvx x --foo'), '"uvx" is not expected here; put a server\'s command after --: mcpo-ts -- uvx …'],
     [

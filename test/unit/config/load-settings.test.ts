@@ -47,6 +47,10 @@ describe('defaults', () => {
       publicUrl: undefined,
       dataDir: '/data/mcpo-ts',
       hotReload: false,
+      trustProxy: undefined,
+      rateLimit: { calls: undefined, authFailures: undefined },
+      audit: { file: undefined, required: false, pseudonymise: false, retentionDays: undefined },
+      hasAuthentication: false,
       logLevel: 'info',
       logFormat: 'json',
       configFile: undefined,
@@ -56,7 +60,8 @@ describe('defaults', () => {
       maxBodyBytes: 10_485_760,
       drainTimeMs: 10_000,
     });
-    expect(secrets).toEqual({ apiKey: undefined, configured: [] });
+    expect(secrets.configured).toEqual([]);
+    expect(secrets.auth).toMatchObject({ apiKey: undefined, keys: [], issuers: [] });
     expect(warnings).toEqual([]);
   });
 
@@ -71,7 +76,7 @@ describe('defaults', () => {
     expect(load(single, env).settings.logLevel).toBe('debug');
     const { settings, secrets } = load(['--log-level', 'error', '-k', ' flag ', ...single], env);
     expect(settings.logLevel).toBe('error');
-    expect(secrets.apiKey).toBe('flag');
+    expect(secrets.auth.apiKey).toBe('flag');
   });
 });
 
@@ -158,7 +163,7 @@ describe('--env and --env-path', () => {
       API_KEY: 'theirs',
     });
     expect(secrets.configured).toEqual(expect.arrayContaining(['tok-1', 'theirs']));
-    expect(secrets.apiKey).toBe('own');
+    expect(secrets.auth.apiKey).toBe('own');
   });
 
   test('a file that does not exist is a problem', () => {

@@ -133,8 +133,18 @@ describe('beside the servers', () => {
     expect(file.servers.map(({ toolErrorStatus }) => toolErrorStatus)).toEqual([422, 200]);
   });
 
+  test('resultImages, where the server has the last word', () => {
+    const mcpServers = { a: npx, b: { ...npx, resultImages: 'data' } };
+    const { servers } = parseServers({ resultImages: 'url', mcpServers });
+    expect(servers.map(({ resultImages }) => resultImages)).toEqual(['url', 'data']);
+    expect(problemsOf({ resultImages: 'link', mcpServers })).toEqual([
+      expect.stringContaining('"resultImages": must be "data" or "url".'),
+    ]);
+  });
+
   test('without them', () => {
     expect(parseServers({ mcpServers: { a: npx } }).operationIds).toBe('server');
+    expect(parseServer(npx).resultImages).toBe('data');
     expect(parseServer(npx).toolErrorStatus).toBe(500);
   });
 
@@ -143,17 +153,14 @@ describe('beside the servers', () => {
       $schema: 'x',
       auth: {},
       vault: {},
-      rateLimit: 1,
-      audit: 1,
+      rateLimit: {},
+      audit: {},
       operationids: 'x',
       mcpServers: { a: npx },
       zzz: 1,
     });
     expect(messages(warnings)).toEqual([
-      'servers.json:3: "auth" is not supported by this version yet and has no effect.',
       'servers.json:4: "vault" is not supported by this version yet and has no effect.',
-      'servers.json:5: "rateLimit" is not supported by this version yet and has no effect.',
-      'servers.json:6: "audit" is not supported by this version yet and has no effect.',
       'servers.json:7: "operationids" is not known and has no effect; did you mean "operationIds"?',
       'servers.json:13: "zzz" is not known and has no effect.',
     ]);

@@ -31,8 +31,14 @@ describe('arguments', () => {
     ['"text"', 'dict_type'],
     ['null', 'dict_type'],
     [`{"a":${'['.repeat(300)}${']'.repeat(300)}}`, 'too_deep'],
+    [`{${Array.from({ length: 100_001 }, (_, i) => `"k${i}":0`).join()}}`, 'too_long'],
   ])('%.40s is refused as %s', (body, type) => {
     expect(issueOf(body)?.type).toBe(type);
+  });
+
+  test('may hold brackets and colons in texts without end', () => {
+    const text = JSON.stringify({ a: '[{:'.repeat(200_000) });
+    expect(parseArguments(Buffer.from(text)).value).toEqual(JSON.parse(text));
   });
 
   test('that are not UTF-8 are refused', () => {

@@ -61,6 +61,10 @@ const documents = new Map<string, OpenAPIObject>([
   ),
   ['all', toDocument(documentInput(servers, { scope: 'all', baseUrl: '/proxy/' }))],
   ['all-mcpo', toDocument(documentInput(servers, { scope: 'all', baseUrl: '/', operationIds: 'mcpo' }))],
+  ...servers.map(
+    (server) => [`${server.name}-exact`, toDocument(documentInput([server], { schemas: 'exact' }))] as const,
+  ),
+  ['all-exact', toDocument(documentInput(servers, { scope: 'all', baseUrl: '/', schemas: 'exact' }))],
   ['none', toDocument(documentInput([], { scope: 'all', baseUrl: '/' }))],
 ]);
 

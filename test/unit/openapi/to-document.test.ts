@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ToolDefinition } from '../../../src/mcp/session.ts';
+import type { JsonSchema, ToolDefinition } from '../../../src/mcp/session.ts';
 import type { DocumentServer } from '../../../src/openapi/document-input.ts';
 import { serializeDocument } from '../../../src/openapi/serialize-document.ts';
 import { toDocument } from '../../../src/openapi/to-document.ts';
@@ -115,7 +115,11 @@ describe('paths', () => {
     );
     expect(omitted).toEqual([
       ...unusable.map(({ name }) => ['time', name, 'its name cannot be part of a URL']),
-      ['time', 'external_ref', 'its schema refers to "https://example.com/schema.json", which is never fetched'],
+      [
+        'time',
+        'external_ref',
+        'its schema refers at /properties/x/$ref to "https://example.com/schema.json", which is never fetched',
+      ],
     ]);
     expect(Object.keys(paths ?? {})).toHaveLength(readSchemaShapes().length);
     expect(paths).toHaveProperty(['/get_current-time']);
@@ -127,6 +131,40 @@ describe('paths', () => {
     expect(paths?.['/get_current-time']?.post?.responses?.[200].content['application/json'].schema).toEqual({
       description: 'Any JSON value.',
     });
+  });
+});
+
+describe('exact schemas', () => {
+  const recursive: JsonSchema = { type: 'object', properties: { child: { $ref: '#' } }, required: ['child'] };
+
+  test('stand under the name of the operation, untouched', () => {
+    const tool = { ...now, inputSchema: recursive };
+    const { paths, components } = toDocument(documentInput([server([tool])], { schemas: 'exact' }));
+    const operation = paths?.['/get_current-time']?.post;
+    const reference = (name: string) => ({ $ref: `#/components/schemas/time_get_current-time.${name}` });
+    expect(operation?.requestBody).toEqual({
+      required: true,
+      content: { 'application/json': { schema: reference('input') } },
+    });
+    expect(operation?.responses?.[200].content['application/json'].schema).toEqual(reference('output'));
+    expect(components?.schemas).toMatchObject({
+      'time_get_current-time.input': { ...recursive, properties: { child: reference('input.root') } },
+      'time_get_current-time.output': now.outputSchema,
+    });
+  });
+
+  test('of tools that are named like our own schemas do not collide with them', () => {
+    const tools = ['Error', 'ValidationError'].map((name) => ({ name, inputSchema: recursive }));
+    const input = documentInput([server(tools)], { schemas: 'exact', operationIds: 'tool' });
+    expect(toDocument(input).components?.schemas?.Error).toEqual(
+      toDocument(documentInput([])).components?.schemas?.Error,
+    );
+  });
+
+  test('are not in a document unless asked for', () => {
+    const document = JSON.stringify(toDocument(documentInput(readCatalogues(), { scope: 'all' })).paths);
+    expect(document).not.toContain('"$defs"');
+    expect(document).not.toMatch(/"\$ref":"(?!#\/components\/responses\/)/);
   });
 });
 

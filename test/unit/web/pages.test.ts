@@ -58,6 +58,16 @@ describe('the start page', () => {
     expect(renderStartPage(view({ servers: [] }))).toContain('No server is configured');
   });
 
+  test('names the tools that are left out, with the reason', () => {
+    const leftOutTools = [{ name: hostile, reason: `its schema refers to ${hostile}` }];
+    const html = renderStartPage(view({ servers: [server({ leftOutTools, leftOutCount: 3 })] }));
+    expect(html).toContain('3 tools left out');
+    expect(html).toContain('… and 2 more');
+    expect(html).toContain('its schema refers to &lt;/title&gt;&lt;script&gt;');
+    expect(tags(html).join('')).not.toMatch(/onload|<img/);
+    expect(renderStartPage(view())).not.toContain('left out');
+  });
+
   test('shows a curl line that a shell takes as it is meant', () => {
     const odd = server({ tools: [{ name: `it's a/b "$(id)"`, docsUrl: './time/docs' }] });
     const html = renderStartPage(view({ servers: [odd], hasAuthentication: false }));

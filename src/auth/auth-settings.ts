@@ -1,0 +1,90 @@
+import type { Algorithm } from 'jsonwebtoken';
+
+/** Where the key comes from that an issuer's tokens are checked with. */
+export type KeySource =
+  | { readonly kind: 'secret'; readonly secret: string }
+  | { readonly kind: 'public-key'; readonly pem: string }
+  | { readonly kind: 'key-set'; readonly uri: string }
+  /** The key set that the issuer's `/.well-known/openid-configuration` names (OpenID Connect Discovery 1.0). */
+  | { readonly kind: 'discovery' };
+
+/** Which claims say what; a dot leads into an object, as in `realm_access.roles`. */
+export interface ClaimNames {
+  readonly subject: string;
+  readonly email: string;
+  readonly name: string;
+  readonly role: string;
+  readonly groups: string;
+  /** Space-separated text, or a list. */
+  readonly scope: string;
+}
+
+/** One issuer whose tokens are taken. */
+export interface IssuerSettings {
+  /** The exact `iss`; `undefined` takes tokens without one, for `JWT_SECRET` alone. */
+  readonly issuer: string | undefined;
+  /** One of these must be in `aud`; empty: none is asked for. */
+  readonly audiences: readonly string[];
+  /** Pinned: a token signed in any other way is refused whatever its header says. */
+  readonly algorithms: readonly Algorithm[];
+  readonly keySource: KeySource;
+  readonly claims: ClaimNames;
+}
+
+/** How Open WebUI says who its user is; see the README for what each asks of its admin. */
+export interface OpenWebUiSettings {
+  /** Of `X-OpenWebUI-User-Jwt`. Set: plain headers are never believed. */
+  readonly userJwtSecret: string | undefined;
+  /** Open WebUI's own `WEBUI_SECRET_KEY`, for the auth type `session`. */
+  readonly secretKey: string | undefined;
+  /** Where to ask who a session token or `sk-` key belongs to. */
+  readonly url: string | undefined;
+  readonly trustUserHeaders: boolean;
+  /** Lower-case header names. */
+  readonly headers: {
+    readonly userJwt: string;
+    readonly userId: string;
+    readonly userEmail: string;
+    readonly userName: string;
+    readonly userRole: string;
+    readonly chatId: string;
+  };
+}
+
+/** An API key as it is kept: only the digest of the key itself. */
+export interface ApiKeyRecord {
+  readonly id: string;
+  /** SHA-256 of the key, lower-case hex. */
+  readonly hash: string;
+  readonly scopes: readonly string[];
+  /** The user it belongs to, so that a person can call as himself. */
+  readonly user: { readonly issuer: string; readonly subject: string } | undefined;
+  /** Whoever presents it may say for which user he speaks. */
+  readonly assertsUser: boolean;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
+  readonly lastUsedAt: number | undefined;
+  readonly createdAt: number;
+}
+
+/** What authentication runs by; holds secrets, so it is never logged. */
+export interface AuthSettings {
+  /** The single key of `--api-key`: every scope, and it may assert users if `openWebUi.trustUserHeaders` or a user JWT secret is set. */
+  readonly apiKey: string | undefined;
+  /** Keys of the servers file's `auth.keys`. */
+  readonly keys: readonly ApiKeyRecord[];
+  readonly issuers: readonly IssuerSettings[];
+  /** Scopes that a role or a group adds to a user, by its name. */
+  readonly scopesByRole: ReadonlyMap<string, readonly string[]>;
+  readonly scopesByGroup: ReadonlyMap<string, readonly string[]>;
+  readonly openWebUi: OpenWebUiSettings;
+}
+
+export const DEFAULT_CLAIMS: ClaimNames = {
+  subject: 'sub',
+  email: 'email',
+  name: 'name',
+  role: 'role',
+  groups: 'groups',
+  scope: 'scope',
+};

@@ -1,0 +1,127 @@
+import { ForbiddenError, type UnauthenticatedError } from '../errors.ts';
+import type { RingKey } from './api-key-ring.ts';
+import type { AuthRequest } from './auth-request.ts';
+import type { AuthSettings } from './auth-settings.ts';
+import { IdentityHeaders, type IdentityValues, tellsUser } from './identity-headers.ts';
+import { OpenWebUiSessions } from './open-webui-sessions.ts';
+import { createOpenWebUiTokenCheck } from './open-webui-token.ts';
+import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
+import { OPEN_WEBUI_ISSUER, type UserPrincipal } from './principal.ts';
+import { Scopes } from './scope.ts';
+import { TokenRefusedError } from './token-refusal.ts';
+import { UserScopes } from './user-scopes.ts';
+
+/** Tells for which of Open WebUI's users a request speaks. */
+export interface OpenWebUiIdentity {
+  /**
+   * The user whom the headers of a request name; `undefined` when they name none or no header is believed here. Only
+   * to be asked when the request came with a key that asserts users. Throws `UnauthenticatedError` for headers that
+   * name a user in a way that cannot be believed, `ForbiddenError` for one whom Open WebUI itself has not let in.
+   */
+  assertedUser(request: AuthRequest, key: RingKey): UserPrincipal | undefined;
+  /**
+   * The user whose own session token or `sk-` key of Open WebUI this is; `undefined` when it is neither. Throws or
+   * rejects with `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` when Open WebUI does not answer.
+   */
+  sessionUser(credential: string): UserPrincipal | Promise<UserPrincipal> | undefined;
+}
+
+/** What a session token of Open WebUI may do here, besides what its user's role adds. */
+const SESSION_SCOPES = new Scopes(['call']);
+/** Has signed up, and no admin of Open WebUI has let him in yet; he has a session token all the same. */
+const PENDING_ROLE = 'pending';
+
+type Settings = Pick<AuthSettings, 'openWebUi' | 'scopesByRole' | 'scopesByGroup'>;
+
+/** Makes it for what the settings believe; `now` gives milliseconds since the epoch. */
+export function createOpenWebUiIdentity(settings: Settings, now: () => number = Date.now): OpenWebUiIdentity {
+  const { openWebUi } = settings;
+  const userScopes = new UserScopes(settings);
+  const headers = new IdentityHeaders(openWebUi.headers);
+  const readUser = createUserReader(headers, openWebUi, now);
+  const sessions = new OpenWebUiSessions(openWebUi, now);
+
+  const toSessionUser = (user: OpenWebUiUser) => toPrincipal(user, SESSION_SCOPES, userScopes, undefined, undefined);
+  return {
+    assertedUser: (request, key) => {
+      if (readUser === undefined) return undefined;
+      const values = headers.read(request);
+      if (!tellsUser(values)) return undefined;
+      const user = readUser(values);
+      return toPrincipal(user, key.scopes, userScopes, key.id, headers.optional(values, 'chatId'));
+    },
+    sessionUser: (credential) => {
+      const user = sessions.find(credential);
+      return user instanceof Promise ? user.then(toSessionUser) : user && toSessionUser(user);
+    },
+  };
+}
+
+/** With a secret for user JWTs the plain headers are never read: whoever has the key could write them. */
+function createUserReader(
+  headers: IdentityHeaders,
+  openWebUi: AuthSettings['openWebUi'],
+  now: () => number,
+): ((values: IdentityValues) => OpenWebUiUser) | undefined {
+  if (openWebUi.userJwtSecret !== undefined) {
+    const check = createOpenWebUiTokenCheck(openWebUi.userJwtSecret, { issuer: OPEN_WEBUI_ISSUER, audiences: [] });
+    return (values) => {
+      const token = values.get('userJwt');
+      if (token === undefined) {
+        throw headers.refusal(
+          'userJwt',
+          'is missing, and other headers are not believed here; set FORWARD_USER_INFO_HEADER_JWT_SECRET in Open WebUI',
+        );
+      }
+      if (token === '') throw headers.refusal('userJwt', 'is empty, and other headers are not believed here');
+      try {
+        const { payload } = check(token, now());
+        const user = toOpenWebUiUser(payload.sub, payload);
+        if (user === undefined) throw new TokenRefusedError('not-valid', 'no usable subject');
+        return user;
+      } catch (error) {
+        throw toHeaderRefusal(error, headers);
+      }
+    };
+  }
+  if (!openWebUi.trustUserHeaders) return undefined;
+  return (values) => {
+    if (values.has('userJwt') && !values.has('userId')) {
+      throw headers.refusal('userJwt', 'cannot be checked; set MCPO_OPENWEBUI_USER_JWT_SECRET');
+    }
+    return {
+      id: headers.required(values, 'userId'),
+      email: headers.decoded(values, 'userEmail'),
+      name: headers.decoded(values, 'userName'),
+      role: headers.role(values),
+    };
+  };
+}
+
+function toHeaderRefusal(error: unknown, headers: IdentityHeaders): UnauthenticatedError {
+  if (!(error instanceof TokenRefusedError)) throw error;
+  const reason = error.message.replace(/\.$/, '');
+  return headers.refusal('userJwt', `is refused: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`);
+}
+
+function toPrincipal(
+  { id, email, name, role }: OpenWebUiUser,
+  scopes: Scopes,
+  userScopes: UserScopes,
+  keyId: string | undefined,
+  chatId: string | undefined,
+): UserPrincipal {
+  if (role === PENDING_ROLE) throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
+  return {
+    kind: 'user',
+    issuer: OPEN_WEBUI_ISSUER,
+    subject: id,
+    email,
+    name,
+    role,
+    groups: [],
+    scopes: userScopes.with(scopes, role, []),
+    keyId,
+    chatId,
+  };
+}

@@ -1,0 +1,83 @@
+import { ForbiddenError } from '../errors.ts';
+import type { OpenWebUiSettings } from './auth-settings.ts';
+import { OpenWebUiDirectory } from './open-webui-directory.ts';
+import { createOpenWebUiTokenCheck, type OpenWebUiToken } from './open-webui-token.ts';
+import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
+import { CLOCK_SKEW_SECONDS } from './token-checks.ts';
+import { MAX_TOKEN_LENGTH } from './token-parts.ts';
+import { TokenRefusedError } from './token-refusal.ts';
+
+/** What Open WebUI's own API keys look like; nothing else is sent there. */
+const OPEN_WEBUI_KEY = /^sk-[\w-]{8,256}$/;
+
+/**
+ * What a user's own connection to Open WebUI presents (auth type `session`). With its secret a session token is
+ * verified here, with its URL it is asked; with both it is asked only about what is verified.
+ */
+export class OpenWebUiSessions {
+  readonly #check: ((token: string, now: number) => OpenWebUiToken) | undefined;
+  readonly #directory: OpenWebUiDirectory | undefined;
+  readonly #now: () => number;
+
+  constructor({ secretKey, url }: Pick<OpenWebUiSettings, 'secretKey' | 'url'>, now: () => number) {
+    this.#check =
+      secretKey === undefined ? undefined : createOpenWebUiTokenCheck(secretKey, { issuer: undefined, audiences: [] });
+    this.#directory = url === undefined ? undefined : new OpenWebUiDirectory(url, now);
+    this.#now = now;
+  }
+
+  /** `undefined` for what does not look like Open WebUI's. Errors as told at `OpenWebUiIdentity.sessionUser`. */
+  find(credential: string): OpenWebUiUser | Promise<OpenWebUiUser> | undefined {
+    if (OPEN_WEBUI_KEY.test(credential)) return this.#ask(credential, Number.POSITIVE_INFINITY, wrongKey);
+    if (this.#check === undefined && this.#directory === undefined) return undefined;
+    const claims = sessionClaims(credential);
+    if (claims === undefined) return undefined;
+    const verified = this.#check?.(credential, this.#now());
+    const expiresAt = Number(verified?.expiresAt ?? claims.exp ?? Number.POSITIVE_INFINITY) * 1_000;
+    if (this.#now() >= expiresAt + CLOCK_SKEW_SECONDS * 1_000) throw new TokenRefusedError('expired', 'exp');
+    const asked = this.#ask(credential, expiresAt, wrongToken);
+    if (asked !== undefined || verified === undefined) return asked;
+    const user = toOpenWebUiUser(verified.payload.id, verified.payload);
+    if (user === undefined) throw wrongToken();
+    return user;
+  }
+
+  #ask(
+    credential: string,
+    expiresAt: number,
+    refusal: () => Error,
+  ): OpenWebUiUser | Promise<OpenWebUiUser> | undefined {
+    const known = (answer: OpenWebUiUser | 'refused'): OpenWebUiUser => {
+      if (answer === 'refused') throw refusal();
+      return answer;
+    };
+    const answer = this.#directory?.userOf(credential, expiresAt);
+    return answer instanceof Promise ? answer.then(known) : answer && known(answer);
+  }
+}
+
+/**
+ * The unverified claims of what looks like a session token of Open WebUI: it names its user `id`, and has neither
+ * issuer nor subject. A token of another issuer is not sent to Open WebUI.
+ */
+function sessionClaims(token: string): Readonly<Record<string, unknown>> | undefined {
+  if (token.length > MAX_TOKEN_LENGTH) return undefined;
+  const [, payload, , ...more] = token.split('.', 4);
+  if (payload === undefined || more.length > 0 || !/^[\w.-]+$/.test(token)) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    if (typeof claims !== 'object' || claims === null) return undefined;
+    if (!Object.hasOwn(claims, 'id') || Object.hasOwn(claims, 'iss') || Object.hasOwn(claims, 'sub')) return undefined;
+    return claims as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+function wrongKey(): Error {
+  return new ForbiddenError('Invalid API key');
+}
+
+function wrongToken(): Error {
+  return new TokenRefusedError('not-valid', 'Open WebUI knows no user by it');
+}

@@ -1,0 +1,94 @@
+import { ConfigError, type ConfigProblem } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { IssuerSettings } from './auth-settings.ts';
+import { type IssuerFetch, isTrustworthyUrl, toUrl } from './issuer-fetch.ts';
+import { createIssuerKeyReader } from './issuer-keys.ts';
+import { KeySet, type KeySetTimings } from './key-set.ts';
+import { type TokenKey, toPublicKey, toSecretKey } from './token-key.ts';
+
+/** RFC 7518, section 3.2 asks for as many bytes as the hash has; this is the least of them. */
+export const MIN_SECRET_BYTES = 32;
+
+/** One issuer whose tokens are taken, with its keys. */
+export interface TokenIssuer {
+  readonly settings: IssuerSettings;
+  readonly algorithms: ReadonlySet<string>;
+  readonly keys: { readonly kind: 'local'; readonly key: TokenKey } | { readonly kind: 'set'; readonly set: KeySet };
+}
+
+export interface TokenIssuerOptions {
+  readonly logger: Logger;
+  readonly fetch: IssuerFetch;
+  readonly timings: KeySetTimings;
+  readonly now: () => number;
+}
+
+/**
+ * Opens the keys of all issuers, by `iss`; nothing is asked over the network yet. Throws `ConfigError` with all
+ * problems: an issuer named twice, a key that none of its algorithms can use, a key set without TLS.
+ */
+export function openTokenIssuers(
+  issuers: readonly IssuerSettings[],
+  options: TokenIssuerOptions,
+): ReadonlyMap<string | undefined, TokenIssuer> {
+  const opened = new Map<string | undefined, TokenIssuer>();
+  const problems: ConfigProblem[] = [];
+  for (const settings of issuers) {
+    const keys = openKeys(settings, options);
+    const problem = opened.has(settings.issuer)
+      ? 'this issuer is named twice'
+      : typeof keys === 'string'
+        ? keys
+        : undefined;
+    if (problem !== undefined) problems.push({ key: toKey(settings), message: problem });
+    if (typeof keys !== 'string')
+      opened.set(settings.issuer, { settings, algorithms: new Set(settings.algorithms), keys });
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return opened;
+}
+
+/** Returns what is wrong if the keys cannot be used. */
+function openKeys(settings: IssuerSettings, options: TokenIssuerOptions): TokenIssuer['keys'] | string {
+  const { keySource, algorithms, issuer } = settings;
+  if (algorithms.length === 0) return 'no algorithm is given';
+  switch (keySource.kind) {
+    case 'secret': {
+      const bytes = Buffer.byteLength(keySource.secret);
+      if (bytes === 0) return 'the secret is empty';
+      if (bytes < MIN_SECRET_BYTES) {
+        options.logger.warn(`The secret that tokens are checked with is shorter than ${MIN_SECRET_BYTES} bytes`, {
+          issuer,
+        });
+      }
+      return toLocalKeys(toSecretKey(keySource.secret), settings);
+    }
+    case 'public-key':
+      try {
+        return toLocalKeys(toPublicKey(keySource.pem), settings);
+      } catch {
+        return 'the public key is no key or certificate in PEM';
+      }
+    case 'key-set':
+    case 'discovery': {
+      const isDiscovered = keySource.kind === 'discovery';
+      const url = toUrl(isDiscovered ? (issuer ?? '') : keySource.uri);
+      if (url === undefined) return isDiscovered ? 'discovery needs an issuer that is a URL' : 'the key set is no URL';
+      if (!isTrustworthyUrl(url)) return `${isDiscovered ? 'the issuer' : 'the key set'} must be https`;
+      if (url.username !== '' || url.password !== '') return 'the URL must not hold a user or password';
+      const symmetric = algorithms.find((algorithm) => !/^(RS|PS|ES)/.test(algorithm));
+      if (symmetric !== undefined) return `a key set cannot be used with the algorithm ${symmetric}`;
+      const read = createIssuerKeyReader(settings, options.fetch);
+      return { kind: 'set', set: new KeySet({ ...options, issuer: issuer ?? url.origin, read }) };
+    }
+  }
+}
+
+function toLocalKeys(key: TokenKey, { algorithms }: IssuerSettings): TokenIssuer['keys'] | string {
+  const unusable = algorithms.find((algorithm) => !key.algorithms.has(algorithm));
+  return unusable === undefined ? { kind: 'local', key } : `the key cannot be used with the algorithm ${unusable}`;
+}
+
+function toKey({ issuer }: IssuerSettings): string {
+  return issuer === undefined ? 'JWT_SECRET' : `auth.issuers (${issuer})`;
+}

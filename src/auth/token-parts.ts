@@ -1,0 +1,62 @@
+import { TokenRefusedError } from './token-refusal.ts';
+
+/** Characters; longer ones are refused before anything in them is read. */
+export const MAX_TOKEN_LENGTH = 16 * 1024;
+
+const MAX_KEY_ID_LENGTH = 1_024;
+const THREE_PARTS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
+/** RFC 7519, section 5.1 and RFC 9068, section 2.1. */
+const ACCEPTED_TYPES: ReadonlySet<unknown> = new Set([
+  undefined,
+  'jwt',
+  'at+jwt',
+  'application/jwt',
+  'application/at+jwt',
+]);
+
+/** What a token says of itself: nothing of it may be believed before its signature is verified. */
+export interface UnverifiedToken {
+  readonly algorithm: string;
+  /** Only ever looked up among the keys that are there. */
+  readonly keyId: string | undefined;
+  readonly issuer: unknown;
+}
+
+/**
+ * Reads a token in the compact form of RFC 7515, section 3.1. `jku`, `x5u`, `jwk` and `x5c` are not read at all;
+ * a header with `crit` is refused, since no extension is understood. Throws `TokenRefusedError`.
+ */
+export function parseToken(token: string): UnverifiedToken {
+  if (token.length > MAX_TOKEN_LENGTH) throw malformed('too long');
+  const match = THREE_PARTS.exec(token);
+  const [, headerPart, payloadPart, signature] = match ?? [];
+  if (headerPart === undefined || payloadPart === undefined || signature === undefined)
+    throw malformed('not three parts');
+  // Otherwise one signature could be spelled in several ways.
+  if (Buffer.from(signature, 'base64url').toString('base64url') !== signature)
+    throw malformed('signature not base64url');
+  const header = parseObject(headerPart);
+  const payload = parseObject(payloadPart);
+  if (header === undefined || payload === undefined) throw malformed('no JSON object');
+  const { alg, kid, typ } = header;
+  if (Object.hasOwn(header, 'crit')) throw malformed('critical header');
+  if (typeof alg !== 'string') throw malformed('no algorithm');
+  if (!ACCEPTED_TYPES.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw malformed('wrong type');
+  if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KEY_ID_LENGTH)) throw malformed('wrong key id');
+  return { algorithm: alg, keyId: kid, issuer: payload.iss };
+}
+
+function parseObject(part: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function malformed(detail: string): TokenRefusedError {
+  return new TokenRefusedError('not-valid', detail);
+}

@@ -1,0 +1,124 @@
+import jsonwebtoken, { type Algorithm } from 'jsonwebtoken';
+import type { Logger } from '../telemetry/logger.ts';
+import type { AuthSettings } from './auth-settings.ts';
+import { type Claims, toUserPrincipal } from './claims.ts';
+import type { IssuerFetch } from './issuer-fetch.ts';
+import { KEY_SET_TIMINGS, type KeySetTimings } from './key-set.ts';
+import type { UserPrincipal } from './principal.ts';
+import { TokenCache, tokenDigest } from './token-cache.ts';
+import { checkTokenClaims } from './token-checks.ts';
+import { openTokenIssuers, type TokenIssuer } from './token-issuer.ts';
+import type { TokenKey } from './token-key.ts';
+import { MAX_TOKEN_LENGTH, parseToken, type UnverifiedToken } from './token-parts.ts';
+import { TokenRefusedError } from './token-refusal.ts';
+
+/** A verified token is believed for so long before it is verified anew. */
+const MAX_CACHED_MS = 60_000;
+const MAX_CACHED_TOKENS = 1_000;
+
+export interface TokenVerifier {
+  /**
+   * Tells who a token is about; a promise only when its issuer must be asked for keys first. Throws, or rejects with,
+   * `UnauthenticatedError` for a token that is refused and `ServerUnavailableError` when the keys cannot be read.
+   */
+  verify(token: string): UserPrincipal | Promise<UserPrincipal>;
+  /** Ends requests to issuers that are under way. */
+  close(): void;
+}
+
+export interface TokenVerifierOptions extends Pick<AuthSettings, 'issuers' | 'scopesByRole' | 'scopesByGroup'> {
+  readonly logger: Logger;
+  readonly fetch?: IssuerFetch;
+  readonly timings?: KeySetTimings;
+  /** 0 turns the cache of verified tokens off. */
+  readonly maxCachedTokens?: number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** Opens the verifier of JSON Web Tokens (RFC 7519). Throws `ConfigError` when an issuer's keys cannot be used. */
+export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const { logger, now = Date.now } = options;
+  const issuers = openTokenIssuers(options.issuers, {
+    logger,
+    now,
+    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+    timings: options.timings ?? KEY_SET_TIMINGS,
+  });
+  const cache = new TokenCache(options.maxCachedTokens ?? MAX_CACHED_TOKENS);
+
+  function verify(token: string): UserPrincipal | Promise<UserPrincipal> {
+    if (token.length > MAX_TOKEN_LENGTH) throw new TokenRefusedError('not-valid', 'too long');
+    const digest = tokenDigest(token);
+    const known = cache.get(digest, now());
+    if (known !== undefined) return known;
+    const unverified = parseToken(token);
+    const issuer = findIssuer(issuers, unverified);
+    const key = findKey(issuer, unverified);
+    return key instanceof Promise
+      ? key.then((found) => verifyWith(found, issuer, token, digest))
+      : verifyWith(key, issuer, token, digest);
+  }
+
+  function verifyWith(key: TokenKey, issuer: TokenIssuer, token: string, digest: string): UserPrincipal {
+    const { settings, keys } = issuer;
+    const claims = verifySignature(token, key, settings.algorithms);
+    const verifiedAt = now();
+    const expiresAt = checkTokenClaims(claims, settings, verifiedAt / 1_000) * 1_000;
+    const principal = toUserPrincipal(claims, { ...options, names: settings.claims });
+    const endsAt = Math.min(verifiedAt + MAX_CACHED_MS, expiresAt);
+    if (keys.kind === 'local') cache.set(digest, { principal, verifiedAt, endsAt, isKeyHeld: () => true });
+    else {
+      const isKeyHeld = () => keys.set.holds(key);
+      cache.set(digest, { principal, verifiedAt, endsAt: Math.min(endsAt, keys.set.freshUntil), isKeyHeld });
+    }
+    return principal;
+  }
+
+  return {
+    verify(token) {
+      const report = (error: unknown) => {
+        if (error instanceof TokenRefusedError) logger.debug('A token was refused', { reason: error.detail });
+        return error;
+      };
+      try {
+        const principal = verify(token);
+        if (!(principal instanceof Promise)) return principal;
+        return principal.catch((error: unknown) => {
+          throw report(error);
+        });
+      } catch (error) {
+        throw report(error);
+      }
+    },
+    close() {
+      for (const { keys } of issuers.values()) if (keys.kind === 'set') keys.set.close();
+      cache.clear();
+    },
+  };
+}
+
+/** By the exact `iss`; one without a name takes what no other does. */
+function findIssuer(issuers: ReadonlyMap<string | undefined, TokenIssuer>, token: UnverifiedToken): TokenIssuer {
+  const named = typeof token.issuer === 'string' ? issuers.get(token.issuer) : undefined;
+  const issuer = named ?? issuers.get(undefined);
+  if (issuer === undefined) throw new TokenRefusedError('wrong-issuer', 'unknown issuer');
+  if (!issuer.algorithms.has(token.algorithm)) throw new TokenRefusedError('not-valid', 'algorithm not accepted');
+  return issuer;
+}
+
+function findKey({ keys }: TokenIssuer, { keyId, algorithm }: UnverifiedToken): TokenKey | Promise<TokenKey> {
+  return keys.kind === 'local' ? keys.key : keys.set.find(keyId, algorithm);
+}
+
+/** The times are checked afterwards, in one place for all. */
+function verifySignature(token: string, key: TokenKey, accepted: readonly Algorithm[]): Claims {
+  const algorithms = accepted.filter((algorithm) => key.algorithms.has(algorithm));
+  try {
+    const claims = jsonwebtoken.verify(token, key.key, { algorithms, ignoreExpiration: true, ignoreNotBefore: true });
+    if (typeof claims === 'object') return claims;
+  } catch (error) {
+    throw new TokenRefusedError('not-valid', error instanceof Error ? error.message : 'signature');
+  }
+  throw new TokenRefusedError('not-valid', 'no claims');
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+const ALGORITHMS = [
+  'HS256',
+  'HS384',
+  'HS512',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+] as const;
+
+export type JwtAlgorithm = (typeof ALGORITHMS)[number];
+
+const text = z.string().min(1, 'is empty.');
+const texts = z.array(text);
+const textOrTexts = z.union([text.transform((one) => [one]), texts], { error: 'must be a text or a list of texts.' });
+const textsByName = z.preprocess(
+  (value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value,
+  z.map(z.string(), texts, { error: 'must be an object that maps a name to a list of scopes.' }),
+);
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' });
+const headerName = z
+  .string()
+  .regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header.')
+  .toLowerCase();
+
+export const algorithm = z.enum(ALGORITHMS, { error: `must be one of ${ALGORITHMS.join(', ')}.` });
+
+const key = z.strictObject({
+  id: z.string().regex(/^[\w.-]{1,64}$/, 'may hold letters, digits, "_", "." and "-" only, 64 at most.'),
+  hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the key as 64 hex digits.')
+    .toLowerCase(),
+  scopes: texts.default(['call', 'docs']),
+  user: z
+    .union([
+      text.transform((subject) => ({ issuer: 'open-webui', subject })),
+      z.strictObject({ issuer: text, subject: text }),
+    ])
+    .optional(),
+  assertsUser: z.boolean().default(false),
+  expires: z.iso.datetime({ offset: true, error: 'must be a time such as 2030-01-31T00:00:00Z.' }).optional(),
+});
+
+const issuer = z
+  .strictObject({
+    issuer: text,
+    audience: textOrTexts.optional(),
+    algorithms: z.array(algorithm).min(1, 'names no algorithm.').optional(),
+    secret: text.optional(),
+    publicKey: text.optional(),
+    publicKeyFile: text.optional(),
+    jwksUri: httpUrl.optional(),
+    claims: z
+      .strictObject({ subject: text, email: text, name: text, role: text, groups: text, scope: text })
+      .partial()
+      .default({}),
+  })
+  .refine(
+    ({ secret, publicKey, publicKeyFile, jwksUri }) =>
+      [secret, publicKey, publicKeyFile, jwksUri].filter((source) => source !== undefined).length <= 1,
+    'has more than one of "secret", "publicKey", "publicKeyFile" and "jwksUri"; keep one, or none for discovery.',
+  );
+
+/** `auth` of the servers file. Unknown keys are errors here: a misspelt restriction must not pass as none. */
+export const authSchema = z.strictObject({
+  keys: z.array(key).default([]),
+  issuers: z.array(issuer).default([]),
+  roles: textsByName.default(new Map()),
+  groups: textsByName.default(new Map()),
+  openWebUi: z
+    .strictObject({
+      headers: z
+        .strictObject({
+          userJwt: headerName,
+          userId: headerName,
+          userEmail: headerName,
+          userName: headerName,
+          userRole: headerName,
+          chatId: headerName,
+        })
+        .partial()
+        .default({}),
+    })
+    .default({ headers: {} }),
+});
+
+export type AuthFile = z.infer<typeof authSchema>;
+
+/** `audit` of the servers file. */
+export const auditSchema = z.strictObject({
+  required: z.boolean().default(false),
+  pseudonymise: z.boolean().default(false),
+  retentionDays: z.int().min(1, 'must be at least 1.').optional(),
+});
+
+/** `rateLimit` of the servers file; the variables win over it. */
+export const rateLimitSchema = z.strictObject({ calls: text.optional(), authFailures: text.optional() });
+
+/** Who may use a server or a tool; a user whom any of the lists names may. */
+const accessLists = { roles: texts.default([]), users: texts.default([]), groups: texts.default([]) };
+
+/** `access` of a server. */
+export const accessSchema = z.strictObject({
+  ...accessLists,
+  tools: z
+    .preprocess(
+      (value) =>
+        typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value,
+      z.map(z.string(), z.strictObject(accessLists), {
+        error: 'must be an object that maps a tool to who may use it.',
+      }),
+    )
+    .default(new Map()),
+});
+
+export type AuditFile = z.infer<typeof auditSchema>;
+export type RateLimitFile = z.infer<typeof rateLimitSchema>;

@@ -1,0 +1,27 @@
+/** So many in so much time. */
+export interface Rate {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+const UNITS_MS: ReadonlyMap<string, number> = new Map([
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
+const MAX_WINDOW_MS = 24 * 3_600_000;
+const MAX_LIMIT = 1_000_000_000;
+
+/** What a rate must look like, to be said when it does not. */
+export const RATE_RULE = 'must be a number and a time such as 6000/1m (s, m or h, a day at most), or off.';
+
+/** Reads `6000/1m`; `off` is no limit. Returns `undefined` for what is neither. */
+export function parseRate(text: string): Rate | 'off' | undefined {
+  const trimmed = text.trim().toLowerCase();
+  if (trimmed === 'off') return 'off';
+  const [, limitText, timeText, unit] = /^(\d{1,10})\s*\/\s*(\d{0,6})\s*([smh])$/.exec(trimmed) ?? [];
+  const limit = Number(limitText);
+  const windowMs = Number(timeText || '1') * (UNITS_MS.get(unit ?? '') ?? 0);
+  const isUsable = limit >= 1 && limit <= MAX_LIMIT && windowMs > 0 && windowMs <= MAX_WINDOW_MS;
+  return isUsable ? { limit, windowMs } : undefined;
+}

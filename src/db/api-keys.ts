@@ -1,0 +1,147 @@
+import { type Selectable, sql } from 'kysely';
+import type { Database } from './open-database.ts';
+import type { Tables } from './tables.ts';
+
+/** Names the row of `revisions` that counts the changes of this table. */
+const REVISION = 'api_keys';
+
+/** An API key as it is kept: only the digest of the key itself. */
+export interface StoredApiKey {
+  readonly id: string;
+  /** SHA-256 of the key, lower-case hex. */
+  readonly hash: string;
+  readonly scopes: readonly string[];
+  readonly user: { readonly issuer: string; readonly subject: string } | undefined;
+  readonly assertsUser: boolean;
+  /** Milliseconds since the epoch, as are the others. */
+  readonly expiresAt: number | undefined;
+  readonly lastUsedAt: number | undefined;
+  readonly createdAt: number;
+}
+
+/** The API keys in the database. Every method rejects with the database's own error. */
+export class ApiKeys {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Changes with every key that is made or revoked. */
+  async revision(): Promise<number> {
+    const row = await this.#database
+      .selectFrom('revisions')
+      .select('revision')
+      .where('name', '=', REVISION)
+      .executeTakeFirst();
+    return row?.revision ?? 0;
+  }
+
+  /** All keys, expired ones too, by id. */
+  async list(): Promise<readonly StoredApiKey[]> {
+    const rows = await this.#database.selectFrom('api_keys').selectAll().orderBy('id').execute();
+    return rows.map(toStoredApiKey);
+  }
+
+  /** Keeps a new key; `false` if the id is taken, and then nothing has changed. */
+  create(key: StoredApiKey): Promise<boolean> {
+    return this.#change(async (transaction) => {
+      const result = await transaction
+        .insertInto('api_keys')
+        .values(toRow(key))
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .executeTakeFirst();
+      return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
+    });
+  }
+
+  /** Deletes a key; `false` if there is none of that id. */
+  revoke(id: string): Promise<boolean> {
+    return this.#change(async (transaction) => {
+      const result = await transaction.deleteFrom('api_keys').where('id', '=', id).executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    });
+  }
+
+  /** Writes down when keys were used, unless a later use is written down already. Unknown ids are passed over. */
+  async markUsed(uses: ReadonlyMap<string, number>): Promise<void> {
+    if (uses.size === 0) return;
+    await this.#database.transaction().execute(async (transaction) => {
+      for (const [id, usedAt] of uses) {
+        const last_used_at = toText(usedAt);
+        await transaction
+          .updateTable('api_keys')
+          .set({ last_used_at })
+          .where('id', '=', id)
+          .where((where) => where.or([where('last_used_at', 'is', null), where('last_used_at', '<', last_used_at)]))
+          .execute();
+      }
+    });
+  }
+
+  /** Runs a change, and counts it if there was one: in one transaction, so that nobody sees the one without the other. */
+  #change(change: (transaction: Database) => Promise<boolean>): Promise<boolean> {
+    return this.#database.transaction().execute(async (transaction) => {
+      const hasChanged = await change(transaction);
+      if (!hasChanged) return false;
+      await transaction
+        .insertInto('revisions')
+        .values({ name: REVISION, revision: 1 })
+        .onConflict((conflict) =>
+          conflict.column('name').doUpdateSet({ revision: sql<number>`${sql.ref('revisions.revision')} + 1` }),
+        )
+        .execute();
+      return true;
+    });
+  }
+}
+
+type Row = Selectable<Tables['api_keys']>;
+
+function toRow(key: StoredApiKey): Row {
+  return {
+    id: key.id,
+    hash: key.hash,
+    scopes: JSON.stringify(key.scopes),
+    user_issuer: key.user?.issuer ?? null,
+    user_subject: key.user?.subject ?? null,
+    asserts_user: key.assertsUser ? 1 : 0,
+    expires_at: key.expiresAt === undefined ? null : toText(key.expiresAt),
+    last_used_at: key.lastUsedAt === undefined ? null : toText(key.lastUsedAt),
+    created_at: toText(key.createdAt),
+  };
+}
+
+/** A row that somebody spoilt grants nothing, and does not keep the others from being read. */
+function toStoredApiKey(row: Row): StoredApiKey {
+  const hasUser = row.user_issuer !== null && row.user_subject !== null;
+  return {
+    id: row.id,
+    hash: row.hash,
+    scopes: parseScopes(row.scopes),
+    user: hasUser ? { issuer: String(row.user_issuer), subject: String(row.user_subject) } : undefined,
+    assertsUser: row.asserts_user === 1,
+    expiresAt: row.expires_at === null ? undefined : toTime(row.expires_at),
+    lastUsedAt: row.last_used_at === null ? undefined : toTime(row.last_used_at),
+    createdAt: toTime(row.created_at),
+  };
+}
+
+function parseScopes(text: string): readonly string[] {
+  try {
+    const scopes: unknown = JSON.parse(text);
+    return Array.isArray(scopes) ? scopes.filter((scope) => typeof scope === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+function toText(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** What is no time is long ago: a key whose expiry cannot be read has expired. */
+function toTime(text: string): number {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? 0 : time;
+}

@@ -1,0 +1,54 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { StoredFile } from '../../bridge/file-store.ts';
+import type { Settings } from '../../config/settings.ts';
+import { NotFoundError } from '../../errors.ts';
+
+const FILE_PATH = /^files\/([A-Za-z0-9_-]{22})$/;
+/** A host name or address, with a port perhaps (RFC 9110, section 7.2). */
+const HOST = /^[A-Za-z0-9._~-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/;
+const MAX_HOST_CHARACTERS = 300;
+
+/**
+ * The id that a path names: `/files/<id>`, also under the path prefix. Nothing else is let through without a key, so
+ * the path is matched exactly and not decoded.
+ */
+export function fileIdOf(pathname: string, { pathPrefix }: Pick<Settings, 'pathPrefix'>): string | undefined {
+  const base = pathPrefix !== '/' && pathname.startsWith(pathPrefix) ? pathPrefix : '/';
+  return FILE_PATH.exec(pathname.slice(base.length))?.[1];
+}
+
+/** Where a browser finds the file: under the admin's own URL of the service, else under what the request says. */
+export function toFileUrl(
+  request: IncomingMessage,
+  id: string,
+  { publicUrl, rootPath, pathPrefix }: Pick<Settings, 'publicUrl' | 'rootPath' | 'pathPrefix'>,
+): string {
+  return `${publicUrl ?? `${toOrigin(request)}${rootPath}`}${pathPrefix}files/${id}`;
+}
+
+/**
+ * `GET /files/<id>`: an image or audio of a result. Asks for no key, because a browser shows it inside a chat and the
+ * id cannot be guessed. What a browser could take for a document is only offered for download.
+ * Throws `NotFoundError`.
+ */
+export function answerFile(response: ServerResponse, file: StoredFile | undefined): void {
+  if (file === undefined) {
+    throw new NotFoundError('There is no such file here, or no longer: files of results are kept for an hour at most.');
+  }
+  const { bytes, displayType, leftMs } = file;
+  if (displayType === undefined) response.setHeader('Content-Disposition', 'attachment');
+  response.writeHead(200, {
+    'Content-Type': displayType ?? 'application/octet-stream',
+    'Content-Length': bytes.length,
+    'Content-Security-Policy': "sandbox; default-src 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'Cache-Control': `private, max-age=${Math.floor(leftMs / 1_000)}`,
+  });
+  response.end(bytes);
+}
+
+function toOrigin({ headers, socket }: IncomingMessage): string {
+  const { host = '' } = headers;
+  const isUsable = host.length <= MAX_HOST_CHARACTERS && HOST.test(host);
+  return `${'encrypted' in socket ? 'https' : 'http'}://${isUsable ? host : `localhost:${socket.localPort}`}`;
+}

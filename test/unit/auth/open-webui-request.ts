@@ -1,0 +1,89 @@
+import { hashApiKey } from '../../../src/auth/api-key.ts';
+import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
+import type { ApiKeyRecord, AuthSettings, OpenWebUiSettings } from '../../../src/auth/auth-settings.ts';
+import { type Authenticator, createAuthenticator, type TokenCheck } from '../../../src/auth/authenticator.ts';
+import { createOpenWebUiIdentity } from '../../../src/auth/open-webui-identity.ts';
+
+export const OPEN_WEBUI: OpenWebUiSettings = {
+  userJwtSecret: undefined,
+  secretKey: undefined,
+  url: undefined,
+  trustUserHeaders: false,
+  headers: {
+    userJwt: 'x-openwebui-user-jwt',
+    userId: 'x-openwebui-user-id',
+    userEmail: 'x-openwebui-user-email',
+    userName: 'x-openwebui-user-name',
+    userRole: 'x-openwebui-user-role',
+    chatId: 'x-openwebui-chat-id',
+  },
+};
+
+export function keyRecord(id: string, key: string, rest: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
+  return {
+    id,
+    hash: hashApiKey(key),
+    scopes: ['call'],
+    user: undefined,
+    assertsUser: false,
+    expiresAt: undefined,
+    lastUsedAt: undefined,
+    createdAt: 0,
+    ...rest,
+  };
+}
+
+export interface Setup {
+  readonly openWebUi?: Partial<OpenWebUiSettings>;
+  readonly keys?: readonly ApiKeyRecord[];
+  readonly scopesByRole?: AuthSettings['scopesByRole'];
+  readonly tokens?: TokenCheck;
+  readonly ring?: ApiKeyRing;
+  readonly now?: () => number;
+}
+
+export function setUp({ openWebUi, keys = [], scopesByRole = new Map(), tokens, ring, now }: Setup): Authenticator {
+  const settings = { ...OPEN_WEBUI, ...openWebUi };
+  const theRing = ring ?? new ApiKeyRing();
+  theRing.replace('file', keys);
+  return createAuthenticator({
+    settings: {
+      openWebUi: settings,
+      issuers:
+        tokens === undefined
+          ? []
+          : [
+              {
+                issuer: 'https://id.example.org',
+                audiences: [],
+                algorithms: ['HS256'],
+                keySource: { kind: 'discovery' },
+                claims: { subject: 'sub', email: '', name: '', role: '', groups: '', scope: '' },
+              },
+            ],
+    },
+    ring: theRing,
+    tokens,
+    identity: createOpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup: new Map() }, now),
+  });
+}
+
+/** Headers as node has them: names and values in turn. */
+export function request(...rawHeaders: readonly string[]): { rawHeaders: readonly string[] } {
+  return { rawHeaders };
+}
+
+export function bearer(credential: string, ...rawHeaders: readonly string[]): { rawHeaders: readonly string[] } {
+  return request('Host', 'x', 'Authorization', `Bearer ${credential}`, ...rawHeaders);
+}
+
+/** What became of it: `401`, `403`, `503`, or the principal in a word. */
+export async function outcome(run: () => unknown): Promise<string> {
+  try {
+    const principal = (await run()) as { kind: string; issuer?: string; subject?: string; keyId?: string };
+    return principal.kind === 'user' ? `user ${principal.issuer} ${principal.subject}` : principal.kind;
+  } catch (error) {
+    const statuses: Record<string, string> = { unauthenticated: '401', forbidden: '403', server_unavailable: '503' };
+    return statuses[(error as { code?: string }).code ?? ''] ?? String(error);
+  }
+}

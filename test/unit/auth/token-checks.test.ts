@@ -1,0 +1,73 @@
+import { describe, expect, test } from '@jest/globals';
+import { checkTokenClaims } from '../../../src/auth/token-checks.ts';
+
+const NOW = 1_800_000_000;
+const ANY = { issuer: undefined, audiences: [] };
+
+function reasonOf(check: () => unknown): unknown {
+  try {
+    check();
+    return 'accepted';
+  } catch (error) {
+    return (error as { reason?: unknown }).reason;
+  }
+}
+
+describe('times, with 60 s of skew', () => {
+  test.each([
+    [{ exp: NOW + 1 }, 'accepted'],
+    [{ exp: NOW }, 'accepted'],
+    [{ exp: NOW - 59 }, 'accepted'],
+    [{ exp: NOW - 59.5 }, 'accepted'],
+    [{ exp: NOW - 60 }, 'expired'],
+    [{ exp: NOW - 61 }, 'expired'],
+    [{ exp: NOW + 0.5 }, 'accepted'],
+    [{ exp: 253_402_300_799 }, 'accepted'],
+    [{ exp: 253_402_300_800 }, 'not-valid'],
+    [{ exp: -1 }, 'not-valid'],
+    [{ exp: Number.POSITIVE_INFINITY }, 'not-valid'],
+    [{}, 'not-valid'],
+    [{ exp: NOW + 600, nbf: NOW }, 'accepted'],
+    [{ exp: NOW + 600, nbf: NOW + 60 }, 'accepted'],
+    [{ exp: NOW + 600, nbf: NOW + 60.5 }, 'not-yet-valid'],
+    [{ exp: NOW + 600, nbf: NOW + 61 }, 'not-yet-valid'],
+    [{ exp: NOW + 600, nbf: null }, 'not-valid'],
+    [{ exp: NOW + 600, iat: NOW + 60 }, 'accepted'],
+    [{ exp: NOW + 600, iat: NOW + 61 }, 'not-yet-valid'],
+    [{ exp: NOW + 600, iat: 0 }, 'accepted'],
+  ])('%j: %s', (claims, expected) => {
+    expect(reasonOf(() => checkTokenClaims(claims, ANY, NOW))).toBe(expected);
+  });
+
+  test('the time that the token ends is told', () => {
+    expect(checkTokenClaims({ exp: NOW - 5 }, ANY, NOW)).toBe(NOW - 5);
+  });
+});
+
+describe('issuer and audience', () => {
+  const expected = { issuer: 'https://id.example', audiences: ['a', 'b'] };
+  test.each([
+    [{ iss: 'https://id.example', aud: 'a' }, 'accepted'],
+    [{ iss: 'https://id.example', aud: ['x', 'b'] }, 'accepted'],
+    [{ iss: 'https://id.example', aud: ['x'] }, 'wrong-audience'],
+    [{ iss: 'https://id.example', aud: 'A' }, 'wrong-audience'],
+    [{ iss: 'https://id.example', aud: 'a b' }, 'wrong-audience'],
+    [{ iss: 'https://id.example' }, 'wrong-audience'],
+    [{ iss: 'https://id.example', aud: null }, 'not-valid'],
+    [{ iss: 'https://id.example', aud: ['a', 1] }, 'not-valid'],
+    [{ iss: 'https://id.example/', aud: 'a' }, 'wrong-issuer'],
+    [{ aud: 'a' }, 'wrong-issuer'],
+  ])('%j: %s', (claims, reason) => {
+    expect(reasonOf(() => checkTokenClaims({ exp: NOW + 600, ...claims }, expected, NOW))).toBe(reason);
+  });
+
+  test.each([
+    [{ iss: 'anybody', aud: 'anything' }, 'accepted'],
+    [{}, 'accepted'],
+    [{ iss: 7 }, 'not-valid'],
+    [{ iss: '' }, 'not-valid'],
+    [{ aud: 7 }, 'not-valid'],
+  ])('where none is asked for, %j: %s', (claims, reason) => {
+    expect(reasonOf(() => checkTokenClaims({ exp: NOW + 600, ...claims }, ANY, NOW))).toBe(reason);
+  });
+});

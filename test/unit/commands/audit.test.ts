@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { verifyAudit } from '../../../src/commands/audit.ts';
+import { UsageError } from '../../../src/errors.ts';
+import { KEY, linesOf, OTHER_KEY, useAuditFolder } from '../audit/audit-files.ts';
+
+const { context, write } = useAuditFolder();
+
+test('says that all is well, with numbers', async () => {
+  await write(2);
+  expect(await verifyAudit([context.file], KEY)).toEqual({ text: 'OK: 2 entries (1 to 2) in 1 file\n', exitCode: 0 });
+});
+
+test('says where it is not', async () => {
+  await write(4);
+  writeFileSync(context.file, `${linesOf(context.file).toSpliced(1, 1).join('\n')}\n`);
+  expect(await verifyAudit([context.file], KEY)).toEqual({
+    text: `NOT INTACT (deleted): ${context.file}, line 2: entry 2 is missing before this line.\n`,
+    exitCode: 1,
+  });
+  expect((await verifyAudit([context.file], OTHER_KEY)).text).toContain('wrong key');
+});
+
+test('a file that is not there', async () => {
+  await expect(verifyAudit(['/nowhere/audit.log'], KEY)).rejects.toThrow(UsageError);
+});

@@ -1,0 +1,142 @@
+import { describe, expect, test } from '@jest/globals';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import type { JsonSchema } from '../../../src/mcp/session.ts';
+import { toPortableSchema } from '../../../src/openapi/portable-schema.ts';
+import { argumentValues, schemas, values } from './schema-arbitraries.ts';
+import { unportableParts } from './unportable-parts.ts';
+
+const positions = ['arguments', 'value'] as const;
+
+function compile(schema: unknown): ValidateFunction | undefined {
+  try {
+    return new Ajv2020({ strict: false, validateSchema: false, logger: false, ownProperties: true }).compile(
+      schema as JsonSchema,
+    );
+  } catch {
+    // References to nothing, for one: there is nothing to compare with.
+    return undefined;
+  }
+}
+
+/** A circle without an end in it makes the checker itself give up. */
+function accepts(validate: ValidateFunction, value: unknown): boolean {
+  try {
+    return validate(value) === true;
+  } catch {
+    return false;
+  }
+}
+
+describe('any JSON Schema', () => {
+  test.each(positions)('becomes one that every client reads, or a reason, as %s', (position) => {
+    let published = 0;
+    fc.assert(
+      fc.property(schemas(true), (source) => {
+        const start = performance.now();
+        const outcome = toPortableSchema(source, position);
+        expect(performance.now() - start).toBeLessThan(2_000);
+        if (!outcome.ok) {
+          expect(outcome.reason).toMatch(/^its schema refers at .*never fetched$/);
+          return;
+        }
+        published++;
+        expect(unportableParts(outcome.schema)).toEqual([]);
+        if (position === 'arguments') {
+          expect(outcome.schema).toMatchObject({ type: 'object', properties: {} });
+          for (const keyword of ['anyOf', 'allOf']) expect(outcome.schema).not.toHaveProperty(keyword);
+        }
+        const again = toPortableSchema(JSON.parse(JSON.stringify(outcome.schema)) as JsonSchema, position);
+        expect(again.ok && unportableParts(again.schema)).toEqual([]);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(published).toBeGreaterThan(500);
+  });
+
+  test('even if it is no schema at all', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), fc.constantFrom(...positions), (text, position) => {
+        const outcome = toPortableSchema(JSON.parse(text) as JsonSchema, position);
+        if (outcome.ok) expect(unportableParts(outcome.schema)).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('what the original accepts, the portable schema accepts', () => {
+  test('as a value', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(schemas(false), fc.array(values, { minLength: 8, maxLength: 8 }), (source, tried) => {
+        const outcome = toPortableSchema(source, 'value');
+        const [original, published] = [compile(source), outcome.ok ? compile(outcome.schema) : undefined];
+        if (original === undefined || published === undefined) return;
+        for (const value of tried.filter((one) => accepts(original, one))) {
+          accepted++;
+          if (!accepts(published, value)) throw new Error(refusal(value, outcome, published));
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(accepted).toBeGreaterThan(500);
+  });
+
+  test('as arguments, but for those that only some alternatives name', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(schemas(false), fc.array(argumentValues, { minLength: 8, maxLength: 8 }), (source, tried) => {
+        const outcome = toPortableSchema(source, 'arguments');
+        const optional = new Set<string>();
+        collectAlternatives(source, source, false, optional, 0);
+        const schema = outcome.ok ? withoutProperties(outcome.schema, optional) : false;
+        const [original, published] = [compile(source), compile(schema)];
+        if (original === undefined || published === undefined) return;
+        for (const value of tried.filter((one) => accepts(original, one))) {
+          accepted++;
+          if (!accepts(published, value)) throw new Error(refusal(value, outcome, published));
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(accepted).toBeGreaterThan(500);
+  });
+});
+
+function refusal(value: unknown, outcome: unknown, { errors }: ValidateFunction): string {
+  return `${JSON.stringify(value)} is refused: ${JSON.stringify(errors)}\nby ${JSON.stringify(outcome)}`;
+}
+
+/** The names that alternatives at the root tell, wherever they are reached from. */
+function collectAlternatives(
+  schema: unknown,
+  root: JsonSchema,
+  isIn: boolean,
+  found: Set<string>,
+  level: number,
+): void {
+  if (typeof schema !== 'object' || schema === null || level > 12) return;
+  const node = schema as Readonly<Record<string, unknown>>;
+  if (isIn) for (const name of Object.keys(node.properties ?? {})) found.add(name);
+  for (const keyword of ['anyOf', 'oneOf', 'allOf'])
+    for (const member of (node[keyword] ?? []) as unknown[])
+      collectAlternatives(member, root, isIn || keyword !== 'allOf', found, level + 1);
+  const target = typeof node.$ref === 'string' ? node.$ref : undefined;
+  if (target === undefined && node.$dynamicRef === undefined) return;
+  const { $defs, properties } = root as Record<string, Readonly<Record<string, unknown>>>;
+  const targets = {
+    ...$defs,
+    root,
+    a: properties?.a,
+    own: ($defs?.inner as { $defs?: { own: unknown } } | undefined)?.$defs?.own,
+  };
+  // Whichever it is: more names are let off than need be.
+  for (const one of Object.values(targets)) collectAlternatives(one, root, isIn, found, level + 4);
+}
+
+function withoutProperties(schema: object, names: ReadonlySet<string>): unknown {
+  const { properties, ...rest } = schema as { properties: Readonly<Record<string, unknown>> };
+  const kept = Object.entries(properties).map(([name, child]) => [name, names.has(name) ? {} : child]);
+  return { ...rest, properties: Object.fromEntries(kept) };
+}
