@@ -1,9 +1,13 @@
 #!/usr/bin/env node
+import { findAuditKey } from './audit/audit-key.ts';
+import { verifyAudit } from './commands/audit.ts';
 import { type CommandResult, checkCommands } from './commands/check.ts';
 import { checkStart } from './commands/check-start.ts';
+import { type KeyCommandResult, keyCommand } from './commands/key.ts';
 import { printOpenApi } from './commands/openapi.ts';
 import { openWebUiCommand } from './commands/openwebui.ts';
 import { serve } from './commands/serve.ts';
+import { issueToken } from './commands/token.ts';
 import { type CommandLine, parseCommandLine, type ServiceOptions } from './config/arguments.ts';
 import { readEnvironment } from './config/environment.ts';
 import { loadSettings } from './config/load-settings.ts';
@@ -43,6 +47,16 @@ async function dispatch(command: CommandLine): Promise<number> {
       return print(await check(command.options, command.start));
     case 'openapi':
       return print({ text: await printOpenApi(command, readEnvironment()), exitCode: 0 });
+    case 'key-create':
+      return printKey(await keyCommand({ action: 'create', ...command }, readEnvironment()));
+    case 'key-list':
+      return printKey(await keyCommand({ action: 'list' }, readEnvironment()));
+    case 'key-revoke':
+      return printKey(await keyCommand({ action: 'revoke', id: command.id }, readEnvironment()));
+    case 'token-issue':
+      return print(issue(command));
+    case 'audit-verify':
+      return print(await verify(command.files));
     case 'openwebui':
       return print(connections(command));
   }
@@ -60,6 +74,21 @@ function connections(command: Extract<CommandLine, { kind: 'openwebui' }>): Comm
   return openWebUiCommand(settings, secrets, command);
 }
 
+function printKey(result: KeyCommandResult): number {
+  process.stderr.write(result.note);
+  return print(result);
+}
+
+function issue(command: Extract<CommandLine, { kind: 'token-issue' }>): CommandResult {
+  const { secret, algorithms, issuer, audience, expiry } = readEnvironment().jwt;
+  return issueToken(command, { secret, algorithm: algorithms?.[0], issuer, audience, expiry });
+}
+
+function verify(files: readonly string[]): Promise<CommandResult> {
+  const { auditKey: value, dataDir } = readEnvironment();
+  return verifyAudit(files, findAuditKey({ value, file: undefined, dataDir }));
+}
+
 function print({ text, exitCode }: CommandResult): number {
   process.stdout.write(text);
   return exitCode;
@@ -70,6 +99,7 @@ async function serveUntilSignal(options: ServiceOptions): Promise<number> {
   const asked = askedToEnd();
   const serving = await serve(options, readEnvironment());
   process.on('SIGHUP', () => void serving.reload());
+  process.on('SIGUSR2', () => void serving.reopenLogs());
   const signal = await asked;
   serving.logger.info(`${signal}: running calls may finish; a second signal ends at once`);
   await serving.stop();

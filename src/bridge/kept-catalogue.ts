@@ -20,10 +20,16 @@ export interface CatalogueKeeper {
   keep(server: string, content: string): void;
   /** Gives every server that has told no tools yet what was kept for it; does so once. */
   restore(): Promise<void>;
+  /** Told when a server's definitions are not what they were. */
+  changed(server: string, details: { readonly tools: number; readonly revision: string }): void;
 }
 
 /** Where nothing is kept. */
-export const NO_KEEPER: CatalogueKeeper = { keep: () => undefined, restore: async () => undefined };
+export const NO_KEEPER: CatalogueKeeper = {
+  keep: () => undefined,
+  restore: async () => undefined,
+  changed: () => undefined,
+};
 
 /** What is kept of a server's list of tools, so that its document is there at once after a restart. */
 export function toKeptCatalogue(source: CatalogueSource, config: ServerConfig): string {

@@ -151,6 +151,7 @@ export class RegisteredServer {
       logger.warn('tool is left out', { server: this.name, tool: name.slice(0, 200), reason });
     }
     if (previous !== undefined) {
+      keptCatalogues.changed(this.name, { tools: catalogue.tools.size, revision: catalogue.revision });
       logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
         server: this.name,
         tools: catalogue.tools.size,

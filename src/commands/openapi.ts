@@ -19,7 +19,7 @@ export function printOpenApi(
       const names = registry.list().map((one) => one.name);
       throw new UsageError(`There is no server "${name}"; the configuration has ${names.join(', ')}.`);
     }
-    const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
+    const documents = new DocumentCache(settings, registry, () => hasAuthentication, logger);
     const { body } = name === undefined ? await documents.ofAll(schemas) : await documents.ofServer(name, schemas);
     return `${JSON.stringify(JSON.parse(body.toString('utf8')), undefined, 2)}\n`;
   });

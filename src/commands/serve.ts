@@ -1,7 +1,9 @@
 import type { ServiceOptions } from '../config/arguments.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadServers, loadSettings } from '../config/load-settings.ts';
+import { resolveAuth } from '../config/resolve-auth.ts';
 import { watchServersFile } from '../config/watch-servers-file.ts';
+import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { ConfigError, formatConfigProblem } from '../errors.ts';
 import { type Service, startService } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
@@ -15,15 +17,18 @@ const EXAMPLE_WAIT_MS = 20_000;
 export interface Serving {
   readonly logger: Logger;
   reload(): Promise<void>;
+  /** Opens the audit log anew after another program has moved it. */
+  reopenLogs(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts the service and prints where to look. Throws the `ServiceError`s of a start that cannot be. */
 export async function serve(options: ServiceOptions, environment: Environment): Promise<Serving> {
-  const { settings, secrets, warnings } = loadSettings(options, environment);
+  const hasStoredKeys = hasStoredApiKeys(environment.dataDir);
+  const { settings, secrets, warnings } = loadSettings(options, environment, hasStoredKeys);
   const redactor = new Redactor();
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });
-  const service = await startService({ settings, secrets, logger, redactor });
+  const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys });
   process.stdout.write(`${whereToLook(service, settings)}\n`);
   for (const warning of warnings) logger.warn(formatConfigProblem(warning));
   if (!settings.hasAuthentication) {
@@ -40,6 +45,7 @@ export async function serve(options: ServiceOptions, environment: Environment): 
   return {
     logger,
     reload,
+    reopenLogs: () => service.reopenLogs(),
     stop: async () => {
       leaving.abort();
       await Promise.all([stopWatching?.(), service.stop()]);
@@ -55,9 +61,10 @@ async function reloadServers(
   environment: Environment,
 ): Promise<void> {
   try {
-    const { servers, secrets, warnings } = loadServers(options, environment);
+    const { servers, auth, secrets, warnings } = loadServers(options, environment);
+    const { keys } = resolveAuth(auth, environment, undefined);
     for (const warning of warnings) logger.warn(formatConfigProblem(warning));
-    await service.reload(servers, secrets);
+    await service.reload({ servers, keys, secrets });
   } catch (error) {
     const reasons = error instanceof ConfigError ? error.problems.map(formatConfigProblem) : [String(error)];
     for (const reason of reasons) logger.error(`the configuration was not reloaded: ${reason}`);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../errors.ts';
+import { type AdminCommand, addAdminCommands, adminGroups } from './admin-commands.ts';
 import { addServiceOptions, type Flags } from './command-line-options.ts';
 import { nearestName } from './nearest-name.ts';
 import { isHttpUrl } from './remote-transport.ts';
@@ -31,6 +32,7 @@ export type CommandLine =
       readonly showKey: boolean;
       readonly splitDir: string | undefined;
     }
+  | AdminCommand
   | { readonly kind: 'version' }
   | { readonly kind: 'help'; readonly text: string };
 
@@ -61,7 +63,10 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const choose = (make: (options: ServiceOptions) => CommandLine, given: Flags) => {
     chosen = make(checkedOptions(given, positional));
   };
+  if (adminGroups.has(flags[0] ?? '')) return parseAdminCommand(flags, output);
   const program = buildProgram(choose, output);
+  // Only for the list that the help shows.
+  for (const [name, description] of adminGroups) program.command(name).description(description);
   program
     .command('version')
     .description("print the program's own version")
@@ -82,16 +87,38 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return chosen;
 }
 
-type Choose = (make: (options: ServiceOptions) => CommandLine, given: Flags) => void;
+function parseAdminCommand(flags: readonly string[], output: string[]): CommandLine {
+  let chosen: AdminCommand | undefined;
+  const program = quiet(new Command('mcpo-ts'), output);
+  addAdminCommands(program, (command) => {
+    chosen = command;
+  });
+  try {
+    program.parse(flags, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: output.join('') };
+    throw new UsageError(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+  }
+  if (chosen === undefined) throw new UsageError(beginning);
+  return chosen;
+}
 
-function buildProgram(choose: Choose, output: string[]): Command {
-  const program = new Command('mcpo-ts')
-    .description('Serves MCP servers as OpenAPI tool servers for Open WebUI, curl and any OpenAPI client.')
-    .usage('[command] [options] --config FILE\n       mcpo-ts [command] [options] -- COMMAND ARGS…')
+/** A program that throws instead of printing and ending. */
+function quiet(program: Command, output: string[]): Command {
+  return program
     .exitOverride()
     .configureOutput({ writeOut: (text) => output.push(text), writeErr: () => {} })
     .helpOption('--help', 'show this help')
-    .helpCommand(false)
+    .helpCommand(false);
+}
+
+type Choose = (make: (options: ServiceOptions) => CommandLine, given: Flags) => void;
+
+function buildProgram(choose: Choose, output: string[]): Command {
+  const program = quiet(new Command('mcpo-ts'), output)
+    .description('Serves MCP servers as OpenAPI tool servers for Open WebUI, curl and any OpenAPI client.')
+    .usage('[command] [options] --config FILE\n       mcpo-ts [command] [options] -- COMMAND ARGS…')
     .allowExcessArguments(true)
     .addHelpText('after', examples);
   addServiceOptions(program);

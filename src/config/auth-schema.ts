@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRate, RATE_RULE } from './rate.ts';
 
 const ALGORITHMS = [
   'HS256',
@@ -103,7 +104,14 @@ export const auditSchema = z.strictObject({
 });
 
 /** `rateLimit` of the servers file; the variables win over it. */
-export const rateLimitSchema = z.strictObject({ calls: text.optional(), authFailures: text.optional() });
+const rate = text.transform((value, context) => {
+  const parsed = parseRate(value);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: RATE_RULE });
+  return z.NEVER;
+});
+
+export const rateLimitSchema = z.strictObject({ calls: rate.optional(), authFailures: rate.optional() });
 
 /** Who may use a server or a tool; a user whom any of the lists names may. */
 const accessLists = { roles: texts.default([]), users: texts.default([]), groups: texts.default([]) };

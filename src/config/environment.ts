@@ -5,7 +5,9 @@ import { ConfigError } from '../errors.ts';
 import { algorithm, type JwtAlgorithm } from './auth-schema.ts';
 import { readTextFile } from './env-file.ts';
 import { parseLogLevel } from './log-level.ts';
+import { parseRate, RATE_RULE, type Rate } from './rate.ts';
 import type { LogLevel } from './settings.ts';
+import { parseTrustProxy, TRUST_NONE, TRUST_PROXY_RULE, type TrustProxy } from './trust-proxy.ts';
 
 /** What the service takes from the variables of its process; the only place that reads them. */
 export interface Environment {
@@ -18,11 +20,9 @@ export interface Environment {
   readonly dataDir: string;
   readonly jwt: JwtEnvironment;
   readonly openWebUi: OpenWebUiEnvironment;
-  /** Hop count, names or addresses of the proxies that are believed; `undefined`: none. */
-  readonly trustProxy: string | undefined;
-  /** Such as `6000/1m`, or `off`. */
-  readonly rateLimit: string | undefined;
-  readonly authFailureLimit: string | undefined;
+  readonly trustProxy: TrustProxy;
+  readonly rateLimit: Rate | 'off' | undefined;
+  readonly authFailureLimit: Rate | 'off' | undefined;
   readonly securityLogFile: string | undefined;
   readonly auditKey: string | undefined;
   readonly logLevel: LogLevel | undefined;
@@ -88,6 +88,18 @@ const algorithms = optionalText.transform((value, context) => {
   return z.NEVER;
 });
 
+const rate = optionalText.transform((value, context) => {
+  const parsed = value === undefined ? undefined : parseRate(value);
+  if (value !== undefined && parsed === undefined) context.addIssue({ code: 'custom', message: RATE_RULE });
+  return parsed;
+});
+
+const trustProxy = optionalText.transform((value, context) => {
+  const parsed = value === undefined ? undefined : parseTrustProxy(value);
+  if (value !== undefined && parsed === undefined) context.addIssue({ code: 'custom', message: TRUST_PROXY_RULE });
+  return parsed;
+});
+
 const flag = optionalText.transform((value, context) => {
   if (value === undefined || /^(false|0|no|off)$/i.test(value)) return false;
   if (/^(true|1|yes|on)$/i.test(value)) return true;
@@ -114,9 +126,9 @@ const environmentSchema = z.object({
   JWT_AUDIENCE: optionalText.optional(),
   MCPO_OPENWEBUI_URL: publicUrl.optional(),
   MCPO_TRUST_USER_HEADERS: flag.optional(),
-  MCPO_TRUST_PROXY: optionalText.optional(),
-  MCPO_RATE_LIMIT: optionalText.optional(),
-  MCPO_AUTH_FAILURE_LIMIT: optionalText.optional(),
+  MCPO_TRUST_PROXY: trustProxy.optional(),
+  MCPO_RATE_LIMIT: rate.optional(),
+  MCPO_AUTH_FAILURE_LIMIT: rate.optional(),
   SECURITY_LOG_FILE: optionalText.optional(),
   MCPO_DATA_DIR: optionalText.optional(),
   XDG_DATA_HOME: optionalText.optional(),
@@ -158,7 +170,7 @@ export function readEnvironment(env: Readonly<NodeJS.ProcessEnv> = process.env):
       url: values.MCPO_OPENWEBUI_URL,
       trustUserHeaders: values.MCPO_TRUST_USER_HEADERS ?? false,
     },
-    trustProxy: values.MCPO_TRUST_PROXY,
+    trustProxy: values.MCPO_TRUST_PROXY ?? TRUST_NONE,
     rateLimit: values.MCPO_RATE_LIMIT,
     authFailureLimit: values.MCPO_AUTH_FAILURE_LIMIT,
     securityLogFile: values.SECURITY_LOG_FILE,

@@ -19,6 +19,8 @@ export interface LoadedSettings {
 const defaultPort = 8000;
 const maxBodyBytes = 10 * 1024 * 1024;
 const drainTimeMs = 10_000;
+const defaultCallRate = { limit: 6_000, windowMs: 60_000 };
+const defaultFailureRate = { limit: 60, windowMs: 60_000 };
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
@@ -58,8 +60,8 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
       dataDir: environment.dataDir,
       trustProxy: environment.trustProxy,
       rateLimit: {
-        calls: environment.rateLimit ?? rateLimit?.calls,
-        authFailures: environment.authFailureLimit ?? rateLimit?.authFailures,
+        calls: environment.rateLimit ?? rateLimit?.calls ?? defaultCallRate,
+        authFailures: environment.authFailureLimit ?? rateLimit?.authFailures ?? defaultFailureRate,
       },
       audit: {
         file: environment.securityLogFile,

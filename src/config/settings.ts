@@ -1,5 +1,7 @@
 import type { AuthSettings } from '../auth/auth-settings.ts';
+import type { Rate } from './rate.ts';
 import type { ServerConfig } from './server-config.ts';
+import type { TrustProxy } from './trust-proxy.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type OperationIdStyle = 'server' | 'mcpo' | 'tool';
@@ -25,10 +27,8 @@ export interface Settings {
   readonly publicUrl: string | undefined;
   /** Where the embedded database lies; made with mode 0700 if it is not there. */
   readonly dataDir: string;
-  /** Hop count, names or addresses of the proxies that are believed; `undefined`: none. */
-  readonly trustProxy: string | undefined;
-  /** As written, such as `6000/1m` or `off`; `undefined`: the default. */
-  readonly rateLimit: { readonly calls: string | undefined; readonly authFailures: string | undefined };
+  readonly trustProxy: TrustProxy;
+  readonly rateLimit: { readonly calls: Rate | 'off'; readonly authFailures: Rate | 'off' };
   readonly audit: {
     readonly file: string | undefined;
     readonly required: boolean;

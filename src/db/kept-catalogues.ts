@@ -1,5 +1,5 @@
 import type { Logger } from '../telemetry/logger.ts';
-import { type Database, openDatabase } from './open-database.ts';
+import type { Database } from './open-database.ts';
 
 /**
  * The last good catalogue of each server, as JSON text. A convenience that must cost nothing else: whatever fails is
@@ -10,18 +10,10 @@ export class KeptCatalogues {
   readonly #logger: Logger;
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(database: Database | undefined, logger: Logger) {
+  /** Without a database nothing is kept. */
+  constructor(database: Database | undefined, logger: Logger) {
     this.#database = database;
     this.#logger = logger;
-  }
-
-  static async open(dataDir: string, logger: Logger): Promise<KeptCatalogues> {
-    try {
-      return new KeptCatalogues(await openDatabase(dataDir), logger);
-    } catch (error) {
-      logger.warn('lists of tools are not kept over restarts', { reason: reasonOf(error) });
-      return new KeptCatalogues(undefined, logger);
-    }
   }
 
   /** All that are kept, by server. */
@@ -41,10 +33,9 @@ export class KeptCatalogues {
     return this.#saving;
   }
 
-  /** Resolves when everything was written and the database is closed. */
-  async close(): Promise<void> {
-    await this.#saving;
-    await this.#database?.destroy();
+  /** Resolves when everything was written, before the database may be closed. */
+  flush(): Promise<void> {
+    return this.#saving;
   }
 
   async #save(server: string, content: string): Promise<void> {

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { Kysely, type SqliteDatabase, SqliteDialect, sql } from 'kysely';
 import SqliteFile from 'libsql';
 import { DatabaseError } from '../errors.ts';
+import { DATABASE_FILE } from './database-file.ts';
 import { migrate } from './migrations.ts';
 import type { Tables } from './tables.ts';
-
-const FILE_NAME = 'mcpo-ts.db';
 
 /** How long a statement waits for another process that is writing. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -18,7 +17,7 @@ export type Database = Kysely<Tables>;
  * To be closed with `destroy()`. Throws `DatabaseError`.
  */
 export async function openDatabase(dataDir: string): Promise<Database> {
-  const file = join(dataDir, FILE_NAME);
+  const file = join(dataDir, DATABASE_FILE);
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const connection = new SqliteFile(file);

@@ -6,6 +6,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { toRelativeUrl } from '../web/relative-url.ts';
 import { DocumentCache } from './document-cache.ts';
 import { answerError } from './error-handler.ts';
+import type { ClientAddress } from './guards/client-address.ts';
 import { createDocsRoutes } from './routes/docs.ts';
 import { requestedSchemas, sendDocument } from './routes/documents.ts';
 import { healthHandler, readinessHandler } from './routes/health.ts';
@@ -17,18 +18,26 @@ export interface AppDependencies {
   readonly settings: Settings;
   readonly registry: ServerRegistry;
   readonly logger: Logger;
-  readonly hasAuthentication: boolean;
+  readonly hasAuthentication: () => boolean;
+  readonly client: ClientAddress;
   readonly isDraining: () => boolean;
 }
 
 /** The Express app: everything but the tool route. Its guards were run by `server.ts`. */
-export function createApp({ settings, registry, logger, hasAuthentication, isDraining }: AppDependencies): Express {
+export function createApp({
+  settings,
+  registry,
+  logger,
+  hasAuthentication,
+  client,
+  isDraining,
+}: AppDependencies): Express {
   const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
   const docs = createDocsRoutes();
   // Pages of the service answer at the root, and under the prefix for proxies that forward nothing else.
   const bases = [...new Set(['/', settings.pathPrefix])];
   const at = (name: string) => bases.map((base) => base + name);
-  const startPage = (request: Request) => toStartPageView(request, { settings, registry, hasAuthentication });
+  const startPage = (request: Request) => toStartPageView(request, { settings, registry, hasAuthentication, client });
 
   const app = express();
   app.disable('x-powered-by').disable('etag');

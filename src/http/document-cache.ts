@@ -20,11 +20,11 @@ interface CachedDocument {
 export class DocumentCache {
   readonly #settings: Settings;
   readonly #registry: ServerRegistry;
-  readonly #hasAuthentication: boolean;
+  readonly #hasAuthentication: () => boolean;
   readonly #logger: Logger;
   readonly #documents = new Map<string, CachedDocument>();
 
-  constructor(settings: Settings, registry: ServerRegistry, hasAuthentication: boolean, logger: Logger) {
+  constructor(settings: Settings, registry: ServerRegistry, hasAuthentication: () => boolean, logger: Logger) {
     this.#settings = settings;
     this.#registry = registry;
     this.#hasAuthentication = hasAuthentication;
@@ -55,10 +55,11 @@ export class DocumentCache {
     // No server's name holds a space.
     const key = `${schemas} ${name ?? ''}`;
     // Operation ids are unique over all servers, so every catalogue counts; a reload can change a status alone.
-    const revision = this.#registry
-      .list()
-      .map(({ name, catalogue, config }) => `${name} ${catalogue?.revision ?? ''} ${config.toolErrorStatus}`)
-      .join('\n');
+    const revision =
+      this.#registry
+        .list()
+        .map(({ name, catalogue, config }) => `${name} ${catalogue?.revision ?? ''} ${config.toolErrorStatus}`)
+        .join('\n') + String(this.#hasAuthentication());
     const cached = this.#documents.get(key);
     if (cached?.revision === revision) return cached.document;
     const document = this.#build(servers, name, schemas);
@@ -77,7 +78,7 @@ export class DocumentCache {
       api: name === undefined || singleServer ? api : { name: undefined, description: undefined, version: undefined },
       operationIds,
       singleServer,
-      hasAuthentication: this.#hasAuthentication,
+      hasAuthentication: this.#hasAuthentication(),
       toolErrorStatus: servers[0]?.config.toolErrorStatus ?? 500,
       schemas,
     };

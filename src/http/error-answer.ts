@@ -1,4 +1,5 @@
 import {
+  AuditUnavailableError,
   BodyTimeoutError,
   BodyTooLargeError,
   CallCancelledError,
@@ -11,6 +12,7 @@ import {
   MethodNotAllowedError,
   NotFoundError,
   PlaceholderValueError,
+  RateLimitedError,
   ResultTooLargeError,
   ServerUnavailableError,
   ServiceError,
@@ -42,6 +44,8 @@ const STATUSES = new Map<new (...args: never[]) => ServiceError, number>([
   [CredentialsRefusedError, 502],
   [ResultTooLargeError, 502],
   [SessionExpiredError, 502],
+  [RateLimitedError, 429],
+  [AuditUnavailableError, 503],
   [ServerUnavailableError, 503],
   [DeadlineError, 504],
 ]);
@@ -78,7 +82,7 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
     return answer(JSON_RPC_STATUSES.get(error.rpcCode) ?? 502, { detail: { message: error.message, ...data } });
   }
   const headers: [string, string][] =
-    error instanceof ServerUnavailableError ? [['Retry-After', String(error.retryAfterSeconds)]] : [];
+    'retryAfterSeconds' in error ? [['Retry-After', String(error.retryAfterSeconds)]] : [];
   return answer(statusOf(error), { detail: { message: error.message, code: error.code } }, headers);
 }
 

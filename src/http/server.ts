@@ -1,16 +1,24 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AuthenticationSettings, authenticate } from '../auth/authenticate.ts';
+import { requireCall, requireScope } from '../auth/authorize.ts';
+import { toPrincipalId } from '../auth/principal.ts';
 import type { FileStore } from '../bridge/file-store.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError } from '../errors.ts';
 import type { ResultFile } from '../mcp/tool-result.ts';
+import { toAddressKey } from '../rate-limit/address-key.ts';
+import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { AuditTrail, RequestFacts } from './audit-trail.ts';
+import { toErrorAnswer } from './error-answer.ts';
 import { answerError } from './error-handler.ts';
+import type { ClientAddress } from './guards/client-address.ts';
 import { createCors, isPreflight } from './guards/cors.ts';
+import { type IdentifyDependencies, identify } from './guards/identify.ts';
 import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
+import { strictTransportSecurity } from './guards/strict-transport-security.ts';
 import { answerFile, fileIdOf, toFileUrl } from './routes/files.ts';
 import type { RunningCalls } from './running-calls.ts';
 import { parseServicePath, toPathname } from './service-path.ts';
@@ -25,7 +33,11 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 export interface HttpDependencies {
   readonly settings: Settings;
-  readonly authentication: AuthenticationSettings;
+  readonly identity: IdentifyDependencies;
+  /** How often one principal may call; `undefined`: as often as he likes. */
+  readonly callLimit: RateLimit | undefined;
+  readonly client: ClientAddress;
+  readonly audit: AuditTrail;
   readonly registry: ServerRegistry;
   readonly logger: Logger;
   /** The tool calls that a drain waits for. */
@@ -55,21 +67,21 @@ async function openTlsServer(files: TlsFiles, listener: RequestListener, logger:
 }
 
 /**
- * What happens to a request, in order: request id, security headers, CORS, authentication, then the tool route or the
- * Express app. Every failure ends in `answerError`.
+ * What happens to a request, in order: request id, security headers, CORS, who sends it and whether he may, limits,
+ * then the tool route or the Express app. Every failure ends in `answerError`.
  */
 function createListener(dependencies: HttpDependencies): RequestListener {
-  const { settings, authentication, registry, logger, calls, files, app } = dependencies;
+  const { settings, identity, callLimit, client, audit, registry, logger, calls, files, app } = dependencies;
   const keepFile = (request: IncomingMessage, file: ResultFile) => {
     const id = files.add(file);
-    return id === undefined ? undefined : toFileUrl(request, id, settings);
+    return id === undefined ? undefined : toFileUrl(request, id, settings, client);
   };
   const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes, keepFile };
   const security = securityHeaders();
   const cors = createCors(settings.corsAllowOrigins);
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
 
-  async function answer(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, facts: RequestFacts): Promise<void> {
     if (isPreflight(request)) {
       setHeaders(response, cors.preflightHeaders(request));
       response.writeHead(204).end();
@@ -78,13 +90,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     setHeaders(response, cors.headers(request));
     const pathname = toPathname(request.url ?? '/');
     if (request.method === 'POST') {
-      const principal = authenticate(request.headers.authorization, authentication, 'bearer');
-      const path = parseServicePath(pathname, settings);
-      const server = path && registry.get(path.server ?? onlyServer ?? '');
-      if (path === undefined || server === undefined)
-        throw new NotFoundError('There is no such server here; /docs lists those there are.');
-      calls.begin(response);
-      await answerToolCall(request, response, { server, tool: path.name, principal, requestId: id }, toolRoute);
+      await answerPost(request, response, pathname, facts);
       return;
     }
     const fileId = fileIdOf(pathname, settings);
@@ -93,16 +99,48 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       return;
     }
     if (settings.strictAuth && !isProbe(pathname)) {
-      authenticate(request.headers.authorization, authentication, 'bearer-or-basic');
+      const { clientAddress: address } = facts;
+      facts.resource = pathname;
+      facts.principal = await identify(request, response, { address, accepted: 'bearer-or-basic' }, identity);
+      requireScope(facts.principal, 'docs');
+      audit.loggedIn(request, facts);
     }
     (await app())(request, response);
   }
 
+  async function answerPost(
+    request: IncomingMessage,
+    response: ServerResponse,
+    pathname: string,
+    facts: RequestFacts,
+  ): Promise<void> {
+    const principal = await identify(request, response, { address: facts.clientAddress, accepted: 'bearer' }, identity);
+    facts.principal = principal;
+    const path = parseServicePath(pathname, settings);
+    const server = path && registry.get(path.server ?? onlyServer ?? '');
+    if (path === undefined || server === undefined) {
+      throw new NotFoundError('There is no such server here; /docs lists those there are.');
+    }
+    facts.resource = `${server.name}/${path.name}`;
+    requireCall(principal, server.name, path.name, server.config.access);
+    const who =
+      principal.kind === 'anonymous' ? `anonymous ${toAddressKey(facts.clientAddress)}` : toPrincipalId(principal);
+    await callLimit?.count(who, response);
+    audit.assertAvailable();
+    calls.begin(response);
+    await answerToolCall(request, response, { server, tool: path.name, principal, facts }, toolRoute);
+    audit.called(request, facts);
+  }
+
   return (request, response) => {
-    const id = requestId(request);
-    response.setHeader('X-Request-Id', id);
+    const facts: RequestFacts = { requestId: requestId(request), clientAddress: client.addressOf(request) };
+    response.setHeader('X-Request-Id', facts.requestId);
     setHeaders(response, security);
-    answer(request, response, id).catch((error: unknown) => answerError(error, request, response, logger));
+    setHeaders(response, strictTransportSecurity(request, client));
+    answer(request, response, facts).catch((error: unknown) => {
+      audit.failed(request, facts, error, toErrorAnswer(error).status);
+      answerError(error, request, response, logger);
+    });
   };
 }
 

@@ -5,26 +5,29 @@ import type { Settings } from '../config/settings.ts';
 import { readVersion } from '../version.ts';
 import { toRelativeUrl } from '../web/relative-url.ts';
 import type { StartPageServer, StartPageView } from '../web/start-page-view.ts';
+import { toBaseUrl } from './base-url.ts';
+import type { ClientAddress } from './guards/client-address.ts';
 import { shownRejectedTools } from './rejected-tools.ts';
 import { serverPath } from './service-path.ts';
 
 export interface StartPageSource {
   readonly settings: Settings;
   readonly registry: ServerRegistry;
-  readonly hasAuthentication: boolean;
+  readonly hasAuthentication: () => boolean;
+  readonly client: ClientAddress;
 }
 
 /** Everything the start page shows, as of now and for this request's URL. */
 export function toStartPageView(request: Request, source: StartPageSource): StartPageView {
-  const { settings, registry, hasAuthentication } = source;
-  const baseUrl = toBaseUrl(request, settings);
+  const { settings, registry, hasAuthentication, client } = source;
+  const baseUrl = settings.publicUrl ?? toBaseUrl(request, client, settings.rootPath);
   const to = (path: string) => toRelativeUrl(request.originalUrl, path);
   const prefix = settings.pathPrefix.slice(0, -1);
   return {
     title: settings.api.name ?? 'mcpo-ts',
     version: readVersion(),
     baseUrl,
-    hasAuthentication,
+    hasAuthentication: hasAuthentication(),
     servers: registry.list().map((server) => toServerView(server, baseUrl, to, settings)),
     allRegisterUrl: baseUrl + prefix,
     allDocsUrl: to(`${prefix}/docs`),
@@ -61,10 +64,4 @@ function toServerView(
     leftOutTools: shownRejectedTools(catalogue?.rejected ?? []),
     leftOutCount: catalogue?.rejected.length ?? 0,
   };
-}
-
-/** The admin's own word for where the service is reached, else what the request says. */
-function toBaseUrl(request: Request, { publicUrl, rootPath }: Settings): string {
-  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
-  return `${request.protocol}://${request.headers.host ?? 'localhost'}${rootPath}`;
 }

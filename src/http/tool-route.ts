@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeArguments } from '../audit/audit-event.ts';
 import type { Principal } from '../auth/principal.ts';
 import { callTool, START_WAIT_MS } from '../bridge/call-tool.ts';
 import { findBySpelling } from '../bridge/find-tool.ts';
@@ -7,6 +8,7 @@ import type { ServerRegistry } from '../bridge/server-registry.ts';
 import { NotFoundError } from '../errors.ts';
 import type { ResultFile } from '../mcp/tool-result.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { RequestFacts } from './audit-trail.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
 import { readBody } from './read-body.ts';
 
@@ -22,7 +24,7 @@ export interface ToolRequest {
   readonly server: RegisteredServer;
   readonly tool: string;
   readonly principal: Principal;
-  readonly requestId: string;
+  readonly facts: RequestFacts;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface ToolRequest {
 export async function answerToolCall(
   request: IncomingMessage,
   response: ServerResponse,
-  { server, tool: toolName, principal, requestId }: ToolRequest,
+  { server, tool: toolName, principal, facts }: ToolRequest,
   { logger, maxBodyBytes, keepFile }: ToolRouteDependencies,
 ): Promise<void> {
   const startedAt = performance.now();
@@ -43,8 +45,10 @@ export async function answerToolCall(
   try {
     const tool = server.catalogue?.tools.get(toolName) ?? (await findTool(server, toolName, leaving.signal));
     requireJson(request.headers['content-type']);
-    const { value: args, exactText } = parseArguments(await readBody(request, maxBodyBytes));
-    if (logger.isDebug()) logger.debug('arguments', { request: requestId, server: server.name, arguments: args });
+    const bytes = await readBody(request, maxBodyBytes);
+    const { value: args, exactText } = parseArguments(bytes);
+    facts.argumentDetails = describeArguments(args, bytes.length);
+    if (logger.isDebug()) logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
     const { contentType, body } = await callTool({
       principal,
       server,
@@ -57,7 +61,7 @@ export async function answerToolCall(
     });
     response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
     logger.info('call', {
-      request: requestId,
+      request: facts.requestId,
       server: server.name,
       tool: toolName,
       status: 200,

@@ -9,9 +9,12 @@ export interface HttpAnswer {
 }
 
 export interface HttpRequest {
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** A list sends the header once for each of its values. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   readonly body?: string | Buffer | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The address on this machine that the request comes from, such as 127.0.0.2. */
+  readonly localAddress?: string | undefined;
 }
 
 /** One request whose path goes out exactly as given; `fetch` would tidy up `..`, `//` and the like. */
@@ -28,8 +31,9 @@ export function sendRequest(
         port,
         method,
         path,
-        headers: { ...options.headers },
+        headers: { ...(options.headers as Record<string, string | string[]>) },
         agent: false,
+        ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
         ...(options.signal ? { signal: options.signal } : {}),
       },
       (incoming) => {

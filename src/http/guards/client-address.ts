@@ -22,6 +22,8 @@ const MAX_HOST_CHARACTERS = 300;
 const PREFIX = /^(?:\/[A-Za-z0-9._~-]+)+\/?$/;
 const MAX_PREFIX_CHARACTERS = 200;
 
+const MAX_REMEMBERED = 10_000;
+
 type IsTrusted = (address: string, hop: number) => boolean;
 
 /**
@@ -88,7 +90,16 @@ function trustOf(trust: TrustProxy): IsTrusted | undefined {
         const [address = '', prefix] = network.split('/');
         list.addSubnet(address, Number(prefix), familyOf(address));
       }
-      return (address) => isIP(address) !== 0 && list.check(address, familyOf(address));
+      // Asking the list takes longer than all else that is done here.
+      const remembered = new Map<string, boolean>();
+      return (address) => {
+        const known = remembered.get(address);
+        if (known !== undefined) return known;
+        const isListed = isIP(address) !== 0 && list.check(address, familyOf(address));
+        if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+        remembered.set(address, isListed);
+        return isListed;
+      };
     }
   }
 }
@@ -105,6 +116,7 @@ function socketAddress(request: IncomingMessage): string {
 /** One entry of `X-Forwarded-For`, in its one spelling; some proxies add the port. */
 function readAddress(entry: string): string | undefined {
   const text = entry.trim();
+  if (isIP(text) === 4) return text;
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   const address = withoutZone(bare);
   switch (isIP(address)) {

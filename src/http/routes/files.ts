@@ -2,11 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { StoredFile } from '../../bridge/file-store.ts';
 import type { Settings } from '../../config/settings.ts';
 import { NotFoundError } from '../../errors.ts';
+import { toBaseUrl } from '../base-url.ts';
+import type { ClientAddress } from '../guards/client-address.ts';
 
 const FILE_PATH = /^files\/([A-Za-z0-9_-]{22})$/;
-/** A host name or address, with a port perhaps (RFC 9110, section 7.2). */
-const HOST = /^[A-Za-z0-9._~-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/;
-const MAX_HOST_CHARACTERS = 300;
 
 /**
  * The id that a path names: `/files/<id>`, also under the path prefix. Nothing else is let through without a key, so
@@ -22,8 +21,9 @@ export function toFileUrl(
   request: IncomingMessage,
   id: string,
   { publicUrl, rootPath, pathPrefix }: Pick<Settings, 'publicUrl' | 'rootPath' | 'pathPrefix'>,
+  client: ClientAddress,
 ): string {
-  return `${publicUrl ?? `${toOrigin(request)}${rootPath}`}${pathPrefix}files/${id}`;
+  return `${publicUrl ?? toBaseUrl(request, client, rootPath)}${pathPrefix}files/${id}`;
 }
 
 /**
@@ -45,10 +45,4 @@ export function answerFile(response: ServerResponse, file: StoredFile | undefine
     'Cache-Control': `private, max-age=${Math.floor(leftMs / 1_000)}`,
   });
   response.end(bytes);
-}
-
-function toOrigin({ headers, socket }: IncomingMessage): string {
-  const { host = '' } = headers;
-  const isUsable = host.length <= MAX_HOST_CHARACTERS && HOST.test(host);
-  return `${'encrypted' in socket ? 'https' : 'http'}://${isUsable ? host : `localhost:${socket.localPort}`}`;
 }

@@ -206,7 +206,10 @@ describe('an issuer that is away', () => {
     ['it answers without keys', (_request, response) => void response.end('{}')],
     ['its keys are an object', (_request, response) => void response.end('{"keys":{"length":1}}')],
     ['it answers with half', (_request, response) => void response.end('{"keys":[')],
-    ['it breaks off', (_request, response) => void response.writeHead(200, { 'content-length': 99 }).end('{')],
+    [
+      'it stops half-way for more than 5 s',
+      (_request, response) => void response.writeHead(200, { 'content-length': 99 }).end('{'),
+    ],
     ['it floods', (_request, response) => void response.end(`{"keys":[],"x":"${'x'.repeat(300_000)}"}`)],
     ['it has 101 keys', withKeys(...Array.from({ length: 101 }, (_, index) => toJwk(rsa.publicKey, `${index}`)))],
     ['it redirects for ever', (_request, response) => void response.writeHead(302, { location: '/keys' }).end()],
@@ -230,6 +233,13 @@ describe('an issuer that is away', () => {
     };
     expect(await verify(token('one'))).toBe('ada');
     expect(server.paths).toEqual(['/keys', '/moved']);
+  });
+
+  test('another origin is not asked, even if it has the keys', async () => {
+    await using elsewhere = await startKeySetServer(withKeys(toJwk(rsa.publicKey, 'one')));
+    server.answer = (_request, response) => void response.writeHead(307, { location: `${elsewhere.url}/keys` }).end();
+    expect(await verify(token('one'))).toBe('503, again after 10 s');
+    expect(elsewhere.paths).toEqual([]);
   });
 
   test('closing ends a request under way', async () => {

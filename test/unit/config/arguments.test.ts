@@ -197,3 +197,34 @@ describe('what is wrong is told in one sentence', () => {
     expect(() => parseCommandLine(['-c', 'x', '-e', 'sk-1234'])).toThrow(/^(?!.*sk-1234)/);
   });
 });
+
+describe('keys, tokens and the audit log', () => {
+  test.each([
+    [['key', 'list'], { kind: 'key-list' }],
+    [['key', 'revoke', 'ci'], { kind: 'key-revoke', id: 'ci' }],
+    [
+      ['key', 'create', '--id', 'ci', '--scope', 'call:time', '--scope', 'docs', '--asserts-user', '--expires', '90d'],
+      { kind: 'key-create', id: 'ci', scopes: ['call:time', 'docs'], assertsUser: true, expires: '90d' },
+    ],
+    [
+      ['token', 'issue', '--user', 'alice', '--name', 'Alice', '--group', 'a', '--group', 'b', '--ttl', '5m'],
+      { kind: 'token-issue', user: 'alice', name: 'Alice', groups: ['a', 'b'], scopes: undefined, ttl: '5m' },
+    ],
+    [['audit', 'verify', 'a.log', 'b.log'], { kind: 'audit-verify', files: ['a.log', 'b.log'] }],
+  ])('%j', (argv, expected) => {
+    expect(parseCommandLine(argv)).toMatchObject(expected);
+  });
+
+  test.each([['key'], ['key', 'create'], ['key', 'revoke'], ['token', 'issue'], ['audit', 'verify'], ['key', 'make']])(
+    '%j is told in one sentence',
+    (...argv) => {
+      expect(() => parseCommandLine(argv)).toThrow(UsageError);
+    },
+  );
+
+  test('their help tells their flags', () => {
+    const help = parseCommandLine(['key', 'create', '--help']);
+    expect(help).toMatchObject({ kind: 'help', text: expect.stringContaining('--asserts-user') });
+    expect(parseCommandLine(['--help'])).toMatchObject({ text: expect.stringMatching(/\n {2}token /) });
+  });
+});

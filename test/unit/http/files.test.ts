@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
+import { TRUST_NONE } from '../../../src/config/trust-proxy.ts';
+import { createClientAddress } from '../../../src/http/guards/client-address.ts';
 import { fileIdOf, toFileUrl } from '../../../src/http/routes/files.ts';
 
 const id = 'AbCdEfGhIjKlMnOpQrSt_-';
@@ -43,6 +45,8 @@ describe('the URL of a file', () => {
     ['user@evil', {}, {}, 'http://localhost:8000/files/'],
     ['x'.repeat(400), {}, {}, 'http://localhost:8000/files/'],
   ])('asked for at %s', (host, socket, more, expected) => {
-    expect(toFileUrl(request(host, socket), id, { ...settings, ...more })).toBe(expected + id);
+    expect(toFileUrl(request(host, socket), id, { ...settings, ...more }, createClientAddress(TRUST_NONE))).toBe(
+      expected + id,
+    );
   });
 });

@@ -1,0 +1,124 @@
+/** `audit_log` is the log speaking of itself: what it found at start, what it lost, what it removed. */
+export type AuditEventType =
+  | 'call'
+  | 'log_in'
+  | 'refusal'
+  | 'secret_change'
+  | 'key_change'
+  | 'process_start'
+  | 'reload'
+  | 'tool_definition_change'
+  | 'audit_log';
+
+export type AuditResult = 'success' | 'failure' | 'refused';
+
+/** Facts beside an event. Never arguments, results or values of secrets. */
+export type AuditDetails = Readonly<Record<string, string | number | boolean | null | undefined | readonly string[]>>;
+
+/** What happened, as the rooms tell it; the log adds the time. What is left out is `null` in the line. */
+export interface AuditEvent {
+  readonly eventType: AuditEventType;
+  /** Who: the principal's id. */
+  readonly userId?: string | undefined;
+  /** On what, such as `time/get_current_time`; must not name a user. */
+  readonly resource?: string | undefined;
+  readonly action: string;
+  readonly result: AuditResult;
+  readonly details?: AuditDetails | undefined;
+  readonly sessionId?: string | undefined;
+  readonly clientIp?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/** How texts are changed before they are written. */
+export interface AuditTexts {
+  /** Takes known secrets out. */
+  redact(text: string): string;
+  /** What stands for a user's id or an address. */
+  pseudonym(kind: 'user' | 'address', value: string): string;
+}
+
+const MAX_TEXT_CHARACTERS = 512;
+const MAX_USER_AGENT_CHARACTERS = 256;
+const MAX_DETAILS_CHARACTERS = 4_096;
+const MAX_NAMES = 50;
+const MAX_NAME_CHARACTERS = 100;
+
+// JSON escapes the control characters below U+0020 itself; these break lines or steer terminals too.
+const CONTROL = /[\u007f-\u009f\u2028\u2029]/;
+const ALL_CONTROL = /[\u007f-\u009f\u2028\u2029]/g;
+
+/** The JSON object of an event, on one line and of bounded length whatever callers put into it. */
+export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym }: AuditTexts): string {
+  const text = (value: string | undefined, maxCharacters = MAX_TEXT_CHARACTERS): string | null =>
+    value === undefined ? null : redact(cut(value, maxCharacters));
+  const body = JSON.stringify({
+    timestamp: toTimestamp(time),
+    event_type: event.eventType,
+    user_id: event.userId === undefined ? null : text(pseudonym('user', event.userId)),
+    resource: text(event.resource),
+    action: text(event.action),
+    result: event.result,
+    details: event.details === undefined ? null : toDetails(event.details, redact),
+    session_id: text(event.sessionId),
+    client_ip: event.clientIp === undefined ? null : text(pseudonym('address', event.clientIp)),
+    user_agent: text(event.userAgent, MAX_USER_AGENT_CHARACTERS),
+    request_id: text(event.requestId),
+  });
+  return CONTROL.test(body) ? body.replace(ALL_CONTROL, escapeCharacter) : body;
+}
+
+/** All that the log may say of a call's arguments: the names, cut, and how much there was. */
+export function describeArguments(args: Readonly<Record<string, unknown>>, bodyBytes: number): AuditDetails {
+  const names = Object.keys(args);
+  return {
+    argument_names: names.slice(0, MAX_NAMES).map((name) => cut(name, MAX_NAME_CHARACTERS)),
+    argument_count: names.length,
+    argument_bytes: bodyBytes,
+  };
+}
+
+let lastTime = Number.NaN;
+let lastTimestamp = '';
+
+/** Many events fall into one millisecond. */
+function toTimestamp(time: number): string {
+  if (time !== lastTime) {
+    lastTime = time;
+    lastTimestamp = new Date(time).toISOString();
+  }
+  return lastTimestamp;
+}
+
+function toDetails(details: AuditDetails, redact: AuditTexts['redact']): unknown {
+  const entries: [string, unknown][] = [];
+  let characters = 0;
+  for (const [name, value] of Object.entries(details)) {
+    if (value === undefined) continue;
+    const cleaned = cleanValue(value, redact);
+    characters += name.length + lengthOf(cleaned);
+    if (characters > MAX_DETAILS_CHARACTERS) return { is_cut: true, ...Object.fromEntries(entries) };
+    entries.push([name, cleaned]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function cleanValue(value: NonNullable<AuditDetails[string]> | null, redact: AuditTexts['redact']): unknown {
+  if (typeof value === 'string') return redact(cut(value, MAX_TEXT_CHARACTERS));
+  if (value === null || typeof value !== 'object') return value;
+  return value.slice(0, MAX_NAMES).map((item) => redact(cut(item, MAX_NAME_CHARACTERS)));
+}
+
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  return Array.isArray(value) ? value.reduce((sum: number, item: string) => sum + item.length + 3, 0) : 8;
+}
+
+function cut(text: string, maxCharacters: number): string {
+  return text.length > maxCharacters ? text.slice(0, maxCharacters) : text;
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

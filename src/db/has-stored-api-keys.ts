@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import SqliteFile from 'libsql';
+import { DATABASE_FILE } from './database-file.ts';
+
+/**
+ * Whether the database in `dataDir` holds any API key; `false` where there is no database yet. Asked before the service
+ * decides where it may listen, and so without the query layer, which takes a while to load.
+ */
+export function hasStoredApiKeys(dataDir: string): boolean {
+  const file = join(dataDir, DATABASE_FILE);
+  if (!existsSync(file)) return false;
+  try {
+    const database = new SqliteFile(file);
+    try {
+      return database.prepare('select 1 from api_keys limit 1').get() !== undefined;
+    } finally {
+      database.close();
+    }
+  } catch {
+    // No such table in an older file, or no readable file: the service says so when it opens it.
+    return false;
+  }
+}

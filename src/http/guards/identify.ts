@@ -1,0 +1,56 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ApiKeyRing } from '../../auth/api-key-ring.ts';
+import type { Authenticator } from '../../auth/authenticator.ts';
+import { type AcceptedScheme, presentedCredential } from '../../auth/presented-credential.ts';
+import { ANONYMOUS, type Principal } from '../../auth/principal.ts';
+import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
+import type { LogInAttempt, LogInLimits } from '../../rate-limit/log-in-limits.ts';
+
+/** A JSON Web Token as it is presented: only its signature can make it right, so guessing one is hopeless. */
+const SIGNED = /^bearer +eyJ[\w-]*\.[\w-]+\.[\w-]+$/i;
+
+export interface IdentifyDependencies {
+  readonly authenticator: Authenticator;
+  readonly ring: ApiKeyRing;
+  readonly limits: LogInLimits;
+}
+
+/**
+ * Tells who sends a request, with the limits on trying: what is wrong too often is not looked at for a while.
+ * Rejects with the authenticator's errors, and with `RateLimitedError`.
+ */
+export async function identify(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { address, accepted }: { readonly address: string; readonly accepted: AcceptedScheme },
+  { authenticator, ring, limits }: IdentifyDependencies,
+): Promise<Principal> {
+  if (!authenticator.isRequired && !ring.isIncomplete) return ANONYMOUS;
+  const credential = request.headers.authorization;
+  const isSigned = credential !== undefined && SIGNED.test(credential);
+  const attempt = await limits.begin({ address, credential, isSigned }, response);
+  try {
+    const principal = await authenticator.authenticate(request, accepted);
+    attempt.succeeded();
+    return principal;
+  } catch (error) {
+    if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) {
+      countFailure(attempt, isOfKey(request, accepted, ring));
+    }
+    throw error;
+  }
+}
+
+function countFailure(attempt: LogInAttempt, isKeyRight: boolean): void {
+  if (isKeyRight) attempt.failedForUser();
+  else attempt.failed();
+}
+
+/** Whether the key itself is right, so that only the user whom its holder named was not believed. */
+function isOfKey(request: IncomingMessage, accepted: AcceptedScheme, ring: ApiKeyRing): boolean {
+  try {
+    return ring.find(presentedCredential(request, accepted)) !== undefined;
+  } catch {
+    return false;
+  }
+}
