@@ -79,12 +79,3 @@ export interface AuthSettings {
   readonly scopesByGroup: ReadonlyMap<string, readonly string[]>;
   readonly openWebUi: OpenWebUiSettings;
 }
-
-export const DEFAULT_CLAIMS: ClaimNames = {
-  subject: 'sub',
-  email: 'email',
-  name: 'name',
-  role: 'role',
-  groups: 'groups',
-  scope: 'scope',
-};

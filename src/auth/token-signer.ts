@@ -3,7 +3,7 @@ import jsonwebtoken from 'jsonwebtoken';
 
 export type OwnAlgorithm = 'HS256' | 'HS384' | 'HS512';
 
-/** What a token of our own says, under the claim names of `DEFAULT_CLAIMS`; `undefined` is left out. */
+/** What a token of our own says, under the default claim names; `undefined` is left out. */
 export interface OwnClaims {
   readonly subject: string;
   readonly email: string | undefined;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseRate, RATE_RULE } from './rate.ts';
 
-const ALGORITHMS = [
+export const ALGORITHMS = [
   'HS256',
   'HS384',
   'HS512',

@@ -1,22 +1,13 @@
 import type { ApiKeyRecord, AuthSettings, ClaimNames, IssuerSettings, KeySource } from '../auth/auth-settings.ts';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
-import type { AuthFile, JwtAlgorithm } from './auth-schema.ts';
+import { ALGORITHMS, type AuthFile, type JwtAlgorithm } from './auth-schema.ts';
 import { readTextFile } from './env-file.ts';
 import type { Environment, JwtEnvironment } from './environment.ts';
 
-const ASYMMETRIC: readonly JwtAlgorithm[] = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-];
+const ASYMMETRIC = ALGORITHMS.filter((one) => !one.startsWith('HS'));
 
-const DEFAULT_CLAIMS: ClaimNames = {
+/** As OpenID Connect has them, where it has any. */
+export const DEFAULT_CLAIMS: ClaimNames = {
   subject: 'sub',
   email: 'email',
   name: 'name',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { DEFAULT_CLAIMS } from '../../../src/auth/auth-settings.ts';
 import { isIdentifier, readClaim, toUserPrincipal } from '../../../src/auth/claims.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
 
 const rules = {
   names: DEFAULT_CLAIMS,

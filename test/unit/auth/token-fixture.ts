@@ -1,8 +1,9 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Algorithm } from 'jsonwebtoken';
-import { DEFAULT_CLAIMS, type IssuerSettings, type KeySource } from '../../../src/auth/auth-settings.ts';
+import type { IssuerSettings, KeySource } from '../../../src/auth/auth-settings.ts';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import { createTokenVerifier, type TokenVerifierOptions } from '../../../src/auth/token-verifier.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { encodeToken, rs256 } from '../../fixtures/forged-tokens.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { DEFAULT_CLAIMS } from '../../../src/auth/auth-settings.ts';
 import { createTokenVerifier, type TokenVerifier } from '../../../src/auth/token-verifier.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
 import { ServerUnavailableError, UnauthenticatedError } from '../../../src/errors.ts';
 import { loadJwksRsaNatively } from '../../fixtures/native-jwks-rsa.ts';
 import { type OidcProvider, startOidcProvider } from '../../fixtures/start-oidc-provider.ts';

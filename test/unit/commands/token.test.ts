@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import jsonwebtoken from 'jsonwebtoken';
-import { DEFAULT_CLAIMS } from '../../../src/auth/auth-settings.ts';
 import { createTokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { issueToken, type OwnTokenSettings, type TokenRequest } from '../../../src/commands/token.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { collectingLogger } from '../auth/token-fixture.ts';
 
