@@ -6,9 +6,9 @@ import { importBuilt } from './replay-service.mjs';
 const sliceMs = Number(process.argv[2] ?? 400);
 const ROUNDS = 3;
 
-const { createApiKeyCheck } = await importBuilt('auth/api-key.js');
+const { createApiKeyRing } = await importBuilt('auth/api-key-ring.js');
 const { createTokenVerifier } = await importBuilt('auth/token-verifier.js');
-const { DEFAULT_CLAIMS } = await importBuilt('auth/auth-settings.js');
+const { DEFAULT_CLAIMS } = await importBuilt('config/resolve-auth.js');
 
 const secret = randomBytes(48).toString('base64');
 const apiKey = randomBytes(32).toString('base64url');
@@ -30,8 +30,8 @@ const kinds = {
   },
 };
 
-const checkApiKey = createApiKeyCheck(apiKey);
-const accepted = { 'API key': () => checkApiKey(apiKey) || fail('the API key was refused') };
+const ring = createApiKeyRing({ apiKey, keys: [], openWebUi: { trustUserHeaders: false } });
+const accepted = { 'API key': () => ring.find(apiKey) ?? fail('the API key was refused') };
 for (const [algorithm, { keySource, sign: signature }] of Object.entries(kinds)) {
   const token = makeToken({ alg: algorithm, typ: 'JWT' }, {}, signature);
   for (const [name, maxCachedTokens] of [
