@@ -2,19 +2,23 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { issueToken } from '../../src/commands/token.ts';
 import { fixture, type Service, startService } from '../e2e/harness.ts';
 import { ChromiumLauncher } from './launch-chromium.ts';
 
 jest.setTimeout(60_000);
 
+const ownTokens = { algorithm: undefined, issuer: undefined, audience: undefined, expiry: undefined };
 const phone = { width: 360, height: 740 };
 const key = 'a-key-for-the-browser';
+const secret = 'a-secret-for-tokens-of-the-browser-test';
 const chromium = new ChromiumLauncher();
 let service: Service;
 
 beforeAll(async () => {
   service = await startService({
     args: ['--api-key', key],
+    env: { JWT_SECRET: secret },
     servers: {
       answers: fixture('answers.js'),
       many: fixture('many.js', ['2']),
@@ -28,9 +32,9 @@ afterAll(async () => {
 });
 
 /** Gives the key under Authorize, opens the tool, runs it as it stands and returns what Swagger UI shows as the answer. */
-async function tryOut(page: Page, tool: string): Promise<string> {
+async function tryOut(page: Page, tool: string, credential = key): Promise<string> {
   await page.getByRole('button', { name: 'Authorize' }).first().click();
-  await page.locator('.auth-container input').fill(key);
+  await page.locator('.auth-container input').fill(credential);
   await page.locator('.auth-container').getByRole('button', { name: 'Apply credentials' }).click();
   await page.locator('.modal-ux').getByRole('button', { name: 'Close' }).last().click();
   const operation = page.locator('.opblock', { has: page.locator(`[data-path$="/${tool}"]`) });
@@ -58,6 +62,18 @@ describe('Swagger UI', () => {
     expect(answer).toContain('200');
     expect(answer).toContain('"hello"');
     expect(problems).toEqual([]);
+  });
+
+  test('calls a tool with a token, and is told when it lacks the scope', async () => {
+    const { text } = issueToken({ user: 'alice', scopes: ['call:answers/text'] }, { secret, ...ownTokens });
+    for (const [tool, status] of [
+      ['text', '200'],
+      ['echo', '403'],
+    ] as const) {
+      const { page } = await chromium.open(service.url);
+      await page.goto(`${service.url}/answers/docs`);
+      expect(await tryOut(page, tool, text.trim())).toContain(status);
+    }
   });
 
   test('is filtered by a part of a tool’s name', async () => {
