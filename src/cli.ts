@@ -11,6 +11,7 @@ import { issueToken } from './commands/token.ts';
 import { type CommandLine, parseCommandLine, type ServiceOptions } from './config/arguments.ts';
 import { readEnvironment } from './config/environment.ts';
 import { loadSettings } from './config/load-settings.ts';
+import { hasStoredApiKeys } from './db/has-stored-api-keys.ts';
 import { ConfigError, formatConfigProblem, ServiceError, UsageError } from './errors.ts';
 import { readVersion } from './version.ts';
 
@@ -64,13 +65,14 @@ async function dispatch(command: CommandLine): Promise<number> {
 
 async function check(options: ServiceOptions, start: boolean): Promise<CommandResult> {
   const environment = readEnvironment();
-  const { settings, warnings } = loadSettings(options, environment);
+  const { settings, warnings } = loadSettings(options, environment, hasStoredApiKeys(environment.dataDir));
   for (const warning of warnings) process.stderr.write(`mcpo-ts: warning: ${formatConfigProblem(warning)}\n`);
   return start ? checkStart(options, environment) : checkCommands(settings);
 }
 
 function connections(command: Extract<CommandLine, { kind: 'openwebui' }>): CommandResult {
-  const { settings, secrets } = loadSettings(command.options, readEnvironment());
+  const environment = readEnvironment();
+  const { settings, secrets } = loadSettings(command.options, environment, hasStoredApiKeys(environment.dataDir));
   return openWebUiCommand(settings, secrets, command);
 }
 

@@ -62,7 +62,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   redactor.add(secrets.configured);
   const authentication = await openAuthentication(secrets.auth, logger);
   const { ring, authenticator } = authentication;
-  if (hasStoredKeys) ring.expectDatabase();
+  if (hasStoredKeys) {
+    ring.requireKey();
+    ring.expectDatabase();
+  }
   const auditLog = await openAudit(settings, secrets, logger, redactor);
   const record = (event: AuditEvent) => auditLog?.recordDone(event);
 
@@ -71,11 +74,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
   // lie in it, or a document is asked for that no server has told yet.
   const registry = createRegistry(settings, logger, redactor, {
-    keep: (server, content) =>
-      void settled.promise.then(() => database.catalogues()).then((kept) => kept.save(server, content)),
+    keep: async (server, content) => {
+      await settled.promise;
+      return (await database.catalogues()).save(server, content);
+    },
     restore: once(async () => registry.restoreCatalogues(await (await database.catalogues()).load())),
     changed: (server, details) =>
-      record({ eventType: 'tool_definition_change', action: 'list', resource: server, result: 'success', details }),
+      record({
+        eventType: 'tool_definition_change',
+        action: 'list',
+        resource: server,
+        result: 'success',
+        details: { ...details },
+      }),
   });
   const calls = new RunningCalls();
   const files = new FileStore();
@@ -184,19 +195,20 @@ async function watchStoredKeys(
     import('./auth/watch-api-keys.ts'),
   ]);
   const keys = new ApiKeys(opened);
-  let known: readonly string[] | undefined;
+  let known: readonly ApiKeyRecord[] | undefined;
   const list = async () => {
     const records = await keys.list();
-    const ids = records.map(({ id }) => id);
+    const before = known ?? records;
+    // By hash: another key may have been made under the same name in between.
     for (const [action, changed] of [
-      ['create', known && ids.filter((id) => known?.includes(id) === false)],
-      ['revoke', known?.filter((id) => !ids.includes(id))],
+      ['revoke', before.filter(({ hash }) => !records.some((one) => one.hash === hash))],
+      ['create', records.filter(({ hash }) => !before.some((one) => one.hash === hash))],
     ] as const) {
-      for (const id of changed ?? []) {
+      for (const { id } of changed) {
         record({ eventType: 'key_change', action, resource: `key/${id}`, result: 'success' });
       }
     }
-    known = ids;
+    known = records;
     return records;
   };
   const kept = { list, revision: () => keys.revision(), markUsed: keys.markUsed.bind(keys) };

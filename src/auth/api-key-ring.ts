@@ -57,6 +57,11 @@ export class ApiKeyRing {
     this.#firstRead?.resolve();
   }
 
+  /** Says that there are keys, before any was read: from now on one is asked for, whatever the reading brings. */
+  requireKey(): void {
+    this.#everHadKeys = true;
+  }
+
   /** Says that keys of the database will come; until then whoever presents an unknown key waits. */
   expectDatabase(): void {
     if (this.#database !== 'unused') return;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { CatalogueSource } from './catalogue.ts';
+import type { ToolChanges } from './tool-changes.ts';
 
 const tool = z.looseObject({
   name: z.string(),
@@ -17,16 +18,17 @@ const kept = z.object({
 
 /** Keeps lists of tools over restarts; may fail, which costs nothing else. */
 export interface CatalogueKeeper {
-  keep(server: string, content: string): void;
+  /** Keeps a server's list, and gives back what was kept before; `undefined` when nothing was, or it cannot be read. */
+  keep(server: string, content: string): Promise<string | undefined>;
   /** Gives every server that has told no tools yet what was kept for it; does so once. */
   restore(): Promise<void>;
-  /** Told when a server's definitions are not what they were. */
-  changed(server: string, details: { readonly tools: number; readonly revision: string }): void;
+  /** Told when a server's definitions are not what they were, in this run or the last. */
+  changed(server: string, changes: ToolChanges & { readonly tools: number }): void;
 }
 
 /** Where nothing is kept. */
 export const NO_KEEPER: CatalogueKeeper = {
-  keep: () => undefined,
+  keep: async () => undefined,
   restore: async () => undefined,
   changed: () => undefined,
 };

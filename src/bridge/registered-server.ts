@@ -11,6 +11,7 @@ import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { type CatalogueKeeper, fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import { ResultWatch } from './result-watch.ts';
+import { toToolChanges } from './tool-changes.ts';
 
 export interface RegisteredServerDependencies {
   readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
@@ -65,9 +66,9 @@ export class RegisteredServer {
 
   /** Serves a list of tools that was kept until the server tells its own. */
   restoreCatalogue(content: string): void {
-    const source = this.#catalogue === undefined ? fromKeptCatalogue(content, this.config) : undefined;
-    if (source === undefined) return;
-    this.#catalogue = toCatalogue(source, this.config);
+    const kept = this.#catalogue === undefined ? this.#fromKept(content) : undefined;
+    if (kept === undefined) return;
+    this.#catalogue = kept;
     this.#changed();
   }
 
@@ -146,18 +147,33 @@ export class RegisteredServer {
     if (previous?.revision === catalogue.revision) return;
     this.#catalogue = catalogue;
     const { logger, keptCatalogues } = this.#dependencies;
-    keptCatalogues.keep(this.name, toKeptCatalogue(source, this.config));
+    const kept = keptCatalogues.keep(this.name, toKeptCatalogue(source, this.config));
+    void kept.then((content) => this.#reportChanges(previous, content, catalogue));
     for (const { name, reason } of catalogue.rejected) {
       logger.warn('tool is left out', { server: this.name, tool: name.slice(0, 200), reason });
     }
     if (previous !== undefined) {
-      keptCatalogues.changed(this.name, { tools: catalogue.tools.size, revision: catalogue.revision });
       logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
         server: this.name,
         tools: catalogue.tools.size,
       });
     }
     this.#changed();
+  }
+
+  /** Compares with the last list of this run, else with the one that was kept over the restart. */
+  #reportChanges(previous: Catalogue | undefined, kept: string | undefined, catalogue: Catalogue): void {
+    const before = previous ?? (kept === undefined ? undefined : this.#fromKept(kept));
+    if (before === undefined || before.revision === catalogue.revision) return;
+    const definitions = ({ tools }: Catalogue) => [...tools.values()].map(({ definition }) => definition);
+    const changes = toToolChanges(definitions(before), definitions(catalogue));
+    if (Object.keys(changes).length === 0) return;
+    this.#dependencies.keptCatalogues.changed(this.name, { ...changes, tools: catalogue.tools.size });
+  }
+
+  #fromKept(content: string): Catalogue | undefined {
+    const source = fromKeptCatalogue(content, this.config);
+    return source && toCatalogue(source, this.config);
   }
 
   async #relist(session: Session, signal: AbortSignal): Promise<void> {

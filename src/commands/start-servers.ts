@@ -4,6 +4,7 @@ import type { ServiceOptions } from '../config/arguments.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
+import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { createRegistry } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
@@ -24,7 +25,7 @@ export async function withStartedServers<Result>(
   environment: Environment,
   work: (started: StartedServers) => Promise<Result>,
 ): Promise<Result> {
-  const { settings, secrets } = loadSettings(options, environment);
+  const { settings, secrets } = loadSettings(options, environment, hasStoredApiKeys(environment.dataDir));
   const redactor = new Redactor();
   redactor.add(secrets.configured);
   const level = options.logLevel === undefined ? 'error' : settings.logLevel;

@@ -42,7 +42,9 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
   const isRequired = hasStoredKeys || hasAuthentication(auth);
   const host = resolveHost(options, isRequired);
   if (options.strictAuth && !isRequired) {
-    throw new UsageError('--strict-auth needs an API key: set MCPO_API_KEY, MCPO_API_KEY_FILE or --api-key.');
+    throw new UsageError(
+      '--strict-auth needs something to ask for: set MCPO_API_KEY, make a key with "mcpo-ts key create", or set JWT_SECRET or JWT_ISSUER.',
+    );
   }
   const tls = resolveTls(options);
 

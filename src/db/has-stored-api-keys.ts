@@ -4,7 +4,7 @@ import SqliteFile from 'libsql';
 import { DATABASE_FILE } from './database-file.ts';
 
 /**
- * Whether the database in `dataDir` holds any API key; `false` where there is no database yet. Asked before the service
+ * Whether the database in `dataDir` holds, or may hold, an API key; `false` where there is no database yet. Asked before the service
  * decides where it may listen, and so without the query layer, which takes a while to load.
  */
 export function hasStoredApiKeys(dataDir: string): boolean {
@@ -17,8 +17,8 @@ export function hasStoredApiKeys(dataDir: string): boolean {
     } finally {
       database.close();
     }
-  } catch {
-    // No such table in an older file, or no readable file: the service says so when it opens it.
-    return false;
+  } catch (error) {
+    // A file from before there were keys has none. One that cannot be read may have some: in doubt one is asked for.
+    return !(error instanceof Error && error.message.includes('no such table'));
   }
 }

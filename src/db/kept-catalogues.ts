@@ -8,7 +8,7 @@ import type { Database } from './open-database.ts';
 export class KeptCatalogues {
   readonly #database: Database | undefined;
   readonly #logger: Logger;
-  #saving: Promise<void> = Promise.resolve();
+  #saving: Promise<unknown> = Promise.resolve();
 
   /** Without a database nothing is kept. */
   constructor(database: Database | undefined, logger: Logger) {
@@ -27,27 +27,35 @@ export class KeptCatalogues {
     }
   }
 
-  /** Keeps one; resolves when it was written or could not be. */
-  save(server: string, content: string): Promise<void> {
-    this.#saving = this.#saving.then(() => this.#save(server, content));
-    return this.#saving;
+  /** Keeps one; resolves, when it was written or could not be, to what was kept before. */
+  save(server: string, content: string): Promise<string | undefined> {
+    const saved = this.#saving.then(() => this.#save(server, content));
+    this.#saving = saved;
+    return saved;
   }
 
   /** Resolves when everything was written, before the database may be closed. */
-  flush(): Promise<void> {
-    return this.#saving;
+  async flush(): Promise<void> {
+    await this.#saving;
   }
 
-  async #save(server: string, content: string): Promise<void> {
+  async #save(server: string, content: string): Promise<string | undefined> {
     const row = { content, updated_at: new Date().toISOString() };
     try {
+      const before = await this.#database
+        ?.selectFrom('catalogues')
+        .select('content')
+        .where('server', '=', server)
+        .executeTakeFirst();
       await this.#database
         ?.insertInto('catalogues')
         .values({ server, ...row })
         .onConflict((conflict) => conflict.column('server').doUpdateSet(row))
         .execute();
+      return before?.content;
     } catch (error) {
       this.#logger.warn('the list of tools could not be kept', { server, reason: reasonOf(error) });
+      return undefined;
     }
   }
 }
