@@ -48,8 +48,8 @@ function isAmong(list: AccessList, principal: Principal): boolean {
 
 function isUser(text: string, { issuer, subject }: UserPrincipal): boolean {
   if (!text.endsWith(subject)) return false;
-  // An issuer may hold colons, as in `urn:example`; then only the whole tells.
-  if (text === `${issuer}:${subject}`) return true;
+  // A name such as `urn:example` holds colons itself. For a URL the whole text would not tell the port from a subject.
+  if (issuer.startsWith('urn:') && text === `${issuer}:${subject}`) return true;
   const user = parseUserReference(text);
   return user?.issuer === issuer && user.subject === subject;
 }

@@ -76,6 +76,12 @@ describe('access', () => {
       list({ users: ['https://id.example.org:8443/realms/x:u'] }),
       false,
     ],
+    [
+      'a user of an issuer with a name of its own kind',
+      user({ issuer: 'urn:example:id', subject: 'u' }),
+      list({ users: ['urn:example:id:u'] }),
+      true,
+    ],
     ['any list suffices', user(), list({ roles: ['admin'], groups: ['staff'] }), true],
     ['any list, a key with every scope', key, list({ roles: ['admin'] }), false],
     ['any list, anonymous', ANONYMOUS, list({ users: ['u1'] }), false],
