@@ -1,18 +1,8 @@
 #!/usr/bin/env node
-import { findAuditKey } from './audit/audit-key.ts';
-import { verifyAudit } from './commands/audit.ts';
-import { type CommandResult, checkCommands } from './commands/check.ts';
-import { checkStart } from './commands/check-start.ts';
-import { type KeyCommandResult, keyCommand } from './commands/key.ts';
-import { printOpenApi } from './commands/openapi.ts';
-import { openWebUiCommand } from './commands/openwebui.ts';
 import { serve } from './commands/serve.ts';
-import { issueToken } from './commands/token.ts';
 import { type CommandLine, parseCommandLine, type ServiceOptions } from './config/arguments.ts';
 import { readEnvironment } from './config/environment.ts';
-import { loadSettings } from './config/load-settings.ts';
-import { hasStoredApiKeys } from './db/has-stored-api-keys.ts';
-import { ConfigError, formatConfigProblem, ServiceError, UsageError } from './errors.ts';
+import { ConfigError, ServiceError, UsageError } from './errors.ts';
 import { readVersion } from './version.ts';
 
 /** With nothing left to do for this long, something holds the process that should not. */
@@ -44,56 +34,15 @@ async function dispatch(command: CommandLine): Promise<number> {
     case 'version':
       process.stdout.write(`${readVersion()}\n`);
       return 0;
-    case 'check':
-      return print(await check(command.options, command.start));
-    case 'openapi':
-      return print({ text: await printOpenApi(command, readEnvironment()), exitCode: 0 });
-    case 'key-create':
-      return printKey(await keyCommand({ action: 'create', ...command }, readEnvironment()));
-    case 'key-list':
-      return printKey(await keyCommand({ action: 'list' }, readEnvironment()));
-    case 'key-revoke':
-      return printKey(await keyCommand({ action: 'revoke', id: command.id }, readEnvironment()));
-    case 'token-issue':
-      return print(issue(command));
-    case 'audit-verify':
-      return print(await verify(command.files));
-    case 'openwebui':
-      return print(connections(command));
+    default: {
+      // Loaded only for them: the service does not wait for what it does not use.
+      const { runCommand } = await import('./commands/run-command.ts');
+      const { text, exitCode, note = '' } = await runCommand(command, readEnvironment());
+      process.stderr.write(note);
+      process.stdout.write(text);
+      return exitCode;
+    }
   }
-}
-
-async function check(options: ServiceOptions, start: boolean): Promise<CommandResult> {
-  const environment = readEnvironment();
-  const { settings, warnings } = loadSettings(options, environment, hasStoredApiKeys(environment.dataDir));
-  for (const warning of warnings) process.stderr.write(`mcpo-ts: warning: ${formatConfigProblem(warning)}\n`);
-  return start ? checkStart(options, environment) : checkCommands(settings);
-}
-
-function connections(command: Extract<CommandLine, { kind: 'openwebui' }>): CommandResult {
-  const environment = readEnvironment();
-  const { settings, secrets } = loadSettings(command.options, environment, hasStoredApiKeys(environment.dataDir));
-  return openWebUiCommand(settings, secrets, command);
-}
-
-function printKey(result: KeyCommandResult): number {
-  process.stderr.write(result.note);
-  return print(result);
-}
-
-function issue(command: Extract<CommandLine, { kind: 'token-issue' }>): CommandResult {
-  const { secret, algorithms, issuer, audience, expiry } = readEnvironment().jwt;
-  return issueToken(command, { secret, algorithm: algorithms?.[0], issuer, audience, expiry });
-}
-
-function verify(files: readonly string[]): Promise<CommandResult> {
-  const { auditKey: value, dataDir } = readEnvironment();
-  return verifyAudit(files, findAuditKey({ value, file: undefined, dataDir }));
-}
-
-function print({ text, exitCode }: CommandResult): number {
-  process.stdout.write(text);
-  return exitCode;
 }
 
 /** Resolves when the service has ended, to 0: being asked to end is no failure. */

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import SqliteFile from 'libsql';
 import { DATABASE_FILE } from './database-file.ts';
+
+const require = createRequire(import.meta.url);
 
 /**
  * Whether the database in `dataDir` holds, or may hold, an API key; `false` where there is no database yet. Asked before the service
@@ -11,6 +13,7 @@ export function hasStoredApiKeys(dataDir: string): boolean {
   const file = join(dataDir, DATABASE_FILE);
   if (!existsSync(file)) return false;
   try {
+    const SqliteFile = require('libsql') as typeof import('libsql');
     const database = new SqliteFile(file);
     try {
       return database.prepare('select 1 from api_keys limit 1').get() !== undefined;

@@ -1,0 +1,57 @@
+import { findAuditKey } from '../audit/audit-key.ts';
+import type { CommandLine } from '../config/arguments.ts';
+import type { Environment } from '../config/environment.ts';
+import { loadSettings } from '../config/load-settings.ts';
+import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
+import { formatConfigProblem } from '../errors.ts';
+import { verifyAudit } from './audit.ts';
+import { type CommandResult, checkCommands } from './check.ts';
+import { checkStart } from './check-start.ts';
+import { keyCommand } from './key.ts';
+import { printOpenApi } from './openapi.ts';
+import { openWebUiCommand } from './openwebui.ts';
+import { issueToken } from './token.ts';
+
+/** Every command but those that serve, or that say something of the program itself. */
+export type OneTimeCommand = Exclude<CommandLine, { kind: 'serve' | 'help' | 'version' }>;
+
+export interface OneTimeResult extends CommandResult {
+  /** For the person, on standard error. */
+  readonly note?: string;
+}
+
+/** Runs one sub-command. Throws the `ServiceError`s of what it does. */
+export async function runCommand(command: OneTimeCommand, environment: Environment): Promise<OneTimeResult> {
+  switch (command.kind) {
+    case 'check': {
+      const { settings, warnings } = load(command, environment);
+      const note = warnings.map((warning) => `mcpo-ts: warning: ${formatConfigProblem(warning)}\n`).join('');
+      const result = command.start ? await checkStart(command.options, environment) : checkCommands(settings);
+      return { ...result, note };
+    }
+    case 'openapi':
+      return { text: await printOpenApi(command, environment), exitCode: 0 };
+    case 'openwebui': {
+      const { settings, secrets } = load(command, environment);
+      return openWebUiCommand(settings, secrets, command);
+    }
+    case 'key-create':
+      return keyCommand({ action: 'create', ...command }, environment);
+    case 'key-list':
+      return keyCommand({ action: 'list' }, environment);
+    case 'key-revoke':
+      return keyCommand({ action: 'revoke', id: command.id }, environment);
+    case 'token-issue': {
+      const { secret, algorithms, issuer, audience, expiry } = environment.jwt;
+      return issueToken(command, { secret, algorithm: algorithms?.[0], issuer, audience, expiry });
+    }
+    case 'audit-verify': {
+      const { auditKey: value, dataDir } = environment;
+      return verifyAudit(command.files, findAuditKey({ value, file: undefined, dataDir }));
+    }
+  }
+}
+
+function load(command: Extract<CommandLine, { kind: 'check' | 'openwebui' }>, environment: Environment) {
+  return loadSettings(command.options, environment, hasStoredApiKeys(environment.dataDir));
+}
