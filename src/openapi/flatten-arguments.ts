@@ -21,6 +21,9 @@ export function flattenArguments(node: PortableNode): PortableNode {
   const { allOf, anyOf, ...rest } = node;
   const root: PortableNode = { ...rest, type: 'object', properties: node.properties ?? nameRecord() };
   for (const member of allOf ?? []) {
+    // Such a member has a word on every property, so that none is left for the root's own.
+    if (member.unevaluatedProperties !== undefined || member.additionalProperties !== undefined)
+      delete root.unevaluatedProperties;
     const lost = absorb(root, flattenArguments(member), true);
     if (lost === undefined) continue;
     const { not } = lost;

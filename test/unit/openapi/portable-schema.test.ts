@@ -421,3 +421,9 @@ describe('bounds', () => {
     expect(JSON.stringify(schema).length).toBeLessThan(4_000_000);
   });
 });
+
+test('unevaluatedProperties of the root counts no longer where a merged part has a word on every property', () => {
+  const source = { unevaluatedProperties: { type: 'string' }, anyOf: [{ unevaluatedProperties: {} }] };
+  const outcome = toPortableSchema(source, 'arguments');
+  expect(outcome.ok && outcome.schema).not.toHaveProperty('unevaluatedProperties');
+});
