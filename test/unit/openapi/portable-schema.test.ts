@@ -425,5 +425,5 @@ describe('bounds', () => {
 test('unevaluatedProperties of the root counts no longer where a merged part has a word on every property', () => {
   const source = { unevaluatedProperties: { type: 'string' }, anyOf: [{ unevaluatedProperties: {} }] };
   const outcome = toPortableSchema(source, 'arguments');
-  expect(outcome.ok && outcome.schema).not.toHaveProperty('unevaluatedProperties');
+  expect(outcome).toMatchObject({ ok: true, schema: { unevaluatedProperties: true } });
 });
