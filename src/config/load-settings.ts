@@ -85,7 +85,6 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
     secrets: {
       auth,
       auditKey: environment.auditKey,
-      jwtExpiry: environment.jwt.expiry,
       configured: [...authSecrets(auth), ...secrets],
     },
     warnings,

@@ -54,8 +54,6 @@ export interface Secrets {
   readonly auth: AuthSettings;
   /** 32 bytes as base64; `undefined`: made once in the data folder. */
   readonly auditKey: string | undefined;
-  /** What `mcpo-ts token issue` signs by. */
-  readonly jwtExpiry: string | undefined;
   /** Other values that must never be printed: those of `env`, `headers` and URL credentials in the servers file. */
   readonly configured: readonly string[];
 }

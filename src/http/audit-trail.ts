@@ -23,10 +23,6 @@ export class AuditTrail {
     this.#log = log;
   }
 
-  get isOn(): boolean {
-    return this.#log !== undefined;
-  }
-
   /** To be called before a call is made. Throws `AuditUnavailableError` when it could not be recorded. */
   assertAvailable(): void {
     this.#log?.assertAvailable();
