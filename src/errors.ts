@@ -192,6 +192,61 @@ export class SessionExpiredError extends ServiceError {
 /** The server refused the credentials that it was given (HTTP 401 or 403): the call did not run. */
 export class CredentialsRefusedError extends ServiceError {
   readonly code = 'credentials_refused';
+
+  constructor(
+    message: string,
+    /** Where the user can set other ones, if they are his own. */
+    readonly setupUrl?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The server needs values that the calling user has not set: 428, with a link where he can. */
+export class UserVariablesMissingError extends ServiceError {
+  readonly code = 'user_variables_missing';
+
+  constructor(
+    message: string,
+    /** Names of the user variables. */
+    readonly missing: readonly string[],
+    readonly setupUrl: string | undefined,
+  ) {
+    super(message);
+  }
+}
+
+/** A value that a user variable may not have: wrong pattern, no choice, a line break, too long: 422. */
+export class UserVariableValueError extends ServiceError {
+  readonly code = 'value_invalid';
+}
+
+/** The values were tried and the server did not work with them, so they were not kept: 422. */
+export class UserVariableTestError extends ServiceError {
+  readonly code = 'test_failed';
+}
+
+/** A secret lies in the vault and no key of the keyring opens it; it is never deleted for that: 503. */
+export class SecretUnreadableError extends ServiceError {
+  readonly code = 'secret_unreadable';
+
+  constructor(
+    message: string,
+    readonly setupUrl?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The vault cannot be read or written now: 503 with `Retry-After`. */
+export class VaultUnavailableError extends ServiceError {
+  readonly code = 'vault_unavailable';
+  readonly retryAfterSeconds = 5;
+}
+
+/** A setup link that was used, is too old, or never was: 410. */
+export class SetupLinkError extends ServiceError {
+  readonly code = 'setup_link_invalid';
 }
 
 /** The database cannot be opened or used. */

@@ -14,12 +14,18 @@ import {
   PlaceholderValueError,
   RateLimitedError,
   ResultTooLargeError,
+  SecretUnreadableError,
   ServerUnavailableError,
   ServiceError,
   SessionExpiredError,
+  SetupLinkError,
   ToolError,
   UnauthenticatedError,
   UnsupportedMediaTypeError,
+  UserVariablesMissingError,
+  UserVariableTestError,
+  UserVariableValueError,
+  VaultUnavailableError,
 } from '../errors.ts';
 
 export interface ErrorAnswer {
@@ -35,10 +41,14 @@ const STATUSES = new Map<new (...args: never[]) => ServiceError, number>([
   [NotFoundError, 404],
   [MethodNotAllowedError, 405],
   [BodyTimeoutError, 408],
+  [SetupLinkError, 410],
   [BodyTooLargeError, 413],
   [UnsupportedMediaTypeError, 415],
   [InvalidArgumentsError, 422],
   [PlaceholderValueError, 422],
+  [UserVariableValueError, 422],
+  [UserVariableTestError, 422],
+  [UserVariablesMissingError, 428],
   [CallCancelledError, 499],
   [ConnectionLostError, 502],
   [CredentialsRefusedError, 502],
@@ -47,6 +57,8 @@ const STATUSES = new Map<new (...args: never[]) => ServiceError, number>([
   [RateLimitedError, 429],
   [AuditUnavailableError, 503],
   [ServerUnavailableError, 503],
+  [SecretUnreadableError, 503],
+  [VaultUnavailableError, 503],
   [DeadlineError, 504],
 ]);
 
@@ -83,7 +95,10 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
   }
   const headers: [string, string][] =
     'retryAfterSeconds' in error ? [['Retry-After', String(error.retryAfterSeconds)]] : [];
-  return answer(statusOf(error), { detail: { message: error.message, code: error.code } }, headers);
+  const missing = error instanceof UserVariablesMissingError ? { missing: error.missing } : {};
+  const setupUrl = 'setupUrl' in error && error.setupUrl !== undefined ? { setup_url: error.setupUrl } : {};
+  const detail = { message: error.message, code: error.code, ...missing, ...setupUrl };
+  return answer(statusOf(error), { detail }, headers);
 }
 
 function statusOf(error: ServiceError): number {
