@@ -1,9 +1,6 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from './audit/audit-event.ts';
 import type { AuditLog } from './audit/audit-log.ts';
-import type { ApiKeyRing } from './auth/api-key-ring.ts';
 import type { ApiKeyRecord } from './auth/auth-settings.ts';
 import { openAuthentication } from './auth/open-authentication.ts';
 import type { ApiKeyWatch } from './auth/watch-api-keys.ts';
@@ -13,23 +10,20 @@ import { ServerRegistry } from './bridge/server-registry.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import { LazyDatabase } from './db/lazy-database.ts';
-import { ListenError } from './errors.ts';
 import { AuditTrail } from './http/audit-trail.ts';
 import { createClientAddress } from './http/guards/client-address.ts';
 import { RunningCalls } from './http/running-calls.ts';
 import { createHttpServer } from './http/server.ts';
 import type { OpenSessionOptions, Session } from './mcp/session.ts';
-import { portOwner } from './process/port-owner.ts';
 import { DEFAULT_ADDRESS_RATE, LogInLimits } from './rate-limit/log-in-limits.ts';
 import { RateLimit } from './rate-limit/rate-limit.ts';
+import { closeServer, listen, toUrl } from './service/listen.ts';
+import { watchStoredKeys } from './service/watch-stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Redactor } from './telemetry/redactor.ts';
 
 /** A key that is made while servers still start counts after so long at the latest. */
 const KEY_WATCH_DELAY_MS = 1_000;
-
-/** How long connections that are in the middle of something other than a call may take to end. */
-const CONNECTION_GRACE_MS = 500;
 
 export interface ServiceOptions {
   readonly settings: Settings;
@@ -138,7 +132,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.
       const areDone = await calls.drain(settings.drainTimeMs);
       if (!areDone) logger.warn('calls still running at the end of the drain time were cut off');
-      await close(server);
+      await closeServer(server);
       files.close();
       await registry.stop();
       authentication.close();
@@ -178,43 +172,6 @@ async function openAudit(
   return openAuditLog({ ...audit, file: audit.file, key, logger, redact: (text) => redactor.redact(text) });
 }
 
-/** Keeps the ring at what the database holds; changes of the keys are audited, whoever made them. */
-async function watchStoredKeys(
-  database: LazyDatabase,
-  ring: ApiKeyRing,
-  logger: Logger,
-  record: (event: AuditEvent) => void,
-): Promise<ApiKeyWatch | undefined> {
-  const opened = await database.open();
-  if (opened === undefined) {
-    ring.databaseFailed();
-    return undefined;
-  }
-  const [{ ApiKeys }, { watchApiKeys }] = await Promise.all([
-    import('./db/api-keys.ts'),
-    import('./auth/watch-api-keys.ts'),
-  ]);
-  const keys = new ApiKeys(opened);
-  let known: readonly ApiKeyRecord[] | undefined;
-  const list = async () => {
-    const records = await keys.list();
-    const before = known ?? records;
-    // By hash: another key may have been made under the same name in between.
-    for (const [action, changed] of [
-      ['revoke', before.filter(({ hash }) => !records.some((one) => one.hash === hash))],
-      ['create', records.filter(({ hash }) => !before.some((one) => one.hash === hash))],
-    ] as const) {
-      for (const { id } of changed) {
-        record({ eventType: 'key_change', action, resource: `key/${id}`, result: 'success' });
-      }
-    }
-    known = records;
-    return records;
-  };
-  const kept = { list, revision: () => keys.revision(), markUsed: keys.markUsed.bind(keys) };
-  return watchApiKeys(kept, ring, logger);
-}
-
 function toLogInLimits({ rateLimit }: Settings): LogInLimits {
   return new LogInLimits({ address: DEFAULT_ADDRESS_RATE, failures: rateLimit.authFailures });
 }
@@ -234,44 +191,4 @@ function deferred(): { readonly promise: Promise<void>; readonly resolve: () => 
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
   let made: Promise<Value> | undefined;
   return () => (made ??= make());
-}
-
-function listen(server: Server, { host, port }: Settings): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(toListenError(error, host, port)));
-    server.listen(port, host, resolve);
-  });
-}
-
-function toListenError(error: NodeJS.ErrnoException, host: string, port: number): ListenError {
-  const what = `Cannot listen on ${host}:${port}`;
-  switch (error.code) {
-    case 'EADDRINUSE': {
-      const owner = portOwner(port) ?? 'another process';
-      return new ListenError(`${what}: the port is taken by ${owner}; end it or choose another with --port.`);
-    }
-    case 'EACCES':
-      return new ListenError(`${what}: this user may not; choose a port above 1023 with --port.`);
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new ListenError(`${what}: this machine has no such address; choose another with --host.`);
-    default:
-      return new ListenError(`${what}: ${error.code ?? 'unknown error'}.`);
-  }
-}
-
-function toUrl(server: Server, { host, tls }: Settings): string {
-  const { port } = server.address() as AddressInfo;
-  const isEverywhere = host === '0.0.0.0' || host === '::';
-  const name = isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-  return `${tls ? 'https' : 'http'}://${name}:${port}`;
-}
-
-/** Closes the port and what is still connected; answers that were just sent get to their callers first. */
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), CONNECTION_GRACE_MS);
-  await closed;
-  clearTimeout(timer);
 }

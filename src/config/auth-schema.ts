@@ -103,6 +103,13 @@ export const auditSchema = z.strictObject({
   retentionDays: z.int().min(1, 'must be at least 1.').optional(),
 });
 
+/** `vault` of the servers file; the variables win over it. */
+export const vaultSchema = z.strictObject({
+  lastFour: z.boolean().optional(),
+  maxSessions: z.int().min(1, 'must be at least 1.').optional(),
+  maxSessionsPerUser: z.int().min(1, 'must be at least 1.').optional(),
+});
+
 /** `rateLimit` of the servers file; the variables win over it. */
 const rate = text.transform((value, context) => {
   const parsed = parseRate(value);
@@ -132,3 +139,4 @@ export const accessSchema = z.strictObject({
 
 export type AuditFile = z.infer<typeof auditSchema>;
 export type RateLimitFile = z.infer<typeof rateLimitSchema>;
+export type VaultFile = z.infer<typeof vaultSchema>;

@@ -6,7 +6,7 @@ import { algorithm, type JwtAlgorithm } from './auth-schema.ts';
 import { readTextFile } from './env-file.ts';
 import { parseLogLevel } from './log-level.ts';
 import { parseRate, RATE_RULE, type Rate } from './rate.ts';
-import type { LogLevel } from './settings.ts';
+import type { LogLevel, VaultKeySettings } from './settings.ts';
 import { parseTrustProxy, TRUST_NONE, TRUST_PROXY_RULE, type TrustProxy } from './trust-proxy.ts';
 
 /** What the service takes from the variables of its process; the only place that reads them. */
@@ -18,6 +18,12 @@ export interface Environment {
   readonly publicUrl: string | undefined;
   /** Where the embedded database lies. */
   readonly dataDir: string;
+  /** PostgreSQL in place of the embedded database; holds a password. */
+  readonly databaseUrl: string | undefined;
+  readonly vaultKey: VaultKeySettings;
+  readonly vaultLastFour: boolean | undefined;
+  readonly maxSessions: number | undefined;
+  readonly maxSessionsPerUser: number | undefined;
   readonly jwt: JwtEnvironment;
   readonly openWebUi: OpenWebUiEnvironment;
   readonly trustProxy: TrustProxy;
@@ -107,6 +113,15 @@ const flag = optionalText.transform((value, context) => {
   return z.NEVER;
 });
 
+const databaseUrl = z.string().refine((value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value));
+
+const positiveCount = optionalText.transform((value, context) => {
+  if (value === undefined) return undefined;
+  if (/^[1-9]\d{0,6}$/.test(value)) return Number(value);
+  context.addIssue({ code: 'custom', message: 'must be a whole number, at least 1.' });
+  return z.NEVER;
+});
+
 /** Each may also stand in a file that the variable of the same name with `_FILE` names. */
 const secretNames = [
   'MCPO_API_KEY',
@@ -115,6 +130,7 @@ const secretNames = [
   'MCPO_OPENWEBUI_USER_JWT_SECRET',
   'MCPO_OPENWEBUI_SECRET_KEY',
   'MCPO_AUDIT_KEY',
+  'MCPO_DATABASE_URL',
 ] as const;
 
 const environmentSchema = z.object({
@@ -129,6 +145,11 @@ const environmentSchema = z.object({
   MCPO_TRUST_PROXY: trustProxy.optional(),
   MCPO_RATE_LIMIT: rate.optional(),
   MCPO_AUTH_FAILURE_LIMIT: rate.optional(),
+  MCPO_VAULT_KEY: optionalText.optional(),
+  MCPO_VAULT_KEY_FILE: optionalText.optional(),
+  MCPO_VAULT_LAST_FOUR: flag.optional(),
+  MCPO_MAX_SESSIONS: positiveCount.optional(),
+  MCPO_MAX_SESSIONS_PER_USER: positiveCount.optional(),
   SECURITY_LOG_FILE: optionalText.optional(),
   MCPO_DATA_DIR: optionalText.optional(),
   XDG_DATA_HOME: optionalText.optional(),
@@ -151,11 +172,21 @@ export function readEnvironment(env: Readonly<NodeJS.ProcessEnv> = process.env):
   }
   const values = checked.data;
   const secrets = readSecrets(variables);
+  if (secrets.MCPO_DATABASE_URL !== undefined && !databaseUrl.safeParse(secrets.MCPO_DATABASE_URL).success) {
+    const message = 'must be the URL of a PostgreSQL database, such as postgres://user:password@host:5432/name.';
+    throw new ConfigError([{ key: 'MCPO_DATABASE_URL', message }]);
+  }
   return {
     variables,
     apiKey: secrets.MCPO_API_KEY ?? values.API_KEY,
     publicUrl: values.MCPO_PUBLIC_URL,
     dataDir: values.MCPO_DATA_DIR ?? join(values.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'mcpo-ts'),
+    databaseUrl: secrets.MCPO_DATABASE_URL,
+    vaultKey: { value: values.MCPO_VAULT_KEY, file: values.MCPO_VAULT_KEY_FILE },
+    // An empty variable leaves it to the servers file.
+    vaultLastFour: variables.get('MCPO_VAULT_LAST_FOUR')?.trim() ? values.MCPO_VAULT_LAST_FOUR : undefined,
+    maxSessions: values.MCPO_MAX_SESSIONS,
+    maxSessionsPerUser: values.MCPO_MAX_SESSIONS_PER_USER,
     jwt: {
       secret: secrets.JWT_SECRET,
       publicKey: secrets.JWT_PUBLIC_KEY,

@@ -21,6 +21,8 @@ const maxBodyBytes = 10 * 1024 * 1024;
 const drainTimeMs = 10_000;
 const defaultCallRate = { limit: 6_000, windowMs: 60_000 };
 const defaultFailureRate = { limit: 60, windowMs: 60_000 };
+const defaultMaxSessions = 1_000;
+const defaultMaxSessionsPerUser = 20;
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
@@ -35,6 +37,7 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
     auth: authFile,
     rateLimit,
     audit,
+    vault,
     warnings,
     secrets,
   } = loadServers(options, environment);
@@ -60,6 +63,11 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
       strictAuth: options.strictAuth === true,
       publicUrl: environment.publicUrl,
       dataDir: environment.dataDir,
+      vault: { keepsLastFour: environment.vaultLastFour ?? vault?.lastFour ?? false },
+      sessions: {
+        maxSessions: environment.maxSessions ?? vault?.maxSessions ?? defaultMaxSessions,
+        maxSessionsPerUser: environment.maxSessionsPerUser ?? vault?.maxSessionsPerUser ?? defaultMaxSessionsPerUser,
+      },
       trustProxy: environment.trustProxy,
       rateLimit: {
         calls: environment.rateLimit ?? rateLimit?.calls ?? defaultCallRate,
@@ -85,7 +93,9 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
     secrets: {
       auth,
       auditKey: environment.auditKey,
-      configured: [...authSecrets(auth), ...secrets],
+      vaultKey: environment.vaultKey,
+      databaseUrl: environment.databaseUrl,
+      configured: [...authSecrets(auth), ...ownSecrets(environment), ...secrets],
     },
     warnings,
   };
@@ -117,6 +127,7 @@ export function loadServers(options: ServiceOptions, environment: Environment): 
       auth: undefined,
       rateLimit: undefined,
       audit: undefined,
+      vault: undefined,
       warnings: [],
       secrets: secrets.list(),
     };
@@ -150,6 +161,21 @@ function resolveHost(options: ServiceOptions, hasAuthentication: boolean): strin
   throw new UsageError(
     `--host ${host} without an API key would let anyone who reaches it use every tool; set MCPO_API_KEY, or add --allow-unauthenticated if that is meant.`,
   );
+}
+
+/** The vault's keys and the database's password, which no output may hold. */
+function ownSecrets({ vaultKey, databaseUrl, auditKey }: Environment): readonly string[] {
+  const keys = vaultKey.value?.split(',').map((key) => key.trim()) ?? [];
+  const password = databaseUrl === undefined ? '' : new URL(databaseUrl).password;
+  return [...keys, auditKey ?? '', password, decoded(password), databaseUrl ?? ''].filter((secret) => secret !== '');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function resolveTls(options: ServiceOptions): Settings['tls'] {

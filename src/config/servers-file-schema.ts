@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accessSchema, auditSchema, authSchema, rateLimitSchema } from './auth-schema.ts';
+import { accessSchema, auditSchema, authSchema, rateLimitSchema, vaultSchema } from './auth-schema.ts';
 import { parseServerType, serverTypeSpellings } from './server-type.ts';
 
 /** The longest time that a timer of Node can wait; a longer one would fire at once. */
@@ -118,12 +118,11 @@ export const fileSchema = z.object({
   auth: authSchema.optional(),
   rateLimit: rateLimitSchema.optional(),
   audit: auditSchema.optional(),
+  vault: vaultSchema.optional(),
 });
 
 /** Keys that hold servers: mcpo's and VS Code's. */
 export const serverListKeys = ['mcpServers', 'servers'] as const;
-/** Keys that a file may have because another version or another program reads them. */
-export const unsupportedFileKeys: ReadonlySet<string> = new Set(['vault']);
 export const unsupportedServerKeys: ReadonlySet<string> = new Set(['oauth']);
 /** For editors; it says nothing about a server. */
 export const ignoredFileKeys: ReadonlySet<string> = new Set(['$schema']);

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
-import type { AuditFile, AuthFile, RateLimitFile } from './auth-schema.ts';
+import type { AuditFile, AuthFile, RateLimitFile, VaultFile } from './auth-schema.ts';
 import { checkShape } from './check-shape.ts';
 import { ConfigReport } from './config-report.ts';
 import { ConfiguredSecrets } from './configured-secrets.ts';
@@ -8,7 +8,7 @@ import { readTextFile } from './env-file.ts';
 import { type JsonDocument, type JsonPath, parseJsonDocument } from './json-document.ts';
 import type { ServerConfig } from './server-config.ts';
 import { readServer } from './server-entry.ts';
-import { fileSchema, ignoredFileKeys, serverListKeys, unsupportedFileKeys } from './servers-file-schema.ts';
+import { fileSchema, ignoredFileKeys, serverListKeys } from './servers-file-schema.ts';
 import type { OperationIdStyle } from './settings.ts';
 import { readInputs, unknownKeyMessage } from './user-variables.ts';
 
@@ -20,6 +20,7 @@ export interface ServersFile {
   readonly auth: AuthFile | undefined;
   readonly rateLimit: RateLimitFile | undefined;
   readonly audit: AuditFile | undefined;
+  readonly vault: VaultFile | undefined;
   readonly warnings: readonly ConfigProblem[];
   /** Values that must never be printed. */
   readonly secrets: readonly string[];
@@ -89,6 +90,7 @@ export function parseServersFile(text: string, file: string, options: ServersFil
     auth: settings?.auth,
     rateLimit: settings?.rateLimit,
     audit: settings?.audit,
+    vault: settings?.vault,
     warnings: report.warnings,
     secrets: secrets.list(),
   };
@@ -121,10 +123,7 @@ function warnOfKeys(root: object, document: JsonDocument, report: ConfigReport):
   const known = [...serverListKeys, 'inputs', ...Object.keys(fileSchema.shape)];
   for (const key of Object.keys(root)) {
     if (known.includes(key) || ignoredFileKeys.has(key)) continue;
-    const message = unsupportedFileKeys.has(key)
-      ? `"${key}" is not supported by this version yet and has no effect.`
-      : unknownKeyMessage(key, known);
-    report.warning({ path: [key] }, message);
+    report.warning({ path: [key] }, unknownKeyMessage(key, known));
   }
   for (const { path, line } of document.duplicates) {
     const [listKey, server] = path;

@@ -27,6 +27,10 @@ export interface Settings {
   readonly publicUrl: string | undefined;
   /** Where the embedded database lies; made with mode 0700 if it is not there. */
   readonly dataDir: string;
+  /** What the vault keeps beside the secrets themselves. */
+  readonly vault: { readonly keepsLastFour: boolean };
+  /** Caps on the sessions of users, over all servers. */
+  readonly sessions: { readonly maxSessions: number; readonly maxSessionsPerUser: number };
   readonly trustProxy: TrustProxy;
   readonly rateLimit: { readonly calls: Rate | 'off'; readonly authFailures: Rate | 'off' };
   readonly audit: {
@@ -54,6 +58,16 @@ export interface Secrets {
   readonly auth: AuthSettings;
   /** 32 bytes as base64; `undefined`: made once in the data folder. */
   readonly auditKey: string | undefined;
+  readonly vaultKey: VaultKeySettings;
+  /** PostgreSQL in place of the embedded database. */
+  readonly databaseUrl: string | undefined;
   /** Other values that must never be printed: those of `env`, `headers` and URL credentials in the servers file. */
   readonly configured: readonly string[];
+}
+
+/** The vault's key-encryption keys: 32 bytes as base64 each, separated by commas; or the file that holds them. */
+export interface VaultKeySettings {
+  readonly value: string | undefined;
+  /** Read by the vault itself, which looks at its permissions. */
+  readonly file: string | undefined;
 }

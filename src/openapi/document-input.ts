@@ -8,6 +8,10 @@ export interface DocumentServer {
   readonly serverInfo: ServerInfo | undefined;
   readonly instructions: string | undefined;
   readonly tools: readonly ToolDefinition[];
+  /** Calls can be refused for values that the user has not set. */
+  readonly hasUserVariables?: boolean | undefined;
+  /** Its tools are not known before the first user has set his values and called. */
+  readonly awaitsUser?: boolean | undefined;
   /** The status of this server's own tool errors, where it is not the document's. */
   readonly toolErrorStatus?: number | undefined;
 }

@@ -49,6 +49,15 @@ const answersToCredentials: readonly ErrorAnswer[] = [
   { status: 403, name: 'Forbidden', description: 'The credentials are wrong or do not allow this.', schema: 'Error' },
 ];
 
+const answersToUsers: readonly ErrorAnswer[] = [
+  {
+    status: 428,
+    name: 'UserVariablesMissing',
+    description: 'The server needs values of the calling user; `setup_url` is where he sets them.',
+    schema: 'Error',
+  },
+];
+
 /** The error schemas of `components/schemas`; the two of validation have FastAPI's names and shape, as in mcpo. */
 export const errorSchemas: Readonly<Record<string, SchemaObject>> = {
   Error: {
@@ -59,7 +68,12 @@ export const errorSchemas: Readonly<Record<string, SchemaObject>> = {
           { type: 'string' },
           {
             type: 'object',
-            properties: { message: { type: 'string' }, code: { type: 'string' } },
+            properties: {
+              message: { type: 'string' },
+              code: { type: 'string' },
+              missing: { type: 'array', items: { type: 'string' } },
+              setup_url: { type: 'string' },
+            },
             required: ['message'],
           },
         ],
@@ -94,11 +108,16 @@ export interface ErrorResponses {
 }
 
 /** `toolErrorStatus` is the answer to a tool's own `isError`; it may be one that means something else as well. */
-export function toErrorResponses(hasAuthentication: boolean, toolErrorStatus: number): ErrorResponses {
+export function toErrorResponses(
+  hasAuthentication: boolean,
+  toolErrorStatus: number,
+  hasUserVariables = false,
+): ErrorResponses {
   const responses = new Map<number, { readonly name: string; readonly response: ResponseObject }>();
   for (const { status, name, description, schema } of [
     ...answers,
     ...(hasAuthentication ? answersToCredentials : []),
+    ...(hasUserVariables ? answersToUsers : []),
   ]) {
     responses.set(status, { name, response: toResponse(description, [schema]) });
   }

@@ -18,7 +18,8 @@ export function toDocument(
   onOmitted?: (server: string, tool: RejectedTool) => void,
 ): OpenAPIObject {
   const isOfAll = input.scope === 'all';
-  const errors = toErrorResponses(input.hasAuthentication, input.toolErrorStatus);
+  const hasUserVariables = input.servers.some((server) => server.hasUserVariables);
+  const errors = toErrorResponses(input.hasAuthentication, input.toolErrorStatus, hasUserVariables);
   // Ids of the style `server` are unique over all servers, the others only within their document.
   const named = input.operationIds === 'server' ? (input.allServers ?? input.servers) : input.servers;
   const ids = toOperationIds(named, input.operationIds, input.singleServer);
@@ -70,12 +71,19 @@ function toInfo({ api, scope, servers }: DocumentInput): InfoObject {
   const info = server?.serverInfo;
   return {
     title: api.name || info?.title || info?.name || server?.name || DEFAULT_TITLE,
-    description:
+    description: [
       api.description ||
-      server?.instructions ||
-      (server === undefined ? 'The tools of every configured MCP server.' : `The tools of ${server.name}.`),
+        server?.instructions ||
+        (server === undefined ? 'The tools of every configured MCP server.' : `The tools of ${server.name}.`),
+      ...servers.filter(({ awaitsUser }) => awaitsUser).map(tellAwaiting),
+    ].join('\n\n'),
     version: api.version || info?.version || DEFAULT_VERSION,
   };
+}
+
+/** An empty document must say why, and what the admin can do about it. */
+function tellAwaiting({ name }: DocumentServer): string {
+  return `The tools of ${name} are not known yet: its sessions are each user's own, and no user has opened one. They are listed here as soon as one has, or at once if the admin gives "discovery" values for ${name}; save the connection in Open WebUI again then.`;
 }
 
 function toTag(server: DocumentServer): TagObject {

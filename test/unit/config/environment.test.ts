@@ -70,3 +70,40 @@ test('every variable that cannot be used is told', () => {
     ].join('\n'),
   );
 });
+
+describe('the vault and its database', () => {
+  test('are read, and nothing is said of them where they are not set', () => {
+    const databaseUrl = 'postgresql://mcpo:pass@db:5432/mcpo?sslmode=require';
+    const env = {
+      MCPO_VAULT_KEY: 'a,b',
+      MCPO_VAULT_LAST_FOUR: 'true',
+      MCPO_MAX_SESSIONS: '10',
+      MCPO_MAX_SESSIONS_PER_USER: '2',
+      MCPO_DATABASE_URL: databaseUrl,
+    };
+    expect(readEnvironment(env)).toMatchObject({
+      databaseUrl,
+      vaultKey: { value: 'a,b', file: undefined },
+      vaultLastFour: true,
+      maxSessions: 10,
+      maxSessionsPerUser: 2,
+    });
+    expect(readEnvironment({ MCPO_VAULT_LAST_FOUR: '', MCPO_VAULT_KEY_FILE: '/k' })).toMatchObject({
+      databaseUrl: undefined,
+      vaultKey: { value: undefined, file: '/k' },
+      vaultLastFour: undefined,
+      maxSessions: undefined,
+    });
+  });
+
+  test.each([
+    ['MCPO_DATABASE_URL', 'mysql://root:pass-word@db/x', 'must be the URL of a PostgreSQL database'],
+    ['MCPO_DATABASE_URL', 'postgres://:pass-word@', 'must be the URL of a PostgreSQL database'],
+    ['MCPO_MAX_SESSIONS', '0', 'must be a whole number'],
+    ['MCPO_MAX_SESSIONS_PER_USER', 'many', 'must be a whole number'],
+    ['MCPO_VAULT_LAST_FOUR', 'perhaps', 'must be true or false'],
+  ])('%s=%s is refused without being repeated', (name, value, message) => {
+    expect(() => readEnvironment({ [name]: value })).toThrow(`key "${name}": ${message}`);
+    expect(() => readEnvironment({ [name]: value })).not.toThrow('pass-word');
+  });
+});

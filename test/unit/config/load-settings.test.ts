@@ -47,6 +47,8 @@ describe('defaults', () => {
       publicUrl: undefined,
       dataDir: '/data/mcpo-ts',
       hotReload: false,
+      vault: { keepsLastFour: false },
+      sessions: { maxSessions: 1_000, maxSessionsPerUser: 20 },
       trustProxy: { kind: 'none' },
       rateLimit: { calls: { limit: 6_000, windowMs: 60_000 }, authFailures: { limit: 60, windowMs: 60_000 } },
       audit: { file: undefined, required: false, pseudonymise: false, retentionDays: undefined },

@@ -148,7 +148,7 @@ describe('beside the servers', () => {
     expect(parseServer(npx).toolErrorStatus).toBe(500);
   });
 
-  test('keys of later versions and mistyped ones are told', () => {
+  test('mistyped keys are told, and known ones are not', () => {
     const { warnings } = parseServers({
       $schema: 'x',
       auth: {},
@@ -160,9 +160,17 @@ describe('beside the servers', () => {
       zzz: 1,
     });
     expect(messages(warnings)).toEqual([
-      'servers.json:4: "vault" is not supported by this version yet and has no effect.',
       'servers.json:7: "operationids" is not known and has no effect; did you mean "operationIds"?',
       'servers.json:13: "zzz" is not known and has no effect.',
+    ]);
+  });
+
+  test('the vault: what the admin allows and how many sessions, and nothing else', () => {
+    const vault = { lastFour: true, maxSessions: 50, maxSessionsPerUser: 3 };
+    expect(parseServers({ vault, mcpServers: { a: npx } }).vault).toEqual(vault);
+    expect(problemsOf({ vault: { maxSessions: 0, lastfour: true }, mcpServers: { a: npx } })).toEqual([
+      expect.stringContaining('lastfour'),
+      expect.stringContaining('must be at least 1.'),
     ]);
   });
 

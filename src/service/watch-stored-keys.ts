@@ -1,0 +1,43 @@
+import type { AuditEvent } from '../audit/audit-event.ts';
+import type { ApiKeyRing } from '../auth/api-key-ring.ts';
+import type { ApiKeyRecord } from '../auth/auth-settings.ts';
+import type { ApiKeyWatch } from '../auth/watch-api-keys.ts';
+import type { LazyDatabase } from '../db/lazy-database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Keeps the ring at what the database holds; changes of the keys are audited, whoever made them. */
+export async function watchStoredKeys(
+  database: LazyDatabase,
+  ring: ApiKeyRing,
+  logger: Logger,
+  record: (event: AuditEvent) => void,
+): Promise<ApiKeyWatch | undefined> {
+  const opened = await database.open();
+  if (opened === undefined) {
+    ring.databaseFailed();
+    return undefined;
+  }
+  const [{ ApiKeys }, { watchApiKeys }] = await Promise.all([
+    import('../db/api-keys.ts'),
+    import('../auth/watch-api-keys.ts'),
+  ]);
+  const keys = new ApiKeys(opened);
+  let known: readonly ApiKeyRecord[] | undefined;
+  const list = async () => {
+    const records = await keys.list();
+    const before = known ?? records;
+    // By hash: another key may have been made under the same name in between.
+    for (const [action, changed] of [
+      ['revoke', before.filter(({ hash }) => !records.some((one) => one.hash === hash))],
+      ['create', records.filter(({ hash }) => !before.some((one) => one.hash === hash))],
+    ] as const) {
+      for (const { id } of changed) {
+        record({ eventType: 'key_change', action, resource: `key/${id}`, result: 'success' });
+      }
+    }
+    known = records;
+    return records;
+  };
+  const kept = { list, revision: () => keys.revision(), markUsed: keys.markUsed.bind(keys) };
+  return watchApiKeys(kept, ring, logger);
+}
