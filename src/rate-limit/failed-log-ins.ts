@@ -1,10 +1,27 @@
 import type { Rate } from '../config/rate.ts';
 
 /** The first wait; each further failure doubles it, up to the window's length. */
-const FIRST_DELAY_MS = 1_000;
+export const FIRST_DELAY_MS = 1_000;
 /** So many windows without a failure, and what was before is forgotten. */
 const QUIET_WINDOWS = 10;
 const MAX_KEYS = 50_000;
+
+/** Failed log-ins by key, wherever they are counted. */
+export interface FailedLogInCounts {
+  /** How long the key has to wait before its next try, in milliseconds; 0: not at all. */
+  waitMs(key: string): number | Promise<number>;
+  add(key: string): void | Promise<void>;
+}
+
+/** The longest wait: a window, and the first one at least. */
+export function maxDelayMs({ windowMs }: Rate): number {
+  return Math.max(FIRST_DELAY_MS, windowMs);
+}
+
+/** A key without a failure for so long is as good as new. */
+export function quietMs({ windowMs }: Rate): number {
+  return QUIET_WINDOWS * windowMs;
+}
 
 interface Failures {
   /** Failures that have not leaked away: `limit` of them do in each window. */
@@ -24,7 +41,7 @@ interface Failures {
  *     ▲                                                                      │
  *     └───────────────────────────(ten quiet windows)────────────────────────┘
  */
-export class FailedLogIns {
+export class FailedLogIns implements FailedLogInCounts {
   /** The least recent failure first. */
   readonly #byKey = new Map<string, Failures>();
   readonly #rate: Rate;
@@ -41,7 +58,6 @@ export class FailedLogIns {
     return this.#byKey.size;
   }
 
-  /** How long the key has to wait before its next try, in milliseconds; 0: not at all. */
   waitMs(key: string): number {
     const found = this.#byKey.get(key);
     return found === undefined ? 0 : Math.max(0, found.blockedUntil - this.#now());
@@ -54,7 +70,7 @@ export class FailedLogIns {
     found.lastAt = now;
     found.level += 1;
     if (found.level > this.#rate.limit) {
-      const delay = Math.min(FIRST_DELAY_MS * 2 ** Math.min(found.strikes, 30), this.#maxDelayMs());
+      const delay = Math.min(FIRST_DELAY_MS * 2 ** Math.min(found.strikes, 30), maxDelayMs(this.#rate));
       found.strikes += 1;
       found.blockedUntil = now + delay;
     }
@@ -64,23 +80,19 @@ export class FailedLogIns {
   }
 
   #forget(found: Failures, now: number): void {
-    const quietMs = now - found.lastAt;
-    if (quietMs >= QUIET_WINDOWS * this.#rate.windowMs) {
+    const sinceMs = now - found.lastAt;
+    if (sinceMs >= quietMs(this.#rate)) {
       found.level = 0;
       found.strikes = 0;
     } else if (found.strikes === 0) {
-      found.level = Math.max(0, found.level - (quietMs * this.#rate.limit) / this.#rate.windowMs);
+      found.level = Math.max(0, found.level - (sinceMs * this.#rate.limit) / this.#rate.windowMs);
     }
-  }
-
-  #maxDelayMs(): number {
-    return Math.max(FIRST_DELAY_MS, this.#rate.windowMs);
   }
 
   #makeRoom(now: number): void {
     let left = 2;
     for (const [key, { lastAt }] of this.#byKey) {
-      const isOver = now - lastAt >= QUIET_WINDOWS * this.#rate.windowMs;
+      const isOver = now - lastAt >= quietMs(this.#rate);
       if (this.#byKey.size < this.#maxKeys && !(left > 0 && isOver)) return;
       this.#byKey.delete(key);
       left -= 1;

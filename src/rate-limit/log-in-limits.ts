@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import type { Store } from 'express-rate-limit';
 import type { Rate } from '../config/rate.ts';
 import { RateLimitedError } from '../errors.ts';
 import { toAddressKey } from './address-key.ts';
-import { FailedLogIns } from './failed-log-ins.ts';
+import { type FailedLogInCounts, FailedLogIns } from './failed-log-ins.ts';
 import { KnownCredentials } from './known-credentials.ts';
 import { RateLimit } from './rate-limit.ts';
 
@@ -18,6 +19,10 @@ export interface LogInLimitsOptions {
   readonly address: Rate | 'off';
   /** Failed log-ins from one address, and at one account. */
   readonly failures: Rate | 'off';
+  /** Where requests by address are counted; in this process if not given. */
+  readonly addressStore?: Store | undefined;
+  /** Opens what counts the failures; in this process if not given. */
+  readonly openFailedLogIns?: ((rate: Rate) => FailedLogInCounts) | undefined;
   readonly now?: () => number;
 }
 
@@ -48,17 +53,22 @@ export interface LogInAttempt {
  * if neither its address nor its account has to wait after too many failures. So a guess is not even looked at while
  * its address waits, but a right key goes on working from the very same address; one that was never seen before waits
  * a minute at most with the default rate.
+ *
+ * Over several replicas requests by address and failures can be counted together, or each replica would be as many tries
+ * more. Which credentials were right is known to each by itself: it spares whoever holds one a wait, and digests of
+ * right credentials are best kept nowhere else.
  */
 export class LogInLimits {
   readonly #requests: RateLimit | undefined;
-  readonly #failures: FailedLogIns | undefined;
+  readonly #failures: FailedLogInCounts | undefined;
   readonly #known: KnownCredentials;
 
-  constructor({ address, failures, now = Date.now }: LogInLimitsOptions) {
+  constructor({ address, failures, addressStore, openFailedLogIns, now = Date.now }: LogInLimitsOptions) {
     if (address !== 'off') {
-      this.#requests = new RateLimit({ rate: address, tooMuch: 'Too many requests from this address' });
+      const tooMuch = 'Too many requests from this address';
+      this.#requests = new RateLimit({ rate: address, tooMuch, store: addressStore });
     }
-    if (failures !== 'off') this.#failures = new FailedLogIns(failures, { now });
+    if (failures !== 'off') this.#failures = openFailedLogIns?.(failures) ?? new FailedLogIns(failures, { now });
     this.#known = new KnownCredentials({ now });
   }
 
@@ -69,7 +79,7 @@ export class LogInLimits {
     const addressKey = toAddressKey(logIn.address);
     const isKnown = digest !== undefined && this.#known.has(digest);
     if (!isKnown) {
-      if (credential !== undefined && logIn.isSigned !== true) this.#checkFailures(addressKey, logIn.account);
+      if (credential !== undefined && logIn.isSigned !== true) await this.#checkFailures(addressKey, logIn.account);
       await this.#requests?.count(addressKey, response);
     }
     const wasRight = (): void => {
@@ -81,22 +91,21 @@ export class LogInLimits {
       failed: () => {
         if (digest === undefined) return;
         this.#known.delete(digest);
-        this.#failures?.add(`address ${addressKey}`);
-        if (logIn.account !== undefined) this.#failures?.add(accountKey(logIn.account));
+        void this.#failures?.add(`address ${addressKey}`);
+        if (logIn.account !== undefined) void this.#failures?.add(accountKey(logIn.account));
       },
       failedForUser: () => {
         wasRight();
-        this.#failures?.add(`address ${addressKey}`);
+        void this.#failures?.add(`address ${addressKey}`);
       },
     };
   }
 
-  #checkFailures(addressKey: string, account: string | undefined): void {
-    if (this.#failures === undefined) return;
-    const waitMs = Math.max(
-      this.#failures.waitMs(`address ${addressKey}`),
-      account === undefined ? 0 : this.#failures.waitMs(accountKey(account)),
-    );
+  async #checkFailures(addressKey: string, account: string | undefined): Promise<void> {
+    const failures = this.#failures;
+    if (failures === undefined) return;
+    const keys = [`address ${addressKey}`, ...(account === undefined ? [] : [accountKey(account)])];
+    const waitMs = Math.max(...(await Promise.all(keys.map((key) => failures.waitMs(key)))));
     if (waitMs === 0) return;
     const seconds = Math.ceil(waitMs / 1_000);
     throw new RateLimitedError(`Too many failed log-ins; try again in ${seconds} s.`, seconds);

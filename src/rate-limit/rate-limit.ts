@@ -9,7 +9,7 @@ export interface RateLimitOptions {
   /** What there was too much of, as the answer says it: "Too many calls from you". */
   readonly tooMuch: string;
   /** Where the counts lie; in this process if not given. Each limit needs its own. */
-  readonly store?: Store;
+  readonly store?: Store | undefined;
 }
 
 type ExpressRequest = Parameters<RateLimitRequestHandler>[0];

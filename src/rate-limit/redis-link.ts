@@ -1,0 +1,165 @@
+import type { Logger } from '../telemetry/logger.ts';
+import type { ConnectRedis, RedisConnection, SendCommand } from './redis-connection.ts';
+
+/** So long a request waits for Redis at most, of which the last part is for a process that was busy itself. */
+export const ANSWER_WITHIN_MS = 250;
+const GRACE_MS = 50;
+/** For opening a connection, which no request waits for. */
+const CONNECT_WITHIN_MS = 2_000;
+const FIRST_DELAY_MS = 200;
+const MAX_DELAY_MS = 15_000;
+/** Up for so long, and the next outage is a new one, whose delays begin small. */
+const STABLE_AFTER_MS = 30_000;
+
+export interface RedisLinkOptions {
+  readonly connect: ConnectRedis;
+  /** What each new connection must manage before it is used. */
+  readonly prepare: (send: SendCommand) => Promise<void>;
+  readonly logger: Logger;
+  readonly now?: () => number;
+}
+
+/**
+ * Redis as long as it answers. Whoever asks waits `ANSWER_WITHIN_MS` at most, and while it is down not at all.
+ *
+ *   down ──(a new connection is open and prepared)──▶ up
+ *    ▲ └──(it is not: again after a growing delay)    │
+ *    └──(a command fails or has no answer in time, or the connection ends)
+ */
+export class RedisLink {
+  readonly #options: RedisLinkOptions;
+  readonly #now: () => number;
+  #connection: RedisConnection | undefined;
+  #attempt: AbortController | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** Since it was up for long. */
+  #retries = 0;
+  #upSince = 0;
+  #isOutageTold = false;
+  #isClosed = false;
+
+  constructor(options: RedisLinkOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  get isUp(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** Resolves when Redis answers or is known not to, after `ANSWER_WITHIN_MS` at the latest. To be called once. */
+  async start(): Promise<void> {
+    // It is told as an outage by the attempt itself, which may still succeed.
+    await answerInTime(this.#connect()).catch(() => undefined);
+  }
+
+  /** What `work` gives; `undefined` when Redis is down or goes down by it. Never rejects. */
+  async run<T>(work: (send: SendCommand) => Promise<T>): Promise<T | undefined> {
+    const connection = this.#connection;
+    if (connection === undefined) return undefined;
+    try {
+      return await answerInTime(work(connection.send));
+    } catch (error) {
+      this.#lose(connection, error);
+      return undefined;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    this.#attempt?.abort();
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+
+  async #connect(): Promise<void> {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const timer = setTimeout(() => attempt.abort(new NoAnswerError()), CONNECT_WITHIN_MS).unref();
+    try {
+      await this.#openPrepared(attempt.signal);
+    } catch (error) {
+      this.#goDown(attempt.signal.aborted ? attempt.signal.reason : error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #openPrepared(signal: AbortSignal): Promise<void> {
+    let connection: RedisConnection | undefined;
+    let isLost = false;
+    const onLost = (error: unknown): void => {
+      isLost = true;
+      if (connection !== undefined) this.#lose(connection, error);
+    };
+    connection = await this.#options.connect({ signal, onLost });
+    const destroy = () => connection.destroy();
+    signal.addEventListener('abort', destroy, { once: true });
+    try {
+      await this.#options.prepare(connection.send);
+      signal.throwIfAborted();
+      if (isLost) throw new LostError();
+      this.#goUp(connection);
+    } catch (error) {
+      destroy();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', destroy);
+    }
+  }
+
+  #goUp(connection: RedisConnection): void {
+    this.#connection = connection;
+    this.#upSince = this.#now();
+    if (this.#isOutageTold) this.#options.logger.info('Redis answers again: limits hold over all replicas');
+    this.#isOutageTold = false;
+  }
+
+  #lose(connection: RedisConnection, error: unknown): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    connection.destroy();
+    if (this.#now() - this.#upSince >= STABLE_AFTER_MS) this.#retries = 0;
+    this.#goDown(error);
+  }
+
+  #goDown(error: unknown): void {
+    if (this.#isClosed) return;
+    if (!this.#isOutageTold) {
+      const fields = { reason: reasonOf(error) };
+      this.#options.logger.warn('Redis cannot be used: until it answers, limits hold for each replica alone', fields);
+    }
+    this.#isOutageTold = true;
+    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.#retries, 20));
+    this.#retries += 1;
+    // Not all replicas at once when it comes back.
+    this.#retry = setTimeout(() => void this.#connect(), delayMs * (0.75 + Math.random() / 4)).unref();
+  }
+}
+
+const ENDED = 'the connection ended';
+
+class NoAnswerError extends Error {}
+class LostError extends Error {}
+
+/** The same answer, or `NoAnswerError` after `ANSWER_WITHIN_MS`. */
+function answerInTime<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    // In two steps: after a long pause of this process, answers that lie ready are read between the two.
+    let timer = setTimeout(() => {
+      timer = setTimeout(() => reject(new NoAnswerError()), GRACE_MS);
+    }, ANSWER_WITHIN_MS - GRACE_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** An error's code, such as ECONNREFUSED or WRONGPASS, but never its text: that may hold addresses. */
+function reasonOf(error: unknown): string {
+  if (error instanceof NoAnswerError) return 'no answer in time';
+  if (typeof error !== 'object' || error === null) return ENDED;
+  const code = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string' && /^\w+$/.test(code)) return code;
+  // Redis begins what it refuses with a word of capitals.
+  return /^([A-Z]{3,20}) /.exec(error instanceof Error ? error.message : '')?.[1] ?? ENDED;
+}
