@@ -35,6 +35,8 @@ export interface KeyCommandResult extends CommandResult {
 export interface KeyCommandOptions {
   /** Of the embedded database. */
   readonly dataDir: string;
+  /** Of a PostgreSQL database, to be used in its place. */
+  readonly databaseUrl?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: number;
 }
@@ -183,10 +185,10 @@ function toText(time: number): string {
 }
 
 async function withKeys<Result>(
-  { dataDir }: KeyCommandOptions,
+  { dataDir, databaseUrl }: KeyCommandOptions,
   use: (keys: ApiKeys) => Promise<Result>,
 ): Promise<Result> {
-  const database = await openDatabase(dataDir);
+  const database = await openDatabase({ dataDir, databaseUrl });
   try {
     return await use(new ApiKeys(database));
   } catch (error) {

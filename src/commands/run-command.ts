@@ -11,6 +11,7 @@ import { keyCommand } from './key.ts';
 import { printOpenApi } from './openapi.ts';
 import { openWebUiCommand } from './openwebui.ts';
 import { issueToken } from './token.ts';
+import { vaultCommand } from './vault.ts';
 
 /** Every command but those that serve, or that say something of the program itself. */
 export type OneTimeCommand = Exclude<CommandLine, { kind: 'serve' | 'help' | 'version' }>;
@@ -24,7 +25,7 @@ export interface OneTimeResult extends CommandResult {
 export async function runCommand(command: OneTimeCommand, environment: Environment): Promise<OneTimeResult> {
   switch (command.kind) {
     case 'check': {
-      const { settings, warnings } = load(command, environment);
+      const { settings, warnings } = await load(command, environment);
       const note = warnings.map((warning) => `mcpo-ts: warning: ${formatConfigProblem(warning)}\n`).join('');
       const result = command.start ? await checkStart(command.options, environment) : checkCommands(settings);
       return { ...result, note };
@@ -32,7 +33,7 @@ export async function runCommand(command: OneTimeCommand, environment: Environme
     case 'openapi':
       return { text: await printOpenApi(command, environment), exitCode: 0 };
     case 'openwebui': {
-      const { settings, secrets } = load(command, environment);
+      const { settings, secrets } = await load(command, environment);
       return openWebUiCommand(settings, secrets, command);
     }
     case 'key-create':
@@ -45,6 +46,8 @@ export async function runCommand(command: OneTimeCommand, environment: Environme
       const { secret, algorithms, issuer, audience, expiry } = environment.jwt;
       return issueToken(command, { secret, algorithm: algorithms?.[0], issuer, audience, expiry });
     }
+    case 'vault':
+      return vaultCommand(command.command, environment);
     case 'audit-verify': {
       const { auditKey: value, dataDir } = environment;
       return verifyAudit(command.files, findAuditKey({ value, file: undefined, dataDir }));
@@ -52,6 +55,6 @@ export async function runCommand(command: OneTimeCommand, environment: Environme
   }
 }
 
-function load(command: Extract<CommandLine, { kind: 'check' | 'openwebui' }>, environment: Environment) {
-  return loadSettings(command.options, environment, hasStoredApiKeys(environment.dataDir));
+async function load(command: Extract<CommandLine, { kind: 'check' | 'openwebui' }>, environment: Environment) {
+  return loadSettings(command.options, environment, await hasStoredApiKeys(environment));
 }

@@ -24,7 +24,7 @@ export interface Serving {
 
 /** Starts the service and prints where to look. Throws the `ServiceError`s of a start that cannot be. */
 export async function serve(options: ServiceOptions, environment: Environment): Promise<Serving> {
-  const hasStoredKeys = hasStoredApiKeys(environment.dataDir);
+  const hasStoredKeys = await hasStoredApiKeys(environment);
   const { settings, secrets, warnings } = loadSettings(options, environment, hasStoredKeys);
   const redactor = new Redactor();
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });

@@ -25,7 +25,7 @@ export async function withStartedServers<Result>(
   environment: Environment,
   work: (started: StartedServers) => Promise<Result>,
 ): Promise<Result> {
-  const { settings, secrets } = loadSettings(options, environment, hasStoredApiKeys(environment.dataDir));
+  const { settings, secrets } = loadSettings(options, environment, await hasStoredApiKeys(environment));
   const redactor = new Redactor();
   redactor.add(secrets.configured);
   const level = options.logLevel === undefined ? 'error' : settings.logLevel;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 
-/** What is asked of keys, tokens and the audit log; needs no servers. */
+/** What is asked of keys, tokens, the vault and the audit log; needs no servers. */
 export type AdminCommand =
   | {
       readonly kind: 'key-create';
@@ -24,7 +24,16 @@ export type AdminCommand =
       readonly scopes: readonly string[] | undefined;
       readonly ttl: string | undefined;
     }
-  | { readonly kind: 'audit-verify'; readonly files: readonly string[] };
+  | { readonly kind: 'audit-verify'; readonly files: readonly string[] }
+  | { readonly kind: 'vault'; readonly command: VaultCommand };
+
+/** What is asked of the vault. A user is `SUBJECT` of Open WebUI, or `ISSUER:SUBJECT`. */
+export type VaultCommand =
+  | { readonly action: 'list'; readonly json: boolean }
+  | { readonly action: 'export-user' | 'erase-user'; readonly user: string }
+  | { readonly action: 'rotate-key'; readonly newKeyFile: string | undefined; readonly dropOld: boolean }
+  | { readonly action: 'backup'; readonly file: string }
+  | { readonly action: 'restore'; readonly file: string; readonly replace: boolean };
 
 const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
@@ -32,6 +41,7 @@ const append = (value: string, before: readonly string[] = []): readonly string[
 export const adminGroups: ReadonlyMap<string, string> = new Map([
   ['key', 'make, list and revoke API keys; they count without a restart'],
   ['token', 'issue tokens signed with JWT_SECRET'],
+  ['vault', "list, export, erase, back up and re-encrypt users' secrets, and never print one"],
   ['audit', 'tell whether the audit log is as the service wrote it'],
 ]);
 
@@ -104,11 +114,53 @@ export function addAdminCommands(program: Command, choose: (command: AdminComman
       choose({ kind: 'token-issue', user, email, name, role, groups, scopes, ttl });
     });
 
+  addVaultCommands(addGroup(program, 'vault'), (command) => choose({ kind: 'vault', command }));
+
   addGroup(program, 'audit')
     .command('verify')
     .description('tell whether the audit log is as the service wrote it')
     .argument('<file...>', 'in the order in which they were written')
     .action((files: string[]) => choose({ kind: 'audit-verify', files }));
+}
+
+function addVaultCommands(vault: Command, choose: (command: VaultCommand) => void): void {
+  const list = vault
+    .command('list')
+    .description('who has set what and when')
+    .option('--json', 'as JSON')
+    .action(() => choose({ action: 'list', json: list.opts<{ json?: true }>().json === true }));
+  for (const [action, description] of [
+    ['export-user', 'print what is kept about a user as JSON, without values'],
+    ['erase-user', 'remove everything that is kept about a user'],
+  ] as const) {
+    vault
+      .command(action)
+      .description(description)
+      .argument('<user>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
+      .action((user: string) => choose({ action, user }));
+  }
+  const rotate = vault
+    .command('rotate-key')
+    .description('encrypt everything anew under a new key; run it again if it was cut off')
+    .option('--new-key-file <file>', 'a file with the new key; one is made if it is not given')
+    .option('--drop-old', 'afterwards, in a run of its own: forget keys that nothing is encrypted under')
+    .action(() => {
+      const { newKeyFile, dropOld } = rotate.opts<{ newKeyFile?: string; dropOld?: true }>();
+      choose({ action: 'rotate-key', newKeyFile, dropOld: dropOld === true });
+    });
+  vault
+    .command('backup')
+    .description('write all secrets to a new file, encrypted as they are; the key is not in it')
+    .argument('<file>')
+    .action((file: string) => choose({ action: 'backup', file }));
+  const restore = vault
+    .command('restore')
+    .description('put the secrets of a backup back')
+    .argument('<file>')
+    .option('--replace', 'also where another value has been set since')
+    .action((file: string) =>
+      choose({ action: 'restore', file, replace: restore.opts<{ replace?: true }>().replace === true }),
+    );
 }
 
 function addGroup(program: Command, name: string): Command {

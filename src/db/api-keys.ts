@@ -39,8 +39,9 @@ export class ApiKeys {
 
   /** All keys, expired ones too, by id. */
   async list(): Promise<readonly StoredApiKey[]> {
-    const rows = await this.#database.selectFrom('api_keys').selectAll().orderBy('id').execute();
-    return rows.map(toStoredApiKey);
+    const rows = await this.#database.selectFrom('api_keys').selectAll().execute();
+    // Sorted here: PostgreSQL may have been set up for the order of a language.
+    return rows.map(toStoredApiKey).sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
   /** Keeps a new key; `false` if the id is taken, and then nothing has changed. */

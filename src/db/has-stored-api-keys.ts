@@ -2,14 +2,24 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { DATABASE_FILE } from './database-file.ts';
+import { errorCodeOf } from './database-reason.ts';
+import type { DatabaseLocation } from './open-database.ts';
+
+/** A start waits for this answer. */
+const POSTGRES_TIMEOUT_MS = 3_000;
+const UNDEFINED_TABLE = '42P01';
 
 const require = createRequire(import.meta.url);
 
 /**
- * Whether the database in `dataDir` holds, or may hold, an API key; `false` where there is no database yet. Asked before the service
- * decides where it may listen, and so without the query layer, which takes a while to load.
+ * Whether the database holds, or may hold, an API key; `false` where there is no database yet. Asked before the service
+ * decides where it may listen, and so without the query layer, which takes a while to load. Never rejects.
  */
-export function hasStoredApiKeys(dataDir: string): boolean {
+export async function hasStoredApiKeys({ dataDir, databaseUrl }: DatabaseLocation): Promise<boolean> {
+  return databaseUrl === undefined ? isInEmbedded(dataDir) : isInShared(databaseUrl);
+}
+
+function isInEmbedded(dataDir: string): boolean {
   const file = join(dataDir, DATABASE_FILE);
   if (!existsSync(file)) return false;
   try {
@@ -23,5 +33,26 @@ export function hasStoredApiKeys(dataDir: string): boolean {
   } catch (error) {
     // A file from before there were keys has none. One that cannot be read may have some: in doubt one is asked for.
     return !(error instanceof Error && error.message.includes('no such table'));
+  }
+}
+
+async function isInShared(databaseUrl: string): Promise<boolean> {
+  try {
+    const [{ default: pg }, { clientOptions }] = await Promise.all([import('pg'), import('./postgres.ts')]);
+    const client = new pg.Client({
+      ...clientOptions(databaseUrl, POSTGRES_TIMEOUT_MS),
+      query_timeout: POSTGRES_TIMEOUT_MS,
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query('select 1 from api_keys limit 1');
+      return rows.length > 0;
+    } finally {
+      // What it says in parting matters to nobody, and may take long.
+      void client.end().catch(() => undefined);
+    }
+  } catch (error) {
+    return errorCodeOf(error) !== UNDEFINED_TABLE;
   }
 }

@@ -6,20 +6,21 @@ import type { Database } from './open-database.ts';
  * logged, and then nothing is kept.
  */
 export class KeptCatalogues {
-  readonly #database: Database | undefined;
+  readonly #open: () => Promise<Database | undefined>;
   readonly #logger: Logger;
   #saving: Promise<unknown> = Promise.resolve();
 
-  /** Without a database nothing is kept. */
-  constructor(database: Database | undefined, logger: Logger) {
-    this.#database = database;
+  /** While there is no database nothing is kept. */
+  constructor(open: () => Promise<Database | undefined>, logger: Logger) {
+    this.#open = open;
     this.#logger = logger;
   }
 
   /** All that are kept, by server. */
   async load(): Promise<ReadonlyMap<string, string>> {
     try {
-      const rows = await this.#database?.selectFrom('catalogues').select(['server', 'content']).execute();
+      const database = await this.#open();
+      const rows = await database?.selectFrom('catalogues').select(['server', 'content']).execute();
       return new Map(rows?.map(({ server, content }) => [server, content]));
     } catch (error) {
       this.#logger.warn('the kept lists of tools could not be read', { reason: reasonOf(error) });
@@ -42,12 +43,13 @@ export class KeptCatalogues {
   async #save(server: string, content: string): Promise<string | undefined> {
     const row = { content, updated_at: new Date().toISOString() };
     try {
-      const before = await this.#database
+      const database = await this.#open();
+      const before = await database
         ?.selectFrom('catalogues')
         .select('content')
         .where('server', '=', server)
         .executeTakeFirst();
-      await this.#database
+      await database
         ?.insertInto('catalogues')
         .values({ server, ...row })
         .onConflict((conflict) => conflict.column('server').doUpdateSet(row))

@@ -1,21 +1,36 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { KeptCatalogues } from './kept-catalogues.ts';
-import type { Database } from './open-database.ts';
+import type { Database, DatabaseLocation } from './open-database.ts';
+
+/** After a try that failed, so that calls do not wait for one after the other. */
+const RETRY_AFTER_MS = 1_000;
 
 /** The database, opened when it is first asked for; the query layer is loaded then. */
 export class LazyDatabase {
-  readonly #dataDir: string;
+  readonly #location: DatabaseLocation;
   readonly #logger: Logger;
+  readonly #now: () => number;
   #database: Promise<Database | undefined> | undefined;
   #catalogues: Promise<KeptCatalogues> | undefined;
+  #retryAt = 0;
+  #hasFailed = false;
+  #isClosed = false;
 
-  constructor(dataDir: string, logger: Logger) {
-    this.#dataDir = dataDir;
+  constructor(location: DatabaseLocation, logger: Logger, now: () => number = Date.now) {
+    this.#location = location;
     this.#logger = logger;
+    this.#now = now;
   }
 
-  /** `undefined`, and said in the log once, when it cannot be opened: the service runs without it. */
+  /**
+   * `undefined`, and said in the log once, while it cannot be opened: the service runs without it. It is tried again
+   * when it is next asked for, a second later at the earliest.
+   */
   open(): Promise<Database | undefined> {
+    if (this.#isClosed) return Promise.resolve(undefined);
+    if (this.#hasFailed && this.#database === undefined && this.#now() < this.#retryAt) {
+      return Promise.resolve(undefined);
+    }
     this.#database ??= this.#open();
     return this.#database;
   }
@@ -28,22 +43,30 @@ export class LazyDatabase {
   /** Writes what is on its way and closes; does not open it for that. */
   async close(): Promise<void> {
     await (await this.#catalogues)?.flush();
+    this.#isClosed = true;
     await (await this.#database)?.destroy();
   }
 
   async #open(): Promise<Database | undefined> {
     const { openDatabase } = await import('./open-database.ts');
     try {
-      return await openDatabase(this.#dataDir);
+      const database = await openDatabase(this.#location);
+      if (this.#hasFailed) this.#logger.info('the database can be used now');
+      return database;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#logger.warn('without a database no lists of tools are kept and no keys are found there', { reason });
+      if (!this.#hasFailed) {
+        this.#logger.warn('without a database no lists of tools are kept and no keys are found there', { reason });
+      }
+      this.#hasFailed = true;
+      this.#retryAt = this.#now() + RETRY_AFTER_MS;
+      this.#database = undefined;
       return undefined;
     }
   }
 
   async #openCatalogues(): Promise<KeptCatalogues> {
     const { KeptCatalogues } = await import('./kept-catalogues.ts');
-    return new KeptCatalogues(await this.open(), this.#logger);
+    return new KeptCatalogues(() => this.open(), this.#logger);
   }
 }

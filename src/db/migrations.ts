@@ -1,55 +1,162 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Kysely, type Migration, Migrator } from 'kysely';
+import {
+  type ColumnDefinitionBuilder,
+  type Kysely,
+  type Migration,
+  Migrator,
+  type RawBuilder,
+  type SchemaModule,
+  sql,
+} from 'kysely';
+import { conflictCodeOf } from './retry-conflicts.ts';
+
+export type Engine = 'sqlite' | 'postgres';
 
 /** SQLite takes no lock over a whole migration: the loser of two at once tries again when the winner is done. */
 const MAX_TRIES = 20;
 const RETRY_MS = 50;
+/** Another try that begins later would hold up a start for too long. */
+const MAX_WAIT_MS = 15_000;
+
+/** PostgreSQL's words for a table that another replica is making now, and for waiting too long for it. */
+const SIMULTANEOUS = new Set(['23505', '42P07', '42710', '57014', '55P03']);
 
 /** In the order of their names; one that was released is never changed. Each can be run again after it was cut off. */
-const MIGRATIONS: Readonly<Record<string, Migration>> = {
-  '0001-catalogues': {
-    up: async (database) => {
-      await database.schema
-        .createTable('catalogues')
-        .ifNotExists()
-        .addColumn('server', 'text', (column) => column.primaryKey())
-        .addColumn('content', 'text', (column) => column.notNull())
-        .addColumn('updated_at', 'text', (column) => column.notNull())
-        .execute();
+function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
+  return {
+    '0001-catalogues': {
+      up: async ({ schema }) => {
+        await schema
+          .createTable('catalogues')
+          .ifNotExists()
+          .addColumn('server', 'text', (column) => column.primaryKey())
+          .addColumn('content', 'text', (column) => column.notNull())
+          .addColumn('updated_at', 'text', (column) => column.notNull())
+          .execute();
+      },
     },
-  },
-  '0002-api-keys': {
-    up: async (database) => {
-      await database.schema
-        .createTable('api_keys')
-        .ifNotExists()
-        .addColumn('id', 'text', (column) => column.primaryKey())
-        .addColumn('hash', 'text', (column) => column.notNull().unique())
-        .addColumn('scopes', 'text', (column) => column.notNull())
-        .addColumn('user_issuer', 'text')
-        .addColumn('user_subject', 'text')
-        .addColumn('asserts_user', 'integer', (column) => column.notNull())
-        .addColumn('expires_at', 'text')
-        .addColumn('last_used_at', 'text')
-        .addColumn('created_at', 'text', (column) => column.notNull())
-        .execute();
-      await database.schema
-        .createTable('revisions')
-        .ifNotExists()
-        .addColumn('name', 'text', (column) => column.primaryKey())
-        .addColumn('revision', 'integer', (column) => column.notNull())
-        .execute();
+    '0002-api-keys': {
+      up: async ({ schema }) => {
+        await schema
+          .createTable('api_keys')
+          .ifNotExists()
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('hash', 'text', (column) => column.notNull().unique())
+          .addColumn('scopes', 'text', (column) => column.notNull())
+          .addColumn('user_issuer', 'text')
+          .addColumn('user_subject', 'text')
+          .addColumn('asserts_user', 'integer', (column) => column.notNull())
+          .addColumn('expires_at', 'text')
+          .addColumn('last_used_at', 'text')
+          .addColumn('created_at', 'text', (column) => column.notNull())
+          .execute();
+        await schema
+          .createTable('revisions')
+          .ifNotExists()
+          .addColumn('name', 'text', (column) => column.primaryKey())
+          .addColumn('revision', 'integer', (column) => column.notNull())
+          .execute();
+      },
     },
-  },
-};
+    '0003-vault': {
+      up: async ({ schema }) => {
+        await makeVaultTables(schema, orderedText(engine));
+        await makeVaultIndexes(schema);
+      },
+    },
+  };
+}
 
-/** Applies what is missing, also when two replicas start at once. Throws when it cannot. */
-export async function migrate<Tables>(database: Kysely<Tables>): Promise<void> {
-  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => MIGRATIONS } });
+async function makeVaultTables(schema: SchemaModule, text: RawBuilder<string>): Promise<void> {
+  const table = (name: string) => schema.createTable(name).ifNotExists();
+  const ownedTable = (name: string) =>
+    table(name).addColumn('issuer', text, notNull).addColumn('subject', text, notNull);
+
+  await ownedTable('secrets')
+    .addColumn('server', text, notNull)
+    .addColumn('name', text, notNull)
+    .addColumn('version', 'integer', notNull)
+    .addColumn('key_id', text, notNull)
+    .addColumn('cipher_text', text, notNull)
+    .addColumn('last_four', text)
+    .addColumn('updated_at', 'bigint', notNull)
+    .addColumn('last_used_at', 'bigint')
+    .addPrimaryKeyConstraint('secrets_place', ['issuer', 'subject', 'server', 'name'])
+    .execute();
+  await table('vault_keys')
+    .addColumn('key_id', text, (column) => column.primaryKey())
+    .addColumn('check_value', text, notNull)
+    .addColumn('created_at', 'bigint', notNull)
+    .execute();
+  await ownedTable('setup_links')
+    .addColumn('hash', text, (column) => column.primaryKey())
+    .addColumn('server', text, notNull)
+    .addColumn('expires_at', 'bigint', notNull)
+    .addColumn('used_at', 'bigint')
+    .execute();
+  await ownedTable('tool_uses')
+    .addColumn('server', text, notNull)
+    .addColumn('tool', text, notNull)
+    .addColumn('last_used_at', 'bigint', notNull)
+    .addColumn('calls', 'bigint', notNull)
+    .addPrimaryKeyConstraint('tool_uses_place', ['issuer', 'subject', 'server', 'tool'])
+    .execute();
+  await ownedTable('refused_credentials')
+    .addColumn('server', text, notNull)
+    .addColumn('since', 'bigint', notNull)
+    .addPrimaryKeyConstraint('refused_credentials_place', ['issuer', 'subject', 'server'])
+    .execute();
+  await ownedTable('secret_changes')
+    .addColumn('revision', 'bigint', (column) => column.primaryKey())
+    .addColumn('server', text)
+    .addColumn('changed_at', 'bigint', notNull)
+    .execute();
+}
+
+async function makeVaultIndexes(schema: SchemaModule): Promise<void> {
+  const index = (name: string, table: string, columns: readonly string[]) =>
+    schema
+      .createIndex(name)
+      .ifNotExists()
+      .on(table)
+      .columns([...columns])
+      .execute();
+  await index('setup_links_owner', 'setup_links', ['issuer', 'subject']);
+  await index('setup_links_expiry', 'setup_links', ['expires_at']);
+  await index('secret_changes_owner', 'secret_changes', ['issuer', 'subject']);
+  await index('secret_changes_time', 'secret_changes', ['changed_at']);
+}
+
+function notNull(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {
+  return column.notNull();
+}
+
+/** Text in the order of its bytes, whatever language PostgreSQL was set up for; SQLite knows no other order. */
+function orderedText(engine: Engine): RawBuilder<string> {
+  return engine === 'postgres' ? sql`text collate "C"` : sql`text`;
+}
+
+/**
+ * Applies what is missing, also when two replicas start at once. `schema`: where PostgreSQL puts tables; those that
+ * another program keeps in other schemas of the same database are left alone. Throws when it cannot.
+ */
+export async function migrate<Tables>(database: Kysely<Tables>, engine: Engine, schema?: string): Promise<void> {
+  const migrator = new Migrator({
+    db: database,
+    provider: { getMigrations: async () => toMigrations(engine) },
+    ...(schema === undefined ? {} : { migrationTableSchema: schema }),
+  });
+  const lastTryAt = Date.now() + MAX_WAIT_MS;
   for (let tries = 1; ; tries++) {
     const { error } = await migrator.migrateToLatest();
     if (error === undefined) return;
-    if (tries === MAX_TRIES) throw error;
+    if (tries === MAX_TRIES || Date.now() > lastTryAt || !mayWorkLater(error, engine)) throw error;
     await delay(RETRY_MS);
   }
+}
+
+function mayWorkLater(error: unknown, engine: Engine): boolean {
+  if (engine === 'sqlite') return true;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return SIMULTANEOUS.has(code) || conflictCodeOf(error) !== undefined;
 }

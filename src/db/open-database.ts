@@ -1,39 +1,63 @@
-import { chmodSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { Kysely, type SqliteDatabase, SqliteDialect, sql } from 'kysely';
-import SqliteFile from 'libsql';
+import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { DatabaseError } from '../errors.ts';
-import { DATABASE_FILE } from './database-file.ts';
+import { errorCodeOf, postgresProblem } from './database-reason.ts';
 import { migrate } from './migrations.ts';
 import type { Tables } from './tables.ts';
 
-/** How long a statement waits for another process that is writing. */
-const BUSY_TIMEOUT_MS = 5_000;
-
 export type Database = Kysely<Tables>;
 
+/** Where the tables lie. */
+export interface DatabaseLocation {
+  /** Of the embedded database. */
+  readonly dataDir: string;
+  /** Of a PostgreSQL database, to be used in its place. */
+  readonly databaseUrl?: string | undefined;
+}
+
 /**
- * Opens the embedded database in `dataDir`, made with mode 0700 if it is not there, and brings its tables up to date.
- * To be closed with `destroy()`. Throws `DatabaseError`.
+ * Opens the database and brings its tables up to date: PostgreSQL by URL, else the embedded one in `dataDir`, made with
+ * mode 0700 if it is not there. To be closed with `destroy()`. Rejects with `DatabaseError`; once it is open, queries
+ * reject with the driver's own errors, and work again when the database does.
  */
-export async function openDatabase(dataDir: string): Promise<Database> {
-  const file = join(dataDir, DATABASE_FILE);
+export function openDatabase({ dataDir, databaseUrl }: DatabaseLocation): Promise<Database> {
+  return databaseUrl === undefined ? openEmbedded(dataDir) : openShared(databaseUrl);
+}
+
+async function openEmbedded(dataDir: string): Promise<Database> {
+  let database: Database | undefined;
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const connection = new SqliteFile(file);
-    chmodSync(file, 0o600);
-    const database: Database = new Kysely({
-      dialect: new SqliteDialect({ database: connection as unknown as SqliteDatabase }),
-    });
-    await sql`pragma busy_timeout = ${sql.lit(BUSY_TIMEOUT_MS)}`.execute(database);
-    await sql`pragma journal_mode = wal`.execute(database);
-    await migrate(database);
+    const { openSqlite } = await import('./sqlite.ts');
+    database = new Kysely({ dialect: openSqlite(dataDir) });
+    await migrate(database, 'sqlite');
     return database;
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    await database?.destroy();
+    const code = errorCodeOf(error);
+    const reason = code === undefined ? '' : ` (${code})`;
     throw new DatabaseError(
       `The database in the data folder cannot be opened${reason}; check MCPO_DATA_DIR and its permissions.`,
       { cause: error },
     );
   }
+}
+
+async function openShared(databaseUrl: string): Promise<Database> {
+  let database: Database | undefined;
+  try {
+    const { openPostgres } = await import('./postgres.ts');
+    database = new Kysely({ dialect: new PostgresDialect({ pool: openPostgres(databaseUrl) as PostgresPool }) });
+    await migrate(database, 'postgres', await schemaOf(database));
+    return database;
+  } catch (error) {
+    await database?.destroy();
+    // Without the cause, which may name the host and the user.
+    throw new DatabaseError(postgresProblem(error));
+  }
+}
+
+async function schemaOf(database: Database): Promise<string> {
+  const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(database);
+  const name = rows[0]?.name;
+  if (typeof name !== 'string') throw new Error('the search path names no schema that exists');
+  return name;
 }

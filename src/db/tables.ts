@@ -27,4 +27,48 @@ export interface Tables {
     readonly name: string;
     readonly revision: number;
   };
+  /** Times of this table and of those below are milliseconds since the epoch. */
+  readonly secrets: OwnerColumns & {
+    readonly server: string;
+    readonly name: string;
+    readonly version: number;
+    readonly key_id: string;
+    readonly cipher_text: string;
+    readonly last_four: string | null;
+    readonly updated_at: number;
+    readonly last_used_at: number | null;
+  };
+  readonly vault_keys: {
+    readonly key_id: string;
+    readonly check_value: string;
+    readonly created_at: number;
+  };
+  readonly setup_links: OwnerColumns & {
+    /** SHA-256 of the token, lower-case hex. */
+    readonly hash: string;
+    readonly server: string;
+    readonly expires_at: number;
+    readonly used_at: number | null;
+  };
+  readonly tool_uses: OwnerColumns & {
+    readonly server: string;
+    readonly tool: string;
+    readonly last_used_at: number;
+    readonly calls: number;
+  };
+  readonly refused_credentials: OwnerColumns & {
+    readonly server: string;
+    readonly since: number;
+  };
+  readonly secret_changes: OwnerColumns & {
+    readonly revision: number;
+    /** `null`: everything of the owner. */
+    readonly server: string | null;
+    readonly changed_at: number;
+  };
+}
+
+interface OwnerColumns {
+  readonly issuer: string;
+  readonly subject: string;
 }

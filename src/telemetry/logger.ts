@@ -12,6 +12,9 @@ export interface Logger {
   isDebug(): boolean;
 }
 
+/** An event, its secrets already taken out. */
+type LogInfo = Readonly<Record<string, unknown>> & { readonly level: string; readonly message: unknown };
+
 export interface LoggerOptions {
   readonly level: 'error' | 'warn' | 'info' | 'debug';
   readonly format: 'json' | 'pretty';
@@ -24,8 +27,11 @@ export interface LoggerOptions {
 export function createLogger(options: LoggerOptions): Logger {
   const { redactor } = options;
   const line = winston.format((info) => {
-    const text = options.format === 'json' ? toJsonLine(info) : toPrettyLine(info);
-    (info as Record<symbol, unknown>)[Symbol.for('message')] = redactor.redact(text);
+    const { level, ...facts } = info;
+    // Value by value and not the finished line, whose form a user's value such as `","` must not break.
+    const clean = { level, ...(redactValue(facts, redactor) as { message: unknown }) };
+    const text = options.format === 'json' ? toJsonLine(clean) : toPrettyLine(clean);
+    (info as Record<symbol, unknown>)[Symbol.for('message')] = text;
     return info;
   });
   const logger = winston.createLogger({
@@ -43,12 +49,29 @@ export function createLogger(options: LoggerOptions): Logger {
   };
 }
 
-function toJsonLine(info: winston.Logform.TransformableInfo): string {
+/** The same with every known secret taken out of its texts, its names and its numbers. */
+function redactValue(value: unknown, redactor: Redactor): unknown {
+  if (typeof value === 'string') return redactor.redact(value);
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    const text = String(value);
+    const clean = redactor.redact(text);
+    return clean === text ? value : clean;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const { toJSON } = value as { readonly toJSON?: unknown };
+  if (typeof toJSON === 'function') return redactValue(toJSON.call(value), redactor);
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, redactor));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [redactor.redact(name), redactValue(one, redactor)]),
+  );
+}
+
+function toJsonLine(info: LogInfo): string {
   const { level, message, ...fields } = info;
   return JSON.stringify({ timestamp: new Date().toISOString(), level, message, ...fields });
 }
 
-function toPrettyLine(info: winston.Logform.TransformableInfo): string {
+function toPrettyLine(info: LogInfo): string {
   const { level, message, ...fields } = info;
   const time = new Date().toISOString().slice(11, 19);
   const facts = Object.entries(fields)

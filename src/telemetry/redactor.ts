@@ -3,32 +3,100 @@ const REPLACEMENT = '[redacted]';
 /** Shorter values would blank out ordinary words. */
 const MIN_LENGTH = 4;
 
-/** Knows the values that must never be printed and takes them out of texts, in every spelling they may appear in. */
+/** A power of two. */
+const BUCKETS = 65_536;
+
+/**
+ * Knows the values that must never be printed and takes them out of texts, in every spelling they may appear in.
+ * Looks spellings up by how they begin: the vault holds so many that one pattern of all would take seconds to compile.
+ */
 export class Redactor {
-  readonly #values = new Set<string>();
-  #pattern: RegExp | undefined;
+  /** How many hold each spelling. */
+  readonly #holders = new Map<string, number>();
+  /** By the first four characters. */
+  readonly #byStart = new Map<string, Set<string>>();
+  /** How many starts fall into each bucket: most characters of a text begin none, which this tells at once. */
+  readonly #buckets = new Uint32Array(BUCKETS);
 
-  /** Adds secret values; those shorter than four characters are not looked for. */
+  /** Adds secret values for good; those shorter than four characters are not looked for. */
   add(values: Iterable<string>): void {
-    for (const value of values) {
-      if (value.length < MIN_LENGTH) continue;
-      for (const spelling of spellingsOf(value)) this.#values.add(spelling);
-    }
-    this.#pattern = undefined;
+    this.hold(values);
   }
 
-  /** Returns `text` with every known value replaced. */
-  redact(text: string): string {
-    if (this.#values.size === 0) return text;
-    this.#pattern ??= new RegExp(
-      [...this.#values]
-        .sort((a, b) => b.length - a.length)
-        .map((value) => value.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-        .join('|'),
-      'g',
-    );
-    return text.replace(this.#pattern, () => REPLACEMENT);
+  /** Adds secret values until the returned function is called; one that others hold stays for them. */
+  hold(values: Iterable<string>): () => void {
+    let held = [...new Set(values)].filter((value) => value.length >= MIN_LENGTH).flatMap(spellingsOf);
+    for (const spelling of held) this.#hold(spelling);
+    return () => {
+      for (const spelling of held) this.#release(spelling);
+      held = [];
+    };
   }
+
+  /** Returns `text` with every known value replaced; values that overlap are replaced as one. */
+  redact(text: string): string {
+    if (this.#holders.size === 0) return text;
+    let result = '';
+    let copiedTo = 0;
+    let secretEnd = 0;
+    for (let at = 0; at + MIN_LENGTH <= text.length; at++) {
+      if (this.#buckets[bucketOf(text, at)] === 0) continue;
+      const length = this.#longestAt(text, at);
+      if (length === 0) continue;
+      if (at >= secretEnd) result += text.slice(copiedTo, at) + REPLACEMENT;
+      secretEnd = Math.max(secretEnd, at + length);
+      copiedTo = secretEnd;
+    }
+    return result + text.slice(copiedTo);
+  }
+
+  #longestAt(text: string, at: number): number {
+    let longest = 0;
+    for (const spelling of this.#byStart.get(text.slice(at, at + MIN_LENGTH)) ?? []) {
+      if (spelling.length > longest && text.startsWith(spelling, at)) longest = spelling.length;
+    }
+    return longest;
+  }
+
+  #hold(spelling: string): void {
+    this.#holders.set(spelling, (this.#holders.get(spelling) ?? 0) + 1);
+    const start = spelling.slice(0, MIN_LENGTH);
+    const sameStart = this.#byStart.get(start);
+    if (sameStart !== undefined) {
+      sameStart.add(spelling);
+      return;
+    }
+    this.#byStart.set(start, new Set([spelling]));
+    this.#count(start, 1);
+  }
+
+  #release(spelling: string): void {
+    const left = (this.#holders.get(spelling) ?? 0) - 1;
+    if (left > 0) {
+      this.#holders.set(spelling, left);
+      return;
+    }
+    this.#holders.delete(spelling);
+    const start = spelling.slice(0, MIN_LENGTH);
+    const sameStart = this.#byStart.get(start);
+    sameStart?.delete(spelling);
+    if (sameStart?.size !== 0) return;
+    this.#byStart.delete(start);
+    this.#count(start, -1);
+  }
+
+  #count(start: string, by: 1 | -1): void {
+    const bucket = bucketOf(start, 0);
+    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + by;
+  }
+}
+
+/** Of the four characters at a place. */
+function bucketOf(text: string, at: number): number {
+  const sum =
+    ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) * 31 +
+    text.charCodeAt(at + 3);
+  return sum & (BUCKETS - 1);
 }
 
 function spellingsOf(value: string): string[] {

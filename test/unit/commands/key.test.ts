@@ -29,7 +29,7 @@ const create = (rest: Partial<Extract<KeyCommand, { action: 'create' }>> = {}): 
 });
 
 async function kept() {
-  const database = await openDatabase(join(folder, 'data'));
+  const database = await openDatabase({ dataDir: join(folder, 'data') });
   const keys = await new ApiKeys(database).list();
   await database.destroy();
   return keys;

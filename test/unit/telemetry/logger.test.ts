@@ -25,6 +25,21 @@ describe('logger', () => {
     }
   });
 
+  test('takes them out of names and numbers too, and keeps its form whatever a value is', () => {
+    const redactor = new Redactor();
+    redactor.add(['","level":"', '13579', 'canary']);
+    const stream = new PassThrough();
+    const logger = createLogger({ level: 'info', format: 'json', redactor, stream });
+    logger.warn('seen', { number: 13579, list: [{ canary: 'x' }], text: 'a","level":"b' });
+    expect(JSON.parse(String(stream.read()))).toMatchObject({
+      level: 'warn',
+      message: 'seen',
+      number: '[redacted]',
+      list: [{ '[redacted]': 'x' }],
+      text: 'a[redacted]b',
+    });
+  });
+
   test('leaves words alone that a very short secret is part of', () => {
     expect(logged('pretty', (logger) => logger.info('abcdef'))).toContain('abcdef');
   });

@@ -1,0 +1,66 @@
+import { UsageError } from '../errors.ts';
+import { readBackup, type VaultBackup, writeBackup } from '../vault/backup-file.ts';
+import { isReadable } from '../vault/cipher.ts';
+import { type Keyring, keyProblem } from '../vault/keyring.ts';
+import type { SecretStore } from '../vault/secret-store.ts';
+import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
+import { assertOwnKeyring } from '../vault/vault-keys.ts';
+import type { VaultCommandResult } from './vault-result.ts';
+
+/** Writes all secrets, encrypted as they are, into a new file. Throws `UsageError` when there is one already. */
+export async function backupVault(store: SecretStore, file: string, now: number): Promise<VaultCommandResult> {
+  const secrets = await store.list();
+  const keys = await store.keys();
+  writeBackup(file, { keys, secrets }, now);
+  const ids = [...new Set(secrets.map(({ keyId }) => keyId))];
+  const needed =
+    ids.length === 0 ? '' : ` It is worth nothing without the vault's key (${ids.join(', ')}), kept elsewhere.`;
+  return { text: `${count(secrets.length)} written to ${file}.${needed}\n`, note: '', exitCode: 0 };
+}
+
+/**
+ * Puts the secrets of a backup back, all or none; what is set stays unless `replace`. Throws `ConfigError` when a key
+ * is missing, `UsageError` for a file that is no backup or was altered: then nothing was changed.
+ */
+export async function restoreVault(
+  store: SecretStore,
+  keySource: VaultKeySource,
+  { file, replace }: { readonly file: string; readonly replace: boolean },
+  now: number,
+): Promise<VaultCommandResult> {
+  const backup = readBackup(file);
+  const keyring = findKeyring(keySource);
+  assertReadable(backup, keyring, file);
+  assertOwnKeyring(await store.keys(), keyring);
+  const used = new Set(backup.secrets.map(({ keyId }) => keyId));
+  for (const { id: keyId, check } of keyring.keys.values()) {
+    if (used.has(keyId)) await store.addKey({ keyId, check, createdAt: now });
+  }
+  const restored = await store.restore(backup.secrets, replace, now);
+  const kept = backup.secrets.length - restored;
+  const told = [`${count(restored)} restored.`];
+  if (kept > 0) told.push(`${count(kept)} not: they are set already, and --replace was not given.`);
+  return { text: told.map((line) => `${line}\n`).join(''), note: '', exitCode: 0 };
+}
+
+function assertReadable({ keys, secrets }: VaultBackup, keyring: Keyring, file: string): void {
+  const missing = new Set(secrets.map(({ keyId }) => keyId).filter((id) => !keyring.keys.has(id)));
+  if (missing.size > 0) {
+    throw keyProblem(
+      keyring.setting,
+      `the backup "${file}" was made with other keys; give those with the ids ${[...missing].join(', ')}, too. Nothing was changed.`,
+    );
+  }
+  const altered = secrets.filter((row) => !isReadable(keyring, row));
+  const [first] = altered;
+  const isForeign = keys.some(
+    ({ keyId, check }) => keyring.keys.has(keyId) && keyring.keys.get(keyId)?.check !== check,
+  );
+  if (first === undefined && !isForeign) return;
+  const which = first === undefined ? 'its keys' : `${altered.length}, the first ${first.server}/${first.name}`;
+  throw new UsageError(`The backup "${file}" was altered (${which}); nothing was changed.`);
+}
+
+function count(secrets: number): string {
+  return secrets === 1 ? '1 secret was' : `${secrets} secrets were`;
+}

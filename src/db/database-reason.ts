@@ -1,0 +1,35 @@
+const CERTIFICATE_CODES = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/;
+
+/** What a driver's error comes down to; its code only, since its message may name hosts, users and values. */
+export function errorCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return error.cause === undefined ? undefined : errorCodeOf(error.cause);
+}
+
+/** One sentence on why PostgreSQL cannot be used, without its host, user or password. */
+export function postgresProblem(error: unknown): string {
+  const code = errorCodeOf(error);
+  const suffix = code === undefined ? '' : ` (${code})`;
+  return `The PostgreSQL database of MCPO_DATABASE_URL cannot be opened${suffix}: ${adviceFor(code, error)}`;
+}
+
+function adviceFor(code: string | undefined, error: unknown): string {
+  if (code === '28P01' || code === '28000') return 'it does not let this user in with this password.';
+  if (code === '3D000') return 'there is no database of that name; create it first.';
+  if (code === '42501') return 'the user may not create tables there.';
+  if (code === '53300') return 'it has no connection left.';
+  if (code === '08P01') return 'a pooler before it refuses a parameter; let it pass statement_timeout, or go round it.';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its host is not known.';
+  if (code === 'ENOENT' || code === 'EACCES') return 'a file that the URL names cannot be read.';
+  if (code !== undefined && CERTIFICATE_CODES.test(code)) {
+    return 'its certificate is not trusted; name its authority with sslrootcert in the URL.';
+  }
+  if (error instanceof Error && error.message.includes('does not support SSL')) {
+    return 'it offers no TLS, which the URL asks for.';
+  }
+  if (error instanceof Error && error.message.startsWith('corrupted migrations')) {
+    return 'a newer version of mcpo-ts has used it; run that one.';
+  }
+  return 'check that it runs and that the URL is right.';
+}

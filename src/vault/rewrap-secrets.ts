@@ -1,0 +1,76 @@
+import { rewrap } from './cipher.ts';
+import type { Keyring } from './keyring.ts';
+import type { SecretPlace, SecretRow, SecretStore } from './secret-store.ts';
+
+const BATCH = 500;
+/** Each pass meets only what was set under an older key during the one before. */
+const MAX_PASSES = 10;
+
+type RewrapStore = Pick<SecretStore, 'listNotUnder' | 'rewrap'>;
+
+export interface RewrapResult {
+  readonly rewrapped: number;
+  /** Left as they are: their key is not in the ring, or they were tampered with. */
+  readonly unreadable: readonly SecretPlace[];
+}
+
+/**
+ * Puts every secret under the ring's active key, one row at a time, so that it can be cut off anywhere and run again;
+ * until then each lies under its old key or the new one. Rejects with the database's error.
+ */
+export async function rewrapSecrets(store: RewrapStore, keyring: Keyring): Promise<RewrapResult> {
+  let rewrapped = 0;
+  for (let pass = 1; ; pass++) {
+    const unreadable: SecretPlace[] = [];
+    let overtaken = 0;
+    for await (const row of rowsNotUnder(store, keyring.active.id)) {
+      const sealed = tryRewrap(keyring, row);
+      if (sealed === undefined) unreadable.push(row);
+      else if (await store.rewrap(row, sealed.keyId, sealed.cipherText)) rewrapped++;
+      else overtaken++;
+    }
+    if (overtaken === 0 || pass === MAX_PASSES) return { rewrapped, unreadable };
+  }
+}
+
+/** How many secrets lie under each key that is not in the ring. Rejects with the database's error. */
+export async function countUnknownKeys(store: RewrapStore, keyring: Keyring): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for await (const { keyId } of rowsNotUnder(store, keyring.active.id)) {
+    if (!keyring.keys.has(keyId)) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Whether a secret is left that could be put under the active key. Rejects with the database's error. */
+export async function hasSecretsToRewrap(store: RewrapStore, keyring: Keyring): Promise<boolean> {
+  for await (const row of rowsNotUnder(store, keyring.active.id)) {
+    if (tryRewrap(keyring, row) !== undefined) return true;
+  }
+  return false;
+}
+
+/** The keys, other than the active one, under which secrets lie. Rejects with the database's error. */
+export async function olderKeysInUse(store: RewrapStore, keyring: Keyring): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  for await (const { keyId } of rowsNotUnder(store, keyring.active.id)) ids.add(keyId);
+  return ids;
+}
+
+async function* rowsNotUnder(store: RewrapStore, keyId: string): AsyncGenerator<SecretRow> {
+  let after: SecretPlace | undefined;
+  for (;;) {
+    const rows = await store.listNotUnder(keyId, BATCH, after);
+    yield* rows;
+    after = rows.at(-1);
+    if (after === undefined || rows.length < BATCH) return;
+  }
+}
+
+function tryRewrap(keyring: Keyring, row: SecretRow): ReturnType<typeof rewrap> | undefined {
+  try {
+    return rewrap(keyring, row);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,96 @@
+import { sql } from 'kysely';
+import type { Database } from '../db/open-database.ts';
+import { retryConflicts } from '../db/retry-conflicts.ts';
+import type { SecretOwner } from './secret-owner.ts';
+import { inPortions, ownerColumns } from './secret-rows-sql.ts';
+import type { SecretChange } from './secret-store.ts';
+
+/** Names the row of `revisions` that counts the changes of secrets. */
+const REVISION = 'secrets';
+
+type Change = Pick<SecretChange, 'owner' | 'server'>;
+
+/**
+ * Makes a change of secrets and notes it, in one transaction. It holds the row of the revision from its first statement
+ * to its end: changes are made one after the other, and whoever sees a revision sees all before it. Nothing is written
+ * where `change` names no changes. `change` may be run again.
+ */
+export function changeSecrets<Result>(
+  database: Database,
+  now: number,
+  change: (transaction: Database) => Promise<{ readonly result: Result; readonly changes: readonly Change[] }>,
+): Promise<Result> {
+  return retryConflicts(async () => {
+    const transaction = await database.startTransaction().execute();
+    try {
+      await addToRevision(transaction, 1);
+      const { result, changes } = await change(transaction);
+      if (changes.length === 0) {
+        await transaction.rollback().execute();
+        return result;
+      }
+      if (changes.length > 1) await addToRevision(transaction, changes.length - 1);
+      await noteChanges(transaction, changes, now);
+      await transaction.commit().execute();
+      return result;
+    } catch (error) {
+      if (!transaction.isCommitted && !transaction.isRolledBack) {
+        // What went wrong before is what matters.
+        await transaction
+          .rollback()
+          .execute()
+          .catch(() => undefined);
+      }
+      throw error;
+    }
+  });
+}
+
+/** The number of the last change; 0 before the first. */
+export async function secretRevision(database: Database): Promise<number> {
+  const row = await database.selectFrom('revisions').select('revision').where('name', '=', REVISION).executeTakeFirst();
+  return row?.revision ?? 0;
+}
+
+/** Changes after a revision, oldest first. */
+export async function secretChangesAfter(database: Database, after: number): Promise<readonly SecretChange[]> {
+  const rows = await database
+    .selectFrom('secret_changes')
+    .selectAll()
+    .where('revision', '>', after)
+    .orderBy('revision')
+    .execute();
+  return rows.map(({ revision, server, ...owner }) => ({
+    revision,
+    owner: ownerColumns(owner),
+    server: server ?? undefined,
+  }));
+}
+
+/** Without `returning`: a statement with it that met another writer would be left open by the SQLite driver. */
+async function addToRevision(transaction: Database, count: number): Promise<void> {
+  await transaction
+    .insertInto('revisions')
+    .values({ name: REVISION, revision: count })
+    .onConflict((conflict) =>
+      conflict.column('name').doUpdateSet({ revision: sql<number>`${sql.ref('revisions.revision')} + ${count}` }),
+    )
+    .execute();
+}
+
+async function noteChanges(transaction: Database, changes: readonly Change[], now: number): Promise<void> {
+  const first = (await secretRevision(transaction)) - changes.length + 1;
+  const rows = changes.map(({ owner, server }, index) => ({
+    revision: first + index,
+    ...ownerColumns(owner),
+    server: server ?? null,
+    changed_at: now,
+  }));
+  for (const some of inPortions(rows)) await transaction.insertInto('secret_changes').values(some).execute();
+}
+
+/** Different owners and servers among the places, once each. */
+export function toChanges(places: readonly (SecretOwner & { readonly server: string })[]): readonly Change[] {
+  const changes = places.map((place) => ({ owner: ownerColumns(place), server: place.server }));
+  return [...new Map(changes.map((change) => [JSON.stringify(change), change])).values()];
+}

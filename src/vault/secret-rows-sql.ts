@@ -1,0 +1,99 @@
+import type { Selectable } from 'kysely';
+import type { Database } from '../db/open-database.ts';
+import type { Tables } from '../db/tables.ts';
+import type { SecretOwner } from './secret-owner.ts';
+import type { SecretPlace, SecretRow } from './secret-store.ts';
+
+/** Few enough for the parameters of one statement. */
+const ROWS_AT_ONCE = 200;
+
+type Row = Selectable<Tables['secrets']>;
+
+/** An owner as the tables have him; his alone, whatever else the object holds. Throws for what they cannot hold. */
+export function ownerColumns({ issuer, subject }: SecretOwner): Pick<Row, 'issuer' | 'subject'> {
+  return { issuer: storable(issuer), subject: storable(subject) };
+}
+
+export function serverColumns(owner: SecretOwner, server: string): Pick<Row, 'issuer' | 'subject' | 'server'> {
+  return { ...ownerColumns(owner), server: storable(server) };
+}
+
+export function placeColumns(place: SecretPlace): Pick<Row, 'issuer' | 'subject' | 'server' | 'name'> {
+  return { ...serverColumns(place.owner, place.server), name: storable(place.name) };
+}
+
+export function toSecretRow(row: Row): SecretRow {
+  return {
+    owner: ownerColumns(row),
+    server: row.server,
+    name: row.name,
+    version: row.version,
+    keyId: row.key_id,
+    cipherText: row.cipher_text,
+    lastFour: row.last_four ?? undefined,
+    updatedAt: row.updated_at,
+    lastUsedAt: row.last_used_at ?? undefined,
+  };
+}
+
+/** Writes rows; a place that is taken keeps what it has unless `replaces`. Resolves to where something was written. */
+export async function putSecretRows(
+  database: Database,
+  rows: readonly SecretRow[],
+  replaces: boolean,
+): Promise<readonly Pick<Row, 'issuer' | 'subject' | 'server'>[]> {
+  const written: Pick<Row, 'issuer' | 'subject' | 'server'>[] = [];
+  for (const some of inPortions(uniquePlaces(rows))) {
+    const inserted = await database
+      .insertInto('secrets')
+      .values(some.map(toColumns))
+      .onConflict((conflict) => {
+        const taken = conflict.columns(['issuer', 'subject', 'server', 'name']);
+        if (!replaces) return taken.doNothing();
+        return taken.doUpdateSet(({ ref }) => ({
+          version: ref('excluded.version'),
+          key_id: ref('excluded.key_id'),
+          cipher_text: ref('excluded.cipher_text'),
+          last_four: ref('excluded.last_four'),
+          updated_at: ref('excluded.updated_at'),
+          last_used_at: ref('excluded.last_used_at'),
+        }));
+      })
+      .returning(['issuer', 'subject', 'server'])
+      .execute();
+    written.push(...inserted);
+  }
+  return written;
+}
+
+/** Whether a database gives a text back as it was: PostgreSQL takes no NUL, and half a character would become another. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+/** So many at once as one statement takes. */
+export function* inPortions<Item>(items: readonly Item[]): Generator<Item[]> {
+  for (let start = 0; start < items.length; start += ROWS_AT_ONCE) yield items.slice(start, start + ROWS_AT_ONCE);
+}
+
+function storable(text: string): string {
+  if (!isStorable(text)) throw new TypeError('a name holds characters that no database keeps as they are');
+  return text;
+}
+
+function toColumns(row: SecretRow): Row {
+  return {
+    ...placeColumns(row),
+    version: row.version,
+    key_id: row.keyId,
+    cipher_text: row.cipherText,
+    last_four: row.lastFour ?? null,
+    updated_at: row.updatedAt,
+    last_used_at: row.lastUsedAt ?? null,
+  };
+}
+
+/** One statement cannot write a place twice; the last row of each counts. */
+function uniquePlaces(rows: readonly SecretRow[]): readonly SecretRow[] {
+  return [...new Map(rows.map((row) => [JSON.stringify(Object.values(placeColumns(row))), row])).values()];
+}

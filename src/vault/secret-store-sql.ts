@@ -1,0 +1,238 @@
+import type { Database } from '../db/open-database.ts';
+import { retryConflicts } from '../db/retry-conflicts.ts';
+import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes-sql.ts';
+import type { SecretOwner } from './secret-owner.ts';
+import { ownerColumns, placeColumns, putSecretRows, serverColumns, toSecretRow } from './secret-rows-sql.ts';
+import type { SecretChange, SecretPlace, SecretRow, SecretStore, SetupLinkRow, VaultKeyRow } from './secret-store.ts';
+import { addToolUses } from './tool-uses-sql.ts';
+import type { RefusedCredentials, ToolUse } from './vault.ts';
+
+/** The secret store in the database, SQLite or PostgreSQL. */
+export class SqlSecretStore implements SecretStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(owner: SecretOwner, server: string): Promise<readonly SecretRow[]> {
+    const rows = await this.#secrets()
+      .where((where) => where.and(serverColumns(owner, server)))
+      .execute();
+    return rows.map(toSecretRow);
+  }
+
+  async list(owner?: SecretOwner): Promise<readonly SecretRow[]> {
+    const all = this.#secrets();
+    const rows = await (owner === undefined ? all : all.where((where) => where.and(ownerColumns(owner)))).execute();
+    return rows.map(toSecretRow);
+  }
+
+  async put(
+    place: SecretPlace,
+    seal: (version: number) => Pick<SecretRow, 'keyId' | 'cipherText'>,
+    lastFour: string | undefined,
+    now: number,
+  ): Promise<void> {
+    const { owner, server, name } = place;
+    await changeSecrets(this.#database, now, async (transaction) => {
+      const before = await transaction
+        .selectFrom('secrets')
+        .select('version')
+        .where((where) => where.and(placeColumns(place)))
+        .executeTakeFirst();
+      const version = (before?.version ?? 0) + 1;
+      const { keyId, cipherText } = seal(version);
+      const row = { owner, server, name, version, keyId, cipherText, lastFour, updatedAt: now, lastUsedAt: undefined };
+      await putSecretRows(transaction, [row], true);
+      return { result: undefined, changes: [{ owner, server }] };
+    });
+  }
+
+  remove(place: SecretPlace, now: number): Promise<boolean> {
+    return changeSecrets(this.#database, now, async (transaction) => {
+      const { numDeletedRows } = await transaction
+        .deleteFrom('secrets')
+        .where((where) => where.and(placeColumns(place)))
+        .executeTakeFirstOrThrow();
+      const isRemoved = numDeletedRows > 0n;
+      return { result: isRemoved, changes: isRemoved ? [place] : [] };
+    });
+  }
+
+  erase(owner: SecretOwner, now: number): Promise<number> {
+    return changeSecrets(this.#database, now, async (transaction) => {
+      // Uses before secrets, as they are written down: in another order two could wait for each other. The earlier
+      // changes are covered by the one that is noted now, and name the owner.
+      for (const table of ['tool_uses', 'refused_credentials', 'setup_links', 'secret_changes'] as const) {
+        await transaction
+          .deleteFrom(table)
+          .where((where) => where.and(ownerColumns(owner)))
+          .execute();
+      }
+      const { numDeletedRows } = await transaction
+        .deleteFrom('secrets')
+        .where((where) => where.and(ownerColumns(owner)))
+        .executeTakeFirstOrThrow();
+      return { result: Number(numDeletedRows), changes: [{ owner, server: undefined }] };
+    });
+  }
+
+  async listNotUnder(keyId: string, limit: number, after?: SecretPlace): Promise<readonly SecretRow[]> {
+    const all = this.#secrets().where('key_id', '!=', keyId).limit(limit);
+    const rows = await (after === undefined
+      ? all
+      : all.where(({ eb, refTuple, tuple }) => {
+          const { issuer, subject } = after.owner;
+          const place = refTuple('issuer', 'subject', 'server', 'name');
+          return eb(place, '>', tuple(issuer, subject, after.server, after.name));
+        })
+    ).execute();
+    return rows.map(toSecretRow);
+  }
+
+  async rewrap(row: SecretRow, keyId: string, cipherText: string): Promise<boolean> {
+    const { numUpdatedRows } = await retryConflicts(() =>
+      this.#database
+        .updateTable('secrets')
+        .set({ key_id: keyId, cipher_text: cipherText })
+        .where((where) => where.and(placeColumns(row)))
+        .where('version', '=', row.version)
+        // A place that was emptied and filled again begins with the same version.
+        .where('cipher_text', '=', row.cipherText)
+        .executeTakeFirstOrThrow(),
+    );
+    return numUpdatedRows > 0n;
+  }
+
+  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number> {
+    return changeSecrets(this.#database, now, async (transaction) => {
+      const written = await putSecretRows(transaction, rows, replaces);
+      return { result: written.length, changes: toChanges(written) };
+    });
+  }
+
+  async keys(): Promise<readonly VaultKeyRow[]> {
+    const rows = await this.#database
+      .selectFrom('vault_keys')
+      .selectAll()
+      .orderBy('created_at')
+      .orderBy('key_id')
+      .execute();
+    return rows.map((row) => ({ keyId: row.key_id, check: row.check_value, createdAt: row.created_at }));
+  }
+
+  async addKey({ keyId, check, createdAt }: VaultKeyRow): Promise<VaultKeyRow> {
+    await this.#database
+      .insertInto('vault_keys')
+      .values({ key_id: keyId, check_value: check, created_at: createdAt })
+      .onConflict((conflict) => conflict.column('key_id').doNothing())
+      .execute();
+    const kept = await this.#database
+      .selectFrom('vault_keys')
+      .selectAll()
+      .where('key_id', '=', keyId)
+      .executeTakeFirstOrThrow();
+    return { keyId, check: kept.check_value, createdAt: kept.created_at };
+  }
+
+  async addLink({ hash, owner, server, expiresAt }: SetupLinkRow): Promise<void> {
+    await this.#database
+      .insertInto('setup_links')
+      .values({ hash, ...serverColumns(owner, server), expires_at: expiresAt, used_at: null })
+      .execute();
+  }
+
+  async useLink(
+    hash: string,
+    now: number,
+  ): Promise<{ readonly link: SetupLinkRow; readonly wasUsed: boolean } | undefined> {
+    // One statement: of several callers it finds the link unused for one.
+    const { numUpdatedRows } = await retryConflicts(() =>
+      this.#database
+        .updateTable('setup_links')
+        .set({ used_at: now })
+        .where('hash', '=', hash)
+        .where('used_at', 'is', null)
+        .executeTakeFirstOrThrow(),
+    );
+    const row = await this.#database.selectFrom('setup_links').selectAll().where('hash', '=', hash).executeTakeFirst();
+    if (row === undefined) return undefined;
+    const link = { hash, owner: ownerColumns(row), server: row.server, expiresAt: row.expires_at };
+    return { link, wasUsed: numUpdatedRows === 0n };
+  }
+
+  async removeLinks(time: number): Promise<void> {
+    await this.#database.deleteFrom('setup_links').where('expires_at', '<', time).execute();
+  }
+
+  async addUses(uses: readonly (ToolUse & { readonly owner: SecretOwner })[]): Promise<void> {
+    await retryConflicts(() => addToolUses(this.#database, uses));
+  }
+
+  async recentUses(owner: SecretOwner, limit: number): Promise<readonly ToolUse[]> {
+    const rows = await this.#database
+      .selectFrom('tool_uses')
+      .select(['server', 'tool', 'last_used_at', 'calls'])
+      .where((where) => where.and(ownerColumns(owner)))
+      .orderBy('last_used_at', 'desc')
+      .orderBy('server')
+      .orderBy('tool')
+      .limit(limit)
+      .execute();
+    return rows.map(({ server, tool, last_used_at, calls }) => ({ server, tool, lastUsedAt: last_used_at, calls }));
+  }
+
+  async markRefused(owner: SecretOwner, server: string, since: number | undefined): Promise<void> {
+    if (since === undefined) {
+      await this.#database
+        .deleteFrom('refused_credentials')
+        .where((where) => where.and(serverColumns(owner, server)))
+        .execute();
+      return;
+    }
+    await this.#database
+      .insertInto('refused_credentials')
+      .values({ ...serverColumns(owner, server), since })
+      // Another replica may have noticed it earlier.
+      .onConflict((conflict) =>
+        conflict
+          .columns(['issuer', 'subject', 'server'])
+          .doUpdateSet({ since })
+          .where('refused_credentials.since', '>', since),
+      )
+      .execute();
+  }
+
+  async refused(owner: SecretOwner): Promise<readonly RefusedCredentials[]> {
+    return this.#database
+      .selectFrom('refused_credentials')
+      .select(['server', 'since'])
+      .where((where) => where.and(ownerColumns(owner)))
+      .orderBy('server')
+      .execute();
+  }
+
+  revision(): Promise<number> {
+    return secretRevision(this.#database);
+  }
+
+  changesAfter(revision: number): Promise<readonly SecretChange[]> {
+    return secretChangesAfter(this.#database, revision);
+  }
+
+  async removeChanges(time: number): Promise<void> {
+    await this.#database.deleteFrom('secret_changes').where('changed_at', '<', time).execute();
+  }
+
+  /** All secrets, by owner, server and name. */
+  #secrets() {
+    return this.#database
+      .selectFrom('secrets')
+      .selectAll()
+      .orderBy('issuer')
+      .orderBy('subject')
+      .orderBy('server')
+      .orderBy('name');
+  }
+}

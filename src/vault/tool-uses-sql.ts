@@ -1,0 +1,71 @@
+import type { Database } from '../db/open-database.ts';
+import type { SecretOwner } from './secret-owner.ts';
+import { inPortions, isStorable, ownerColumns, serverColumns } from './secret-rows-sql.ts';
+import type { ToolUse } from './vault.ts';
+
+type OwnedUse = ToolUse & { readonly owner: SecretOwner };
+
+/**
+ * Writes down uses in one transaction: the later time, and the calls added. A secret of that owner and server was used
+ * as well, if it was set by then. A tool whose name cannot be stored is left out, since servers choose them and the other
+ * uses are to be kept.
+ */
+export async function addToolUses(database: Database, uses: readonly OwnedUse[]): Promise<void> {
+  const storable = uses.filter(({ tool }) => isStorable(tool));
+  if (storable.length === 0) return;
+  const byTool = collect(storable, ({ owner, server, tool }) => [owner.issuer, owner.subject, server, tool]);
+  const byServer = collect(storable, ({ owner, server }) => [owner.issuer, owner.subject, server]);
+  await database.transaction().execute(async (transaction) => {
+    for (const some of inPortions(byTool)) await addUses(transaction, some);
+    for (const { owner, server, lastUsedAt } of byServer) {
+      await transaction
+        .updateTable('secrets')
+        .set({ last_used_at: lastUsedAt })
+        .where((where) => where.and(serverColumns(owner, server)))
+        .where('updated_at', '<=', lastUsedAt)
+        .where((where) => where.or([where('last_used_at', 'is', null), where('last_used_at', '<', lastUsedAt)]))
+        .execute();
+    }
+  });
+}
+
+async function addUses(transaction: Database, uses: readonly OwnedUse[]): Promise<void> {
+  await transaction
+    .insertInto('tool_uses')
+    .values(
+      uses.map(({ owner, server, tool, lastUsedAt, calls }) => ({
+        ...ownerColumns(owner),
+        server,
+        tool,
+        last_used_at: lastUsedAt,
+        calls,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(['issuer', 'subject', 'server', 'tool']).doUpdateSet((set) => ({
+        calls: set('tool_uses.calls', '+', set.ref('excluded.calls')),
+        last_used_at: set
+          .case()
+          .when('excluded.last_used_at', '>', set.ref('tool_uses.last_used_at'))
+          .then(set.ref('excluded.last_used_at'))
+          .else(set.ref('tool_uses.last_used_at'))
+          .end(),
+      })),
+    )
+    .execute();
+}
+
+/** One use for each key: the latest, with all the calls; in the order of the keys, so that two replicas do not lock each other out. */
+function collect(uses: readonly OwnedUse[], keyOf: (use: OwnedUse) => readonly string[]): readonly OwnedUse[] {
+  const collected = new Map<string, OwnedUse>();
+  for (const use of uses) {
+    const key = JSON.stringify(keyOf(use));
+    const other = collected.get(key);
+    collected.set(key, {
+      ...use,
+      calls: use.calls + (other?.calls ?? 0),
+      lastUsedAt: Math.max(use.lastUsedAt, other?.lastUsedAt ?? use.lastUsedAt),
+    });
+  }
+  return [...collected].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, use]) => use);
+}

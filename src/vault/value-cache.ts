@@ -1,0 +1,137 @@
+import type { Redactor } from '../telemetry/redactor.ts';
+import { type SecretOwner, toOwnerKey } from './secret-owner.ts';
+
+const MAX_ENTRIES = 10_000;
+/** A session that just ended may still print what it was given. */
+const RELEASE_AFTER_MS = 60_000;
+
+export type SecretValues = ReadonlyMap<string, string>;
+
+interface Entry {
+  readonly owner: SecretOwner;
+  readonly server: string;
+  readonly values: SecretValues;
+  readonly release: () => void;
+}
+
+interface Load {
+  readonly owner: SecretOwner;
+  readonly server: string;
+  readonly values: Promise<SecretValues>;
+}
+
+/** Decrypted values by owner and server, the least recently used leaving first; the redactor knows them meanwhile. */
+export class ValueCache {
+  readonly #redactor: Redactor;
+  readonly #maxEntries: number;
+  /** In the order of their last use. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #loads = new Map<string, Load>();
+  readonly #releases = new Map<NodeJS.Timeout, () => void>();
+
+  constructor(redactor: Redactor, maxEntries = MAX_ENTRIES) {
+    this.#redactor = redactor;
+    this.#maxEntries = maxEntries;
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.size === 0 && this.#loads.size === 0;
+  }
+
+  get(owner: SecretOwner, server: string): SecretValues | undefined {
+    const key = keyOf(owner, server);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    return entry.values;
+  }
+
+  /** The same load for all who ask meanwhile; one that a change overtook is not kept. */
+  load(owner: SecretOwner, server: string, read: () => Promise<SecretValues>): Promise<SecretValues> {
+    const key = keyOf(owner, server);
+    const running = this.#loads.get(key);
+    if (running !== undefined) return running.values;
+    const load: Load = { owner, server, values: read().then((values) => this.#loaded(key, load, values)) };
+    this.#loads.set(key, load);
+    const end = () => {
+      if (this.#loads.get(key) === load) this.#loads.delete(key);
+    };
+    load.values.then(end, end);
+    return load.values;
+  }
+
+  /** Forgets what is kept and being loaded for a server, or for every server of an owner. */
+  drop(owner: SecretOwner, server: string | undefined): void {
+    if (server !== undefined) {
+      this.#drop(keyOf(owner, server));
+      return;
+    }
+    const ownerKey = toOwnerKey(owner);
+    for (const [key, entry] of [...this.#entries, ...this.#loads]) {
+      if (toOwnerKey(entry.owner) === ownerKey) this.#drop(key);
+    }
+  }
+
+  /** Forgets everything; returns what there was. */
+  dropAll(): readonly { readonly owner: SecretOwner; readonly server: string }[] {
+    const dropped = [...this.#entries.values(), ...this.#loads.values()];
+    for (const { owner, server } of dropped) this.#drop(keyOf(owner, server));
+    return dropped;
+  }
+
+  /** Lets the redactor know a value that is about to be kept. */
+  async holding<Result>(value: string, work: () => Promise<Result>): Promise<Result> {
+    const release = this.#redactor.hold([value]);
+    try {
+      return await work();
+    } finally {
+      this.#releaseLater(release);
+    }
+  }
+
+  close(): void {
+    this.dropAll();
+    for (const [timer, release] of this.#releases) {
+      clearTimeout(timer);
+      release();
+    }
+    this.#releases.clear();
+  }
+
+  #loaded(key: string, load: Load, values: SecretValues): SecretValues {
+    const release = this.#redactor.hold(values.values());
+    if (this.#loads.get(key) !== load) {
+      this.#releaseLater(release);
+      return values;
+    }
+    this.#entries.set(key, { owner: load.owner, server: load.server, values, release });
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > this.#maxEntries && oldest !== undefined) this.#dropEntry(oldest);
+    return values;
+  }
+
+  #drop(key: string): void {
+    this.#loads.delete(key);
+    this.#dropEntry(key);
+  }
+
+  #dropEntry(key: string): void {
+    const entry = this.#entries.get(key);
+    this.#entries.delete(key);
+    if (entry !== undefined) this.#releaseLater(entry.release);
+  }
+
+  #releaseLater(release: () => void): void {
+    const timer = setTimeout(() => {
+      this.#releases.delete(timer);
+      release();
+    }, RELEASE_AFTER_MS);
+    timer.unref();
+    this.#releases.set(timer, release);
+  }
+}
+
+export function keyOf(owner: SecretOwner, server: string): string {
+  return `${server.length}:${server}${toOwnerKey(owner)}`;
+}

@@ -1,0 +1,117 @@
+import { timingSafeEqual } from 'node:crypto';
+import { VaultUnavailableError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { DatabaseGuard } from './database-guard.ts';
+import { type Keyring, keyProblem } from './keyring.ts';
+import type { SecretStore, VaultKeyRow } from './secret-store.ts';
+
+const RELOAD_MS = 1_000;
+
+export interface VaultKeysOptions {
+  readonly store: Pick<SecretStore, 'keys' | 'addKey'>;
+  readonly keyring: Keyring;
+  readonly reloadKeyring: (() => Keyring) | undefined;
+  readonly guard: DatabaseGuard;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+/** The ring in use: proved against the database before it is used, and read again after a rotation. */
+export class VaultKeys {
+  readonly #options: VaultKeysOptions;
+  #keyring: Keyring;
+  #isProved = false;
+  #hasRefused = false;
+  #reloadedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: VaultKeysOptions) {
+    this.#options = options;
+    this.#keyring = options.keyring;
+  }
+
+  /** Rejects with `ConfigError` for a ring that is not the vault's, `VaultUnavailableError`. */
+  async prove(): Promise<void> {
+    if (this.#isProved) return;
+    assertOwnKeyring(await this.#kept(), this.#keyring);
+    this.#isProved = true;
+  }
+
+  /** The ring to read rows under these keys with; read again where it lacks one of them. */
+  async forReading(keyIds: Iterable<string>): Promise<Keyring> {
+    const isComplete = [...keyIds].every((id) => this.#keyring.keys.has(id));
+    if (!isComplete || !this.#isProved) this.#useRing(await this.#kept());
+    return this.#keyring;
+  }
+
+  /** The ring to write with; its active key has left its check value in the database. */
+  async forWriting(): Promise<Keyring> {
+    const { guard, store, now } = this.#options;
+    const kept = await this.#kept();
+    this.#useRing(kept);
+    const keyring = this.#keyring;
+    const { id: keyId, check } = keyring.active;
+    if (kept.some((key) => key.keyId === keyId)) return keyring;
+    await guard.run(() => store.addKey({ keyId, check, createdAt: now() }));
+    return keyring;
+  }
+
+  /** Holds the ring against the vault's keys once more. Throws `VaultUnavailableError`: the service runs already. */
+  #useRing(kept: readonly VaultKeyRow[]): void {
+    if (kept.some(({ keyId }) => !this.#keyring.keys.has(keyId))) this.#reload(kept);
+    try {
+      assertOwnKeyring(kept, this.#keyring);
+      this.#isProved = true;
+    } catch (error) {
+      if (!this.#hasRefused) this.#options.logger.error('the vault stays closed', { reason: reasonOf(error) });
+      this.#hasRefused = true;
+      throw new VaultUnavailableError('The vault is closed, because its key is missing; tell the admin.');
+    }
+  }
+
+  #kept(): Promise<readonly VaultKeyRow[]> {
+    const { guard, store } = this.#options;
+    return guard.run(() => store.keys());
+  }
+
+  #reload(kept: readonly VaultKeyRow[]): void {
+    const { reloadKeyring, logger, now } = this.#options;
+    if (reloadKeyring === undefined || now() - this.#reloadedAt < RELOAD_MS) return;
+    this.#reloadedAt = now();
+    try {
+      const keyring = reloadKeyring();
+      const ids = [...keyring.keys.keys()].join();
+      if (ids === [...this.#keyring.keys.keys()].join()) return;
+      assertOwnKeyring(kept, keyring);
+      this.#keyring = keyring;
+      logger.info("the vault's keys were read again", { keys: ids });
+    } catch (error) {
+      logger.error("the vault's keys could not be read again; the ones before go on being used", {
+        reason: reasonOf(error),
+      });
+    }
+  }
+}
+
+/**
+ * Compares a ring with the check values that the vault's keys left in the database. Throws `ConfigError` when none of
+ * the vault's keys is in the ring, or one only pretends to be.
+ */
+export function assertOwnKeyring(kept: readonly VaultKeyRow[], keyring: Keyring): void {
+  const known = kept.filter(({ keyId }) => keyring.keys.has(keyId));
+  const isProved = known.every(({ keyId, check }) => isSame(check, keyring.keys.get(keyId)?.check ?? ''));
+  if (kept.length === 0 || (known.length > 0 && isProved)) return;
+  const ids = kept.map(({ keyId }) => keyId).join(', ');
+  throw keyProblem(
+    keyring.setting,
+    `the vault was made with another key; give that one (key id ${ids}), or start with an empty database and put a backup of this key's vault into it with "mcpo-ts vault restore".`,
+  );
+}
+
+function isSame(one: string, other: string): boolean {
+  const [first, second] = [Buffer.from(one), Buffer.from(other)];
+  return first.length === second.length && timingSafeEqual(first, second);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,113 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from '@jest/globals';
+import { openDatabase } from '../../src/db/open-database.ts';
+import { isReadable, open, seal } from '../../src/vault/cipher.ts';
+import type { SecretPlace, SecretRow } from '../../src/vault/secret-store.ts';
+import { SqlSecretStore } from '../../src/vault/secret-store-sql.ts';
+import { findKeyring } from '../../src/vault/vault-key.ts';
+import { spawnCommand } from './command.ts';
+import { runCommand, temporaryFolder, test, waitFor } from './harness.ts';
+
+const canary = 'canary-51c0ffee';
+const keyText = (byte: number) => Buffer.alloc(32, byte).toString('base64');
+const keySource = (dataDir: string) => ({ value: undefined, file: undefined, dataDir, hasSharedDatabase: false });
+const plainValue = ({ owner }: SecretPlace) => `${canary}-${owner.subject}`;
+
+/** A data folder with a key and as many secrets, each of a user of its own. */
+async function makeVault(secrets: number): Promise<string> {
+  const dataDir = join(temporaryFolder(), 'data');
+  mkdirSync(dataDir, { mode: 0o700 });
+  writeFileSync(join(dataDir, 'vault.key'), `${keyText(1)}\n`, { mode: 0o600 });
+  const keyring = findKeyring(keySource(dataDir));
+  const rows = Array.from({ length: secrets }, (_, index): SecretRow => {
+    const place: SecretPlace = { owner: { issuer: 'open-webui', subject: `u${index}` }, server: 'jira', name: 'TOKEN' };
+    const facts = { version: 1, lastFour: undefined, updatedAt: 1, lastUsedAt: undefined };
+    return { ...place, ...facts, ...seal(keyring, place, 1, plainValue(place)) };
+  });
+  await withStore(dataDir, async (store) => {
+    const { id: keyId, check } = keyring.active;
+    await store.addKey({ keyId, check, createdAt: 1 });
+    await store.restore(rows, false, 1);
+  });
+  return dataDir;
+}
+
+async function withStore<Result>(dataDir: string, use: (store: SqlSecretStore) => Promise<Result>): Promise<Result> {
+  const database = await openDatabase({ dataDir });
+  try {
+    return await use(new SqlSecretStore(database));
+  } finally {
+    await database.destroy();
+  }
+}
+
+const run = (dataDir: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  runCommand(['vault', ...args], { env: { MCPO_DATA_DIR: dataDir, ...env } }, 60_000);
+
+test('a rotation that is killed again and again leaves everything readable, and the next one finishes it', async () => {
+  const secrets = 1_000;
+  const dataDir = await makeVault(secrets);
+  const oldId = findKeyring(keySource(dataDir)).active.id;
+  await withStore(dataDir, async (store) => {
+    const countUnderOld = async () => (await store.list()).filter(({ keyId }) => keyId === oldId).length;
+    let left = secrets;
+    for (let kill = 0; kill < 3; kill++) {
+      const { child, exited } = spawnCommand({ env: { MCPO_DATA_DIR: dataDir } }, ['vault', 'rotate-key']);
+      const before = left;
+      await waitFor(async () => (await countUnderOld()) < before, 20_000, 'the rotation to be under way');
+      child.kill('SIGKILL');
+      expect((await exited).signal).toBe('SIGKILL');
+      left = await countUnderOld();
+      expect(left).toBeGreaterThan(0);
+      const keyring = findKeyring(keySource(dataDir));
+      expect(keyring.keys.size).toBe(2);
+      const rows = await store.list();
+      expect(rows.filter((row) => open(keyring, row) === plainValue(row))).toHaveLength(secrets);
+    }
+    const finished = await run(dataDir, ['rotate-key']);
+    expect(finished.code).toBe(0);
+    expect(finished.stdout).toContain('an earlier rotation is finished first');
+    expect(finished.stdout).toContain(`${left} secrets were put under key`);
+    const dropped = await run(dataDir, ['rotate-key', '--drop-old']);
+    expect(dropped.stdout).toContain(`Dropped ${oldId}`);
+    const keyring = findKeyring(keySource(dataDir));
+    expect([...keyring.keys.keys()]).not.toContain(oldId);
+    expect((await store.list()).filter((row) => isReadable(keyring, row))).toHaveLength(secrets);
+    expect(readdirSync(dataDir).filter((name) => name.startsWith('vault.key'))).toEqual(['vault.key']);
+    expect(statSync(join(dataDir, 'vault.key')).mode & 0o777).toBe(0o600);
+  });
+}, 120_000);
+
+test('backup, erasure and restore: everything is back; with another key it is refused', async () => {
+  const dataDir = await makeVault(3);
+  const file = join(dataDir, '..', 'backup.json');
+  const outputs: string[] = [];
+  const said = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+    const result = await run(dataDir, args, env);
+    outputs.push(result.stdout, result.stderr);
+    return result;
+  };
+  expect((await said(['backup', file])).code).toBe(0);
+  expect((await said(['backup', file])).code).toBe(2);
+  for (const user of ['u0', 'u1', 'u2']) expect((await said(['erase-user', user])).stdout).toMatch(/^1 secret of/);
+  expect((await said(['list'])).stdout).toBe('There are no secrets in the vault.\n');
+
+  const wrong = await said(['restore', file], { MCPO_VAULT_KEY: keyText(2) });
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toMatch(/MCPO_VAULT_KEY.*made with other keys; give those with the ids [0-9a-f]{16}/);
+  expect(await withStore(dataDir, (store) => store.list())).toEqual([]);
+
+  expect((await said(['restore', file])).stdout).toBe('3 secrets were restored.\n');
+  const keyring = findKeyring(keySource(dataDir));
+  const rows = await withStore(dataDir, (store) => store.list());
+  expect(rows.map((row) => open(keyring, row))).toEqual(['u0', 'u1', 'u2'].map((user) => `${canary}-${user}`));
+
+  const listed: unknown = JSON.parse((await said(['list', '--json'])).stdout);
+  expect(listed).toHaveLength(3);
+  expect(JSON.parse((await said(['export-user', 'u1'])).stdout)).toMatchObject({ secrets: [{ server: 'jira' }] });
+  for (const text of [...outputs, readFileSync(file, 'utf8')]) {
+    expect(text).not.toContain(canary);
+    expect(text).not.toContain(keyText(1));
+  }
+});

@@ -1,0 +1,186 @@
+import type { SecretOwner } from '../../../src/vault/secret-owner.ts';
+import { toOwnerKey } from '../../../src/vault/secret-owner.ts';
+import type {
+  SecretChange,
+  SecretPlace,
+  SecretRow,
+  SecretStore,
+  SetupLinkRow,
+  VaultKeyRow,
+} from '../../../src/vault/secret-store.ts';
+import type { RefusedCredentials, ToolUse } from '../../../src/vault/vault.ts';
+
+type OwnedUse = ToolUse & { readonly owner: SecretOwner };
+
+/** A `SecretStore` without a database, which can be taken away and made to wait; counts what is asked of it. */
+export class MemoryStore implements SecretStore {
+  rows: SecretRow[] = [];
+  vaultKeys: VaultKeyRow[] = [];
+  changes: (SecretChange & { readonly time: number })[] = [];
+  uses: OwnedUse[] = [];
+  refusals: (RefusedCredentials & { readonly owner: SecretOwner })[] = [];
+  readonly links = new Map<string, { link: SetupLinkRow; wasUsed: boolean }>();
+  readonly asked = new Map<string, number>();
+  isAway = false;
+  /** Awaited after `get` has read its rows. */
+  afterGet: Promise<void> = Promise.resolve();
+  /** Awaited after `put` has written. */
+  afterPut: Promise<void> = Promise.resolve();
+  #revision = 0;
+
+  async get(owner: SecretOwner, server: string) {
+    this.#ask('get');
+    const rows = this.rows.filter((row) => isOwner(row, owner) && row.server === server);
+    await this.afterGet;
+    return rows;
+  }
+
+  async list(owner?: SecretOwner) {
+    this.#ask('list');
+    const rows = this.rows.filter((row) => owner === undefined || isOwner(row, owner));
+    return rows.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  }
+
+  async put(...[place, seal, lastFour, now]: Parameters<SecretStore['put']>) {
+    this.#ask('put');
+    const before = this.rows.find((row) => sortKey(row) === sortKey(place));
+    const version = (before?.version ?? 0) + 1;
+    const row = { ...place, ...seal(version), version, lastFour, updatedAt: now, lastUsedAt: before?.lastUsedAt };
+    this.rows = [...this.rows.filter((one) => one !== before), row];
+    this.#note(place.owner, place.server, now);
+    await this.afterPut;
+  }
+
+  async remove(place: SecretPlace, now: number) {
+    this.#ask('remove');
+    const rows = this.rows.filter((row) => sortKey(row) !== sortKey(place));
+    const isRemoved = rows.length < this.rows.length;
+    this.rows = rows;
+    if (isRemoved) this.#note(place.owner, place.server, now);
+    return isRemoved;
+  }
+
+  async erase(owner: SecretOwner, now: number) {
+    this.#ask('erase');
+    const rows = this.rows.filter((row) => !isOwner(row, owner));
+    const count = this.rows.length - rows.length;
+    this.rows = rows;
+    this.uses = this.uses.filter((use) => !isOwner(use, owner));
+    this.refusals = this.refusals.filter((refusal) => !isOwner(refusal, owner));
+    this.#note(owner, undefined, now);
+    return count;
+  }
+
+  async listNotUnder(keyId: string, limit: number, after?: SecretPlace) {
+    this.#ask('listNotUnder');
+    const rows = (await this.list()).filter((row) => row.keyId !== keyId);
+    return rows.filter((row) => after === undefined || sortKey(row) > sortKey(after)).slice(0, limit);
+  }
+
+  async rewrap(row: SecretRow, keyId: string, cipherText: string) {
+    this.#ask('rewrap');
+    const isSame = (one: SecretRow) =>
+      sortKey(one) === sortKey(row) && one.version === row.version && one.cipherText === row.cipherText;
+    const found = this.rows.find(isSame);
+    this.rows = this.rows.map((one) => (one === found ? { ...one, keyId, cipherText } : one));
+    return found !== undefined;
+  }
+
+  async restore(rows: readonly SecretRow[], replaces: boolean, now: number) {
+    this.#ask('restore');
+    const isTaken = (row: SecretRow) => this.rows.some((one) => sortKey(one) === sortKey(row));
+    const written = rows.filter((row) => replaces || !isTaken(row));
+    this.rows = [...this.rows.filter((one) => !written.some((row) => sortKey(row) === sortKey(one))), ...written];
+    for (const { owner, server } of written) this.#note(owner, server, now);
+    return written.length;
+  }
+
+  async keys() {
+    this.#ask('keys');
+    return this.vaultKeys;
+  }
+
+  async addKey(row: VaultKeyRow) {
+    this.#ask('addKey');
+    const kept = this.vaultKeys.find(({ keyId }) => keyId === row.keyId);
+    if (kept === undefined) this.vaultKeys = [...this.vaultKeys, row];
+    return kept ?? row;
+  }
+
+  async addLink(link: SetupLinkRow) {
+    this.#ask('addLink');
+    this.links.set(link.hash, { link, wasUsed: false });
+  }
+
+  async useLink(hash: string) {
+    this.#ask('useLink');
+    const found = this.links.get(hash);
+    if (found === undefined) return undefined;
+    this.links.set(hash, { ...found, wasUsed: true });
+    return found;
+  }
+
+  async removeLinks(time: number) {
+    this.#ask('removeLinks');
+    for (const [hash, { link }] of this.links) if (link.expiresAt < time) this.links.delete(hash);
+  }
+
+  async addUses(uses: readonly OwnedUse[]) {
+    this.#ask('addUses');
+    this.uses = [...this.uses, ...uses];
+  }
+
+  async recentUses(owner: SecretOwner, limit: number) {
+    this.#ask('recentUses');
+    const uses = this.uses.filter((use) => isOwner(use, owner)).sort((a, b) => b.lastUsedAt - a.lastUsedAt);
+    return uses.slice(0, limit).map(({ owner: _, ...use }) => use);
+  }
+
+  async markRefused(owner: SecretOwner, server: string, since: number | undefined) {
+    this.#ask('markRefused');
+    this.refusals = this.refusals.filter((one) => !isOwner(one, owner) || one.server !== server);
+    if (since !== undefined) this.refusals.push({ owner, server, since });
+  }
+
+  async refused(owner: SecretOwner) {
+    this.#ask('refused');
+    return this.refusals.filter((one) => isOwner(one, owner)).map(({ server, since }) => ({ server, since }));
+  }
+
+  async revision() {
+    this.#ask('revision');
+    return this.#revision;
+  }
+
+  async changesAfter(revision: number) {
+    this.#ask('changesAfter');
+    return this.changes.filter((change) => change.revision > revision);
+  }
+
+  async removeChanges(time: number) {
+    this.#ask('removeChanges');
+    this.changes = this.changes.filter((change) => change.time >= time);
+  }
+
+  times(name: keyof SecretStore): number {
+    return this.asked.get(name) ?? 0;
+  }
+
+  #ask(name: keyof SecretStore): void {
+    this.asked.set(name, this.times(name) + 1);
+    if (this.isAway) throw Object.assign(new Error('password=hunter22 canary'), { code: 'ECONNREFUSED' });
+  }
+
+  #note(owner: SecretOwner, server: string | undefined, time: number): void {
+    this.#revision++;
+    this.changes.push({ revision: this.#revision, owner, server, time });
+  }
+}
+
+function isOwner({ owner }: { readonly owner: SecretOwner }, other: SecretOwner): boolean {
+  return toOwnerKey(owner) === toOwnerKey(other);
+}
+
+function sortKey({ owner, server, name }: SecretPlace): string {
+  return [owner.issuer, owner.subject, server, name].join('\n');
+}

@@ -1,0 +1,375 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { SecretOwner } from '../../../src/vault/secret-owner.ts';
+import type { SecretPlace, SecretRow, SecretStore } from '../../../src/vault/secret-store.ts';
+
+export interface StoreUnderTest {
+  /** The same store again, each time on connections of its own. */
+  open(): Promise<SecretStore>;
+  remove(): Promise<void>;
+}
+
+const NOW = 1_790_000_000_000;
+const ann: SecretOwner = { issuer: 'open-webui', subject: 'ann' };
+const bob: SecretOwner = { issuer: 'open-webui', subject: 'bob' };
+
+const at = (owner: SecretOwner, server: string, name: string): SecretPlace => ({ owner, server, name });
+const sealAs =
+  (text: string, keyId = 'k1') =>
+  (version: number) => ({ keyId, cipherText: `${text} ${version}` });
+const names = (rows: readonly SecretRow[]) => rows.map(({ name }) => name);
+
+/** What every secret store does, whatever it keeps the secrets in. */
+export function describeSecretStore(title: string, make: () => Promise<StoreUnderTest>): void {
+  describe(title, () => {
+    let underTest: StoreUnderTest;
+    let store: SecretStore;
+
+    beforeEach(async () => {
+      underTest = await make();
+      store = await underTest.open();
+    });
+    afterEach(() => underTest.remove());
+
+    const put = (place: SecretPlace, text = 'text', now = NOW) => store.put(place, sealAs(text), undefined, now);
+
+    test('gives back what was put, numbers as numbers and names as they were', async () => {
+      const owner = { issuer: 'https://id.example/ü', subject: "o'b\\%_|\n😀" };
+      const place = at(owner, 'jira.eu-1', '__proto__');
+      await store.put(place, sealAs('cipher', 'key-2'), '😀$&x', NOW);
+      const row: SecretRow = {
+        ...place,
+        version: 1,
+        keyId: 'key-2',
+        cipherText: 'cipher 1',
+        lastFour: '😀$&x',
+        updatedAt: NOW,
+        lastUsedAt: undefined,
+      };
+      expect(await store.get(owner, 'jira.eu-1')).toStrictEqual([row]);
+      expect(await store.list(owner)).toStrictEqual([row]);
+      expect(await store.list()).toStrictEqual([row]);
+      expect(await store.changesAfter(0)).toStrictEqual([{ revision: 1, owner, server: 'jira.eu-1' }]);
+    });
+
+    test('gives nobody what is another owner’s or another server’s', async () => {
+      await put(at(ann, 'jira', 'A'));
+      await put(at({ issuer: 'other', subject: 'ann' }, 'jira', 'B'));
+      await put(at(bob, 'jira', 'C'));
+      await put(at(ann, 'git', 'D'));
+      expect(names(await store.get(ann, 'jira'))).toEqual(['A']);
+      expect(names(await store.list(ann))).toEqual(['D', 'A']);
+      expect(await store.get({ issuer: 'Open-WebUI', subject: 'ann' }, 'jira')).toEqual([]);
+      expect(await store.get(ann, 'JIRA')).toEqual([]);
+    });
+
+    test('lists by owner, server and name in the order of their bytes', async () => {
+      const order = ['B', '_', 'a', 'ab', 'ä', '\uffee', '😀'];
+      for (const subject of [...order].reverse()) await put(at({ issuer: 'i', subject }, 's', 'n'));
+      for (const name of [...order].reverse()) await put(at({ issuer: 'j', subject: 's' }, 's', name));
+      for (const server of [...order].reverse()) await put(at({ issuer: 'k', subject: 's' }, server, 'n'));
+      const rows = await store.list();
+      expect(rows.slice(0, 7).map(({ owner }) => owner.subject)).toEqual(order);
+      expect(names(rows.slice(7, 14))).toEqual(order);
+      expect(rows.slice(14).map(({ server }) => server)).toEqual(order);
+    });
+
+    test('a value that is set again has the next version, and has not been used', async () => {
+      const place = at(ann, 'jira', 'TOKEN');
+      await store.put(place, sealAs('one'), 'abcd', NOW);
+      await store.addUses([{ owner: ann, server: 'jira', tool: 't', lastUsedAt: NOW + 1, calls: 1 }]);
+      expect((await store.get(ann, 'jira'))[0]?.lastUsedAt).toBe(NOW + 1);
+      await store.put(place, sealAs('two', 'k2'), undefined, NOW + 2);
+      expect(await store.list()).toStrictEqual([
+        {
+          ...place,
+          version: 2,
+          keyId: 'k2',
+          cipherText: 'two 2',
+          lastFour: undefined,
+          updatedAt: NOW + 2,
+          lastUsedAt: undefined,
+        },
+      ]);
+      expect(await store.revision()).toBe(2);
+    });
+
+    test('a value that cannot be sealed changes nothing, and the next one can be set', async () => {
+      const failure = new Error('no key');
+      const fail = () => {
+        throw failure;
+      };
+      await expect(store.put(at(ann, 'jira', 'TOKEN'), fail, undefined, NOW)).rejects.toBe(failure);
+      expect(await store.list()).toEqual([]);
+      expect(await store.revision()).toBe(0);
+      await put(at(ann, 'jira', 'TOKEN'));
+      expect(await store.changesAfter(0)).toEqual([{ revision: 1, owner: ann, server: 'jira' }]);
+    });
+
+    test('values set at once in one place all count, each with a version of its own', async () => {
+      const stores = [store, await underTest.open(), await underTest.open()];
+      const place = at(ann, 'jira', 'TOKEN');
+      await Promise.all(
+        Array.from({ length: 24 }, (_, index) => stores[index % 3]?.put(place, sealAs('x'), undefined, NOW)),
+      );
+      expect(await store.get(ann, 'jira')).toEqual([expect.objectContaining({ version: 24, cipherText: 'x 24' })]);
+      const revisions = (await store.changesAfter(0)).map(({ revision }) => revision);
+      expect(revisions).toEqual(Array.from({ length: 24 }, (_, index) => index + 1));
+    });
+
+    test('whoever sees a revision sees every change up to it', async () => {
+      const writers = [await underTest.open(), await underTest.open()];
+      let areDone = false;
+      const writing = Promise.all(
+        writers.map(async (writer, index) => {
+          for (let round = 0; round < 25; round += 1) {
+            await writer.put(at(ann, `s${index}`, `n${round}`), sealAs('x'), undefined, NOW);
+          }
+        }),
+      ).finally(() => {
+        areDone = true;
+      });
+      let looks = 0;
+      while (!areDone) {
+        const revision = await store.revision();
+        const seen = (await store.changesAfter(0)).filter((change) => change.revision <= revision);
+        expect(seen).toHaveLength(revision);
+        looks += 1;
+        // SQLite answers at once, and the writers would never have their turn.
+        await new Promise(setImmediate);
+      }
+      await writing;
+      expect(looks).toBeGreaterThan(1);
+      expect(await store.revision()).toBe(50);
+    });
+
+    test('removes one value, and says whether there was one', async () => {
+      await put(at(ann, 'jira', 'A'));
+      await put(at(ann, 'jira', 'B'));
+      expect(await store.remove(at(ann, 'jira', 'A'), NOW)).toBe(true);
+      expect(await store.remove(at(ann, 'jira', 'A'), NOW)).toBe(false);
+      expect(await store.remove(at(bob, 'jira', 'B'), NOW)).toBe(false);
+      expect(names(await store.list())).toEqual(['B']);
+      expect((await store.changesAfter(2)).map(({ revision }) => revision)).toEqual([3]);
+      expect(await store.revision()).toBe(3);
+    });
+
+    test('erases everything of an owner and nothing of another, in one change', async () => {
+      const link = { server: 'jira', expiresAt: NOW + 9 };
+      for (const owner of [ann, bob]) {
+        await put(at(owner, 'jira', 'A'));
+        await put(at(owner, 'git', 'A'));
+        await store.addLink({ ...link, hash: `of ${owner.subject}`, owner });
+        await store.addUses([{ owner, server: 'jira', tool: 't', lastUsedAt: NOW, calls: 1 }]);
+        await store.markRefused(owner, 'jira', NOW);
+      }
+      expect(await store.erase(ann, NOW)).toBe(2);
+      expect(await store.list(ann)).toEqual([]);
+      expect(await store.recentUses(ann, 9)).toEqual([]);
+      expect(await store.refused(ann)).toEqual([]);
+      expect(await store.useLink('of ann', NOW)).toBeUndefined();
+      expect(await store.changesAfter(4)).toStrictEqual([{ revision: 5, owner: ann, server: undefined }]);
+
+      expect(names(await store.list(bob))).toEqual(['A', 'A']);
+      expect(await store.recentUses(bob, 9)).toHaveLength(1);
+      expect(await store.refused(bob)).toHaveLength(1);
+      expect(await store.useLink('of bob', NOW)).toMatchObject({ wasUsed: false });
+      expect(await store.erase(ann, NOW)).toBe(0);
+    });
+
+    test('tells which secrets are under another key, page by page', async () => {
+      for (const name of ['A', 'B', 'C', 'D']) {
+        for (const owner of [ann, bob]) await store.put(at(owner, 's', name), sealAs('x', 'old'), undefined, NOW);
+      }
+      await store.put(at(bob, 's', 'A'), sealAs('x', 'new'), undefined, NOW);
+      const seen: string[] = [];
+      let after: SecretPlace | undefined;
+      for (;;) {
+        const page = await store.listNotUnder('new', 3, after);
+        if (page.length === 0) break;
+        expect(page.length).toBeLessThanOrEqual(3);
+        seen.push(...page.map(({ owner, name }) => `${owner.subject} ${name}`));
+        after = page.at(-1);
+      }
+      expect(seen).toEqual(['ann A', 'ann B', 'ann C', 'ann D', 'bob B', 'bob C', 'bob D']);
+      expect(await store.listNotUnder('old', 9)).toHaveLength(1);
+    });
+
+    test('wraps a row anew unless it was changed meanwhile, which is no change of the secret', async () => {
+      const place = at(ann, 's', 'A');
+      await put(place, 'first');
+      const [row] = await store.list();
+      if (row === undefined) throw new Error('there is no row');
+      expect(await store.rewrap(row, 'k2', 'wrapped')).toBe(true);
+      expect(await store.list()).toStrictEqual([{ ...row, keyId: 'k2', cipherText: 'wrapped' }]);
+      expect(await store.revision()).toBe(1);
+
+      expect(await store.rewrap(row, 'k3', 'lost')).toBe(false);
+      await put(place, 'second');
+      expect(await store.rewrap({ ...row, cipherText: 'wrapped' }, 'k3', 'lost')).toBe(false);
+      await store.remove(place, NOW);
+      expect(await store.rewrap(row, 'k3', 'lost')).toBe(false);
+      await put(place, 'third');
+      expect(await store.rewrap(row, 'k3', 'lost')).toBe(false);
+      expect((await store.list()).map(({ cipherText }) => cipherText)).toEqual(['third 1']);
+    });
+
+    test('restores rows as they are; a place that is taken keeps what it has unless it is to be replaced', async () => {
+      const row = (place: SecretPlace, version: number): SecretRow => ({
+        ...place,
+        version,
+        keyId: 'k9',
+        cipherText: `backup ${version}`,
+        lastFour: 'abcd',
+        updatedAt: NOW - 5,
+        lastUsedAt: NOW - 3,
+      });
+      const rows = [row(at(ann, 's', 'A'), 7), row(at(ann, 's', 'B'), 8), row(at(bob, 't', 'A'), 9)];
+      await put(at(ann, 's', 'A'), 'own');
+      expect(await store.restore(rows, false, NOW)).toBe(2);
+      expect((await store.list()).map(({ cipherText }) => cipherText)).toEqual(['own 1', 'backup 8', 'backup 9']);
+      expect(await store.changesAfter(1)).toStrictEqual([
+        { revision: 2, owner: ann, server: 's' },
+        { revision: 3, owner: bob, server: 't' },
+      ]);
+      expect(await store.restore(rows, false, NOW)).toBe(0);
+      expect(await store.restore([], true, NOW)).toBe(0);
+      expect(await store.revision()).toBe(3);
+      expect(await store.restore(rows, true, NOW)).toBe(3);
+      expect(await store.list()).toStrictEqual(rows);
+      await put(at(ann, 's', 'A'), 'next');
+      expect((await store.get(ann, 's'))[0]).toMatchObject({ version: 8, cipherText: 'next 8' });
+    });
+
+    test('restores thousands of rows in one change each for an owner and a server', async () => {
+      const rows = Array.from({ length: 2_500 }, (_, index) => ({
+        ...at({ issuer: 'i', subject: `u${index % 500}` }, 's', `n${index}`),
+        version: 1,
+        keyId: 'k',
+        cipherText: 'c',
+        lastFour: undefined,
+        updatedAt: NOW,
+        lastUsedAt: undefined,
+      }));
+      expect(await store.restore(rows, false, NOW)).toBe(2_500);
+      expect(await store.list()).toHaveLength(2_500);
+      expect(await store.revision()).toBe(500);
+      expect(await store.changesAfter(0)).toHaveLength(500);
+    });
+
+    test('keeps the first check value of a key, whoever comes second', async () => {
+      const other = await underTest.open();
+      const kept = await Promise.all(
+        [store, other].map((one, index) =>
+          one.addKey({ keyId: 'k1', check: `check ${index}`, createdAt: NOW + index }),
+        ),
+      );
+      expect(kept[0]).toStrictEqual(kept[1]);
+      await store.addKey({ keyId: 'k0', check: 'later', createdAt: NOW + 9 });
+      expect(await other.keys()).toStrictEqual([kept[0], { keyId: 'k0', check: 'later', createdAt: NOW + 9 }]);
+    });
+
+    test('a link is unused for exactly one of many at once', async () => {
+      const link = { hash: 'ab12', owner: ann, server: 'jira', expiresAt: NOW + 900_000 };
+      await store.addLink(link);
+      const stores = [store, await underTest.open()];
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => stores[i % 2]?.useLink('ab12', NOW + i)));
+      expect(answers.map((answer) => answer?.link)).toStrictEqual(Array.from({ length: 20 }, () => link));
+      expect(answers.filter((answer) => answer?.wasUsed === false)).toHaveLength(1);
+      expect(await store.useLink('ab13', NOW)).toBeUndefined();
+    });
+
+    test('forgets links that have expired', async () => {
+      for (const [hash, expiresAt] of [
+        ['early', NOW - 1],
+        ['late', NOW],
+      ] as const) {
+        await store.addLink({ hash, owner: ann, server: 's', expiresAt });
+      }
+      await store.removeLinks(NOW);
+      expect(await store.useLink('early', NOW)).toBeUndefined();
+      expect(await store.useLink('late', NOW)).toMatchObject({ wasUsed: false });
+    });
+
+    test('adds calls up and keeps the latest time, the latest use first', async () => {
+      const use = (tool: string, lastUsedAt: number, calls: number, owner = ann) => ({
+        owner,
+        server: 's',
+        tool,
+        lastUsedAt,
+        calls,
+      });
+      await store.addUses([]);
+      await store.addUses([use('a', NOW, 1), use('b', NOW + 1, 2), use('b', NOW - 9, 3), use('z', NOW, 1, bob)]);
+      await store.addUses([use('a', NOW - 7, 5_000_000_000), use('c', NOW, 1)]);
+      expect(await store.recentUses(ann, 9)).toStrictEqual([
+        { server: 's', tool: 'b', lastUsedAt: NOW + 1, calls: 5 },
+        { server: 's', tool: 'a', lastUsedAt: NOW, calls: 5_000_000_001 },
+        { server: 's', tool: 'c', lastUsedAt: NOW, calls: 1 },
+      ]);
+      expect((await store.recentUses(ann, 2)).map(({ tool }) => tool)).toEqual(['b', 'a']);
+    });
+
+    test('a use is one of the secrets that were set by then', async () => {
+      await put(at(ann, 's', 'OLD'), 'x', NOW);
+      await put(at(ann, 's', 'NEW'), 'x', NOW + 10);
+      await put(at(ann, 'other', 'A'), 'x', NOW);
+      await put(at(bob, 's', 'A'), 'x', NOW);
+      const use = { owner: ann, server: 's', tool: 't', calls: 1 };
+      await store.addUses([
+        { ...use, lastUsedAt: NOW + 5 },
+        { ...use, tool: 'u', lastUsedAt: NOW + 3 },
+      ]);
+      await store.addUses([{ ...use, lastUsedAt: NOW + 4 }]);
+      expect((await store.list()).map(({ name, lastUsedAt }) => [name, lastUsedAt])).toEqual([
+        ['A', undefined],
+        ['NEW', undefined],
+        ['OLD', NOW + 5],
+        ['A', undefined],
+      ]);
+    });
+
+    test('uses of many users written down by two at once are all counted', async () => {
+      const uses = Array.from({ length: 1_000 }, (_, index) => ({
+        owner: { issuer: 'i', subject: `u${index % 50}` },
+        server: `s${index % 3}`,
+        tool: `t${index % 10}`,
+        lastUsedAt: NOW + index,
+        calls: 1,
+      }));
+      const other = await underTest.open();
+      await Promise.all([store.addUses(uses), other.addUses([...uses].reverse()), store.erase(bob, NOW)]);
+      const kept = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => store.recentUses({ issuer: 'i', subject: `u${index}` }, 99)),
+      );
+      expect(kept.flat().reduce((sum, { calls }) => sum + calls, 0)).toBe(2_000);
+    });
+
+    test('notes since when credentials are refused, the earliest time that was told, until they are taken', async () => {
+      await store.markRefused(ann, 'jira', NOW + 5);
+      await store.markRefused(ann, 'jira', NOW);
+      await store.markRefused(ann, 'jira', NOW + 9);
+      await store.markRefused(ann, 'git', NOW);
+      await store.markRefused(bob, 'jira', NOW);
+      expect(await store.refused(ann)).toStrictEqual([
+        { server: 'git', since: NOW },
+        { server: 'jira', since: NOW },
+      ]);
+      await store.markRefused(ann, 'jira', undefined);
+      await store.markRefused(ann, 'none', undefined);
+      expect((await store.refused(ann)).map(({ server }) => server)).toEqual(['git']);
+      expect(await store.refused(bob)).toHaveLength(1);
+    });
+
+    test('forgets old changes but not how many there were', async () => {
+      await put(at(ann, 's', 'A'), 'x', NOW);
+      await put(at(ann, 's', 'A'), 'x', NOW + 1);
+      await store.removeChanges(NOW + 1);
+      expect((await store.changesAfter(0)).map(({ revision }) => revision)).toEqual([2]);
+      await store.removeChanges(NOW + 2);
+      expect(await store.changesAfter(0)).toEqual([]);
+      expect(await store.revision()).toBe(2);
+      await put(at(ann, 's', 'A'), 'x', NOW + 3);
+      expect((await store.changesAfter(2)).map(({ revision }) => revision)).toEqual([3]);
+    });
+  });
+}
