@@ -95,6 +95,21 @@ export class ApiKeyRing {
     return undefined;
   }
 
+  /**
+   * Tells the key of this id that counts now from another one that takes its place later; nothing of the key itself can
+   * be learnt from it. `undefined` when there is no such key.
+   */
+  fingerprintOf(id: string, now = Date.now()): string | undefined {
+    for (const source of SOURCES) {
+      for (const { key, digest, expiresAt } of this.#entries.get(source)?.values() ?? []) {
+        if (key.id === id && now < expiresAt) {
+          return createHash('sha256').update('fingerprint').update(digest).digest('base64url').slice(0, 16);
+        }
+      }
+    }
+    return undefined;
+  }
+
   /** Notes that a key was used, to be written down with others; of keys that are not in the database it is forgotten. */
   noteUse({ id, source }: RingKey, now = Date.now()): void {
     if (source === 'database') this.#uses.set(id, now);
@@ -159,5 +174,6 @@ function toPrincipal({ id, user }: ApiKeyRecord, scopes: Scopes): Principal {
     scopes,
     keyId: id,
     chatId: undefined,
+    token: undefined,
   };
 }

@@ -30,12 +30,29 @@ export function requireCall(principal: Principal, server: string, tool: string, 
   }
 }
 
+/**
+ * Whether a user is among those whom `access` names, as far as it can be told: whose role and groups are not known, as
+ * after a setup link, passes where it goes by those.
+ */
+export function mayBeAmong(
+  user: Pick<UserPrincipal, 'issuer' | 'subject'> & Partial<Pick<UserPrincipal, 'role' | 'groups'>>,
+  access: AccessList | undefined,
+): boolean {
+  if (access === undefined) return true;
+  const { issuer, subject, role, groups } = user;
+  if (role === undefined && groups === undefined && access.roles.length + access.groups.length > 0) return true;
+  return isAmong(access, { kind: 'user', issuer, subject, role, groups: groups ?? [] });
+}
+
 /** Throws `ForbiddenError` without the scope. */
 export function requireScope(principal: Principal, scope: 'docs' | 'metrics' | 'admin'): void {
   if (!principal.scopes.allows(scope)) throw lacksScope(scope);
 }
 
-function isAmong(list: AccessList, principal: Principal): boolean {
+/** What tells a user in access lists. */
+type Named = Pick<UserPrincipal, 'kind' | 'issuer' | 'subject' | 'role' | 'groups'>;
+
+function isAmong(list: AccessList, principal: Exclude<Principal, UserPrincipal> | Named): boolean {
   const { roles, users, groups } = list;
   if (roles.length === 0 && users.length === 0 && groups.length === 0) return true;
   if (principal.kind !== 'user') return false;
@@ -46,7 +63,7 @@ function isAmong(list: AccessList, principal: Principal): boolean {
   );
 }
 
-function isUser(text: string, { issuer, subject }: UserPrincipal): boolean {
+function isUser(text: string, { issuer, subject }: Named): boolean {
   if (!text.endsWith(subject)) return false;
   // A name such as `urn:example` holds colons itself. For a URL the whole text would not tell the port from a subject.
   if (issuer.startsWith('urn:') && text === `${issuer}:${subject}`) return true;

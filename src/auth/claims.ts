@@ -1,5 +1,5 @@
 import type { ClaimNames } from './auth-settings.ts';
-import type { UserPrincipal } from './principal.ts';
+import type { PresentedToken, UserPrincipal } from './principal.ts';
 import { Scopes } from './scope.ts';
 import { TokenRefusedError } from './token-refusal.ts';
 
@@ -33,7 +33,7 @@ export function isIdentifier(value: unknown): value is string {
 }
 
 /** Tells who a verified token is about. Throws `TokenRefusedError` when it names no usable subject. */
-export function toUserPrincipal(claims: Claims, rules: ClaimRules): UserPrincipal {
+export function toUserPrincipal(claims: Claims, rules: ClaimRules, token?: PresentedToken): UserPrincipal {
   const { names, scopesByRole, scopesByGroup } = rules;
   const subject = readClaim(claims, names.subject);
   if (!isIdentifier(subject)) throw new TokenRefusedError('not-valid', 'no usable subject');
@@ -54,6 +54,7 @@ export function toUserPrincipal(claims: Claims, rules: ClaimRules): UserPrincipa
     scopes: new Scopes(scopes),
     keyId: undefined,
     chatId: undefined,
+    token,
   };
 }
 

@@ -3,10 +3,10 @@ import type { RingKey } from './api-key-ring.ts';
 import type { AuthRequest } from './auth-request.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import { IdentityHeaders, type IdentityValues, tellsUser } from './identity-headers.ts';
-import { OpenWebUiSessions } from './open-webui-sessions.ts';
+import { type OpenWebUiSession, OpenWebUiSessions } from './open-webui-sessions.ts';
 import { createOpenWebUiTokenCheck } from './open-webui-token.ts';
 import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
-import { OPEN_WEBUI_ISSUER, type UserPrincipal } from './principal.ts';
+import { OPEN_WEBUI_ISSUER, type PresentedToken, type UserPrincipal } from './principal.ts';
 import { Scopes } from './scope.ts';
 import { TokenRefusedError } from './token-refusal.ts';
 import { UserScopes } from './user-scopes.ts';
@@ -41,18 +41,20 @@ export function createOpenWebUiIdentity(settings: Settings, now: () => number = 
   const readUser = createUserReader(headers, openWebUi, now);
   const sessions = new OpenWebUiSessions(openWebUi, now);
 
-  const toSessionUser = (user: OpenWebUiUser) => toPrincipal(user, SESSION_SCOPES, userScopes, undefined, undefined);
+  const toSessionUser = ({ user, expiresAt }: OpenWebUiSession) =>
+    toPrincipal(user, userScopes, { scopes: SESSION_SCOPES, token: { isAccessToken: false, expiresAt } });
   return {
     assertedUser: (request, key) => {
       if (readUser === undefined) return undefined;
       const values = headers.read(request);
       if (!tellsUser(values)) return undefined;
       const user = readUser(values);
-      return toPrincipal(user, key.scopes, userScopes, key.id, headers.optional(values, 'chatId'));
+      const chatId = headers.optional(values, 'chatId');
+      return toPrincipal(user, userScopes, { scopes: key.scopes, keyId: key.id, chatId });
     },
     sessionUser: (credential) => {
-      const user = sessions.find(credential);
-      return user instanceof Promise ? user.then(toSessionUser) : user && toSessionUser(user);
+      const session = sessions.find(credential);
+      return session instanceof Promise ? session.then(toSessionUser) : session && toSessionUser(session);
     },
   };
 }
@@ -104,12 +106,18 @@ function toHeaderRefusal(error: unknown, headers: IdentityHeaders): Unauthentica
   return headers.refusal('userJwt', `is refused: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`);
 }
 
+/** How a user was told of. */
+interface Telling {
+  readonly scopes: Scopes;
+  readonly keyId?: string;
+  readonly chatId?: string | undefined;
+  readonly token?: PresentedToken;
+}
+
 function toPrincipal(
   { id, email, name, role }: OpenWebUiUser,
-  scopes: Scopes,
   userScopes: UserScopes,
-  keyId: string | undefined,
-  chatId: string | undefined,
+  { scopes, keyId, chatId, token }: Telling,
 ): UserPrincipal {
   if (role === PENDING_ROLE) throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
   return {
@@ -123,5 +131,6 @@ function toPrincipal(
     scopes: userScopes.with(scopes, role, []),
     keyId,
     chatId,
+    token,
   };
 }

@@ -10,6 +10,12 @@ import { TokenRefusedError } from './token-refusal.ts';
 /** What Open WebUI's own API keys look like; nothing else is sent there. */
 const OPEN_WEBUI_KEY = /^sk-[\w-]{8,256}$/;
 
+export interface OpenWebUiSession {
+  readonly user: OpenWebUiUser;
+  /** Milliseconds since the epoch; `undefined` if it is not known to expire. */
+  readonly expiresAt: number | undefined;
+}
+
 /**
  * What a user's own connection to Open WebUI presents (auth type `session`). With its secret a session token is
  * verified here, with its URL it is asked; with both it is asked only about what is verified.
@@ -27,7 +33,7 @@ export class OpenWebUiSessions {
   }
 
   /** `undefined` for what does not look like Open WebUI's. Errors as told at `OpenWebUiIdentity.sessionUser`. */
-  find(credential: string): OpenWebUiUser | Promise<OpenWebUiUser> | undefined {
+  find(credential: string): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
     if (OPEN_WEBUI_KEY.test(credential)) return this.#ask(credential, Number.POSITIVE_INFINITY, wrongKey);
     if (this.#check === undefined && this.#directory === undefined) return undefined;
     const claims = sessionClaims(credential);
@@ -39,17 +45,17 @@ export class OpenWebUiSessions {
     if (asked !== undefined || verified === undefined) return asked;
     const user = toOpenWebUiUser(verified.payload.id, verified.payload);
     if (user === undefined) throw wrongToken();
-    return user;
+    return toSession(user, expiresAt);
   }
 
   #ask(
     credential: string,
     expiresAt: number,
     refusal: () => Error,
-  ): OpenWebUiUser | Promise<OpenWebUiUser> | undefined {
-    const known = (answer: OpenWebUiUser | 'refused'): OpenWebUiUser => {
+  ): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
+    const known = (answer: OpenWebUiUser | 'refused'): OpenWebUiSession => {
       if (answer === 'refused') throw refusal();
-      return answer;
+      return toSession(answer, expiresAt);
     };
     const answer = this.#directory?.userOf(credential, expiresAt);
     return answer instanceof Promise ? answer.then(known) : answer && known(answer);
@@ -72,6 +78,10 @@ function sessionClaims(token: string): Readonly<Record<string, unknown>> | undef
   } catch {
     return undefined;
   }
+}
+
+function toSession(user: OpenWebUiUser, expiresAt: number): OpenWebUiSession {
+  return { user, expiresAt: Number.isFinite(expiresAt) ? expiresAt : undefined };
 }
 
 function wrongKey(): Error {

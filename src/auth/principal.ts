@@ -22,6 +22,16 @@ export interface UserPrincipal {
   readonly keyId: string | undefined;
   /** The chat that the call belongs to, as Open WebUI told. */
   readonly chatId: string | undefined;
+  /** `undefined` when an API key was presented, whoever it spoke for. */
+  readonly token: PresentedToken | undefined;
+}
+
+/** What is known of a token that a user presented himself; never the token. */
+export interface PresentedToken {
+  /** Of an issuer whose keys are public, so that other services can check it as well; not one signed with a secret. */
+  readonly isAccessToken: boolean;
+  /** Milliseconds since the epoch; `undefined` if it is not known to expire. */
+  readonly expiresAt: number | undefined;
 }
 
 export const ANONYMOUS: Principal = { kind: 'anonymous', scopes: Scopes.ALL };

@@ -65,7 +65,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     const claims = verifySignature(token, key, settings.algorithms);
     const verifiedAt = now();
     const expiresAt = checkTokenClaims(claims, settings, verifiedAt / 1_000) * 1_000;
-    const principal = toUserPrincipal(claims, { ...options, names: settings.claims });
+    const presented = { isAccessToken: settings.keySource.kind !== 'secret', expiresAt };
+    const principal = toUserPrincipal(claims, { ...options, names: settings.claims }, presented);
     const endsAt = Math.min(verifiedAt + MAX_CACHED_MS, expiresAt);
     if (keys.kind === 'local') cache.set(digest, { principal, verifiedAt, endsAt, isKeyHeld: () => true });
     else {

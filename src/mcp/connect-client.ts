@@ -1,7 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
-import { SessionOpenError } from '../errors.ts';
+import { ServiceError, SessionOpenError } from '../errors.ts';
 import { clientInfo } from './client-info.ts';
 import { UpstreamError } from './upstream-error.ts';
 
@@ -19,7 +19,7 @@ export interface ConnectOptions {
 
 /**
  * Does the MCP handshake. We declare no capabilities: a server that asks for sampling, elicitation or roots all the
- * same is told "method not found". Throws `SessionOpenError`, `UpstreamError`; the transport is the caller's to close.
+ * same is told "method not found". Throws `SessionOpenError`, `UpstreamError` and what volatile headers throw; the transport is the caller's to close.
  */
 export async function connectClient(transport: Transport, options: ConnectOptions): Promise<Client> {
   const { timeoutMs, signal, lost } = options;
@@ -53,8 +53,8 @@ export async function connectClient(transport: Transport, options: ConnectOption
 }
 
 /** What the SDK throws may print what the server sent: only its kind is told. */
-function toOpenError(error: unknown): SessionOpenError | UpstreamError {
-  if (error instanceof SessionOpenError || error instanceof UpstreamError) return error;
+function toOpenError(error: unknown): ServiceError | UpstreamError {
+  if (error instanceof ServiceError || error instanceof UpstreamError) return error;
   const { code, issues, message } = error as { code?: unknown; issues?: unknown; message?: unknown };
   if (Array.isArray(issues)) {
     const path = (issues[0] as { path?: unknown[] } | undefined)?.path?.join('.') ?? '';

@@ -1,5 +1,7 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { LookupFunction } from 'node:net';
+import type { AddressGuard } from './address-guard.ts';
 import { toNetworkError, UpstreamError } from './upstream-error.ts';
 
 /**
@@ -8,8 +10,13 @@ import { toNetworkError, UpstreamError } from './upstream-error.ts';
  */
 const IDLE_CONNECTION_MS = 4_000;
 
-const httpAgent = new http.Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
-const httpsAgent = new https.Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
+/** A connection that was made without a guard must not be reused by a request that has one. */
+const agents = { unguarded: createAgents(), guarded: createAgents() };
+
+function createAgents(): { readonly http: http.Agent; readonly https: https.Agent } {
+  const options = { keepAlive: true, timeout: IDLE_CONNECTION_MS };
+  return { http: new http.Agent(options), https: new https.Agent(options) };
+}
 
 export interface HttpRequest {
   readonly url: URL;
@@ -17,7 +24,13 @@ export interface HttpRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  /** How host names are resolved: by node itself, by another function, or under guard. */
+  readonly network: Network;
 }
+
+export type Network =
+  | { readonly guard: AddressGuard }
+  | { readonly guard?: undefined; readonly lookup?: LookupFunction | undefined };
 
 export interface HttpResponse {
   readonly status: number;
@@ -38,20 +51,26 @@ export interface HttpExchange {
  * Sends an HTTP request. Node's own client rather than `fetch`, whose limits of five minutes on silence cannot be
  * lifted and whose errors print URLs and headers.
  */
-export function startExchange({ url, method, headers, body }: HttpRequest): HttpExchange {
+export function startExchange({ url, method, headers, body, network }: HttpRequest): HttpExchange {
   const isSecure = url.protocol === 'https:';
   // As bytes: node sends the head together with a body that is text, and then in UTF-8 in place of Latin-1.
   const bytes = body === undefined ? undefined : Buffer.from(body);
   const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
+  const { guard } = network;
+  const refusal = guard?.refusalOf(url);
+  if (refusal !== undefined) return failedExchange(refusal);
+  const lookup = guard === undefined ? network.lookup : guard.lookup;
+  const agent = agents[guard === undefined ? 'unguarded' : 'guarded'][isSecure ? 'https' : 'http'];
   let request: http.ClientRequest;
   try {
     request = (isSecure ? https : http).request(url, {
       method,
       headers: { ...headers, ...length },
-      agent: isSecure ? httpsAgent : httpAgent,
+      agent,
+      ...(lookup === undefined ? {} : { lookup }),
     });
   } catch (error) {
-    return { response: Promise.reject(toNetworkError(error)), closed: Promise.resolve(), destroy: () => {} };
+    return failedExchange(error);
   }
   const response = new Promise<HttpResponse>((resolve, reject) => {
     request.on('error', (error) => reject(toNetworkError(error)));
@@ -73,6 +92,10 @@ export function startExchange({ url, method, headers, body }: HttpRequest): Http
     if (!isOver) request.destroy(new UpstreamError({ reason: 'the request was given up' }));
   };
   return { response, closed, destroy };
+}
+
+function failedExchange(error: unknown): HttpExchange {
+  return { response: Promise.reject(toNetworkError(error)), closed: Promise.resolve(), destroy: () => {} };
 }
 
 /** Reads a body of at most `maxBytes`, else returns `undefined` and drops the rest. Throws `UpstreamError`. */

@@ -4,10 +4,11 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { SessionOpenError } from '../errors.ts';
 import { clientInfo } from './client-info.ts';
 import { connectClient } from './connect-client.ts';
+import type { Network } from './http-exchange.ts';
 import { McpSession } from './mcp-session.ts';
 import { MessageRouter } from './message-router.ts';
 import { PendingRequests } from './pending-requests.ts';
-import type { OpenSessionOptions, Session } from './session.ts';
+import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
 import { toCallError, UpstreamError } from './upstream-error.ts';
 import { MAX_RESUMPTIONS, Upstream } from './upstream-fetch.ts';
 import { toServerHeaders } from './upstream-headers.ts';
@@ -26,19 +27,19 @@ interface HttpTransport {
   readonly sayGoodbye: () => Promise<void>;
 }
 
-/** Opens a session over one of the HTTP transports. Throws `SessionOpenError` and `UpstreamError`. */
+/**
+ * Opens a session over one of the HTTP transports. Throws `SessionOpenError`, `UpstreamError` and what volatile headers
+ * throw.
+ */
 export async function openHttp(
-  { server, startTimeoutMs, maxResultBytes, signal }: OpenSessionOptions,
+  { server, startTimeoutMs, maxResultBytes, signal, lookup }: OpenSessionOptions,
   transportType: 'streamable-http' | 'sse',
-  settings: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+  settings: Exclude<SessionSettings, { type: 'stdio' }>,
 ): Promise<Session> {
   const url = parseUrl(settings.url);
   const { name, version } = clientInfo();
-  const headers = {
-    'user-agent': `${name}/${version}`,
-    ...toServerHeaders(settings.headers),
-    'accept-encoding': 'identity',
-  };
+  const headers = { 'user-agent': `${name}/${version}`, ...toServerHeaders(settings.headers) };
+  const network = settings.refusesPrivateAddresses === true ? await guarded(lookup) : { lookup };
   let session: McpSession | undefined;
   let failOpening: (error: Error) => void = () => {};
   const lost = new Promise<never>((_, reject) => {
@@ -51,6 +52,8 @@ export async function openHttp(
     transportType,
     url,
     headers,
+    volatileHeaders: settings.volatileHeaders,
+    network,
     maxResultBytes,
     pending,
     router: new MessageRouter(pending, () => session?.announceToolsChanged()),
@@ -83,6 +86,12 @@ export async function openHttp(
     await dispose();
     throw error;
   }
+}
+
+/** Loaded only when used: few servers have a user's value in their url. */
+async function guarded(lookup: OpenSessionOptions['lookup']): Promise<Network> {
+  const { createAddressGuard } = await import('./address-guard.ts');
+  return { guard: createAddressGuard(lookup) };
 }
 
 /** Loaded only when used: they bring a good deal of code with them. */

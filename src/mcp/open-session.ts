@@ -11,8 +11,8 @@ const NOT_ABOUT_TRANSPORT = new Set([401, 403, 407, 408, 425, 429]);
 
 /**
  * Opens a session: reaches the server and does the MCP handshake, within `startTimeoutMs`; nothing stays behind on
- * failure. Throws `SessionOpenError` with a public reason that may quote the child's stderr (not redacted), and
- * `CredentialsRefusedError`.
+ * failure. Throws `SessionOpenError` with a public reason that may quote the child's stderr (not redacted),
+ * `CredentialsRefusedError`, and what volatile headers throw.
  */
 export async function openSession(options: OpenSessionOptions): Promise<Session> {
   const { settings } = options;

@@ -1,3 +1,5 @@
+import type { LookupFunction } from 'node:net';
+
 /** JSON Schema as a server sent it: an object or a boolean, otherwise unjudged. */
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
 
@@ -76,6 +78,16 @@ export type SessionSettings =
       readonly type: 'streamable-http' | 'sse' | 'auto';
       readonly url: string;
       readonly headers: Readonly<Record<string, string>>;
+      /**
+       * Headers whose values change while the session lives: asked for at every exchange, winning over `headers`, and no
+       * part of what names the session. What it throws fails that exchange.
+       */
+      readonly volatileHeaders?: (() => Readonly<Record<string, string>>) | undefined;
+      /**
+       * For a url with a user's value in it: connections to addresses that are not public are refused. A host that is
+       * written as an address or as `localhost` is the admin's own choice; link-local addresses are refused all the same.
+       */
+      readonly refusesPrivateAddresses?: boolean | undefined;
     };
 
 export interface OpenSessionOptions {
@@ -89,6 +101,8 @@ export interface OpenSessionOptions {
   /** Called with each complete line of the child's stderr, bounded in length; not redacted. */
   readonly onStderrLine?: (line: string) => void;
   readonly logger: SessionLogger;
+  /** Resolves host names in place of node's own, for HTTP transports. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 /** The part of the logger that a session needs. */

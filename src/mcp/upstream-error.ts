@@ -16,6 +16,8 @@ export interface UpstreamFailure {
   readonly retryAfterSeconds?: number | undefined;
   /** The server no longer knows the session. */
   readonly isSessionGone?: boolean | undefined;
+  /** No connection was made for it, on purpose: what was asked did not run. */
+  readonly isNotSent?: boolean | undefined;
 }
 
 /** An exchange with an HTTP server that failed. Holds no platform error: those print URLs and header values. */
@@ -40,9 +42,10 @@ export class UpstreamError extends Error {
 export function toCallError(server: string, error: unknown, method: string): ServiceError {
   if (error instanceof ServiceError) return error;
   if (!(error instanceof UpstreamError)) return lostConnection(server, 'the answer could not be read', method);
-  const { status, reason, rpcError, retryAfterSeconds, isSessionGone } = error.failure;
+  const { status, reason, rpcError, retryAfterSeconds, isSessionGone, isNotSent } = error.failure;
   if (isSessionGone)
     return new SessionExpiredError(`Server "${server}" no longer knows the session; the call did not run.`);
+  if (isNotSent) return new ConnectionLostError(`Server "${server}" was not asked: ${reason}.`);
   if (error.isCredentialProblem) {
     return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${status}).`);
   }

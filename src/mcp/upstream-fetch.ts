@@ -1,17 +1,12 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import {
-  type HttpExchange,
-  type HttpRequest,
-  type HttpResponse,
-  mediaType,
-  readBody,
-  startExchange,
-} from './http-exchange.ts';
+import { ServiceError } from '../errors.ts';
+import { type HttpExchange, type HttpResponse, mediaType, readBody } from './http-exchange.ts';
 import type { MessageRouter } from './message-router.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { toResultTooLarge } from './stdio-transport.ts';
 import { lostConnection, toCallError, UpstreamError } from './upstream-error.ts';
 import { toCallHeaders } from './upstream-headers.ts';
+import { UpstreamRequests, type UpstreamRequestsOptions } from './upstream-requests.ts';
 import { emptyResponse, isRedirect, redirected, toResponse } from './upstream-response.ts';
 import { toStatusError } from './upstream-status.ts';
 import { tapStream } from './upstream-stream.ts';
@@ -23,19 +18,16 @@ const INITIALIZE_ID = 0;
 /** How our own requests begin, so that a body need not be parsed again to know its id. */
 const OWN_REQUEST = /^\{"jsonrpc":"2\.0","id":(\d+),"method":/;
 
-export interface UpstreamOptions {
+export interface UpstreamOptions extends UpstreamRequestsOptions {
   readonly server: string;
   readonly transportType: 'streamable-http' | 'sse';
-  readonly url: URL;
-  /** The server's own headers, checked; lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
   readonly maxResultBytes: number;
   readonly pending: PendingRequests;
   readonly router: MessageRouter;
   /** The server has forgotten the session, or its only stream is lost. */
   readonly onSessionGone: (reason: string) => void;
   /** `initialize` will not be answered. */
-  readonly onHandshakeLost: (error: UpstreamError) => void;
+  readonly onHandshakeLost: (error: UpstreamError | ServiceError) => void;
 }
 
 interface Resumption {
@@ -50,18 +42,17 @@ interface Resumption {
  */
 export class Upstream {
   readonly #options: UpstreamOptions;
-  readonly #exchanges = new Set<HttpExchange>();
+  readonly #requests: UpstreamRequests;
   readonly #resumptions = new Map<string, Resumption>();
-  #isClosed = false;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
+    this.#requests = new UpstreamRequests(options);
   }
 
   readonly fetch: FetchLike = async (input, init = {}) => {
     const url = new URL(input);
-    if (this.#isClosed) throw new UpstreamError({ reason: 'the session was closed' });
-    if (!this.#isOwnOrigin(url)) throw new UpstreamError({ reason: 'it names another host, which is not followed' });
+    this.#requests.check(url);
     const headers = Object.fromEntries(new Headers(init.headers));
     if (init.method === 'POST') return this.#post(url, headers, String(init.body));
     if (init.method === 'DELETE') return this.#delete(url, headers);
@@ -70,8 +61,7 @@ export class Upstream {
 
   /** Gives up every exchange. */
   close(): void {
-    this.#isClosed = true;
-    for (const exchange of this.#exchanges) exchange.destroy();
+    this.#requests.close();
   }
 
   async #post(url: URL, headers: Record<string, string>, body: string): Promise<Response> {
@@ -81,12 +71,8 @@ export class Upstream {
     if (id !== undefined && id !== INITIALIZE_ID && sent === undefined) {
       throw new UpstreamError({ reason: 'the request was given up' });
     }
-    const exchange = this.#start({
-      url,
-      method: 'POST',
-      headers: { ...toCallHeaders(sent?.headers), ...this.#options.headers, ...headers },
-      body: sent?.text ?? body,
-    });
+    const callHeaders = toCallHeaders(sent?.headers);
+    const exchange = this.#requests.start({ url, method: 'POST', callHeaders, headers, body: sent?.text ?? body });
     if (id !== undefined) pending.whenSettled(id, exchange.destroy);
     const response = await exchange.response;
     if (isRedirect(response.status)) return redirected(response);
@@ -137,14 +123,10 @@ export class Upstream {
       this.#resumptions.delete(lastEventId ?? '');
       return emptyResponse(405);
     }
-    const exchange = this.#start({
-      url,
-      method: 'GET',
-      headers: { ...this.#options.headers, ...headers },
-      body: undefined,
-    });
+    let exchange: HttpExchange;
     let response: HttpResponse;
     try {
+      exchange = this.#requests.start({ url, method: 'GET', headers });
       response = await exchange.response;
       if (isRedirect(response.status)) return redirected(response);
       if (response.status >= 400 && response.status !== 405) throw await toStatusError(response, false);
@@ -156,7 +138,8 @@ export class Upstream {
         throw new UpstreamError({ reason: 'its stream broke and cannot be resumed', status: 405 });
       }
     } catch (error) {
-      if (transportType === 'sse' && error instanceof UpstreamError) onHandshakeLost(error);
+      if (transportType === 'sse' && (error instanceof UpstreamError || error instanceof ServiceError))
+        onHandshakeLost(error);
       if (resumption === undefined || lastEventId === undefined) throw error;
       if (this.#mayResumeAgain(resumption, error)) throw error;
       this.#resumptions.delete(lastEventId);
@@ -180,13 +163,7 @@ export class Upstream {
   }
 
   async #delete(url: URL, headers: Record<string, string>): Promise<Response> {
-    const exchange = this.#start({
-      url,
-      method: 'DELETE',
-      headers: { ...this.#options.headers, ...headers },
-      body: undefined,
-    });
-    const response = await exchange.response;
+    const response = await this.#requests.start({ url, method: 'DELETE', headers }).response;
     response.body.resume();
     return isRedirect(response.status) ? redirected(response) : emptyResponse(response.status);
   }
@@ -221,6 +198,10 @@ export class Upstream {
   /** Whether the SDK is to try again; otherwise the request is told that its answer is lost. */
   #mayResumeAgain(resumption: Resumption, error: unknown): boolean {
     const { pending, server } = this.#options;
+    if (error instanceof ServiceError) {
+      pending.fail(resumption.id, error);
+      return false;
+    }
     const failure =
       error instanceof UpstreamError ? error : new UpstreamError({ reason: 'its stream could not be resumed' });
     resumption.failures += 1;
@@ -234,22 +215,6 @@ export class Upstream {
     const { pending, server, maxResultBytes } = this.#options;
     const id = found === 'unknown' ? pending.onlyId : found;
     if (typeof id === 'number') pending.fail(id, toResultTooLarge(server, maxResultBytes));
-  }
-
-  #start(request: HttpRequest): HttpExchange {
-    const exchange = startExchange(request);
-    this.#exchanges.add(exchange);
-    exchange.closed.then(() => this.#exchanges.delete(exchange));
-    return exchange;
-  }
-
-  /** The configured origin, or its https form: a server's secrets go nowhere else. */
-  #isOwnOrigin(url: URL): boolean {
-    const own = this.#options.url;
-    if (url.origin === own.origin) return true;
-    return (
-      url.hostname === own.hostname && own.protocol === 'http:' && url.protocol === 'https:' && own.port === url.port
-    );
   }
 }
 

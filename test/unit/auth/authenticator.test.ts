@@ -18,6 +18,7 @@ const alice: UserPrincipal = {
   scopes: new Scopes(['call']),
   keyId: undefined,
   chatId: undefined,
+  token: undefined,
 };
 
 /** Takes one token; what the real one takes is tested with it. */

@@ -15,6 +15,7 @@ const user = (rest: Partial<UserPrincipal> = {}): UserPrincipal => ({
   scopes: new Scopes(['call']),
   keyId: 'owui',
   chatId: undefined,
+  token: undefined,
   ...rest,
 });
 const key: Principal = { kind: 'api-key', keyId: 'ci', scopes: new Scopes(['call', 'admin']) };

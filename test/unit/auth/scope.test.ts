@@ -50,6 +50,7 @@ test('no two principals share an id', () => {
     scopes: Scopes.NONE,
     keyId: undefined,
     chatId: undefined,
+    token: undefined,
   });
   expect(toPrincipalId(user('a:1', 'b'))).not.toBe(toPrincipalId(user('a', '1:b')));
 });

@@ -27,6 +27,7 @@ describe('who a token is about', () => {
       groups: ['x', 'y'],
       keyId: undefined,
       chatId: undefined,
+      token: undefined,
     });
     expect(scopes.texts).toEqual(['call']);
   });
