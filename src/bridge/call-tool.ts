@@ -2,19 +2,19 @@ import type { Principal } from '../auth/principal.ts';
 import { InvalidArgumentsError, SessionExpiredError } from '../errors.ts';
 import type { ToolResult } from '../mcp/session.ts';
 import { type HttpAnswer, type KeepFile, toHttpAnswer } from '../mcp/tool-result.ts';
-import type { SupervisedSession } from '../pool/supervised-session.ts';
 import type { CatalogueTool } from './catalogue.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import type { RegisteredServer } from './registered-server.ts';
-
-/** How long a call waits for a server that is on its way before it is told to come back. */
-export const START_WAIT_MS = 8_000;
+import type { ServerLease } from './server-lease.ts';
+import { NO_VALUES, type ValueSource } from './user-values.ts';
 
 /** Progress extends a call's deadline, up to this many times its length. */
 const HARD_DEADLINE_FACTOR = 4;
 
 export interface ToolCall {
   readonly principal: Principal;
+  /** What is known of the caller beyond that; nothing if absent. */
+  readonly values?: ValueSource | undefined;
   readonly server: RegisteredServer;
   readonly tool: CatalogueTool;
   readonly arguments: Record<string, unknown>;
@@ -35,10 +35,10 @@ export interface ToolCall {
  * Throws the `ServiceError`s of a call.
  */
 export async function callTool(call: ToolCall): Promise<HttpAnswer> {
-  const { server, tool, signal } = call;
+  const { server, tool, principal, values = NO_VALUES, signal } = call;
   checkArguments(call);
-  const supervised = server.session();
-  const result = await server.limit.run(signal, () => runOnce(call, supervised));
+  const lease = await server.acquire({ principal, values }, signal);
+  const result = await runOn(lease, call);
   server.resultWatch.notice(tool, result);
   return toHttpAnswer(result, {
     hasOutputSchema: tool.definition.outputSchema !== undefined,
@@ -57,12 +57,25 @@ function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
   throw new InvalidArgumentsError([{ type: 'number_not_exact', loc: ['body'], msg }]);
 }
 
-async function runOnce(call: ToolCall, supervised: SupervisedSession): Promise<ToolResult> {
+async function runOn(lease: ServerLease, call: ToolCall): Promise<ToolResult> {
+  const { server, tool, signal } = call;
+  try {
+    const result = await server.limit.run(signal, () => runOnce(call, lease));
+    lease.noteUse(tool.definition.name);
+    return result;
+  } catch (error) {
+    throw await lease.toTold(error);
+  } finally {
+    lease.release();
+  }
+}
+
+async function runOnce(call: ToolCall, lease: ServerLease): Promise<ToolResult> {
   const { server, tool, signal } = call;
   const { timeoutMs, clientHeaderForwarding } = server.config;
 
   for (let isReplay = false; ; isReplay = true) {
-    const session = supervised.session ?? (await supervised.whenOpen(START_WAIT_MS, signal));
+    const session = await lease.open(signal);
     try {
       return await session.callTool(tool.definition.name, call.arguments, {
         signal,
@@ -73,7 +86,7 @@ async function runOnce(call: ToolCall, supervised: SupervisedSession): Promise<T
       });
     } catch (error) {
       if (!(error instanceof SessionExpiredError) || isReplay) throw error;
-      supervised.replace(session);
+      lease.replace(session);
     }
   }
 }

@@ -15,6 +15,11 @@ export class ConcurrencyLimit {
     this.#maxRunning = maxRunning;
   }
 
+  /** How many calls run now. */
+  get running(): number {
+    return this.#running;
+  }
+
   /**
    * Runs `work` when its turn has come.
    * Throws `ServerUnavailableError` when the queue is full, `CallCancelledError` when `signal` aborts while waiting.

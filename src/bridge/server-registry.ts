@@ -1,14 +1,18 @@
 import type { ServerConfig } from '../config/server-config.ts';
+import { DEFAULT_POOL_LIMITS, SessionPlaces } from '../pool/session-places.ts';
+import type { SecretOwner } from '../vault/secret-owner.ts';
 import { RegisteredServer, type RegisteredServerDependencies } from './registered-server.ts';
 
 /** What is configured and in what state. Names are looked up exactly, in a `Map`. */
 export class ServerRegistry {
   readonly #dependencies: RegisteredServerDependencies;
+  readonly #places: SessionPlaces;
   #servers: ReadonlyMap<string, RegisteredServer>;
 
   constructor(configs: readonly ServerConfig[], dependencies: RegisteredServerDependencies) {
     this.#dependencies = dependencies;
-    this.#servers = new Map(configs.map((config) => [config.name, new RegisteredServer(config, dependencies)]));
+    this.#places = new SessionPlaces(dependencies.limits ?? DEFAULT_POOL_LIMITS);
+    this.#servers = new Map(configs.map((config) => [config.name, this.#register(config)]));
   }
 
   get(name: string): RegisteredServer | undefined {
@@ -39,6 +43,17 @@ export class ServerRegistry {
     await Promise.all(this.list().map((server) => server.stop()));
   }
 
+  /** Ends a user's sessions with one server or with all at once, and nobody else's. */
+  async endOwned(owner: SecretOwner, server?: string): Promise<void> {
+    const servers = server === undefined ? this.list() : [this.get(server)];
+    await Promise.all(servers.map((one) => one?.endOwned(owner)));
+  }
+
+  /** How many sessions of users there are, over all servers. */
+  get userSessions(): number {
+    return this.#places.size;
+  }
+
   /** Every `required` server is ready. */
   get isReady(): boolean {
     return this.list().every((server) => !server.config.required || server.status.state === 'ready');
@@ -54,7 +69,7 @@ export class ServerRegistry {
     for (const config of configs) {
       const current = previous.get(config.name);
       const isSame = current !== undefined && fingerprint(current.config) === fingerprint(config);
-      servers.set(config.name, isSame ? current : new RegisteredServer(config, this.#dependencies));
+      servers.set(config.name, isSame ? current : this.#register(config));
     }
     const fresh = [...servers.values()].filter((server) => previous.get(server.name) !== server);
     const ending = [...previous.values()].filter((server) => servers.get(server.name) !== server);
@@ -66,6 +81,10 @@ export class ServerRegistry {
       changed: fresh.map((server) => server.name).filter((name) => previous.has(name)),
       removed: ending.map((server) => server.name).filter((name) => !servers.has(name)),
     };
+  }
+
+  #register(config: ServerConfig): RegisteredServer {
+    return new RegisteredServer(config, this.#dependencies, this.#places);
   }
 }
 

@@ -7,6 +7,7 @@ import { readTextFile } from './env-file.ts';
 import { parseLogLevel } from './log-level.ts';
 import { parseRate, RATE_RULE, type Rate } from './rate.ts';
 import type { LogLevel, VaultKeySettings } from './settings.ts';
+import { checkStoreUrls } from './store-urls.ts';
 import { parseTrustProxy, TRUST_NONE, TRUST_PROXY_RULE, type TrustProxy } from './trust-proxy.ts';
 
 /** What the service takes from the variables of its process; the only place that reads them. */
@@ -20,6 +21,8 @@ export interface Environment {
   readonly dataDir: string;
   /** PostgreSQL in place of the embedded database; holds a password. */
   readonly databaseUrl: string | undefined;
+  /** Redis, where the limits of all replicas are counted; may hold a password. */
+  readonly redisUrl: string | undefined;
   readonly vaultKey: VaultKeySettings;
   readonly vaultLastFour: boolean | undefined;
   readonly maxSessions: number | undefined;
@@ -113,8 +116,6 @@ const flag = optionalText.transform((value, context) => {
   return z.NEVER;
 });
 
-const databaseUrl = z.string().refine((value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value));
-
 const positiveCount = optionalText.transform((value, context) => {
   if (value === undefined) return undefined;
   if (/^[1-9]\d{0,6}$/.test(value)) return Number(value);
@@ -131,6 +132,7 @@ const secretNames = [
   'MCPO_OPENWEBUI_SECRET_KEY',
   'MCPO_AUDIT_KEY',
   'MCPO_DATABASE_URL',
+  'MCPO_REDIS_URL',
 ] as const;
 
 const environmentSchema = z.object({
@@ -172,16 +174,14 @@ export function readEnvironment(env: Readonly<NodeJS.ProcessEnv> = process.env):
   }
   const values = checked.data;
   const secrets = readSecrets(variables);
-  if (secrets.MCPO_DATABASE_URL !== undefined && !databaseUrl.safeParse(secrets.MCPO_DATABASE_URL).success) {
-    const message = 'must be the URL of a PostgreSQL database, such as postgres://user:password@host:5432/name.';
-    throw new ConfigError([{ key: 'MCPO_DATABASE_URL', message }]);
-  }
+  checkStoreUrls(secrets);
   return {
     variables,
     apiKey: secrets.MCPO_API_KEY ?? values.API_KEY,
     publicUrl: values.MCPO_PUBLIC_URL,
     dataDir: values.MCPO_DATA_DIR ?? join(values.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'mcpo-ts'),
     databaseUrl: secrets.MCPO_DATABASE_URL,
+    redisUrl: secrets.MCPO_REDIS_URL,
     vaultKey: { value: values.MCPO_VAULT_KEY, file: values.MCPO_VAULT_KEY_FILE },
     // An empty variable leaves it to the servers file.
     vaultLastFour: variables.get('MCPO_VAULT_LAST_FOUR')?.trim() ? values.MCPO_VAULT_LAST_FOUR : undefined,

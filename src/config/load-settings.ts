@@ -95,6 +95,7 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
       auditKey: environment.auditKey,
       vaultKey: environment.vaultKey,
       databaseUrl: environment.databaseUrl,
+      redisUrl: environment.redisUrl,
       configured: [...authSecrets(auth), ...ownSecrets(environment), ...secrets],
     },
     warnings,
@@ -163,11 +164,16 @@ function resolveHost(options: ServiceOptions, hasAuthentication: boolean): strin
   );
 }
 
-/** The vault's keys and the database's password, which no output may hold. */
-function ownSecrets({ vaultKey, databaseUrl, auditKey }: Environment): readonly string[] {
+/** The vault's keys and the passwords of the database and of Redis, which no output may hold. */
+function ownSecrets({ vaultKey, databaseUrl, redisUrl, auditKey }: Environment): readonly string[] {
   const keys = vaultKey.value?.split(',').map((key) => key.trim()) ?? [];
-  const password = databaseUrl === undefined ? '' : new URL(databaseUrl).password;
-  return [...keys, auditKey ?? '', password, decoded(password), databaseUrl ?? ''].filter((secret) => secret !== '');
+  const urls = [databaseUrl, redisUrl].flatMap((url) => (url === undefined ? [] : [url, ...passwordOf(url)]));
+  return [...keys, auditKey ?? '', ...urls].filter((secret) => secret !== '');
+}
+
+function passwordOf(url: string): readonly string[] {
+  const { password } = new URL(url);
+  return [password, decoded(password)];
 }
 
 function decoded(text: string): string {

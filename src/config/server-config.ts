@@ -47,6 +47,13 @@ export interface ServerConfig {
   readonly access: ServerAccess | undefined;
   /** What each user can or must fill in, by name. */
   readonly userVars: ReadonlyMap<string, UserVariable>;
+  /**
+   * Values of user variables with which the service itself lists the tools of a server that has a session for each
+   * user, never used for a call; `undefined`: the tools are known once a user's session is open.
+   */
+  readonly discovery?: ReadonlyMap<string, string> | undefined;
+  /** A url with a user's value in it may lead to a private address. */
+  readonly allowPrivateAddresses?: boolean | undefined;
 }
 
 /** A user whom any of the lists names may; three empty lists let everyone. */

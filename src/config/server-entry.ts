@@ -1,6 +1,7 @@
 import { checkShape } from './check-shape.ts';
 import type { ConfigPlace, ConfigReport } from './config-report.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
+import { readDiscovery } from './discovery-values.ts';
 import type { JsonPath } from './json-document.ts';
 import { readRemoteTransport } from './remote-transport.ts';
 import type {
@@ -42,7 +43,7 @@ const stdioKeys: ReadonlySet<string> = new Set([
   'inheritEnv',
   'allowUserPlaceholdersInArgs',
 ]);
-const remoteKeys: ReadonlySet<string> = new Set(['headers', 'client_header_forwarding']);
+const remoteKeys: ReadonlySet<string> = new Set(['headers', 'client_header_forwarding', 'allowPrivateAddresses']);
 
 /**
  * One entry of `mcpServers`, read whole: problems and warnings go to the report.
@@ -84,11 +85,12 @@ export function readServer(
   if (transport === undefined) return undefined;
   warnOfKeysWithoutEffect(given, transport, place, report);
   settleVariables(variables, templates.usedVariables, place, context);
+  const isolation = settleIsolation(entry, templates.hasUserPlaceholders, place, report);
 
   return {
     name,
     transport,
-    isolation: settleIsolation(entry, templates.hasUserPlaceholders, place, report),
+    isolation,
     required: entry.required,
     disabledTools: new Set([...entry.disabledTools, ...entry.disabled_tools]),
     enabledTools: entry.enabledTools && new Set(entry.enabledTools),
@@ -103,6 +105,8 @@ export function readServer(
     access: entry.access,
     clientHeaderForwarding: toForwarding(entry),
     userVars: variables,
+    allowPrivateAddresses: entry.allowPrivateAddresses,
+    discovery: readDiscovery({ entry, variables, isolation, templates, place, report, secrets }),
   };
 }
 

@@ -95,6 +95,7 @@ export const serverSchema = z.object({
   // Entries are read one by one in user-variables.ts, so that each problem names its variable.
   userVars: z.preprocess(toMap, z.map(z.string(), z.unknown(), { error: mustBeObject })).default(new Map()),
   customUserVars: z.preprocess(toMap, z.map(z.string(), z.unknown(), { error: mustBeObject })).default(new Map()),
+  discovery: textsByName.optional(),
   client_header_forwarding: z
     .object({ enabled: z.boolean().default(false), whitelist: names.default([]), blacklist: names.default([]) })
     .optional(),
@@ -103,6 +104,7 @@ export const serverSchema = z.object({
     .default([]),
   allowUserPlaceholdersInArgs: z.boolean().default(false),
   forwardCallerToken: z.boolean().default(false),
+  allowPrivateAddresses: z.boolean().default(false),
   toolErrorStatus: status.optional(),
   resultImages: resultImages.optional(),
   access: accessSchema.optional(),

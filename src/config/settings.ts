@@ -61,6 +61,8 @@ export interface Secrets {
   readonly vaultKey: VaultKeySettings;
   /** PostgreSQL in place of the embedded database. */
   readonly databaseUrl: string | undefined;
+  /** Redis, where the limits of all replicas are counted. */
+  readonly redisUrl: string | undefined;
   /** Other values that must never be printed: those of `env`, `headers` and URL credentials in the servers file. */
   readonly configured: readonly string[];
 }

@@ -20,6 +20,11 @@ export function toPoolKey(server: string, owner: SessionOwner, settings: Session
   return lengthPrefixed([server, String(owner.length), ...owner, digest]) as PoolKey;
 }
 
+/** Names an owner, or a user by the first two of his parts, in maps. */
+export function toUserKey(owner: SessionOwner): string {
+  return lengthPrefixed(owner);
+}
+
 function settingsParts(settings: SessionSettings): string[] {
   if (settings.type === 'stdio') {
     return [settings.type, settings.command, ...settings.args, '\0env', ...pairs(settings.env), settings.cwd ?? ''];

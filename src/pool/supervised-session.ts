@@ -1,6 +1,7 @@
 import { CallCancelledError, ServerUnavailableError, ServiceError } from '../errors.ts';
 import type { Session } from '../mcp/session.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
+import { Waiters } from './waiters.ts';
 
 export type SessionState = 'starting' | 'ready' | 'degraded' | 'backing off' | 'failed' | 'stopped';
 
@@ -43,7 +44,7 @@ const STATE_SENTENCES: Readonly<Record<SessionState, string>> = {
 export class SupervisedSession {
   readonly #options: SupervisedSessionOptions;
   readonly #policy = new RestartPolicy();
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
   #state: SessionState = 'stopped';
   #reason: string | undefined;
   #session: Session | undefined;
@@ -86,7 +87,7 @@ export class SupervisedSession {
       if (signal.aborted) throw new CallCancelledError('The caller left before the server was ready.');
       const leftMs = giveUpAt - Date.now();
       if (this.#state === 'failed' || this.#state === 'stopped' || leftMs <= 0) throw this.unavailable();
-      await this.#nextChange(leftMs, signal);
+      await this.#waiters.next(leftMs, signal);
     }
     return this.#session;
   }
@@ -176,22 +177,8 @@ export class SupervisedSession {
   #setState(state: SessionState, reason: string | undefined): void {
     this.#state = state;
     this.#reason = reason === undefined ? undefined : this.#options.redact(reason);
-    for (const wake of [...this.#waiters]) wake();
+    this.#waiters.wake();
     this.#options.onStateChange(state, this.#reason);
-  }
-
-  #nextChange(waitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiters.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, waitMs);
-      this.#waiters.add(done);
-      signal.addEventListener('abort', done);
-    });
   }
 
   #publicReason(error: unknown): string {

@@ -99,6 +99,11 @@ describe('the vault and its database', () => {
   test.each([
     ['MCPO_DATABASE_URL', 'mysql://root:pass-word@db/x', 'must be the URL of a PostgreSQL database'],
     ['MCPO_DATABASE_URL', 'postgres://:pass-word@', 'must be the URL of a PostgreSQL database'],
+    ['MCPO_REDIS_URL', 'http://:pass-word@cache', 'must be the URL of a Redis'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word@', 'must be the URL of a Redis'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word@cache/name', 'must be the URL of a Redis'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word%zz@cache', 'must be the URL of a Redis'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word?@cache', 'must be the URL of a Redis'],
     ['MCPO_MAX_SESSIONS', '0', 'must be a whole number'],
     ['MCPO_MAX_SESSIONS_PER_USER', 'many', 'must be a whole number'],
     ['MCPO_VAULT_LAST_FOUR', 'perhaps', 'must be true or false'],
@@ -106,4 +111,20 @@ describe('the vault and its database', () => {
     expect(() => readEnvironment({ [name]: value })).toThrow(`key "${name}": ${message}`);
     expect(() => readEnvironment({ [name]: value })).not.toThrow('pass-word');
   });
+});
+
+test.each(['redis://127.0.0.1', 'rediss://user:p%40ss@cache.example.org:6380/3', 'redis://[::1]:6379/'])(
+  'the Redis %s is taken, also from a file',
+  (url) => {
+    expect(readEnvironment({ MCPO_REDIS_URL: url }).redisUrl).toBe(url);
+    const file = join(folder, 'redis');
+    writeFileSync(file, `${url}\n`);
+    expect(readEnvironment({ MCPO_REDIS_URL_FILE: file, MCPO_REDIS_URL: '' }).redisUrl).toBe(url);
+    expect(readEnvironment({ MCPO_REDIS_URL: '' }).redisUrl).toBeUndefined();
+  },
+);
+
+test('the URLs of the database and of Redis are both told when both are of no use', () => {
+  const env = { MCPO_DATABASE_URL: 'x', MCPO_REDIS_URL: 'y' };
+  expect(() => readEnvironment(env)).toThrow(/MCPO_DATABASE_URL.*\n.*MCPO_REDIS_URL/);
 });

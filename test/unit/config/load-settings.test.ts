@@ -127,6 +127,14 @@ test.each([
   expect(settings).toMatchObject({ pathPrefix, rootPath });
 });
 
+test('the URL of Redis and its password, as written and as meant, are never printed', () => {
+  const redisUrl = 'redis://:p%40ss-word@cache:6379/1';
+  const { settings, secrets } = load(single, { MCPO_REDIS_URL: redisUrl });
+  expect(secrets.redisUrl).toBe(redisUrl);
+  expect(secrets.configured).toEqual(expect.arrayContaining([redisUrl, 'p%40ss-word', 'p@ss-word']));
+  expect(JSON.stringify(settings)).not.toContain('ss-word');
+});
+
 test('TLS files must be readable, and each that is not is told', () => {
   expect(load(['-t', path('c.pem'), '-K', path('c.pem'), ...single]).settings.tls).toEqual({
     certFile: path('c.pem'),

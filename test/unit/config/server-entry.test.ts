@@ -38,6 +38,9 @@ describe('defaults and values', () => {
       toolErrorStatus: 500,
       clientHeaderForwarding: undefined,
       userVars: new Map(),
+      discovery: undefined,
+      allowPrivateAddresses: false,
+      access: undefined,
     });
     expect(transport).toMatchObject({ type: 'stdio', args: [], cwd: undefined });
   });

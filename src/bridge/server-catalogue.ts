@@ -1,0 +1,124 @@
+import type { ServerConfig } from '../config/server-config.ts';
+import type { Session, ToolDefinition } from '../mcp/session.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
+import { type CatalogueKeeper, fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
+import { toToolChanges } from './tool-changes.ts';
+
+/** What users' sessions can add up to; a server that names its tools anew for each user would fill the memory. */
+const MAX_MERGED_TOOLS = 2_000;
+
+export interface ServerCatalogueOptions {
+  readonly config: ServerConfig;
+  readonly logger: Logger;
+  readonly keptCatalogues: CatalogueKeeper;
+  readonly redact: (text: string) => string;
+  readonly onChange: () => void;
+}
+
+/** A server's list of tools as it is served: kept from the last run, listed by one session, or merged from many. */
+export class ServerCatalogue {
+  readonly #options: ServerCatalogueOptions;
+  #current: Catalogue | undefined;
+  /** What `#current` was made from. */
+  #source: CatalogueSource | undefined;
+  /** What users' sessions told in this run, and nothing that was kept. */
+  #told: CatalogueSource | undefined;
+
+  constructor(options: ServerCatalogueOptions) {
+    this.#options = options;
+  }
+
+  get current(): Catalogue | undefined {
+    return this.#current;
+  }
+
+  /** Serves a list of tools that was kept until the server tells its own. */
+  restore(content: string): void {
+    if (this.#current !== undefined) return;
+    const source = fromKeptCatalogue(content, this.#options.config);
+    if (source === undefined) return;
+    this.#source = source;
+    this.#current = toCatalogue(source, this.#options.config);
+    this.#options.onChange();
+  }
+
+  /** Reads a session's list and serves it from here on. Throws `ServiceError`s. */
+  async list(session: Session, signal: AbortSignal): Promise<void> {
+    const source = await this.#read(session, signal);
+    this.#serve(source, source);
+  }
+
+  /**
+   * Reads the list of one user's session and adds it to what the others told: the same name takes the newest
+   * definition, and nothing is taken away, since another user may have it. Throws `ServiceError`s.
+   */
+  async merge(session: Session, signal: AbortSignal): Promise<void> {
+    await this.#options.keptCatalogues.restore();
+    const source = this.#redacted(await this.#read(session, signal));
+    const toldBefore = JSON.stringify(this.#told);
+    this.#told = merged(this.#told, source);
+    const { config, keptCatalogues } = this.#options;
+    const isServed = this.#serve(merged(this.#source, source), this.#told);
+    // What only the last run knew is served to the end of this one, and then forgotten.
+    if (isServed || JSON.stringify(this.#told) === toldBefore) return;
+    void keptCatalogues.keep(config.name, toKeptCatalogue(this.#told, config));
+  }
+
+  async #read(session: Session, signal: AbortSignal): Promise<CatalogueSource> {
+    const { serverInfo, instructions } = session;
+    return { serverInfo, instructions, list: await session.listTools(signal) };
+  }
+
+  /** A document is for everybody: a user's own value in it is taken out. */
+  #redacted(source: CatalogueSource): CatalogueSource {
+    const text = JSON.stringify(source);
+    const redacted = this.#options.redact(text);
+    return redacted === text ? source : (JSON.parse(redacted) as CatalogueSource);
+  }
+
+  /** `false` when it is what is served already. */
+  #serve(source: CatalogueSource, kept: CatalogueSource): boolean {
+    const { config, logger, keptCatalogues, onChange } = this.#options;
+    const catalogue = toCatalogue(source, config);
+    const previous = this.#current;
+    this.#source = source;
+    if (previous?.revision === catalogue.revision) return false;
+    this.#current = catalogue;
+    const keeping = keptCatalogues.keep(config.name, toKeptCatalogue(kept, config));
+    void keeping.then((content) => this.#reportChanges(previous, content, catalogue));
+    for (const { name, reason } of catalogue.rejected) {
+      logger.warn('tool is left out', { server: config.name, tool: name.slice(0, 200), reason });
+    }
+    if (previous !== undefined) {
+      logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
+        server: config.name,
+        tools: catalogue.tools.size,
+      });
+    }
+    onChange();
+    return true;
+  }
+
+  /** Compares with the last list of this run, else with the one that was kept over the restart. */
+  #reportChanges(previous: Catalogue | undefined, kept: string | undefined, catalogue: Catalogue): void {
+    const { config, keptCatalogues } = this.#options;
+    const keptSource = kept === undefined ? undefined : fromKeptCatalogue(kept, config);
+    const before = previous ?? (keptSource && toCatalogue(keptSource, config));
+    if (before === undefined || before.revision === catalogue.revision) return;
+    const definitions = ({ tools }: Catalogue) => [...tools.values()].map(({ definition }) => definition);
+    const changes = toToolChanges(definitions(before), definitions(catalogue));
+    if (Object.keys(changes).length === 0) return;
+    keptCatalogues.changed(config.name, { ...changes, tools: catalogue.tools.size });
+  }
+}
+
+/** Old tools keep their places, so that the same lists in another order make the same document. */
+function merged(before: CatalogueSource | undefined, now: CatalogueSource): CatalogueSource {
+  if (before === undefined) return now;
+  const tools = new Map<string, ToolDefinition>(before.list.tools.map((tool) => [tool.name, tool]));
+  for (const tool of now.list.tools) {
+    if (tools.has(tool.name) || tools.size < MAX_MERGED_TOOLS) tools.set(tool.name, tool);
+  }
+  return { ...now, list: { tools: [...tools.values()], rejected: now.list.rejected } };
+}

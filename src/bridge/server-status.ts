@@ -1,0 +1,35 @@
+import { ServerUnavailableError } from '../errors.ts';
+import type { Discovery } from '../pool/discovery.ts';
+import type { SessionState } from '../pool/supervised-session.ts';
+
+export interface ServerStatus {
+  readonly state: SessionState;
+  readonly reason: string | undefined;
+}
+
+const PER_USER = 'starts for each user';
+
+/**
+ * The state of a server with a session for each user: what one user's session fails with says nothing of the server,
+ * so only the listing of its tools counts.
+ */
+export function toUserServerStatus(
+  isStarted: boolean,
+  { state, reason }: Pick<Discovery, 'state' | 'reason'>,
+  hasCatalogue: boolean,
+): ServerStatus {
+  if (!isStarted) return { state: 'stopped', reason: PER_USER };
+  if (reason !== undefined && !hasCatalogue) {
+    return { state: 'degraded', reason: `its tools could not be listed: ${reason}` };
+  }
+  if (reason !== undefined) {
+    return { state: 'ready', reason: `${PER_USER}; its tools could not be listed anew: ${reason}` };
+  }
+  return { state: state === 'running' && !hasCatalogue ? 'starting' : 'ready', reason: PER_USER };
+}
+
+/** The error for a caller of a server whose tools nobody has told yet. */
+export function toolsUnknown(server: string, { reason }: ServerStatus): ServerUnavailableError {
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return new ServerUnavailableError(`The tools of server "${server}" are not known yet${why}. Try again later.`, 5);
+}

@@ -1,0 +1,42 @@
+import type { ServerConfig } from '../config/server-config.ts';
+import type { OpenSessionOptions, Session } from '../mcp/session.ts';
+import { SupervisedSession } from '../pool/supervised-session.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Redactor } from '../telemetry/redactor.ts';
+import { resolveSessionSettings } from './resolve-session-settings.ts';
+
+export interface SharedSessionOptions {
+  readonly config: ServerConfig;
+  readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
+  readonly logger: Logger;
+  readonly redactor: Redactor;
+  readonly prepare: (session: Session, signal: AbortSignal) => Promise<void>;
+  readonly onFault: (error: unknown) => void;
+  readonly onChange: () => void;
+}
+
+/** The session of a server that all callers share; not started yet. */
+export function createSharedSession(options: SharedSessionOptions): SupervisedSession {
+  const { config, openSession, logger, redactor, prepare, onFault, onChange } = options;
+  return new SupervisedSession({
+    server: config.name,
+    redact: (text) => redactor.redact(text),
+    onFault,
+    open: (signal) =>
+      openSession({
+        server: config.name,
+        settings: resolveSessionSettings(config, { variables: new Map() }),
+        startTimeoutMs: config.startTimeoutMs,
+        maxResultBytes: config.maxResultBytes,
+        signal,
+        logger,
+        onStderrLine: (line) => logger.debug('server wrote to stderr', { server: config.name, line }),
+      }),
+    prepare,
+    onStateChange: (state, reason) => {
+      const level = state === 'failed' || state === 'backing off' || state === 'degraded' ? 'warn' : 'info';
+      logger[level](`server is ${state}`, { server: config.name, reason });
+      onChange();
+    },
+  });
+}

@@ -1,0 +1,46 @@
+import { ServerUnavailableError, type ServiceError } from '../errors.ts';
+import { RestartPolicy } from '../process/restart-policy.ts';
+import type { PoolKey, SessionOwner } from './pool-key.ts';
+
+const MAX_REMEMBERED = 1_000;
+
+interface Failure {
+  readonly owner: SessionOwner;
+  readonly policy: RestartPolicy;
+  readonly error: ServiceError;
+  /** Milliseconds since the epoch. */
+  readonly nextTryAt: number;
+}
+
+/**
+ * Remembers whose sessions failed, so that a user who calls in a loop does not start a process with each call: the
+ * delay until the next try grows. Forgets the oldest failures beyond a bound.
+ */
+export class FailureMemory {
+  readonly #failures = new Map<PoolKey, Failure>();
+
+  /** Throws the last failure's error while the delay after it lasts; a time to come back is told anew. */
+  check(key: PoolKey): void {
+    const failure = this.#failures.get(key);
+    const leftMs = failure === undefined ? 0 : failure.nextTryAt - Date.now();
+    if (failure === undefined || leftMs <= 0) return;
+    const { error } = failure;
+    if (!(error instanceof ServerUnavailableError)) throw error;
+    throw new ServerUnavailableError(error.message, Math.max(1, Math.ceil(leftMs / 1000)));
+  }
+
+  /** Notes that a session failed after it had been up for `upForMs`, 0 if it never was. */
+  note(key: PoolKey, owner: SessionOwner, error: ServiceError, upForMs: number): void {
+    const policy = this.#failures.get(key)?.policy ?? new RestartPolicy();
+    const { delayMs } = policy.next(Date.now(), upForMs, Math.random());
+    this.#failures.delete(key);
+    this.#failures.set(key, { owner, policy, error, nextTryAt: Date.now() + delayMs });
+    const [oldest] = this.#failures.keys();
+    if (this.#failures.size > MAX_REMEMBERED && oldest !== undefined) this.#failures.delete(oldest);
+  }
+
+  /** Forgets the failures of the owners that the condition holds for. */
+  forget(isOne: (owner: SessionOwner) => boolean): void {
+    for (const [key, { owner }] of this.#failures) if (isOne(owner)) this.#failures.delete(key);
+  }
+}

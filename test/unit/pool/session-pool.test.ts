@@ -1,0 +1,214 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  CallCancelledError,
+  CredentialsRefusedError,
+  ServerUnavailableError,
+  SessionOpenError,
+} from '../../../src/errors.ts';
+import { FakeFactory, fakePool, never, thrownBy, until } from './fake-sessions.ts';
+
+const ann = ['iss', 'ann'];
+const bob = ['iss', 'bob'];
+
+describe('session pool', () => {
+  test('opens one session for calls of one user that come at the same time', async () => {
+    const { acquire, factory } = fakePool();
+    const leases = await Promise.all(Array.from({ length: 5 }, () => acquire(ann)));
+    const sessions = await Promise.all(leases.map((lease) => lease.open(never)));
+    expect(new Set(sessions).size).toBe(1);
+    expect(factory.opened).toHaveLength(1);
+  });
+
+  test('gives each user his own, also where names and subjects look alike', async () => {
+    const { acquire } = fakePool();
+    const owners = [
+      ann,
+      bob,
+      ['iss|ann', ''],
+      ['iss', '|ann'],
+      ['is', 'sann'],
+      ['iss', 'ann', 'chat'],
+      ['iss', 'ann', ''],
+    ];
+    const found = await Promise.all(
+      owners.map(async (owner) => (await (await acquire(owner, 'same')).open(never)).who),
+    );
+    expect(found).toEqual(owners.map((owner) => `${owner.join('/')} same`));
+  });
+
+  test('ends a session that is idle for long enough, and never one in use', async () => {
+    const { acquire, factory } = fakePool({ idleTimeoutMs: 30 });
+    const used = await acquire(ann);
+    (await acquire(bob)).release();
+    await until(() => factory.alive.size === 1);
+    expect([...factory.alive][0]?.who).toBe('iss/ann token');
+    const usedSince = Date.now();
+    await until(() => Date.now() - usedSince > 100);
+    expect(factory.alive.size).toBe(1);
+    used.release();
+    await until(() => factory.alive.size === 0);
+  });
+
+  test('ends the older session of a user whose settings changed, after its last call', async () => {
+    const { acquire, factory } = fakePool();
+    const old = await acquire(ann, 'old');
+    const now = await acquire(ann, 'new');
+    expect((await old.open(never)).who).toBe('iss/ann old');
+    expect(factory.alive.size).toBe(2);
+    old.release();
+    await until(() => factory.alive.size === 1);
+    expect([...factory.alive][0]?.who).toBe('iss/ann new');
+    now.release();
+  });
+
+  test("ends one user's sessions at once, whatever runs on them, and nobody else's", async () => {
+    const { acquire, pool, factory } = fakePool();
+    const leases = await Promise.all([acquire(ann), acquire([...ann, 'chat']), acquire(bob), acquire(['iss', 'ann2'])]);
+    await pool.endOwned(ann);
+    expect([...factory.alive].map(({ who }) => who)).toEqual(['iss/bob token', 'iss/ann2 token']);
+    for (const lease of leases) lease.release();
+    expect((await (await acquire(ann)).open(never)).isClosed).toBe(false);
+  });
+
+  test('lets no session live that was ended while it opened, and tells its callers', async () => {
+    const { acquire, pool, factory } = fakePool();
+    let open: () => void = () => undefined;
+    factory.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const waiting = thrownBy(acquire(ann));
+    await until(() => factory.opened.length === 1);
+    const ended = pool.endOwned(ann);
+    expect(await waiting).toBeInstanceOf(ServerUnavailableError);
+    open();
+    await ended;
+    expect(factory.alive.size).toBe(0);
+    expect(pool.list()).toEqual([]);
+  });
+
+  test('tells a call that its owner changed something since it began, and opens nothing with the old values', async () => {
+    const { acquire, begin, pool, factory } = fakePool();
+    const [intent, other] = [begin(ann), begin(bob)];
+    const lease = await acquire(ann, 'old');
+    await pool.endOwned(ann);
+    expect([intent.isStale, other.isStale]).toEqual([true, false]);
+    expect(await thrownBy(lease.open(never))).toBeInstanceOf(ServerUnavailableError);
+    expect(factory.opened).toHaveLength(1);
+    lease.release();
+  });
+
+  test('opens a new session for a call that comes while the old one ends', async () => {
+    const { acquire, pool, factory } = fakePool();
+    (await acquire(ann)).release();
+    const ended = pool.endOwned(ann);
+    const lease = await acquire(ann);
+    const session = await lease.open(never);
+    await ended;
+    expect(session.isClosed).toBe(false);
+    expect(factory.opened).toHaveLength(2);
+  });
+
+  test('does not open a lost session again by itself, but for the next call', async () => {
+    const { acquire, factory } = fakePool();
+    const lease = await acquire(ann);
+    (await lease.open(never)).crash('exited with code 1');
+    lease.release();
+    await until(() => factory.alive.size === 0);
+    expect(factory.opened).toHaveLength(1);
+    await (await acquire(ann)).open(never);
+    expect(factory.opened).toHaveLength(2);
+  });
+
+  test('opens one new session however many callers found the old one forgotten', async () => {
+    const { acquire, factory } = fakePool();
+    const leases = await Promise.all([acquire(ann), acquire(ann), acquire(ann)]);
+    const expired = await leases[0]?.open(never);
+    for (const lease of leases) if (expired) lease.replace(expired);
+    const found = await Promise.all(leases.map((lease) => lease.open(never)));
+    expect(new Set(found).size).toBe(1);
+    expect(found[0]).not.toBe(expired);
+    expect(factory.opened).toHaveLength(2);
+  });
+
+  test('tells every waiting caller at once why it cannot be opened, redacted', async () => {
+    const { acquire, factory, pool } = fakePool();
+    factory.failure = new SessionOpenError('bad value canary');
+    const errors = await Promise.all([thrownBy(acquire(ann)), thrownBy(acquire(ann))]);
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(ServerUnavailableError);
+      expect(error.message).toBe(
+        'Your session with server "jira" could not be opened: bad value ***. Try again later.',
+      );
+    }
+    expect(factory.opened).toHaveLength(1);
+    expect(pool.list()).toEqual([]);
+  });
+
+  test('tells refused credentials as they are, and does not try them again with every call', async () => {
+    const { acquire, factory } = fakePool();
+    factory.failure = new CredentialsRefusedError('refused');
+    for (let call = 0; call < 20; call++) {
+      expect(await thrownBy(acquire(ann))).toBeInstanceOf(CredentialsRefusedError);
+    }
+    expect(factory.opened).toHaveLength(2);
+    await thrownBy(acquire(ann, 'another'));
+    expect(factory.opened).toHaveLength(3);
+  });
+
+  test('starts no process with each call of a user whose session keeps failing, and says when to come back', async () => {
+    const { acquire, factory, pool } = fakePool();
+    factory.failure = new SessionOpenError('no');
+    for (let call = 0; call < 20; call++) await thrownBy(acquire(ann));
+    expect(factory.opened).toHaveLength(2);
+    const error = await thrownBy(acquire(ann));
+    expect(error).toBeInstanceOf(ServerUnavailableError);
+    expect((error as ServerUnavailableError).retryAfterSeconds).toBeGreaterThanOrEqual(1);
+    factory.failure = undefined;
+    await pool.endOwned(ann);
+    await (await acquire(ann)).open(never);
+  });
+
+  test('reports a fault of ours and tells callers no details of it', async () => {
+    const { acquire, factory, faults } = fakePool();
+    factory.failure = new TypeError('details');
+    expect((await thrownBy(acquire(ann))).message).not.toContain('details');
+    expect(faults[0]).toBeInstanceOf(TypeError);
+  });
+
+  test('lets a caller go who leaves while it opens', async () => {
+    const { acquire, factory, pool } = fakePool();
+    factory.gate = new Promise(() => undefined);
+    const leaving = new AbortController();
+    const waiting = thrownBy(acquire(ann, 'token', leaving.signal));
+    leaving.abort();
+    expect(await waiting).toBeInstanceOf(CallCancelledError);
+    expect(pool.list().map(({ calls }) => calls)).toEqual([0]);
+  });
+
+  test('lets at most 128 calls wait for one session', async () => {
+    const { acquire, factory } = fakePool();
+    let open: () => void = () => undefined;
+    factory.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const calls = Array.from({ length: 200 }, () =>
+      acquire(ann).then(
+        () => 'open',
+        () => 'refused',
+      ),
+    );
+    await until(() => factory.opened.length === 1);
+    open();
+    const results = await Promise.all(calls);
+    expect(results.filter((result) => result === 'open')).toHaveLength(128);
+  });
+
+  test('opens nothing any more once it is closed', async () => {
+    const { acquire, pool, factory } = fakePool({ factory: new FakeFactory() });
+    const lease = await acquire(ann);
+    await pool.close();
+    expect(factory.alive.size).toBe(0);
+    expect(await thrownBy(acquire(bob))).toBeInstanceOf(ServerUnavailableError);
+    lease.release();
+  });
+});
