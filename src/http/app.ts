@@ -2,6 +2,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Req
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { MethodNotAllowedError, NotFoundError } from '../errors.ts';
+import type { LimitsStatus } from '../rate-limit/open-limits.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { toRelativeUrl } from '../web/relative-url.ts';
 import { DocumentCache } from './document-cache.ts';
@@ -10,9 +11,11 @@ import type { ClientAddress } from './guards/client-address.ts';
 import { createDocsRoutes } from './routes/docs.ts';
 import { requestedSchemas, sendDocument } from './routes/documents.ts';
 import { healthHandler, readinessHandler } from './routes/health.ts';
+import { KEY_SET_PATH, keySetHandler } from './routes/key-set.ts';
 import { startPageHandler } from './routes/start-page.ts';
 import { parseServicePath, serverPath, toPathname } from './service-path.ts';
 import { toStartPageView } from './start-page-view.ts';
+import { isVaultPath } from './vault/vault-path.ts';
 
 export interface AppDependencies {
   readonly settings: Settings;
@@ -20,7 +23,12 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly hasAuthentication: () => boolean;
   readonly client: ClientAddress;
+  readonly limits: () => LimitsStatus;
   readonly isDraining: () => boolean;
+  /** The pages of users and admins with their API; opened when they are first asked for. */
+  readonly vaultPages: () => Promise<RequestHandler>;
+  /** What servers check the tokens about users with. */
+  readonly keySet: () => Promise<object>;
 }
 
 /** The Express app: everything but the tool route. Its guards were run by `server.ts`. */
@@ -30,7 +38,10 @@ export function createApp({
   logger,
   hasAuthentication,
   client,
+  limits,
   isDraining,
+  vaultPages,
+  keySet,
 }: AppDependencies): Express {
   const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
   const docs = createDocsRoutes();
@@ -42,8 +53,13 @@ export function createApp({
   const app = express();
   app.disable('x-powered-by').disable('etag');
   app.use(normalisePath);
+  app.use(async (request, response, next) => {
+    if (!isVaultPath(toPathname(request.url), request.method, settings)) return next();
+    return (await vaultPages())(request, response, next);
+  });
+  app.get(at(KEY_SET_PATH.slice(1)), keySetHandler(keySet));
   app.get('/healthz', healthHandler());
-  app.get('/readyz', readinessHandler(registry, isDraining));
+  app.get('/readyz', readinessHandler(registry, limits, isDraining));
   app.use(at('docs/assets'), docs.assets);
   app.get(
     at('').map((path) => toPathname(path)),

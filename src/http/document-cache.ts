@@ -36,7 +36,7 @@ export class DocumentCache {
     const server = this.#registry.get(name);
     if (server === undefined) throw new NotFoundError('There is no such server here; /docs lists those there are.');
     const catalogue = await server.whenCatalogue(CATALOGUE_WAIT_MS);
-    if (catalogue === undefined) throw noCatalogue(server);
+    if (catalogue === undefined && !server.awaitsUser) throw noCatalogue(server);
     return this.#cached([server], name, schemas);
   }
 
@@ -45,7 +45,7 @@ export class DocumentCache {
     const servers = this.#registry.list();
     await Promise.all(servers.map((server) => server.whenCatalogue(CATALOGUE_WAIT_MS)));
     return this.#cached(
-      servers.filter((server) => server.catalogue !== undefined),
+      servers.filter((server) => server.catalogue !== undefined || server.awaitsUser),
       undefined,
       schemas,
     );
@@ -58,7 +58,10 @@ export class DocumentCache {
     const revision =
       this.#registry
         .list()
-        .map(({ name, catalogue, config }) => `${name} ${catalogue?.revision ?? ''} ${config.toolErrorStatus}`)
+        .map(
+          ({ name, catalogue, awaitsUser, config }) =>
+            `${name} ${catalogue?.revision ?? ''} ${awaitsUser} ${config.userVars.size > 0} ${config.toolErrorStatus}`,
+        )
         .join('\n') + String(this.#hasAuthentication());
     const cached = this.#documents.get(key);
     if (cached?.revision === revision) return cached.document;
@@ -95,6 +98,8 @@ function toDocumentServer(server: RegisteredServer): DocumentServer {
     name: server.name,
     serverInfo: catalogue?.serverInfo,
     instructions: catalogue?.instructions,
+    hasUserVariables: server.config.userVars.size > 0,
+    awaitsUser: server.awaitsUser,
     toolErrorStatus: server.config.toolErrorStatus,
     tools: [...(catalogue?.tools.values() ?? [])].map((tool) => tool.definition),
   };

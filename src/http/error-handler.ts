@@ -31,7 +31,7 @@ function logFailure(
   const facts = {
     request: response.getHeader('X-Request-Id'),
     method: request.method,
-    path: request.url?.split('?')[0]?.slice(0, 500),
+    path: loggedPath(request),
     status,
   };
   if (!(error instanceof ServiceError)) {
@@ -42,6 +42,17 @@ function logFailure(
     return;
   }
   const isOurs = status >= 500 && !(error instanceof ToolError);
-  const reason = error instanceof ToolError ? undefined : error.message.slice(0, 500);
+  const reason = error instanceof ToolError ? undefined : withoutLink(error).slice(0, 500);
   logger[isOurs ? 'warn' : 'info']('request failed', { ...facts, code: error.code, reason });
+}
+
+/** A request's path without its query, as the log may have it: whoever knows a setup link can open it. */
+export function loggedPath({ url = '' }: Pick<IncomingMessage, 'url'>): string {
+  const path = url.split('?')[0]?.slice(0, 500) ?? '';
+  return path.replace(/(\/vault\/+link\/+)[^/]+/i, '$1…');
+}
+
+function withoutLink(error: ServiceError): string {
+  const { setupUrl } = error as { readonly setupUrl?: unknown };
+  return typeof setupUrl === 'string' ? error.message.replaceAll(setupUrl, 'the setup link') : error.message;
 }

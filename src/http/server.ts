@@ -20,10 +20,12 @@ import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
 import { strictTransportSecurity } from './guards/strict-transport-security.ts';
 import { answerFile, fileIdOf, toFileUrl } from './routes/files.ts';
+import { KEY_SET_PATH } from './routes/key-set.ts';
 import type { RunningCalls } from './running-calls.ts';
 import { parseServicePath, toPathname } from './service-path.ts';
 import type { TlsFiles } from './tls-files.ts';
-import { answerToolCall } from './tool-route.ts';
+import { answerToolCall, type CallerValues } from './tool-route.ts';
+import { isVaultPath } from './vault/vault-path.ts';
 
 /** Slower clients are cut off: headers within a minute, the whole request within two. */
 const HEADERS_TIMEOUT_MS = 60_000;
@@ -44,6 +46,8 @@ export interface HttpDependencies {
   readonly calls: RunningCalls;
   /** Images of results that are given out as URLs. */
   readonly files: FileStore;
+  /** What is known of the caller's own values. */
+  readonly callerValues: CallerValues;
   /** Everything but the tool route; loaded when the port is already open. */
   readonly app: () => Promise<RequestListener>;
 }
@@ -71,12 +75,13 @@ async function openTlsServer(files: TlsFiles, listener: RequestListener, logger:
  * then the tool route or the Express app. Every failure ends in `answerError`.
  */
 function createListener(dependencies: HttpDependencies): RequestListener {
-  const { settings, identity, callLimit, client, audit, registry, logger, calls, files, app } = dependencies;
+  const { settings, identity, callLimit, client, audit, registry, logger, calls, files, callerValues, app } =
+    dependencies;
   const keepFile = (request: IncomingMessage, file: ResultFile) => {
     const id = files.add(file);
     return id === undefined ? undefined : toFileUrl(request, id, settings, client);
   };
-  const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes, keepFile };
+  const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes, callerValues, keepFile };
   const security = securityHeaders();
   const cors = createCors(settings.corsAllowOrigins);
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
@@ -89,6 +94,11 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     }
     setHeaders(response, cors.headers(request));
     const pathname = toPathname(request.url ?? '/');
+    // The pages and their API find out themselves who asks: by a cookie, a link or a key.
+    if (isVaultPath(pathname, request.method, settings)) {
+      (await app())(request, response);
+      return;
+    }
     if (request.method === 'POST') {
       await answerPost(request, response, pathname, facts);
       return;
@@ -98,7 +108,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       answerFile(response, files.get(fileId));
       return;
     }
-    if (settings.strictAuth && !isProbe(pathname)) {
+    if (settings.strictAuth && !isPublic(pathname, settings)) {
       const { clientAddress: address } = facts;
       facts.resource = pathname;
       facts.principal = await identify(request, response, { address, accepted: 'bearer-or-basic' }, identity);
@@ -144,9 +154,15 @@ function createListener(dependencies: HttpDependencies): RequestListener {
   };
 }
 
-/** What a load balancer asks needs no key, even under strict authentication. */
-function isProbe(pathname: string): boolean {
-  return pathname === '/healthz' || pathname === '/readyz';
+/**
+ * What needs no key even under strict authentication: what load balancers ask, servers that check a user's token, and
+ * the styles and scripts of pages that users open by a link.
+ */
+function isPublic(pathname: string, { pathPrefix }: Pick<Settings, 'pathPrefix'>): boolean {
+  if (pathname === '/healthz' || pathname === '/readyz') return true;
+  return ['/', pathPrefix].some(
+    (base) => pathname === base + KEY_SET_PATH.slice(1) || pathname.startsWith(`${base}docs/assets/`),
+  );
 }
 
 function setHeaders(response: ServerResponse, headers: HeaderList): void {

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeArguments } from '../audit/audit-event.ts';
 import type { Principal } from '../auth/principal.ts';
-import { callTool, START_WAIT_MS } from '../bridge/call-tool.ts';
+import { callTool } from '../bridge/call-tool.ts';
 import { findBySpelling } from '../bridge/find-tool.ts';
 import type { RegisteredServer } from '../bridge/registered-server.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
+import { type Caller, NO_VALUES, type ValueSource } from '../bridge/user-values.ts';
+import type { ServerConfig } from '../config/server-config.ts';
 import { NotFoundError } from '../errors.ts';
 import type { ResultFile } from '../mcp/tool-result.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -12,10 +14,18 @@ import type { RequestFacts } from './audit-trail.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
 import { readBody } from './read-body.ts';
 
+/** Where the values of whoever sends a request come from, for a server whose sessions are users' own. */
+export type CallerValues = (
+  request: IncomingMessage,
+  principal: Principal,
+  server: ServerConfig,
+) => Promise<ValueSource>;
+
 export interface ToolRouteDependencies {
   readonly registry: ServerRegistry;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
+  readonly callerValues: CallerValues;
   /** Keeps an image of a result and returns the URL where the request's sender finds it. */
   readonly keepFile: (request: IncomingMessage, file: ResultFile) => string | undefined;
 }
@@ -36,14 +46,18 @@ export async function answerToolCall(
   request: IncomingMessage,
   response: ServerResponse,
   { server, tool: toolName, principal, facts }: ToolRequest,
-  { logger, maxBodyBytes, keepFile }: ToolRouteDependencies,
+  { logger, maxBodyBytes, callerValues, keepFile }: ToolRouteDependencies,
 ): Promise<void> {
   const startedAt = performance.now();
   const leaving = new AbortController();
   const leave = () => leaving.abort();
   response.once('close', leave);
   try {
-    const tool = server.catalogue?.tools.get(toolName) ?? (await findTool(server, toolName, leaving.signal));
+    const isShared = server.config.isolation === 'shared';
+    const values = isShared ? NO_VALUES : await callerValues(request, principal, server.config);
+    const tool =
+      server.catalogue?.tools.get(toolName) ??
+      (await findTool(server, toolName, { principal, values }, leaving.signal));
     requireJson(request.headers['content-type']);
     const bytes = await readBody(request, maxBodyBytes);
     const { value: args, exactText } = parseArguments(bytes);
@@ -51,6 +65,7 @@ export async function answerToolCall(
     if (logger.isDebug()) logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
     const { contentType, body } = await callTool({
       principal,
+      values,
       server,
       tool,
       arguments: args,
@@ -73,10 +88,10 @@ export async function answerToolCall(
 }
 
 /** While a server is on its way its tools may be unknown, or be those of the last time: 404 is only said after that. */
-async function findTool(server: RegisteredServer, toolName: string, signal: AbortSignal) {
-  if (server.status.state !== 'ready') await server.session().whenOpen(START_WAIT_MS, signal);
+async function findTool(server: RegisteredServer, toolName: string, caller: Caller, signal: AbortSignal) {
+  await server.whenToolsKnown(caller, signal);
   const tool = server.catalogue && findBySpelling(server.catalogue.tools, toolName);
   if (tool !== undefined) return tool;
-  if (server.catalogue === undefined) throw server.session().unavailable();
+  if (server.catalogue === undefined) throw server.unavailable();
   throw new NotFoundError(`Server "${server.name}" has no tool of this name; see its openapi.json for those it has.`);
 }

@@ -66,7 +66,7 @@ export function createCors(origins: readonly string[]): Cors {
       if (base === forNone) return base;
       return [
         ...base,
-        ['Access-Control-Allow-Methods', 'GET, HEAD, POST, OPTIONS'],
+        ['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE, OPTIONS'],
         ['Access-Control-Allow-Headers', ALLOWED_HEADERS],
         ['Access-Control-Max-Age', PREFLIGHT_MAX_AGE_SECONDS],
       ];

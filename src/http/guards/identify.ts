@@ -9,6 +9,9 @@ import type { LogInAttempt, LogInLimits } from '../../rate-limit/log-in-limits.t
 /** A JSON Web Token as it is presented: only its signature can make it right, so guessing one is hopeless. */
 const SIGNED = /^bearer +eyJ[\w-]*\.[\w-]+\.[\w-]+$/i;
 
+/** As much of a request as says who sends it. */
+export type Presented = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
+
 export interface IdentifyDependencies {
   readonly authenticator: Authenticator;
   readonly ring: ApiKeyRing;
@@ -20,7 +23,7 @@ export interface IdentifyDependencies {
  * Rejects with the authenticator's errors, and with `RateLimitedError`.
  */
 export async function identify(
-  request: IncomingMessage,
+  request: Presented,
   response: ServerResponse,
   { address, accepted }: { readonly address: string; readonly accepted: AcceptedScheme },
   { authenticator, ring, limits }: IdentifyDependencies,
@@ -47,7 +50,7 @@ function countFailure(attempt: LogInAttempt, isKeyRight: boolean): void {
 }
 
 /** Whether the key itself is right, so that only the user whom its holder named was not believed. */
-function isOfKey(request: IncomingMessage, accepted: AcceptedScheme, ring: ApiKeyRing): boolean {
+function isOfKey(request: Presented, accepted: AcceptedScheme, ring: ApiKeyRing): boolean {
   try {
     return ring.find(presentedCredential(request, accepted)) !== undefined;
   } catch {

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { ServerRegistry } from '../../bridge/server-registry.ts';
+import type { LimitsStatus } from '../../rate-limit/open-limits.ts';
 import { shownRejectedTools } from '../rejected-tools.ts';
 
 /** `GET /healthz`: the process answers. */
@@ -9,9 +10,13 @@ export function healthHandler(): RequestHandler {
 
 /**
  * `GET /readyz`: 200 when every `required` server is ready and the service is not ending, else 503; always each
- * server's state with its reason.
+ * server's state with its reason, and where limits are counted: without its Redis the service goes on.
  */
-export function readinessHandler(registry: ServerRegistry, isDraining: () => boolean): RequestHandler {
+export function readinessHandler(
+  registry: ServerRegistry,
+  limits: () => LimitsStatus,
+  isDraining: () => boolean,
+): RequestHandler {
   return (_request, response) => {
     const isReady = registry.isReady && !isDraining();
     response.status(isReady ? 200 : 503);
@@ -19,6 +24,7 @@ export function readinessHandler(registry: ServerRegistry, isDraining: () => boo
     response.setHeader('Cache-Control', 'no-store');
     response.json({
       status: isDraining() ? 'draining' : isReady ? 'ready' : 'not ready',
+      limits: limits(),
       servers: Object.fromEntries(
         registry.list().map((server) => {
           const { state, reason } = server.status;

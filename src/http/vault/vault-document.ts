@@ -1,0 +1,153 @@
+import type { OpenAPIObject, OperationObject, ParameterObject, ResponseObject, SchemaObject } from 'openapi3-ts/oas31';
+import type { Settings } from '../../config/settings.ts';
+import { readVersion } from '../../version.ts';
+import { refTo, vaultSchemas } from './vault-schemas.ts';
+
+const SERVER = toParameter('path', 'server', 'Name of the server, as in the servers file.');
+const NAME = toParameter('path', 'name', "Name of the user variable, as in the server's `userVars`.");
+const SUBJECT = toParameter('path', 'subject', 'The subject of the user at his issuer, percent-encoded.');
+const ISSUER = toParameter('query', 'issuer', 'The issuer of the user.', { type: 'string', default: 'open-webui' });
+const TEST = toParameter('query', 'test', 'Open a session with the value first, and keep it only if that goes well.', {
+  type: 'boolean',
+  default: false,
+});
+
+const ERRORS: ReadonlyMap<number, string> = new Map([
+  [401, 'No valid credentials, or they do not tell which user calls.'],
+  [403, 'The credentials are wrong or do not allow this, or the form token is.'],
+  [404, 'No such server or user variable, or not for this user.'],
+  [413, 'The body is too large.'],
+  [415, 'The body is not JSON.'],
+  [422, 'The value or the request is not as it should be, or the test failed; nothing was changed.'],
+  [429, 'Over a limit; `Retry-After` tells when to try again.'],
+  [503, 'The vault cannot be used now; `Retry-After` tells when to try again.'],
+]);
+const ALWAYS = [401, 403, 429, 503];
+
+const ONE_VARIABLE = '/vault/api/servers/{server}/variables/{name}';
+const ONE_VARIABLE_OF_USER = '/vault/api/users/{subject}/servers/{server}/variables/{name}';
+
+/** The OpenAPI 3.1 document of the vault's API; every route of `createVaultRoutes` is in it. */
+export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPath' | 'pathPrefix'>): OpenAPIObject {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'mcpo-ts vault',
+      version: readVersion(),
+      description:
+        "Each user's own values for the servers that ask for them. They are set, tested and removed here; no answer ever holds one.",
+    },
+    servers: [{ url: (rootPath + pathPrefix).replace(/(?<=.)\/+$/, '') }],
+    security: [{ bearer: [] }, { session: [], form: [] }],
+    tags: [
+      { name: 'own', description: 'For the user who calls.' },
+      { name: 'others', description: 'On behalf of a user; needs the scope `admin`.' },
+      { name: 'document', description: 'This document.' },
+    ],
+    paths: {
+      '/vault/api/servers': { get: listServers },
+      [ONE_VARIABLE]: {
+        parameters: [SERVER, NAME],
+        put: toPut('setVariable', 'own', 'Set a value'),
+        delete: toDelete('removeVariable', 'own', 'Remove a value', [404]),
+      },
+      '/vault/api/servers/{server}/test': { parameters: [SERVER], post: testServer },
+      '/vault/api/me': { delete: toDelete('eraseOwn', 'own', 'Erase everything of the user who calls') },
+      [ONE_VARIABLE_OF_USER]: {
+        parameters: [SUBJECT, SERVER, NAME, ISSUER],
+        put: toPut('setVariableOfUser', 'others', 'Set a value for a user'),
+        delete: toDelete('removeVariableOfUser', 'others', 'Remove a value of a user', [404, 422]),
+      },
+      '/vault/api/users/{subject}': {
+        parameters: [SUBJECT, ISSUER],
+        delete: toDelete('eraseUser', 'others', 'Erase everything of a user', [422]),
+      },
+      '/vault/api/openapi.json': { get: describeVault },
+    },
+    components: {
+      schemas: vaultSchemas,
+      responses: Object.fromEntries(
+        [...ERRORS].map(([status, description]) => [`Error${status}`, json(description, refTo('Error'))]),
+      ),
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            "A personal API key, a token of the user, or a key that may assert users together with Open WebUI's headers.",
+        },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: '__Host-mcpo-vault',
+          description: "The page's session; the cookie is called `mcpo-vault` over plain HTTP.",
+        },
+        form: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-Form-Token',
+          description: "The form token of the page's session; reading needs none.",
+        },
+      },
+    },
+  };
+}
+
+const listServers: OperationObject = {
+  ...toOperation('listServers', 'own', 'The servers that ask the user for values, and what is set'),
+  responses: {
+    200: json('In the order of the servers file.', { type: 'array', items: refTo('ServerSettings') }),
+    ...toErrors(ALWAYS),
+  },
+};
+
+const testServer: OperationObject = {
+  ...toOperation('testServer', 'own', 'Open a session with what is set, and list the tools'),
+  responses: { 200: json('How it went.', refTo('TestResult')), ...toErrors([...ALWAYS, 404]) },
+};
+
+const describeVault: OperationObject = {
+  ...toOperation('describeVault', 'document', 'This document; asks for credentials under strict authentication'),
+  security: [{}, { bearer: [] }, { session: [] }],
+  responses: { 200: json('OpenAPI 3.1.', { type: 'object' }), ...toErrors([401, 403]) },
+};
+
+function toPut(operationId: string, tag: string, summary: string): OperationObject {
+  return {
+    ...toOperation(operationId, tag, summary),
+    parameters: [TEST],
+    requestBody: { required: true, content: { 'application/json': { schema: refTo('NewValue') } } },
+    responses: { 204: { description: 'The value is kept.' }, ...toErrors([...ALWAYS, 404, 413, 415, 422]) },
+  };
+}
+
+function toDelete(operationId: string, tag: string, summary: string, errors: readonly number[] = []): OperationObject {
+  return {
+    ...toOperation(operationId, tag, summary),
+    responses: {
+      204: { description: 'Nothing is there any more, whether there was anything or not.' },
+      ...toErrors([...ALWAYS, ...errors]),
+    },
+  };
+}
+
+function toOperation(operationId: string, tag: string, summary: string) {
+  return { operationId, tags: [tag], summary };
+}
+
+function toErrors(statuses: readonly number[]) {
+  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Error${status}` }]));
+}
+
+function json(description: string, schema: NonNullable<SchemaObject['items']>): ResponseObject {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function toParameter(
+  place: 'path' | 'query',
+  name: string,
+  description: string,
+  schema: SchemaObject = { type: 'string' },
+): ParameterObject {
+  return { name, in: place, description, required: place === 'path', schema };
+}

@@ -1,0 +1,93 @@
+import type { AdminServer } from '../../src/http/pages/admin-facts.ts';
+import type { MemoryServer } from '../unit/http/pages/memory-settings.ts';
+import { ALICE } from '../unit/http/pages/page-app.ts';
+
+/** Servers with variables of every kind. */
+export const SERVERS: readonly MemoryServer[] = [
+  {
+    server: 'jira',
+    title: 'Jira',
+    variables: {
+      JIRA_TOKEN: {
+        title: 'API token',
+        description: 'Lets the service act in your name. It needs the scope “read:jira-work” and nothing more.',
+        pattern: 'jira-[a-z0-9]+',
+        helpUrl: 'https://id.atlassian.com/manage-profile/security/api-tokens',
+      },
+      JIRA_EMAIL: { title: 'E-mail address', description: 'The one that you log in to Jira with.', sensitive: false },
+      JIRA_REGION: {
+        title: 'Region',
+        required: false,
+        sensitive: false,
+        default: 'eu',
+        choices: [
+          { value: 'eu', label: 'Europe' },
+          { value: 'us', label: 'United States' },
+        ],
+      },
+    },
+  },
+  {
+    server: 'github',
+    title: 'GitHub',
+    variables: {
+      GITHUB_TOKEN: {
+        title: 'Personal access token',
+        description: 'A fine-grained token for the repositories that your chats may read.',
+        helpUrl: 'https://github.com/settings/personal-access-tokens',
+      },
+    },
+  },
+  {
+    server: 'calendar',
+    title: 'Calendar',
+    variables: {
+      CALENDAR_PASSWORD: { title: 'App password' },
+      TIME_ZONE: { title: 'Time zone', required: false, sensitive: false, default: 'Europe/Vienna' },
+    },
+  },
+];
+
+const used = Date.UTC(2026, 10, 20, 14, 5);
+
+export const ADMIN_SERVERS: readonly AdminServer[] = [
+  {
+    name: 'jira',
+    title: 'Jira',
+    state: 'ready',
+    reason: undefined,
+    transport: 'streamable-http',
+    isolation: 'user',
+    tools: ['search_issues', 'get_issue', 'add_comment'],
+    sessions: [
+      { owner: ALICE, chatId: undefined, state: 'ready', lastUsedAt: used, runningCalls: 0 },
+      {
+        owner: { issuer: 'https://id.example.org', subject: 'auth0|5f7c8ec7c33c6c004bbafe82' },
+        chatId: 'c0ffee',
+        state: 'ready',
+        lastUsedAt: used,
+        runningCalls: 2,
+      },
+    ],
+  },
+  {
+    name: 'time',
+    title: 'Time',
+    state: 'ready',
+    reason: undefined,
+    transport: 'stdio',
+    isolation: 'shared',
+    tools: ['current_time'],
+    sessions: [{ owner: undefined, chatId: undefined, state: 'ready', lastUsedAt: undefined, runningCalls: 0 }],
+  },
+  {
+    name: 'files',
+    title: 'Files',
+    state: 'backing off',
+    reason: 'The child process ended with code 1: cannot open /srv/files.',
+    transport: 'stdio',
+    isolation: 'shared',
+    tools: [],
+    sessions: [],
+  },
+];

@@ -1,0 +1,151 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type ErrorRequestHandler } from 'express';
+import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
+import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
+import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
+import { NotFoundError, SetupLinkError } from '../../../../src/errors.ts';
+import { answerError } from '../../../../src/http/error-handler.ts';
+import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
+import { securityHeaders } from '../../../../src/http/guards/security-headers.ts';
+import type { AdminServer } from '../../../../src/http/pages/admin-facts.ts';
+import { createAdminPages } from '../../../../src/http/pages/admin-pages.ts';
+import { createVaultPages } from '../../../../src/http/pages/vault-pages.ts';
+import { createDocsRoutes } from '../../../../src/http/routes/docs.ts';
+import { toPathname } from '../../../../src/http/service-path.ts';
+import { createPageAccess } from '../../../../src/http/vault/create-page-access.ts';
+import type { Actor, SecretChange, VaultAudit } from '../../../../src/http/vault/vault-audit.ts';
+import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
+import type { SecretOwner } from '../../../../src/vault/secret-owner.ts';
+import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
+import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
+import { type MemoryServer, MemorySettings } from './memory-settings.ts';
+
+export const ALICE = { issuer: 'open-webui', subject: 'alice' };
+export const CHIEF = { issuer: 'open-webui', subject: 'chief' };
+
+export interface PageAppOptions {
+  readonly servers?: readonly MemoryServer[];
+  readonly adminServers?: readonly AdminServer[];
+  readonly pathPrefix?: string;
+  readonly hasAuthentication?: boolean;
+  /** A log-in with `key-of-odd` is of this user. */
+  readonly oddUser?: SecretOwner;
+}
+
+export interface PageApp {
+  readonly port: number;
+  readonly url: string;
+  readonly userSettings: MemorySettings;
+  readonly changes: readonly (SecretChange & { readonly by: string | undefined })[];
+  readonly restarted: readonly string[];
+  readonly logs: readonly LogLine[];
+  /** From now on nothing can be recorded. */
+  auditFailure(error: Error): void;
+  /** The path of a setup link. */
+  createLink(owner: SecretOwner, server: string): string;
+  close(): Promise<void>;
+}
+
+/** The pages as they are mounted, with real log-ins and cookies over user settings in memory. */
+export async function startPageApp(options: PageAppOptions = {}): Promise<PageApp> {
+  const { servers = [], adminServers = [], pathPrefix = '/', hasAuthentication = true, oddUser = ALICE } = options;
+  const ring = new ApiKeyRing();
+  const keys = hasAuthentication
+    ? [
+        keyRecord('of-alice', 'key-of-alice', { user: ALICE }),
+        keyRecord('of-odd', 'key-of-odd', { user: oddUser }),
+        keyRecord('admin', 'key-of-admin', { scopes: ['admin'] }),
+        keyRecord('chief', 'key-of-chief', { user: CHIEF, scopes: ['admin'] }),
+        keyRecord('robot', 'key-of-robot'),
+      ]
+    : [];
+  const authenticator = setUp({ keys, ring });
+  const limits = new LogInLimits({ address: 'off', failures: { limit: 100, windowMs: 60_000 } });
+  const client = createClientAddress(TRUST_NONE);
+  const changes: (SecretChange & { readonly by: string | undefined })[] = [];
+  let auditFailure: Error | undefined;
+  const audit: VaultAudit = {
+    assertAvailable: () => {
+      if (auditFailure !== undefined) throw auditFailure;
+    },
+    secretChanged: ({ id }: Actor, change) => void changes.push({ ...change, by: id }),
+    loggedIn: () => undefined,
+    restarted: () => undefined,
+    logInFailed: () => undefined,
+    refused: () => undefined,
+  };
+  const links = new Map<string, { readonly owner: SecretOwner; readonly server: string }>();
+  const settings = { pathPrefix, publicUrl: undefined };
+  const access = createPageAccess({
+    settings,
+    identity: { authenticator, ring, limits },
+    client,
+    vault: {
+      redeemLink: async (token) => {
+        const link = links.get(token);
+        links.delete(token);
+        if (link === undefined)
+          throw new SetupLinkError('This link was used already or is too old: ask for a new one.');
+        return link;
+      },
+    },
+    sessions: createPageSessions({ keys: [Buffer.alloc(32, 7)] }),
+    fingerprintOf: (id) => keys.find((key) => key.id === id)?.hash,
+    audit,
+  });
+  const userSettings = new MemorySettings(servers);
+  const restarted: string[] = [];
+  const facts = {
+    servers: () => adminServers,
+    secrets: async () => userSettings.facts(),
+    restart: async (server: string) => {
+      if (!adminServers.some(({ name }) => name === server)) throw new NotFoundError('There is no such server.');
+      restarted.push(server);
+    },
+  };
+  const logs: LogLine[] = [];
+  const logger = collectingLogger(logs);
+  const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =>
+    answerError(error, request, response, logger);
+
+  const app = express();
+  app.use((request, response, next) => {
+    for (const [name, value] of securityHeaders()) response.setHeader(name, value);
+    request.url = toPathname(request.url) + (request.url.includes('?') ? `?${request.url.split('?')[1]}` : '');
+    next();
+  });
+  app.use(
+    ['/', pathPrefix].map((base) => `${base}docs/assets`),
+    createDocsRoutes().assets,
+  );
+  app.use(createVaultPages({ settings, access, userSettings, audit, logger }));
+  app.use(createAdminPages({ settings, access, facts, userSettings, audit, logger }));
+  app.use(failed);
+  const server = createServer(app);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  let made = 0;
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    userSettings,
+    changes,
+    restarted,
+    logs,
+    auditFailure: (error) => {
+      auditFailure = error;
+    },
+    createLink: (owner, name) => {
+      made += 1;
+      const token = `token-${made}-${'x'.repeat(22)}`;
+      links.set(token, { owner, server: name });
+      return `${pathPrefix}vault/link/${token}`;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
