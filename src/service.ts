@@ -6,6 +6,7 @@ import { openAuthentication } from './auth/open-authentication.ts';
 import type { ApiKeyWatch } from './auth/watch-api-keys.ts';
 import { FileStore } from './bridge/file-store.ts';
 import type { CatalogueKeeper } from './bridge/kept-catalogue.ts';
+import type { RegisteredServerDependencies } from './bridge/registered-server.ts';
 import { ServerRegistry } from './bridge/server-registry.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import type { Secrets, Settings } from './config/settings.ts';
@@ -15,8 +16,9 @@ import { createClientAddress } from './http/guards/client-address.ts';
 import { RunningCalls } from './http/running-calls.ts';
 import { createHttpServer } from './http/server.ts';
 import type { OpenSessionOptions, Session } from './mcp/session.ts';
-import { DEFAULT_ADDRESS_RATE, LogInLimits } from './rate-limit/log-in-limits.ts';
-import { RateLimit } from './rate-limit/rate-limit.ts';
+import { openLimits } from './rate-limit/open-limits.ts';
+import { createCallerValues } from './service/caller-values.ts';
+import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
 import { watchStoredKeys } from './service/watch-stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -63,11 +65,28 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const auditLog = await openAudit(settings, secrets, logger, redactor);
   const record = (event: AuditEvent) => auditLog?.recordDone(event);
 
-  const database = new LazyDatabase(settings.dataDir, logger);
+  const { dataDir } = settings;
+  const { databaseUrl, vaultKey, redisUrl } = secrets;
+  const database = new LazyDatabase({ dataDir, databaseUrl }, logger);
+  const vault = new LazyVault({
+    database,
+    keySource: { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined },
+    keepsLastFour: settings.vault.keepsLastFour,
+    logger,
+    redactor,
+    onChange: (owner, server) => void registry.endOwned(owner, server),
+  });
+  // Told now rather than to the first user: a service with the wrong keys does not start.
+  if (settings.servers.some(({ userVars }) => userVars.size > 0)) await vault.open();
+  const tokenSigner = once(async () => {
+    const { createUserTokenSigner } = await import('./auth/user-token-signer.ts');
+    const keys = await vault.derivedKeys('signing');
+    return createUserTokenSigner({ keys, issuer: settings.publicUrl ?? 'mcpo-ts' });
+  });
   const settled = deferred();
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
   // lie in it, or a document is asked for that no server has told yet.
-  const registry = createRegistry(settings, logger, redactor, {
+  const keptCatalogues: CatalogueKeeper = {
     keep: async (server, content) => {
       await settled.promise;
       return (await database.catalogues()).save(server, content);
@@ -81,26 +100,55 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         result: 'success',
         details: { ...details },
       }),
+  };
+  const registry = createRegistry(settings, logger, redactor, keptCatalogues, {
+    noteUse: (...use) => vault.note((opened) => opened.noteUse(...use)),
+    noteCredentials: (...note) => vault.note((opened) => opened.noteCredentials(...note)),
   });
   const calls = new RunningCalls();
   const files = new FileStore();
   const client = createClientAddress(settings.trustProxy);
+  const limits = await openLimits({ ...settings.rateLimit, redisUrl, logger });
+  const identity = { authenticator, ring, limits: limits.logIns };
 
   const app = once(async () => {
     const { createApp } = await import('./http/app.ts');
-    const hasAuthentication = () => authenticator.isRequired;
-    return createApp({ settings, registry, logger, hasAuthentication, client, isDraining: () => calls.isDraining });
+    return createApp({
+      settings,
+      registry,
+      logger,
+      hasAuthentication: () => authenticator.isRequired,
+      client,
+      limits: () => limits.status(),
+      isDraining: () => calls.isDraining,
+      vaultPages: once(async () => {
+        const { openVaultApp } = await import('./service/open-vault-app.ts');
+        return openVaultApp({
+          settings,
+          vault,
+          registry,
+          identity,
+          callLimit: limits.calls,
+          client,
+          auditLog,
+          tokenSigner,
+          logger,
+        });
+      }),
+      keySet: async () => (await tokenSigner()).keySet(),
+    });
   });
   const server = await createHttpServer({
     settings,
-    identity: { authenticator, ring, limits: toLogInLimits(settings) },
-    callLimit: toCallLimit(settings),
+    identity,
+    callLimit: limits.calls,
     client,
     audit: new AuditTrail(auditLog),
     registry,
     logger,
     calls,
     files,
+    callerValues: createCallerValues({ vault, settings, client, tokenSigner }),
     app,
   });
   await listen(server, settings);
@@ -136,7 +184,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       files.close();
       await registry.stop();
       authentication.close();
+      limits.close();
       await (await keyWatch)?.stop();
+      await vault.close();
       await database.close();
       await auditLog?.close();
     }),
@@ -149,8 +199,10 @@ export function createRegistry(
   logger: Logger,
   redactor: Redactor,
   keptCatalogues: CatalogueKeeper,
+  notes: Pick<RegisteredServerDependencies, 'noteUse' | 'noteCredentials'> = {},
 ): ServerRegistry {
-  return new ServerRegistry(settings.servers, { openSession, logger, redactor, keptCatalogues });
+  const limits = settings.sessions;
+  return new ServerRegistry(settings.servers, { openSession, logger, redactor, keptCatalogues, limits, ...notes });
 }
 
 /** The MCP SDK takes a tenth of a second to load: it is, once the port is open. */
@@ -172,14 +224,6 @@ async function openAudit(
   return openAuditLog({ ...audit, file: audit.file, key, logger, redact: (text) => redactor.redact(text) });
 }
 
-function toLogInLimits({ rateLimit }: Settings): LogInLimits {
-  return new LogInLimits({ address: DEFAULT_ADDRESS_RATE, failures: rateLimit.authFailures });
-}
-
-function toCallLimit({ rateLimit: { calls } }: Settings): RateLimit | undefined {
-  return calls === 'off' ? undefined : new RateLimit({ rate: calls, tooMuch: 'Too many calls' });
-}
-
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve: () => void = () => undefined;
   const promise = new Promise<void>((fulfil) => {
@@ -188,7 +232,12 @@ function deferred(): { readonly promise: Promise<void>; readonly resolve: () => 
   return { promise, resolve };
 }
 
+/** Makes it once; what could not be made is tried again when it is asked for again. */
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
   let made: Promise<Value> | undefined;
-  return () => (made ??= make());
+  const forget = (error: unknown): never => {
+    made = undefined;
+    throw error;
+  };
+  return () => (made ??= make().catch(forget));
 }

@@ -25,5 +25,5 @@ export default {
   maxWorkers: 2,
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/closing-line-reporter.js'],
-  projects: [project('unit', 'unit'), project('e2e', 'e2e'), project('browser', 'browser')],
+  projects: ['unit', 'e2e', 'browser', 'services'].map((name) => project(name, name)),
 };

@@ -1,11 +1,23 @@
 import { execFileSync } from 'node:child_process';
+import { Watchdog } from './watchdog.ts';
 
 const live = new Set<number>();
+const watchdog = new Watchdog();
 let isWatchingExit = false;
 
-/** Notes a process group that must not outlive the service. */
+/** Makes ready for a child that is about to be started; either `addLiveGroup` or `cancelLiveGroup` follows. */
+export function expectLiveGroup(): void {
+  watchdog.start();
+}
+
+export function cancelLiveGroup(): void {
+  watchdog.stopIfIdle();
+}
+
+/** Notes a process group that must not outlive the service, however the service ends. */
 export function addLiveGroup(pid: number): void {
   live.add(pid);
+  watchdog.watch(pid);
   if (isWatchingExit) return;
   isWatchingExit = true;
   process.once('exit', killAllGroups);
@@ -13,12 +25,15 @@ export function addLiveGroup(pid: number): void {
 
 export function removeLiveGroup(pid: number): void {
   live.delete(pid);
+  watchdog.unwatch(pid);
 }
 
 /** The last resort when the service leaves without having ended its sessions: kills every group, synchronously. */
 export function killAllGroups(): void {
-  for (const pid of live) signalGroup(pid, 'SIGKILL');
-  live.clear();
+  for (const pid of live) {
+    signalGroup(pid, 'SIGKILL');
+    removeLiveGroup(pid);
+  }
 }
 
 /** Signals every process of a group; a group that is gone already is no failure. */

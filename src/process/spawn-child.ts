@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import spawn from 'cross-spawn';
 import { SessionOpenError } from '../errors.ts';
-import { addLiveGroup } from './live-groups.ts';
+import { addLiveGroup, cancelLiveGroup, expectLiveGroup } from './live-groups.ts';
 import { toSpawnFailure } from './spawn-failure.ts';
 import { StderrTail } from './stderr-tail.ts';
 import { terminateGroup } from './terminate.ts';
@@ -45,6 +45,7 @@ export interface RunningChild {
 /** Starts a command in a process group of its own. Throws `SessionOpenError` with a public reason. */
 export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
   let child: ChildProcess;
+  expectLiveGroup();
   try {
     child = spawn(options.command, [...options.args], {
       env: { ...options.env },
@@ -55,10 +56,12 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
     });
     if (child.pid === undefined) await once(child, 'spawn');
   } catch (error) {
+    cancelLiveGroup();
     throw await toSpawnFailure(error, options);
   }
   const { pid, stdin, stdout, stderr } = child;
   if (pid === undefined || stdin === null || stdout === null || stderr === null) {
+    cancelLiveGroup();
     throw new SessionOpenError('the command was started without pipes');
   }
   child.on('error', () => {});

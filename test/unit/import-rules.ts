@@ -42,6 +42,10 @@ const libraryRooms: readonly [prefix: string, rooms: readonly string[]][] = [
   ['express', ['http']],
   ['swagger-ui-express', ['http']],
   ['helmet', ['http']],
+  ['redis', ['rate-limit']],
+  ['rate-limit-redis', ['rate-limit']],
+  ['pg', ['db']],
+  ['libsql', ['db']],
   ['jsonwebtoken', ['auth']],
 ];
 

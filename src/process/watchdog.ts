@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** What the watchdog is called in the process list. */
+export const WATCHDOG_NAME = 'mcpo-ts-watchdog';
+
+/** One that ended sooner than this is not started again before the next child: something keeps it from running. */
+const MIN_LIFE_MS = 1_000;
+
+// A line adds (`+123`) or removes (`-123`) a process group; a line that the service's death cut short counts for
+// nothing. The end of input is the service's end: what is left of the groups has a second for its own clean-up.
+const PROGRAM = `
+trap '' HUP INT QUIT TERM
+groups=' '
+while read -r line; do
+  group=\${line#?}
+  case $line in
+    +*) groups="$groups$group " ;;
+    -*) case $groups in *" $group "*) groups="\${groups%%" $group "*} \${groups#*" $group "}" ;; esac ;;
+  esac
+done
+[ "$groups" = ' ' ] && exit 0
+for group in $groups; do kill -TERM "-$group"; done
+sleep 1
+for group in $groups; do kill -KILL "-$group"; done`;
+
+/**
+ * Ends the child processes of a service that was killed with SIGKILL and could not do so itself.
+ *
+ * Most children leave when their input ends, which the kernel sees to on every system. For the others, and for
+ * grandchildren, one `/bin/sh` a service (Linux: 2 ms to start, under 2 MB) blocks on a pipe whose only other end the
+ * service holds. It leads a session of its own, so that neither a terminal's signals nor a kill of the service's whole
+ * process group reach it; it has no environment, no working directory and no descriptor of ours but the pipe. The
+ * alternatives fail: a parent-death signal is sent when the starting *thread* ends and needs native code or `setpriv`,
+ * which not every image has, and a grandchild does not inherit it.
+ *
+ * A group is struck off when nothing of it is left, which is seen within 50 ms. Only if the service is killed in that
+ * window, and the system has gone through all its process numbers in it, could another group bear the number.
+ *
+ * Not reached: a process that has left its group (`setsid`), and anything on Windows and in images without `/bin/sh`,
+ * where nothing but the end of their input tells the children.
+ */
+export class Watchdog {
+  readonly #groups = new Set<number>();
+  #process: ChildProcess | undefined;
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Starts the shell if it does not run. To be called before a child is started, lest the child be unknown to it. */
+  start(): void {
+    if (this.#process !== undefined || process.platform === 'win32') return;
+    const startedAt = performance.now();
+    const shell = spawnShell();
+    if (shell === undefined) return;
+    this.#process = shell;
+    const onEnd = () => {
+      if (this.#process !== shell) return;
+      this.#process = undefined;
+      if (this.#groups.size > 0 && performance.now() - startedAt >= MIN_LIFE_MS) this.start();
+    };
+    shell.once('exit', onEnd);
+    shell.once('error', onEnd);
+    shell.stdin?.on('error', () => {});
+    shell.unref();
+    // A socket underneath, which the declared type does not tell.
+    (shell.stdin as Partial<NodeJS.RefCounted> | null)?.unref?.();
+    for (const group of this.#groups) this.#write(`+${group}`);
+  }
+
+  watch(group: number): void {
+    if (this.#groups.has(group)) return;
+    this.#groups.add(group);
+    if (this.#process === undefined) this.start();
+    else this.#write(`+${group}`);
+  }
+
+  /** Strikes a group off; without any the shell is ended. */
+  unwatch(group: number): void {
+    if (this.#groups.delete(group)) this.#write(`-${group}`);
+    this.stopIfIdle();
+  }
+
+  stopIfIdle(): void {
+    if (this.#groups.size > 0) return;
+    const shell = this.#process;
+    this.#process = undefined;
+    shell?.kill('SIGKILL');
+    shell?.stdin?.destroy();
+  }
+
+  /** A line this short is written within the call, so that it is on its way even if the service is killed next. */
+  #write(line: string): void {
+    this.#process?.stdin?.write(`${line}\n`);
+  }
+}
+
+function spawnShell(): ChildProcess | undefined {
+  try {
+    return spawn('/bin/sh', ['-c', PROGRAM, WATCHDOG_NAME], {
+      cwd: '/',
+      env: { PATH: '/usr/bin:/bin' },
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+  } catch {
+    // Thrown for want of memory: the child, which matters more, says so if it cannot be started either.
+    return undefined;
+  }
+}

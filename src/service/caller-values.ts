@@ -1,0 +1,32 @@
+import { accessTokenOf } from '../auth/access-token.ts';
+import type { UserTokenSigner } from '../auth/user-token-signer.ts';
+import { placeholdersOf } from '../bridge/user-values.ts';
+import type { Settings } from '../config/settings.ts';
+import type { ClientAddress } from '../http/guards/client-address.ts';
+import type { CallerValues } from '../http/tool-route.ts';
+import { toSetupUrl } from '../http/vault/vault-path.ts';
+import type { LazyVault } from './lazy-vault.ts';
+
+export interface CallerValuesOptions {
+  readonly vault: LazyVault;
+  readonly settings: Pick<Settings, 'publicUrl' | 'rootPath' | 'pathPrefix'>;
+  readonly client: ClientAddress;
+  readonly tokenSigner: () => Promise<UserTokenSigner>;
+}
+
+/** The vault is opened by the first caller whose values are asked for. */
+export function createCallerValues({ vault, settings, client, tokenSigner }: CallerValuesOptions): CallerValues {
+  return async (request, principal, server) => {
+    const needsToken = placeholdersOf(server).some((one) => one.kind === 'user' && one.field === 'jwt');
+    const signer = needsToken ? await tokenSigner() : undefined;
+    return {
+      variables: async (owner, name) => (await vault.openForCall()).values(owner, name),
+      userJwt: (user, audience) => signer?.sign(user, audience) ?? '',
+      callerToken: accessTokenOf(principal, request),
+      setupUrl: async (owner, name) => {
+        const token = await (await vault.openForCall()).createLink(owner, name);
+        return toSetupUrl(request, token, settings, client);
+      },
+    };
+  };
+}

@@ -1,0 +1,112 @@
+import type { LazyDatabase } from '../db/lazy-database.ts';
+import { ConfigError, VaultUnavailableError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Redactor } from '../telemetry/redactor.ts';
+import type { DerivedKeyUse } from '../vault/derived-keys.ts';
+import type { Keyring } from '../vault/keyring.ts';
+import type { SecretStore } from '../vault/secret-store.ts';
+import type { SecretChangeListener, Vault } from '../vault/vault.ts';
+import type { VaultKeySource } from '../vault/vault-key.ts';
+
+export interface LazyVaultOptions {
+  readonly database: LazyDatabase;
+  readonly keySource: VaultKeySource;
+  readonly keepsLastFour: boolean;
+  readonly logger: Logger;
+  readonly redactor: Redactor;
+  /** Told of every change of what users have set, from when the vault is open. */
+  readonly onChange: SecretChangeListener;
+}
+
+/** The vault with its keys, opened when it is first needed: a service without user variables loads none of it. */
+export class LazyVault {
+  readonly #options: LazyVaultOptions;
+  #keyring: Promise<Keyring> | undefined;
+  #vault: Promise<Vault> | undefined;
+
+  constructor(options: LazyVaultOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with `ConfigError` when the vault was made with other keys, or none can be had. */
+  open(): Promise<Vault> {
+    this.#vault ??= this.#open().catch((error: unknown) => {
+      this.#vault = undefined;
+      throw error;
+    });
+    return this.#vault;
+  }
+
+  /** The same once the service runs: a caller is not told what is wrong with the keys, the log is. */
+  async openForCall(): Promise<Vault> {
+    try {
+      return await this.open();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#options.logger.error('the vault cannot be opened', { reason: error.message });
+      throw new VaultUnavailableError('The vault cannot be opened; the log of the service says why.');
+    }
+  }
+
+  /** Writes something down that may get lost where the vault cannot be opened. */
+  note(write: (vault: Vault) => void): void {
+    this.open().then(write, () => undefined);
+  }
+
+  /** 32 bytes for each of the vault's keys, the active one first. Rejects with `ConfigError`. */
+  async derivedKeys(use: DerivedKeyUse): Promise<readonly Buffer[]> {
+    const { deriveKeys } = await import('../vault/derived-keys.ts');
+    return deriveKeys(await this.#keys(), use);
+  }
+
+  async close(): Promise<void> {
+    await (await this.#vault?.catch(() => undefined))?.close();
+  }
+
+  async #open(): Promise<Vault> {
+    const { database, keySource, keepsLastFour, logger, redactor, onChange } = this.#options;
+    const [{ openVault }, { SqlSecretStore }, { findKeyring }, keyring] = await Promise.all([
+      import('../vault/open-vault.ts'),
+      import('../vault/secret-store-sql.ts'),
+      import('../vault/vault-key.ts'),
+      this.#keys(),
+    ]);
+    const store = openingStore(async () => {
+      const opened = await database.open();
+      if (opened === undefined) throw new Error('the database cannot be opened');
+      return new SqlSecretStore(opened);
+    });
+    const reloadKeyring = () => findKeyring(keySource);
+    const vault = await openVault({ store, keyring, reloadKeyring, keepsLastFour, logger, redactor });
+    vault.onChange(onChange);
+    return vault;
+  }
+
+  #keys(): Promise<Keyring> {
+    this.#keyring ??= this.#loadKeys().catch((error: unknown) => {
+      this.#keyring = undefined;
+      throw error;
+    });
+    return this.#keyring;
+  }
+
+  async #loadKeys(): Promise<Keyring> {
+    const { loadKeyring } = await import('../vault/vault-key.ts');
+    return loadKeyring(this.#options.keySource, this.#options.logger);
+  }
+}
+
+/** A store over a database that may be away at first: each use asks for it again. */
+function openingStore(open: () => Promise<SecretStore>): SecretStore {
+  let opened: SecretStore | undefined;
+  return new Proxy({} as SecretStore, {
+    get: (_target, name) =>
+      name === 'then'
+        ? undefined
+        : async (...args: unknown[]) => {
+            opened ??= await open();
+            const method = opened[name as keyof SecretStore] as (...given: unknown[]) => unknown;
+            return method.apply(opened, args);
+          },
+  });
+}

@@ -1,0 +1,88 @@
+import type { AuditLog } from '../audit/audit-log.ts';
+import { mayBeAmong } from '../auth/authorize.ts';
+import type { UserTokenSigner } from '../auth/user-token-signer.ts';
+import type { RegisteredServer } from '../bridge/registered-server.ts';
+import type { ServerRegistry } from '../bridge/server-registry.ts';
+import { createUserSettings } from '../bridge/user-settings-service.ts';
+import type { Settings } from '../config/settings.ts';
+import { NotFoundError } from '../errors.ts';
+import type { ClientAddress } from '../http/guards/client-address.ts';
+import type { IdentifyDependencies } from '../http/guards/identify.ts';
+import type { AdminFacts, AdminServer } from '../http/pages/admin-facts.ts';
+import type { VaultApp } from '../http/vault-app.ts';
+import type { RateLimit } from '../rate-limit/rate-limit.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Vault } from '../vault/vault.ts';
+import type { LazyVault } from './lazy-vault.ts';
+
+export interface VaultAppParts {
+  readonly settings: Settings;
+  readonly vault: LazyVault;
+  readonly registry: ServerRegistry;
+  readonly identity: IdentifyDependencies;
+  readonly callLimit: RateLimit | undefined;
+  readonly client: ClientAddress;
+  readonly auditLog: AuditLog | undefined;
+  readonly tokenSigner: () => Promise<UserTokenSigner>;
+  readonly logger: Logger;
+}
+
+/**
+ * Builds what answers under `/vault` and `/admin`. Rejects with `VaultUnavailableError` where the vault cannot be
+ * opened now.
+ */
+export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
+  const { settings, registry, identity, callLimit, client, auditLog, logger } = parts;
+  const [{ createVaultApp }, { createPageAccess }, { createVaultAudit }, { createPageSessions }] = await Promise.all([
+    import('../http/vault-app.ts'),
+    import('../http/vault/create-page-access.ts'),
+    import('../http/vault/vault-audit.ts'),
+    import('../auth/page-sessions.ts'),
+  ]);
+  const vault = await parts.vault.openForCall();
+  const signer = await parts.tokenSigner();
+  const userSettings = createUserSettings({
+    vault,
+    registry,
+    mayUse: (user, { access }) => mayBeAmong(user, access),
+    userJwt: (user, audience) => signer.sign(user, audience),
+  });
+  const audit = createVaultAudit(auditLog, client);
+  const access = createPageAccess({
+    settings,
+    identity,
+    client,
+    vault,
+    sessions: createPageSessions({ keys: await parts.vault.derivedKeys('cookies') }),
+    fingerprintOf: (keyId) => identity.ring.fingerprintOf(keyId),
+    audit,
+  });
+  const facts = createAdminFacts(registry, vault);
+  return createVaultApp({ settings, access, identity, client, audit, userSettings, facts, callLimit, logger });
+}
+
+function createAdminFacts(registry: ServerRegistry, vault: Vault): AdminFacts {
+  return {
+    servers: () => registry.list().map(toAdminServer),
+    secrets: () => vault.facts(),
+    restart: async (name) => {
+      const server = registry.get(name);
+      if (server === undefined) throw new NotFoundError('There is no such server here.');
+      await server.restart();
+    },
+  };
+}
+
+function toAdminServer(server: RegisteredServer): AdminServer {
+  const { name, status, catalogue, config } = server;
+  return {
+    name,
+    title: catalogue?.serverInfo.title ?? catalogue?.serverInfo.name ?? name,
+    state: status.state,
+    reason: status.reason,
+    transport: config.transport.type === 'auto' ? 'streamable-http' : config.transport.type,
+    isolation: config.isolation,
+    tools: [...(catalogue?.tools.keys() ?? [])],
+    sessions: server.sessions(),
+  };
+}
