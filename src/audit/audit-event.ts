@@ -20,6 +20,8 @@ export interface AuditEvent {
   readonly eventType: AuditEventType;
   /** Who: the principal's id. */
   readonly userId?: string | undefined;
+  /** Whose data it is about, where that is not who did it: an id like `userId`. */
+  readonly subjectId?: string | undefined;
   /** On what, such as `time/get_current_time`; must not name a user. */
   readonly resource?: string | undefined;
   readonly action: string;
@@ -57,6 +59,7 @@ export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym
     timestamp: toTimestamp(time),
     event_type: event.eventType,
     user_id: event.userId === undefined ? null : text(pseudonym('user', event.userId)),
+    ...(event.subjectId === undefined ? {} : { subject_id: text(pseudonym('user', event.subjectId)) }),
     resource: text(event.resource),
     action: text(event.action),
     result: event.result,

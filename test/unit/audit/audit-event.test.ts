@@ -55,3 +55,10 @@ test('details named like a prototype stay details', () => {
   const details = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
   expect(toAuditBody({ ...plain, details }, 0, texts)).toContain('"details":{"__proto__":"x"}');
 });
+
+test('whose data it is about stands there only where it is somebody, and as a pseudonym like the user', () => {
+  const pseudonym = (kind: string, id: string) => `${kind}(${id.length})`;
+  const body = toAuditBody({ ...plain, userId: 'admin', subjectId: 'alice' }, 0, { ...texts, pseudonym });
+  expect(JSON.parse(body)).toMatchObject({ user_id: 'user(5)', subject_id: 'user(5)' });
+  expect(body).not.toContain('alice');
+});
