@@ -12,6 +12,8 @@ const SAMPLE_MS = 1_000;
 const EXPLAINED_MS = 12_000;
 const EXTRA = 'extra';
 const SETTLE_MS = 15_000;
+/** The sessions of single users end when they were idle for as long as fleet.mjs says. */
+const SETTLE_WITH_USERS_MS = 45_000;
 /** Connections upstream that are kept for the next call. */
 const DESCRIPTOR_SLACK = 4;
 
@@ -176,7 +178,8 @@ export class Soak {
       const areReady = states.every(([name, { state }]) => state === 'ready' || fleet.kindOf(name) === 'personal');
       return areReady && now.descriptors <= before.descriptors + DESCRIPTOR_SLACK && now.processes <= before.processes;
     };
-    await waitFor(isBack, SETTLE_MS, 'the service to be where it began').catch(async () => {
+    const settleMs = this.#options.hasVault ? SETTLE_WITH_USERS_MS : SETTLE_MS;
+    await waitFor(isBack, settleMs, 'the service to be where it began').catch(async () => {
       const now = takeSample(service.pid, startedAt);
       const unready = Object.entries(await service.states()).filter(([, { state }]) => state !== 'ready');
       this.#breaches.push(

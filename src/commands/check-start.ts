@@ -15,8 +15,9 @@ export function checkStart(options: ServiceOptions, environment: Environment): P
   });
 }
 
-function isOk(server: RegisteredServer): boolean {
-  return server.status.state === 'ready' || server.config.isolation !== 'shared';
+/** A server whose tools only a user can list is as good as can be told. */
+function isOk({ status, config: { isolation, discovery } }: RegisteredServer): boolean {
+  return status.state === 'ready' || (isolation !== 'shared' && discovery === undefined);
 }
 
 function toLine(server: RegisteredServer): string {

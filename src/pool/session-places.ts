@@ -24,6 +24,10 @@ export interface Occupant {
   makeRoom(): void;
 }
 
+/** So many may wait at least, however low the caps are: a burst of calls is not yet too much. */
+const MIN_QUEUE = 128;
+const MIN_QUEUE_OF_USER = 16;
+
 type Cap = 'user' | 'server' | 'all';
 
 /**
@@ -56,7 +60,8 @@ export class SessionPlaces {
     }
     const { maxSessions, maxSessionsPerUser } = this.#limits;
     const waiting = this.#waitingOfUser.get(occupant.user) ?? 0;
-    if (this.#queue.size >= maxSessions || waiting >= maxSessionsPerUser) throw this.unavailable(occupant);
+    const isQueueFull = this.#queue.size >= Math.max(MIN_QUEUE, maxSessions);
+    if (isQueueFull || waiting >= Math.max(MIN_QUEUE_OF_USER, maxSessionsPerUser)) throw this.unavailable(occupant);
     this.#queue.set(occupant, undefined);
     add(this.#waitingOfUser, occupant.user, 1);
     this.#askForRoom(occupant, this.#idle());

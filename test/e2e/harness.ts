@@ -108,7 +108,8 @@ export async function startService(options: StartOptions): Promise<Service> {
       });
     },
     serverStates: async () => readServerStates((await service.get('/readyz')).json()),
-    children: () => descendantsOf(service.pid),
+    // Its watchdog is no child of anybody's server.
+    children: () => descendantsOf(service.pid).filter(({ command }) => !command.includes('mcpo-ts-watchdog')),
     kill: (signal) => {
       child.kill(signal);
     },
