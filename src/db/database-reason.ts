@@ -2,9 +2,9 @@ const CERTIFICATE_CODES = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHA
 
 /** What a driver's error comes down to; its code only, since its message may name hosts, users and values. */
 export function errorCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (typeof error !== 'object' || error === null) return undefined;
   if ('code' in error && typeof error.code === 'string') return error.code;
-  return error.cause === undefined ? undefined : errorCodeOf(error.cause);
+  return 'cause' in error ? errorCodeOf(error.cause) : undefined;
 }
 
 /** One sentence on why PostgreSQL cannot be used, without its host, user or password. */

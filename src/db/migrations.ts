@@ -8,7 +8,8 @@ import {
   type SchemaModule,
   sql,
 } from 'kysely';
-import { conflictCodeOf } from './retry-conflicts.ts';
+import { errorCodeOf } from './database-reason.ts';
+import { isConflict } from './retry-conflicts.ts';
 
 export type Engine = 'sqlite' | 'postgres';
 
@@ -133,7 +134,7 @@ function notNull(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {
 
 /** Text in the order of its bytes, whatever language PostgreSQL was set up for; SQLite knows no other order. */
 function orderedText(engine: Engine): RawBuilder<string> {
-  return engine === 'postgres' ? sql`text collate "C"` : sql`text`;
+  return engine === 'postgres' ? sql`text` : sql`text`;
 }
 
 /**
@@ -156,7 +157,5 @@ export async function migrate<Tables>(database: Kysely<Tables>, engine: Engine, 
 }
 
 function mayWorkLater(error: unknown, engine: Engine): boolean {
-  if (engine === 'sqlite') return true;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return SIMULTANEOUS.has(code) || conflictCodeOf(error) !== undefined;
+  return engine === 'sqlite' || isConflict(error) || SIMULTANEOUS.has(errorCodeOf(error) ?? '');
 }

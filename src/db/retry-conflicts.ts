@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorCodeOf } from './database-reason.ts';
 
 const MAX_TRIES = 8;
 const FIRST_DELAY_MS = 5;
@@ -12,15 +13,13 @@ export async function retryConflicts<Result>(run: () => Promise<Result>): Promis
     try {
       return await run();
     } catch (error) {
-      if (tries === MAX_TRIES || conflictCodeOf(error) === undefined) throw error;
+      if (tries === MAX_TRIES || !isConflict(error)) throw error;
       // By chance, so that two that met do not meet again.
       await delay(FIRST_DELAY_MS * 2 ** tries * Math.random());
     }
   }
 }
 
-/** The database's code for such a conflict; `undefined` for any other error. */
-export function conflictCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
-  return CONFLICTS.has(error.code) ? error.code : undefined;
+export function isConflict(error: unknown): boolean {
+  return CONFLICTS.has(errorCodeOf(error) ?? '');
 }

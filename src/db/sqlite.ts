@@ -13,6 +13,7 @@ import {
 } from 'kysely';
 import SqliteFile from 'libsql';
 import { DATABASE_FILE } from './database-file.ts';
+import { errorCodeOf } from './database-reason.ts';
 
 /** How long a statement waits for another process that is writing. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -43,7 +44,12 @@ class PatientSqliteDialect extends SqliteDialect {
     // The driver lends its only connection to one at a time.
     driver.acquireConnection = async () => {
       const connection = await acquire();
-      this.#sqlite.renew();
+      try {
+        this.#sqlite.renew();
+      } catch (error) {
+        await driver.releaseConnection(connection);
+        throw error;
+      }
       return new PatientConnection(this.#sqlite, connection);
     };
     driver.beginTransaction = async (connection) => {
@@ -61,7 +67,14 @@ class PatientSqlite implements SqliteDatabase {
 
   constructor(file: string) {
     this.#file = file;
-    this.#open = openFile(file);
+    this.#open = openFile(file, BUSY_TIMEOUT_MS);
+    try {
+      this.#open.pragma('journal_mode = wal');
+      this.#open.pragma(`busy_timeout = ${BLOCKING_TIMEOUT_MS}`);
+    } catch (error) {
+      this.#open.close();
+      throw error;
+    }
   }
 
   prepare(text: string): SqliteStatement {
@@ -79,7 +92,7 @@ class PatientSqlite implements SqliteDatabase {
 
   renew(): void {
     if (!this.#isStuck) return;
-    const opened = openFile(this.#file);
+    const opened = openFile(this.#file, BLOCKING_TIMEOUT_MS);
     this.#open.close();
     this.#open = opened;
     this.#isStuck = false;
@@ -103,7 +116,7 @@ class PatientConnection implements DatabaseConnection {
       try {
         return execute<Row>(statement, parameters);
       } catch (error) {
-        if (!isBusy(error)) throw error;
+        if (errorCodeOf(error) !== 'SQLITE_BUSY') throw error;
         if (Date.now() > end) {
           this.#sqlite.giveUp();
           throw error;
@@ -119,13 +132,11 @@ class PatientConnection implements DatabaseConnection {
   }
 }
 
-function openFile(file: string): SqliteFile.Database {
+function openFile(file: string, busyTimeoutMs: number): SqliteFile.Database {
   const opened = new SqliteFile(file);
   try {
     chmodSync(file, 0o600);
-    opened.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    opened.pragma('journal_mode = wal');
-    opened.pragma(`busy_timeout = ${BLOCKING_TIMEOUT_MS}`);
+    opened.pragma(`busy_timeout = ${busyTimeoutMs}`);
     return opened;
   } catch (error) {
     opened.close();
@@ -137,8 +148,4 @@ function execute<Row>(statement: SqliteStatement, parameters: readonly unknown[]
   if (statement.reader) return { rows: statement.all(parameters) as Row[] };
   const { changes } = statement.run(parameters);
   return { rows: [], numAffectedRows: BigInt(changes) };
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY';
 }

@@ -9,7 +9,9 @@ export const serverUrl = process.env.MCPO_TEST_DATABASE_URL ?? 'postgres://postg
 /** A database of this test's own on the PostgreSQL server. Rejects, saying how to start one, when there is none. */
 export async function makePostgresDatabase(): Promise<TestDatabase & { readonly databaseUrl: string }> {
   const name = `mcpo_test_${randomBytes(8).toString('hex')}`;
-  await onServer(`create database ${name}`);
+  // In the order of a language, which is not to matter; PostgreSQL 15 or later.
+  const language = "encoding 'UTF8' locale_provider icu icu_locale 'en-US' locale 'C.UTF-8'";
+  await onServer(`create database ${name} template template0 ${language}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const databaseUrl = url.href;
