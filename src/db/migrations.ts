@@ -134,7 +134,7 @@ function notNull(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {
 
 /** Text in the order of its bytes, whatever language PostgreSQL was set up for; SQLite knows no other order. */
 function orderedText(engine: Engine): RawBuilder<string> {
-  return engine === 'postgres' ? sql`text` : sql`text`;
+  return engine === 'postgres' ? sql`text collate "C"` : sql`text`;
 }
 
 /**

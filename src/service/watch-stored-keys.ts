@@ -11,20 +11,20 @@ export async function watchStoredKeys(
   ring: ApiKeyRing,
   logger: Logger,
   record: (event: AuditEvent) => void,
-): Promise<ApiKeyWatch | undefined> {
-  const opened = await database.open();
-  if (opened === undefined) {
-    ring.databaseFailed();
-    return undefined;
-  }
+): Promise<ApiKeyWatch> {
   const [{ ApiKeys }, { watchApiKeys }] = await Promise.all([
     import('../db/api-keys.ts'),
     import('../auth/watch-api-keys.ts'),
   ]);
-  const keys = new ApiKeys(opened);
+  // Asked for anew each time: a database that was away at first is used once it is there.
+  const open = async () => {
+    const opened = await database.open();
+    if (opened === undefined) throw new Error('the database cannot be opened');
+    return new ApiKeys(opened);
+  };
   let known: readonly ApiKeyRecord[] | undefined;
   const list = async () => {
-    const records = await keys.list();
+    const records = await (await open()).list();
     const before = known ?? records;
     // By hash: another key may have been made under the same name in between.
     for (const [action, changed] of [
@@ -38,6 +38,13 @@ export async function watchStoredKeys(
     known = records;
     return records;
   };
-  const kept = { list, revision: () => keys.revision(), markUsed: keys.markUsed.bind(keys) };
-  return watchApiKeys(kept, ring, logger);
+  return watchApiKeys(
+    {
+      list,
+      revision: async () => (await open()).revision(),
+      markUsed: async (uses) => (await open()).markUsed(uses),
+    },
+    ring,
+    logger,
+  );
 }

@@ -4,8 +4,6 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export interface CuttableProxy {
   /** The URL with this proxy before its host. */
   readonly url: string;
-  /** How many connections were made through it. */
-  readonly connections: () => number;
   /** Ends every connection and takes no new one. */
   cut(): void;
   /** Leaves the connections as they are and passes nothing on, as a network does that loses packets. */
@@ -19,7 +17,6 @@ export async function startProxy(target: string): Promise<CuttableProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let state: 'open' | 'cut' | 'swallowing' = 'open';
-  let connections = 0;
   const pipe = (from: Socket, to: Socket) => {
     sockets.add(from);
     from.on('data', (chunk) => {
@@ -36,7 +33,6 @@ export async function startProxy(target: string): Promise<CuttableProxy> {
       socket.destroy();
       return;
     }
-    connections += 1;
     const upstream = connect(Number(port || 5432), hostname);
     pipe(socket, upstream);
     pipe(upstream, socket);
@@ -51,7 +47,6 @@ export async function startProxy(target: string): Promise<CuttableProxy> {
   };
   return {
     url: url.href,
-    connections: () => connections,
     cut: () => {
       state = 'cut';
       end();
