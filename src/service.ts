@@ -155,9 +155,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   record({ eventType: 'process_start', action: 'start', resource: settings.configFile, result: 'success' });
   // Loaded before the servers are started, since afterwards they would compete for the processor.
   await Promise.all([app(), import('./mcp/open-session.ts')]);
-  let keyWatch: Promise<ApiKeyWatch> | undefined;
+  let keyWatch: Promise<ApiKeyWatch | undefined> | undefined;
   const watchKeys = () => {
-    keyWatch ??= watchStoredKeys(database, ring, logger, record);
+    keyWatch ??= watchStoredKeys(database, ring, logger, record, hasStoredKeys);
     return keyWatch;
   };
   if (hasStoredKeys) await watchKeys();

@@ -5,13 +5,18 @@ import type { ApiKeyWatch } from '../auth/watch-api-keys.ts';
 import type { LazyDatabase } from '../db/lazy-database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-/** Keeps the ring at what the database holds; changes of the keys are audited, whoever made them. */
+/**
+ * Keeps the ring at what the database holds; changes of the keys are audited, whoever made them. A database that cannot
+ * be opened and in which no keys are known to lie, as in a read-only container, is not watched and locks nobody out.
+ */
 export async function watchStoredKeys(
   database: LazyDatabase,
   ring: ApiKeyRing,
   logger: Logger,
   record: (event: AuditEvent) => void,
-): Promise<ApiKeyWatch> {
+  hasStoredKeys: boolean,
+): Promise<ApiKeyWatch | undefined> {
+  if (!hasStoredKeys && (await database.open()) === undefined) return undefined;
   const [{ ApiKeys }, { watchApiKeys }] = await Promise.all([
     import('../db/api-keys.ts'),
     import('../auth/watch-api-keys.ts'),
