@@ -1,17 +1,56 @@
-// Compiles src/ to dist/ and lays the files beside it that are served as they are.
+// Checks src/, bundles it to dist/ and lays the files beside it that are served as they are. Bundled, a start reads
+// dozens of files in place of seven hundred, and what nothing calls stays out: it opens its port sooner and is smaller.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { relative } from 'node:path';
+import { build } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 
+/** Found at run time: they hold native code, serve their own files, or are seldom used. */
+const EXTERNAL = ['libsql', 'pg', 'redis', 'rate-limit-redis', 'swagger-ui-express'];
+
+/** Files that look for others by where they lie themselves: all code lies in dist/ now. */
+const PLACED = /src\/(?:web\/web-folders|version)\.ts$/;
+
+/** @type {import('esbuild').Plugin} */
+const keepPlaces = {
+  name: 'keep-places',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: PLACED }, ({ path }) => {
+      const place = relative('src', path).replaceAll('\\', '/').replace(/\.ts$/, '.js');
+      const url = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
+      return { loader: 'ts', contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', url) };
+    }),
+};
+
+execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'src', '--noEmit'], { stdio: 'inherit' });
 rmSync('dist', { recursive: true, force: true });
-execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'src'], { stdio: 'inherit' });
+await build({
+  entryPoints: ['src/cli.ts'],
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  mainFields: ['module', 'main'],
+  external: EXTERNAL,
+  keepNames: true,
+  minifySyntax: true,
+  chunkNames: '[name]-[hash]',
+  // Older packages ask for node's modules by `require`.
+  banner: {
+    js: "import { createRequire as toRequire } from 'node:module';const require = toRequire(import.meta.url);",
+  },
+  legalComments: 'linked',
+  logLevel: 'warning',
+  plugins: [keepPlaces],
+});
 chmodSync('dist/cli.js', 0o755);
 
-for (const folder of ['templates', 'assets']) {
-  if (existsSync(`src/web/${folder}`)) cpSync(`src/web/${folder}`, `dist/web/${folder}`, { recursive: true });
-}
+for (const folder of ['templates', 'assets']) cpSync(`src/web/${folder}`, `dist/web/${folder}`, { recursive: true });
 mkdirSync('dist/web/assets', { recursive: true });
 // ReDoc draws its maker's logo from the internet and has no option against it: an empty address draws nothing.
 const redoc = readFileSync(require.resolve('redoc/bundles/redoc.standalone.js'), 'utf8');
