@@ -8,6 +8,7 @@ import { ApiKeys, type StoredApiKey } from '../db/api-keys.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { DatabaseError, ServiceError, UsageError } from '../errors.ts';
 import type { CommandResult } from './check.ts';
+import { toTable, toTimeText } from './table.ts';
 
 /** What `mcpo-ts key` was asked to do, as it stood on the command line. */
 export type KeyCommand =
@@ -61,7 +62,7 @@ export async function keyCommand(command: KeyCommand, options: KeyCommandOptions
     case 'create':
       return createKey(command, options);
     case 'list':
-      return withKeys(options, async (keys) => done(toTable(await keys.list())));
+      return withKeys(options, async (keys) => done(listKeys(await keys.list())));
     case 'revoke':
       return withKeys(options, async (keys) => {
         const isRevoked = await keys.revoke(command.id);
@@ -151,21 +152,13 @@ function toConfigEntry({ id, hash, scopes, user, assertsUser, expiresAt }: Store
     scopes,
     ...(user === undefined ? {} : { user: user.issuer === OPEN_WEBUI_ISSUER ? user.subject : user }),
     ...(assertsUser ? { assertsUser } : {}),
-    ...(expiresAt === undefined ? {} : { expires: toText(expiresAt) }),
+    ...(expiresAt === undefined ? {} : { expires: toTimeText(expiresAt) }),
   };
 }
 
-function toTable(keys: readonly StoredApiKey[]): string {
+function listKeys(keys: readonly StoredApiKey[]): string {
   if (keys.length === 0) return 'There are no keys in the database; "mcpo-ts key create --id NAME" makes one.\n';
-  const header = ['ID', 'SCOPES', 'USER', 'EXPIRES', 'LAST USED', 'CREATED'];
-  const rows = [header, ...keys.map(toCells)];
-  const widths = header.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
-  const toLine = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return rows.map((cells) => `${toLine(cells)}\n`).join('');
+  return toTable(['ID', 'SCOPES', 'USER', 'EXPIRES', 'LAST USED', 'CREATED'], keys.map(toCells));
 }
 
 function toCells({ id, scopes, user, assertsUser, expiresAt, lastUsedAt, createdAt }: StoredApiKey): string[] {
@@ -173,15 +166,10 @@ function toCells({ id, scopes, user, assertsUser, expiresAt, lastUsedAt, created
     id,
     scopes.join(' '),
     user === undefined ? (assertsUser ? '(asserts any)' : '-') : `${user.issuer}:${user.subject}`,
-    expiresAt === undefined ? 'never' : toText(expiresAt),
-    lastUsedAt === undefined ? 'never' : toText(lastUsedAt),
-    toText(createdAt),
+    expiresAt === undefined ? 'never' : toTimeText(expiresAt),
+    lastUsedAt === undefined ? 'never' : toTimeText(lastUsedAt),
+    toTimeText(createdAt),
   ];
-}
-
-/** To the second, in UTC. */
-function toText(time: number): string {
-  return new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 async function withKeys<Result>(
