@@ -1,14 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from './audit/audit-event.ts';
 import type { AuditLog } from './audit/audit-log.ts';
-import type { ApiKeyRecord } from './auth/auth-settings.ts';
 import { openAuthentication } from './auth/open-authentication.ts';
 import type { ApiKeyWatch } from './auth/watch-api-keys.ts';
 import { FileStore } from './bridge/file-store.ts';
 import type { CatalogueKeeper } from './bridge/kept-catalogue.ts';
-import type { RegisteredServerDependencies } from './bridge/registered-server.ts';
 import { ServerRegistry } from './bridge/server-registry.ts';
-import type { ServerConfig } from './config/server-config.ts';
+import type { SessionDependencies } from './bridge/session-dependencies.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import { LazyDatabase } from './db/lazy-database.ts';
 import { AuditTrail } from './http/audit-trail.ts';
@@ -20,6 +18,7 @@ import { openLimits } from './rate-limit/open-limits.ts';
 import { createCallerValues } from './service/caller-values.ts';
 import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
+import { createReload, type Reload } from './service/reload.ts';
 import { watchStoredKeys } from './service/watch-stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Redactor } from './telemetry/redactor.ts';
@@ -41,11 +40,7 @@ export interface Service {
   readonly url: string;
   readonly registry: ServerRegistry;
   /** Takes over a changed configuration: its servers, its API keys, and the values that must never be printed. */
-  reload(changed: {
-    readonly servers: readonly ServerConfig[];
-    readonly keys: readonly ApiKeyRecord[];
-    readonly secrets: readonly string[];
-  }): Promise<void>;
+  readonly reload: Reload;
   /** Opens the audit log anew after another program has moved it. */
   reopenLogs(): Promise<void>;
   /** Stops taking calls, lets running ones finish within the drain time, and ends every child process. Idempotent. */
@@ -86,12 +81,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const settled = deferred();
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
   // lie in it, or a document is asked for that no server has told yet.
+  const restoreOnce = () => once(async () => registry.restoreCatalogues(await (await database.catalogues()).load()));
+  let restore = restoreOnce();
+  const restoreAnew = () => {
+    restore = restoreOnce();
+  };
   const keptCatalogues: CatalogueKeeper = {
     keep: async (server, content) => {
       await settled.promise;
       return (await database.catalogues()).save(server, content);
     },
-    restore: once(async () => registry.restoreCatalogues(await (await database.catalogues()).load())),
+    restore: () => restore(),
     changed: (server, details) =>
       record({
         eventType: 'tool_definition_change',
@@ -168,13 +168,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   return {
     url: toUrl(server, settings),
     registry,
-    reload: async ({ servers, keys, secrets: configured }) => {
-      redactor.add(configured);
-      ring.replace('file', keys);
-      const change = await registry.apply(servers);
-      logger.info('configuration reloaded', { ...change });
-      record({ eventType: 'reload', action: 'reload', result: 'success', details: { ...change } });
-    },
+    reload: createReload({ registry, ring, redactor, logger, record, onNewServers: restoreAnew }),
     reopenLogs: async () => auditLog?.reopen(),
     stop: once(async () => {
       // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.
@@ -199,10 +193,10 @@ export function createRegistry(
   logger: Logger,
   redactor: Redactor,
   keptCatalogues: CatalogueKeeper,
-  notes: Pick<RegisteredServerDependencies, 'noteUse' | 'noteCredentials'> = {},
+  notes: Pick<SessionDependencies, 'noteUse' | 'noteCredentials'> = {},
 ): ServerRegistry {
-  const limits = settings.sessions;
-  return new ServerRegistry(settings.servers, { openSession, logger, redactor, keptCatalogues, limits, ...notes });
+  const { servers, sessions: limits, drainTimeMs } = settings;
+  return new ServerRegistry(servers, { openSession, logger, redactor, keptCatalogues, limits, drainTimeMs, ...notes });
 }
 
 /** The MCP SDK takes a tenth of a second to load: it is, once the port is open. */

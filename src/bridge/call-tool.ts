@@ -40,12 +40,17 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   const lease = await server.acquire({ principal, values }, signal);
   const result = await runOn(lease, call);
   server.resultWatch.notice(tool, result);
-  return toHttpAnswer(result, {
-    hasOutputSchema: tool.definition.outputSchema !== undefined,
-    accept: call.headers.accept as string | undefined,
-    toolErrorStatus: server.config.toolErrorStatus,
-    keepFile: server.config.resultImages === 'url' ? call.keepFile : undefined,
-  });
+  try {
+    return toHttpAnswer(result, {
+      hasOutputSchema: tool.definition.outputSchema !== undefined,
+      accept: call.headers.accept as string | undefined,
+      toolErrorStatus: server.config.toolErrorStatus,
+      keepFile: server.config.resultImages === 'url' ? call.keepFile : undefined,
+    });
+  } catch (error) {
+    // What a tool says of its failure may quote the secret that it was given.
+    throw await lease.toTold(error);
+  }
 }
 
 /** Text that is sent as it came cannot have defaults filled in or strings turned into numbers: then it is refused. */

@@ -6,8 +6,8 @@ const QUEUE_FACTOR = 16;
 /** Lets a bounded number of a server's calls run at once and a bounded number wait. */
 export class ConcurrencyLimit {
   readonly #server: string;
-  readonly #maxRunning: number;
   readonly #queue = new Set<() => void>();
+  #maxRunning: number;
   #running = 0;
 
   constructor(server: string, maxRunning: number) {
@@ -18,6 +18,15 @@ export class ConcurrencyLimit {
   /** How many calls run now. */
   get running(): number {
     return this.#running;
+  }
+
+  /** Lets another number run from here on; those that run go on. */
+  resize(maxRunning: number): void {
+    this.#maxRunning = maxRunning;
+    while (this.#running < maxRunning && this.#queue.size > 0) {
+      this.#running += 1;
+      this.#letNextGo();
+    }
   }
 
   /**
@@ -54,11 +63,13 @@ export class ConcurrencyLimit {
 
   /** Hands the place of a finished call to the next in the queue, or frees it. */
   #passOn(): void {
+    if (this.#queue.size > 0 && this.#running <= this.#maxRunning) this.#letNextGo();
+    else this.#running -= 1;
+  }
+
+  #letNextGo(): void {
     const [next] = this.#queue;
-    if (next === undefined) {
-      this.#running -= 1;
-      return;
-    }
+    if (next === undefined) return;
     this.#queue.delete(next);
     next();
   }

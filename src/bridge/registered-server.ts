@@ -1,131 +1,89 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import type { ServerUnavailableError } from '../errors.ts';
-import type { OpenSessionOptions, Session } from '../mcp/session.ts';
-import { Discovery } from '../pool/discovery.ts';
-import type { PoolLimits, SessionPlaces } from '../pool/session-places.ts';
-import type { SupervisedSession } from '../pool/supervised-session.ts';
+import type { SessionPlaces } from '../pool/session-places.ts';
 import { Waiters } from '../pool/waiters.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Redactor } from '../telemetry/redactor.ts';
 import type { SecretOwner } from '../vault/secret-owner.ts';
+import { CallLease, isReplaced } from './call-lease.ts';
 import type { Catalogue } from './catalogue.ts';
-import { ConcurrencyLimit } from './concurrency-limit.ts';
-import type { CatalogueKeeper } from './kept-catalogue.ts';
+import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import { ResultWatch } from './result-watch.ts';
-import { ServerCatalogue } from './server-catalogue.ts';
-import { leaseShared, type ServerLease, START_WAIT_MS } from './server-lease.ts';
-import { type ServerStatus, toolsUnknown, toUserServerStatus } from './server-status.ts';
-import { createSharedSession } from './shared-session.ts';
-import { type UserSessionFacts, UserSessions } from './user-sessions.ts';
-import { type Caller, completeValues, type UserCaller, type UserValues } from './user-values.ts';
+import { type ServerLease, START_WAIT_MS } from './server-lease.ts';
+import type { SessionFactsOfServer } from './server-sessions.ts';
+import type { ServerStatus } from './server-status.ts';
+import type { SessionDependencies } from './session-dependencies.ts';
+import { SessionSuccession } from './session-succession.ts';
+import type { Caller, UserCaller, UserValues } from './user-values.ts';
 
-export interface RegisteredServerDependencies {
-  readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
-  readonly logger: Logger;
-  readonly redactor: Redactor;
-  readonly keptCatalogues: CatalogueKeeper;
-  /** Caps on the sessions of users, over all servers. */
-  readonly limits?: PoolLimits | undefined;
-  /** Told when a server refuses what a user has set for it, and when it takes it. */
-  readonly noteCredentials?: ((owner: SecretOwner, server: string, isRefused: boolean) => void) | undefined;
-  /** Told of every call that ran on a user's session. */
-  readonly noteUse?: ((owner: SecretOwner, server: string, tool: string) => void) | undefined;
-}
-
-/** A session as it is told to admins; a shared one has no owner. */
-export type SessionFactsOfServer = Omit<UserSessionFacts, 'owner' | 'lastUsedAt'> & {
-  readonly owner: SecretOwner | undefined;
-  readonly lastUsedAt: number | undefined;
-};
-
-/** One configured server with its state, its catalogue and its sessions: one that all share, or one for each user. */
+/** One configured server with its state, its catalogue and its sessions, over all changes of its settings. */
 export class RegisteredServer {
-  readonly config: ServerConfig;
-  readonly limit: ConcurrencyLimit;
+  readonly name: string;
   readonly resultWatch: ResultWatch;
-  readonly #dependencies: RegisteredServerDependencies;
-  readonly #listeners = new Set<() => void>();
+  readonly #dependencies: SessionDependencies;
   readonly #waiters = new Waiters();
-  readonly #catalogue: ServerCatalogue;
-  readonly #users: UserSessions;
-  readonly #discovery: Discovery;
-  #shared: SupervisedSession | undefined;
-  #isStarted = false;
-  #lastUsedAt: number | undefined;
+  readonly #sessions: SessionSuccession;
 
-  constructor(config: ServerConfig, dependencies: RegisteredServerDependencies, places: SessionPlaces) {
-    const { logger, redactor, keptCatalogues, openSession } = dependencies;
-    const redact = (text: string) => redactor.redact(text);
-    const onChange = () => this.#changed();
-    const onFault = (error: unknown) => this.#reportFault(error);
-    this.config = config;
-    this.limit = new ConcurrencyLimit(config.name, config.maxConcurrency);
-    this.resultWatch = new ResultWatch(config.name, logger);
+  constructor(config: ServerConfig, dependencies: SessionDependencies, places: SessionPlaces) {
+    this.name = config.name;
+    this.resultWatch = new ResultWatch(config.name, dependencies.logger);
     this.#dependencies = dependencies;
-    this.#catalogue = new ServerCatalogue({ config, logger, keptCatalogues, redact, onChange });
-    if (config.isolation === 'shared') this.#shared = this.#createShared();
-    this.#discovery = new Discovery({
-      discover: (signal) => this.#discover(signal),
-      redact,
-      onFault,
-      onStateChange: (state, reason) => {
-        if (state === 'failing') logger.warn('the tools could not be listed', { server: config.name, reason });
-        this.#changed();
-      },
-    });
-    this.#users = new UserSessions({
-      config,
-      places,
-      openSession,
-      logger,
-      redactor,
-      noteCredentials: dependencies.noteCredentials ?? (() => undefined),
-      noteUse: dependencies.noteUse ?? (() => undefined),
-      prepare: (session, signal) => this.#prepareUserSession(session, signal),
-      onFault,
-      onChange: () => undefined,
-    });
+    const onChange = () => this.#waiters.wake();
+    this.#sessions = new SessionSuccession({ config, dependencies, places, onChange });
   }
 
-  get name(): string {
-    return this.config.name;
+  /** What holds now: of changed settings, what sessions are made of holds once the new sessions work. */
+  get config(): ServerConfig {
+    return this.#sessions.current.config;
   }
 
   get catalogue(): Catalogue | undefined {
-    return this.#catalogue.current;
+    return this.#sessions.current.catalogue;
+  }
+
+  get limit(): ConcurrencyLimit {
+    return this.#sessions.current.limit;
   }
 
   get status(): ServerStatus {
-    if (this.#shared !== undefined) return { state: this.#shared.state, reason: this.#shared.reason };
-    return toUserServerStatus(this.#isStarted, this.#discovery, this.catalogue !== undefined);
+    const { current, next } = this.#sessions;
+    const { status } = current;
+    if (next === undefined) return status;
+    const { problem } = next;
+    const change =
+      problem === undefined ? 'its changed settings are starting' : `its changed settings do not work yet: ${problem}`;
+    return { ...status, reason: status.reason === undefined ? change : `${status.reason}; ${change}` };
   }
 
   /** The tools are known once a user's session is open, and not before. */
   get awaitsUser(): boolean {
-    return this.#shared === undefined && !this.#isDiscovered && this.catalogue === undefined;
+    const { current } = this.#sessions;
+    return !current.isShared && !current.isDiscovered && this.catalogue === undefined;
   }
 
   /** Opens the shared session, or lists the tools of a server that has a session for each user. */
   start(): void {
-    this.#isStarted = true;
-    if (this.#shared !== undefined) this.#shared.start();
-    else if (this.#isDiscovered) this.#discovery.start();
-    else this.#changed();
+    this.#sessions.start();
   }
 
   /** Serves a list of tools that was kept until the server tells its own. */
   restoreCatalogue(content: string): void {
-    this.#catalogue.restore(content);
+    this.#sessions.current.restoreCatalogue(content);
+  }
+
+  /**
+   * Takes over changed settings: at once where no session is made of them, the others when sessions with them work;
+   * until then the sessions that there are go on. Returns whether anything is changed.
+   */
+  reconfigure(config: ServerConfig): boolean {
+    return this.#sessions.reconfigure(config);
   }
 
   /**
    * Leases the session that this caller's call runs on: the shared one, or his own, which is opened when there is none.
-   * Throws `UnauthenticatedError` where only a user has one, `UserVariablesMissingError`, and the errors of opening it.
+   * Throws `UnauthenticatedError` where only a user has one, `UserVariablesMissingError`, the errors of opening it, and
+   * `NotFoundError` once the server is removed.
    */
   async acquire(caller: Caller, signal: AbortSignal): Promise<ServerLease> {
-    if (this.#shared === undefined) return this.#users.acquire(caller, signal);
-    this.#lastUsedAt = Date.now();
-    return leaseShared(this.#shared);
+    return CallLease.acquire(this.#sessions.forCalls, caller, signal);
   }
 
   /**
@@ -133,20 +91,24 @@ export class RegisteredServer {
    * Throws the errors of `acquire`.
    */
   async whenToolsKnown(caller: Caller, signal: AbortSignal): Promise<void> {
-    if (this.#shared !== undefined) {
-      if (this.status.state !== 'ready') await this.#shared.whenOpen(START_WAIT_MS, signal);
-      return;
+    const { forCalls } = this.#sessions;
+    for (;;) {
+      const sessions = forCalls();
+      try {
+        if (sessions.isShared) return await sessions.whenOpen(signal);
+        await this.whenCatalogue(START_WAIT_MS);
+        if (forCalls().isDiscovered) return;
+        const lease = await this.acquire(caller, signal);
+        return lease.release();
+      } catch (error) {
+        if (!isReplaced(sessions, forCalls, error)) throw error;
+      }
     }
-    await this.whenCatalogue(START_WAIT_MS);
-    if (this.#isDiscovered) return;
-    const lease = await this.#users.acquire(caller, signal);
-    lease.release();
   }
 
   /** The error that tells a caller why there are no tools and when to come back. */
   unavailable(): ServerUnavailableError {
-    if (this.#shared !== undefined) return this.#shared.unavailable();
-    return toolsUnknown(this.name, this.status);
+    return this.#sessions.current.unavailable();
   }
 
   /**
@@ -167,102 +129,32 @@ export class RegisteredServer {
 
   /** Opens a session of a user's with these values, lists the tools and ends it; returns their names. */
   async tryOut(user: UserCaller, values: UserValues, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#users.tryOut(user, values, signal);
+    return this.#sessions.forCalls().tryOut(user, values, signal);
   }
 
-  /** The sessions of which something is left. */
+  /** The sessions of which something is left, those with former settings included. */
   sessions(): readonly SessionFactsOfServer[] {
-    if (this.#shared === undefined) return this.#users.list();
-    const { state, session } = this.#shared;
-    if (session === undefined) return [];
-    return [
-      { owner: undefined, chatId: undefined, state, lastUsedAt: this.#lastUsedAt, runningCalls: this.limit.running },
-    ];
+    return this.#sessions.serving().flatMap((sessions) => sessions.list());
   }
 
   /** Ends a user's sessions at once, and nobody else's. */
   async endOwned(owner: SecretOwner): Promise<void> {
-    await this.#users.endOwned(owner);
+    await Promise.all(this.#sessions.all().map((sessions) => sessions.endOwned(owner)));
   }
 
   /** Ends all sessions at once; a shared one starts anew, out of any state, those of users with their next call. */
   async restart(): Promise<void> {
-    if (!this.#isStarted) return;
-    const previous = this.#shared;
-    if (previous !== undefined) {
-      await previous.stop();
-      if (this.#shared !== previous || !this.#isStarted) return;
-      this.#shared = this.#createShared();
-      this.#shared.start();
-      return;
-    }
-    await Promise.all([this.#users.endAll(), this.#discovery.stop()]);
-    if (this.#isStarted) this.start();
+    await Promise.all([this.#sessions.current.restart(), this.#sessions.next?.restart()]);
   }
 
-  /** Ends the server's sessions; resolves when nothing of them is left. */
+  /** Takes no new call; those that run may end within the drain time. Resolves when nothing of the server is left. */
+  async remove(): Promise<void> {
+    await this.#sessions.remove();
+  }
+
+  /** Ends the server's sessions at once; resolves when nothing of them is left. */
   async stop(): Promise<void> {
-    this.#isStarted = false;
-    await Promise.all([this.#shared?.stop(), this.#users.close(), this.#discovery.stop()]);
-  }
-
-  /** Calls back after every change of state or catalogue; returns how to stop that. */
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  get #isDiscovered(): boolean {
-    return this.#shared === undefined && this.config.discovery !== undefined;
-  }
-
-  #createShared(): SupervisedSession {
-    const { openSession, logger, redactor } = this.#dependencies;
-    return createSharedSession({
-      config: this.config,
-      openSession,
-      logger,
-      redactor,
-      prepare: async (session, signal) => {
-        session.onToolsChanged(() => void this.#relist(() => this.#catalogue.list(session, signal), signal));
-        await this.#catalogue.list(session, signal);
-      },
-      onFault: (error) => this.#reportFault(error),
-      onChange: () => this.#changed(),
-    });
-  }
-
-  /** With the admin's own values, in place of a user's. */
-  async #discover(signal: AbortSignal): Promise<void> {
-    const { variables } = completeValues(this.config, this.config.discovery ?? new Map());
-    await this.#users.withSession({ variables }, (session) => this.#catalogue.list(session, signal), signal);
-  }
-
-  async #prepareUserSession(session: Session, signal: AbortSignal): Promise<void> {
-    const merge = () => this.#catalogue.merge(session, signal);
-    if (this.#isDiscovered) {
-      session.onToolsChanged(() => this.#discovery.again());
-      return;
-    }
-    session.onToolsChanged(() => void this.#relist(merge, signal));
-    // Where the tools are known, a list that cannot be read keeps nobody from calling them.
-    if (this.catalogue === undefined) await merge();
-    else await this.#relist(merge, signal);
-  }
-
-  async #relist(list: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    try {
-      await list();
-    } catch (error) {
-      if (signal.aborted) return;
-      const reason = error instanceof Error ? error.message : 'unknown';
-      this.#dependencies.logger.warn('the changed list of tools could not be read', { server: this.name, reason });
-    }
-  }
-
-  #reportFault(error: unknown): void {
-    const stack = error instanceof Error ? error.stack : String(error);
-    this.#dependencies.logger.error('a session failed by a fault of the service', { server: this.name, error: stack });
+    await this.#sessions.stop();
   }
 
   async #until(condition: () => boolean, waitMs: number): Promise<void> {
@@ -270,10 +162,5 @@ export class RegisteredServer {
     for (let leftMs = waitMs; !condition() && leftMs > 0; leftMs = giveUpAt - Date.now()) {
       await this.#waiters.next(leftMs);
     }
-  }
-
-  #changed(): void {
-    this.#waiters.wake();
-    for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -14,32 +14,54 @@ export interface ServerCatalogueOptions {
   readonly keptCatalogues: CatalogueKeeper;
   readonly redact: (text: string) => string;
   readonly onChange: () => void;
+  /** What was served with the settings before: what is told of changes is told against it. */
+  readonly before?: Catalogue | undefined;
 }
 
 /** A server's list of tools as it is served: kept from the last run, listed by one session, or merged from many. */
 export class ServerCatalogue {
   readonly #options: ServerCatalogueOptions;
+  #config: ServerConfig;
   #current: Catalogue | undefined;
   /** What `#current` was made from. */
   #source: CatalogueSource | undefined;
   /** What users' sessions told in this run, and nothing that was kept. */
   #told: CatalogueSource | undefined;
+  #isFrozen = false;
 
   constructor(options: ServerCatalogueOptions) {
     this.#options = options;
+    this.#config = options.config;
   }
 
   get current(): Catalogue | undefined {
     return this.#current;
   }
 
+  /** What is served, as text to restore it from. */
+  get kept(): string | undefined {
+    return this.#source && toKeptCatalogue(this.#source, this.#config);
+  }
+
+  /** Takes over which tools are enabled, at once. */
+  reconfigure(config: ServerConfig): void {
+    this.#config = config;
+    const previous = this.#current;
+    if (this.#source === undefined || previous === undefined) return;
+    const catalogue = toCatalogue(this.#source, config);
+    if (catalogue.revision === previous.revision) return;
+    this.#current = catalogue;
+    this.#tellChange(previous, catalogue);
+    this.#options.onChange();
+  }
+
   /** Serves a list of tools that was kept until the server tells its own. */
   restore(content: string): void {
     if (this.#current !== undefined) return;
-    const source = fromKeptCatalogue(content, this.#options.config);
+    const source = fromKeptCatalogue(content, this.#config);
     if (source === undefined) return;
     this.#source = source;
-    this.#current = toCatalogue(source, this.#options.config);
+    this.#current = toCatalogue(source, this.#config);
     this.#options.onChange();
   }
 
@@ -58,11 +80,29 @@ export class ServerCatalogue {
     const source = this.#redacted(await this.#read(session, signal));
     const toldBefore = JSON.stringify(this.#told);
     this.#told = merged(this.#told, source);
-    const { config, keptCatalogues } = this.#options;
+    const { keptCatalogues } = this.#options;
     const isServed = this.#serve(merged(this.#source, source), this.#told);
     // What only the last run knew is served to the end of this one, and then forgotten.
     if (isServed || JSON.stringify(this.#told) === toldBefore) return;
-    void keptCatalogues.keep(config.name, toKeptCatalogue(this.#told, config));
+    void keptCatalogues.keep(this.#config.name, toKeptCatalogue(this.#told, this.#config));
+  }
+
+  /** Reads with `list` or `merge` what has changed; where that fails, what is served stays. */
+  async again(read: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    if (this.#isFrozen) return;
+    try {
+      await read();
+    } catch (error) {
+      if (signal.aborted) return;
+      const reason = error instanceof Error ? error.message : 'unknown';
+      const server = this.#config.name;
+      this.#options.logger.warn('the changed list of tools could not be read', { server, reason });
+    }
+  }
+
+  /** Reads no changes any more: the list of the sessions that take the place of its own is the one that is kept. */
+  freeze(): void {
+    this.#isFrozen = true;
   }
 
   async #read(session: Session, signal: AbortSignal): Promise<CatalogueSource> {
@@ -79,30 +119,38 @@ export class ServerCatalogue {
 
   /** `false` when it is what is served already. */
   #serve(source: CatalogueSource, kept: CatalogueSource): boolean {
-    const { config, logger, keptCatalogues, onChange } = this.#options;
+    const { keptCatalogues, onChange, before } = this.#options;
+    const config = this.#config;
     const catalogue = toCatalogue(source, config);
-    const previous = this.#current;
+    const isSame = this.#current?.revision === catalogue.revision;
+    const previous = this.#current ?? before;
     this.#source = source;
-    if (previous?.revision === catalogue.revision) return false;
+    if (isSame) return false;
     this.#current = catalogue;
     const keeping = keptCatalogues.keep(config.name, toKeptCatalogue(kept, config));
     void keeping.then((content) => this.#reportChanges(previous, content, catalogue));
-    for (const { name, reason } of catalogue.rejected) {
-      logger.warn('tool is left out', { server: config.name, tool: name.slice(0, 200), reason });
-    }
-    if (previous !== undefined) {
-      logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
-        server: config.name,
-        tools: catalogue.tools.size,
-      });
-    }
+    this.#tellChange(previous, catalogue);
     onChange();
     return true;
   }
 
+  #tellChange(previous: Catalogue | undefined, catalogue: Catalogue): void {
+    const { logger } = this.#options;
+    const server = this.#config.name;
+    for (const { name, reason } of catalogue.rejected) {
+      logger.warn('tool is left out', { server, tool: name.slice(0, 200), reason });
+    }
+    if (previous === undefined || previous.revision === catalogue.revision) return;
+    logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
+      server,
+      tools: catalogue.tools.size,
+    });
+  }
+
   /** Compares with the last list of this run, else with the one that was kept over the restart. */
   #reportChanges(previous: Catalogue | undefined, kept: string | undefined, catalogue: Catalogue): void {
-    const { config, keptCatalogues } = this.#options;
+    const { keptCatalogues } = this.#options;
+    const config = this.#config;
     const keptSource = kept === undefined ? undefined : fromKeptCatalogue(kept, config);
     const before = previous ?? (keptSource && toCatalogue(keptSource, config));
     if (before === undefined || before.revision === catalogue.revision) return;

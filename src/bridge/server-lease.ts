@@ -1,5 +1,7 @@
 import type { Session } from '../mcp/session.ts';
 import type { SupervisedSession } from '../pool/supervised-session.ts';
+import type { Redactor } from '../telemetry/redactor.ts';
+import { redactError } from './redact-error.ts';
 
 /** How long a call waits for a server that is on its way before it is told to come back. */
 export const START_WAIT_MS = 8_000;
@@ -12,19 +14,19 @@ export interface ServerLease {
   replace(expired: Session): void;
   /** Tells that the call ran. */
   noteUse(tool: string): void;
-  /** What a caller is told of a failed call: his own credentials with the place where he sets them. */
+  /** What a caller is told of a failed call: no secrets, and his own credentials with the place where he sets them. */
   toTold(error: unknown): Promise<unknown>;
   /** Follows every lease, in `finally`. */
   release(): void;
 }
 
 /** All callers of a shared server use the one session. */
-export function leaseShared(supervised: SupervisedSession): ServerLease {
+export function leaseShared(supervised: SupervisedSession, redactor: Pick<Redactor, 'redact'>): ServerLease {
   return {
     open: async (signal) => supervised.session ?? supervised.whenOpen(START_WAIT_MS, signal),
     replace: (expired) => supervised.replace(expired),
     noteUse: () => undefined,
-    toTold: async (error) => error,
+    toTold: async (error) => redactError(error, redactor),
     release: () => undefined,
   };
 }

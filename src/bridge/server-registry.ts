@@ -1,15 +1,22 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import { DEFAULT_POOL_LIMITS, SessionPlaces } from '../pool/session-places.ts';
 import type { SecretOwner } from '../vault/secret-owner.ts';
-import { RegisteredServer, type RegisteredServerDependencies } from './registered-server.ts';
+import { RegisteredServer } from './registered-server.ts';
+import type { RegistryChange, ReloadResult } from './reload-result.ts';
+import type { SessionDependencies } from './session-dependencies.ts';
 
 /** What is configured and in what state. Names are looked up exactly, in a `Map`. */
 export class ServerRegistry {
-  readonly #dependencies: RegisteredServerDependencies;
+  readonly #dependencies: SessionDependencies;
   readonly #places: SessionPlaces;
+  /** Removed ones whose last calls still run. */
+  readonly #leaving = new Set<RegisteredServer>();
   #servers: ReadonlyMap<string, RegisteredServer>;
+  #isStarted = false;
+  #isStopped = false;
+  #lastReload: ReloadResult | undefined;
 
-  constructor(configs: readonly ServerConfig[], dependencies: RegisteredServerDependencies) {
+  constructor(configs: readonly ServerConfig[], dependencies: SessionDependencies) {
     this.#dependencies = dependencies;
     this.#places = new SessionPlaces(dependencies.limits ?? DEFAULT_POOL_LIMITS);
     this.#servers = new Map(configs.map((config) => [config.name, this.#register(config)]));
@@ -30,6 +37,7 @@ export class ServerRegistry {
 
   /** Starts all servers side by side. */
   start(): void {
+    this.#isStarted = true;
     for (const server of this.list()) server.start();
   }
 
@@ -40,13 +48,14 @@ export class ServerRegistry {
 
   /** Ends every server's sessions side by side; resolves when nothing of them is left. */
   async stop(): Promise<void> {
-    await Promise.all(this.list().map((server) => server.stop()));
+    this.#isStopped = true;
+    await Promise.all([...this.list(), ...this.#leaving].map((server) => server.stop()));
   }
 
   /** Ends a user's sessions with one server or with all at once, and nobody else's. */
   async endOwned(owner: SecretOwner, server?: string): Promise<void> {
-    const servers = server === undefined ? this.list() : [this.get(server)];
-    await Promise.all(servers.map((one) => one?.endOwned(owner)));
+    const servers = [...this.list(), ...this.#leaving].filter(({ name }) => server === undefined || name === server);
+    await Promise.all(servers.map((one) => one.endOwned(owner)));
   }
 
   /** How many sessions of users there are, over all servers. */
@@ -60,43 +69,46 @@ export class ServerRegistry {
   }
 
   /**
-   * Takes over a changed configuration: new servers start, missing ones end, changed ones are replaced, and equal
-   * ones notice nothing. Returns the names by what happened to them.
+   * Takes over a changed configuration, at once as far as that can be: new servers start, missing ones are not found any
+   * more and end after their running calls, changed ones take over what has changed (see `RegisteredServer`), and equal
+   * ones notice nothing. Whatever was still under way from an earlier configuration gives way to this one.
    */
-  async apply(configs: readonly ServerConfig[]): Promise<RegistryChange> {
+  apply(configs: readonly ServerConfig[]): RegistryChange {
+    if (this.#isStopped) return { added: [], changed: [], removed: [] };
     const previous = this.#servers;
+    const added: RegisteredServer[] = [];
+    const changed: string[] = [];
     const servers = new Map<string, RegisteredServer>();
     for (const config of configs) {
       const current = previous.get(config.name);
-      const isSame = current !== undefined && fingerprint(current.config) === fingerprint(config);
-      servers.set(config.name, isSame ? current : this.#register(config));
+      const server = current ?? this.#register(config);
+      servers.set(config.name, server);
+      if (current === undefined) added.push(server);
+      else if (current.reconfigure(config)) changed.push(config.name);
     }
-    const fresh = [...servers.values()].filter((server) => previous.get(server.name) !== server);
-    const ending = [...previous.values()].filter((server) => servers.get(server.name) !== server);
+    const removed = [...previous.values()].filter(({ name }) => !servers.has(name));
     this.#servers = servers;
-    for (const server of fresh) server.start();
-    await Promise.all(ending.map((server) => server.stop()));
-    return {
-      added: fresh.map((server) => server.name).filter((name) => !previous.has(name)),
-      changed: fresh.map((server) => server.name).filter((name) => previous.has(name)),
-      removed: ending.map((server) => server.name).filter((name) => !servers.has(name)),
-    };
+    for (const server of removed) this.#remove(server);
+    if (this.#isStarted) for (const server of added) server.start();
+    return { added: added.map(({ name }) => name), changed, removed: removed.map(({ name }) => name) };
+  }
+
+  /** How the last reload ended; `undefined` before the first. */
+  get lastReload(): ReloadResult | undefined {
+    return this.#lastReload;
+  }
+
+  noteReload(result: ReloadResult): void {
+    this.#lastReload = result;
   }
 
   #register(config: ServerConfig): RegisteredServer {
     return new RegisteredServer(config, this.#dependencies, this.#places);
   }
-}
 
-export interface RegistryChange {
-  readonly added: readonly string[];
-  readonly changed: readonly string[];
-  readonly removed: readonly string[];
-}
-
-/** Equal for equal settings; maps and sets count by their content. */
-function fingerprint(config: ServerConfig): string {
-  return JSON.stringify(config, (_key, value: unknown) =>
-    value instanceof Map || value instanceof Set ? [...value] : value,
-  );
+  #remove(server: RegisteredServer): void {
+    this.#leaving.add(server);
+    const forget = () => void this.#leaving.delete(server);
+    void server.remove().then(forget, forget);
+  }
 }

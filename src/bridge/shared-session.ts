@@ -1,6 +1,6 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import type { OpenSessionOptions, Session } from '../mcp/session.ts';
-import { SupervisedSession } from '../pool/supervised-session.ts';
+import { type SessionState, SupervisedSession } from '../pool/supervised-session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
@@ -12,12 +12,12 @@ export interface SharedSessionOptions {
   readonly redactor: Redactor;
   readonly prepare: (session: Session, signal: AbortSignal) => Promise<void>;
   readonly onFault: (error: unknown) => void;
-  readonly onChange: () => void;
+  readonly onStateChange: (state: SessionState, reason: string | undefined) => void;
 }
 
 /** The session of a server that all callers share; not started yet. */
 export function createSharedSession(options: SharedSessionOptions): SupervisedSession {
-  const { config, openSession, logger, redactor, prepare, onFault, onChange } = options;
+  const { config, openSession, logger, redactor, prepare, onFault, onStateChange } = options;
   return new SupervisedSession({
     server: config.name,
     redact: (text) => redactor.redact(text),
@@ -33,10 +33,6 @@ export function createSharedSession(options: SharedSessionOptions): SupervisedSe
         onStderrLine: (line) => logger.debug('server wrote to stderr', { server: config.name, line }),
       }),
     prepare,
-    onStateChange: (state, reason) => {
-      const level = state === 'failed' || state === 'backing off' || state === 'degraded' ? 'warn' : 'info';
-      logger[level](`server is ${state}`, { server: config.name, reason });
-      onChange();
-    },
+    onStateChange,
   });
 }

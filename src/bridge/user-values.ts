@@ -1,6 +1,6 @@
 import type { Principal, UserPrincipal } from '../auth/principal.ts';
 import type { ServerConfig, UserVariable } from '../config/server-config.ts';
-import { ServiceError, UnauthenticatedError, UserVariablesMissingError } from '../errors.ts';
+import { SecretUnreadableError, ServiceError, UnauthenticatedError, UserVariablesMissingError } from '../errors.ts';
 import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
 import type { SessionOwner } from '../pool/pool-key.ts';
@@ -80,13 +80,27 @@ export function toSessionOwner({ issuer, subject, chatId }: KnownUser, config: S
  */
 export async function readUserValues({ user, values }: UserCaller, config: ServerConfig): Promise<UserValues> {
   if (config.userVars.size === 0) return { variables: new Map(), own: new Set() };
-  const set = await values.variables(user, config.name);
+  const set = await readSetValues({ user, values }, config.name);
   const { variables, own, missing } = completeValues(config, set);
   if (missing.length === 0) return { variables, own };
   const url = await setupUrl({ user, values }, config.name);
   const titles = toTitles(missing.map((name) => titleOf(config, name)));
   const next = url === undefined ? 'set it on the vault page of this service' : `open ${url} to set it`;
   throw new UserVariablesMissingError(`${config.name} needs your ${titles}: ${next}, then try again.`, missing, url);
+}
+
+/** One that cannot be decrypted is told with the place where it can be set again. */
+async function readSetValues(caller: UserCaller, server: string): Promise<ReadonlyMap<string, string>> {
+  try {
+    return await caller.values.variables(caller.user, server);
+  } catch (error) {
+    const url = error instanceof SecretUnreadableError ? await setupUrl(caller, server) : undefined;
+    if (url === undefined) throw error;
+    throw new SecretUnreadableError(
+      `${server} cannot be given what you have set, because it can no longer be decrypted: open ${url} to set it again.`,
+      url,
+    );
+  }
 }
 
 /** What is set over the defaults, and the names of those that are missing. Only declared variables count. */

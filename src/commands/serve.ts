@@ -2,9 +2,10 @@ import type { ServiceOptions } from '../config/arguments.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadServers, loadSettings } from '../config/load-settings.ts';
 import { resolveAuth } from '../config/resolve-auth.ts';
-import { watchServersFile } from '../config/watch-servers-file.ts';
+import type { ServersFile } from '../config/servers-file.ts';
+import { WatchedFiles } from '../config/watched-files.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
-import { ConfigError, formatConfigProblem } from '../errors.ts';
+import { formatConfigProblem } from '../errors.ts';
 import { type Service, startService } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
@@ -16,7 +17,7 @@ const EXAMPLE_WAIT_MS = 20_000;
 /** A service that was announced; how to reload it and how to end it. */
 export interface Serving {
   readonly logger: Logger;
-  reload(): Promise<void>;
+  reload(): void;
   /** Opens the audit log anew after another program has moved it. */
   reopenLogs(): Promise<void>;
   stop(): Promise<void>;
@@ -25,7 +26,9 @@ export interface Serving {
 /** Starts the service and prints where to look. Throws the `ServiceError`s of a start that cannot be. */
 export async function serve(options: ServiceOptions, environment: Environment): Promise<Serving> {
   const hasStoredKeys = await hasStoredApiKeys(environment);
-  const { settings, secrets, warnings } = loadSettings(options, environment, hasStoredKeys);
+  const files = new WatchedFiles(() => reload());
+  const onRead = (file: string) => files.note(file);
+  const { settings, secrets, warnings } = loadSettings(options, environment, hasStoredKeys, onRead);
   const redactor = new Redactor();
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });
   const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys });
@@ -35,11 +38,11 @@ export async function serve(options: ServiceOptions, environment: Environment): 
     logger.warn('no API key is set: anyone who reaches the service can use every tool', { host: settings.host });
   }
 
-  const reload = () => reloadServers(service, logger, options, environment);
-  const stopWatching =
-    settings.hotReload && settings.configFile !== undefined
-      ? await watchServersFile(settings.configFile, () => void reload())
-      : undefined;
+  const reload = () => {
+    files.beginReading();
+    reloadServers(service, logger, () => loadServers(options, environment, onRead), environment);
+  };
+  if (settings.hotReload && settings.configFile !== undefined) files.start();
   const leaving = new AbortController();
   void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), leaving.signal);
   return {
@@ -48,26 +51,21 @@ export async function serve(options: ServiceOptions, environment: Environment): 
     reopenLogs: () => service.reopenLogs(),
     stop: async () => {
       leaving.abort();
-      await Promise.all([stopWatching?.(), service.stop()]);
+      files.stop();
+      await service.stop();
     },
   };
 }
 
-/** A file that cannot be used changes nothing: the servers go on as they are, and the log says what is wrong. */
-async function reloadServers(
-  service: Service,
-  logger: Logger,
-  options: ServiceOptions,
-  environment: Environment,
-): Promise<void> {
+/** A file that cannot be used changes nothing: the servers go on as they are. */
+function reloadServers(service: Service, logger: Logger, load: () => ServersFile, environment: Environment): void {
   try {
-    const { servers, auth, secrets, warnings } = loadServers(options, environment);
+    const { servers, auth, secrets, warnings } = load();
     const { keys } = resolveAuth(auth, environment, undefined);
     for (const warning of warnings) logger.warn(formatConfigProblem(warning));
-    await service.reload({ servers, keys, secrets });
+    service.reload.apply({ servers, keys, secrets });
   } catch (error) {
-    const reasons = error instanceof ConfigError ? error.problems.map(formatConfigProblem) : [String(error)];
-    for (const reason of reasons) logger.error(`the configuration was not reloaded: ${reason}`);
+    service.reload.refuse(error);
   }
 }
 

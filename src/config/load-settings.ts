@@ -27,10 +27,15 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
  * Combines flags, environment and servers file; a flag wins over the environment. `hasStoredKeys`: the database holds
- * API keys, which count as authentication.
+ * API keys, which count as authentication. `onRead` is told of each file just before it is read.
  * Throws `UsageError` for flags that do not go together, `ConfigError` for files and variables that cannot be used.
  */
-export function loadSettings(options: ServiceOptions, environment: Environment, hasStoredKeys = false): LoadedSettings {
+export function loadSettings(
+  options: ServiceOptions,
+  environment: Environment,
+  hasStoredKeys = false,
+  onRead?: (file: string) => void,
+): LoadedSettings {
   const {
     servers,
     operationIds,
@@ -40,7 +45,7 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
     vault,
     warnings,
     secrets,
-  } = loadServers(options, environment);
+  } = loadServers(options, environment, onRead);
   const auth = resolveAuth(authFile, environment, resolveApiKey(options, environment));
   const isRequired = hasStoredKeys || hasAuthentication(auth);
   const host = resolveHost(options, isRequired);
@@ -103,11 +108,17 @@ export function loadSettings(options: ServiceOptions, environment: Environment, 
 }
 
 /**
- * Reads what is to be served and nothing else, so that a hot reload calls it again with the same options.
+ * Reads what is to be served and nothing else, so that a hot reload calls it again with the same options. `onRead` is
+ * told of each file just before it is read.
  * Throws `ConfigError`.
  */
-export function loadServers(options: ServiceOptions, environment: Environment): ServersFile {
+export function loadServers(
+  options: ServiceOptions,
+  environment: Environment,
+  onRead?: (file: string) => void,
+): ServersFile {
   const secrets = new ConfiguredSecrets();
+  if (options.envPath !== undefined) onRead?.(options.envPath);
   const fromFile = readGivenEnvFile(options.envPath);
   // As dotenv has it, a variable that is already set wins over the file; `--env` wins over both. But what the service
   // authenticates with is not what the file's variable of that name is about, and must not reach a child process.
@@ -133,7 +144,7 @@ export function loadServers(options: ServiceOptions, environment: Environment): 
       secrets: secrets.list(),
     };
   }
-  const file = readServersFile(options.config, { environment: combined, given, platform });
+  const file = readServersFile(options.config, { environment: combined, given, platform, onRead });
   return { ...file, secrets: [...secrets.list(), ...file.secrets] };
 }
 

@@ -31,6 +31,8 @@ export interface ServerContext {
   readonly toolErrorStatus: number;
   /** For servers without their own. */
   readonly resultImages: ResultImages;
+  /** Told of each file just before it is read. */
+  readonly onRead?: ((file: string) => void) | undefined;
   readonly report: ConfigReport;
   readonly secrets: ConfiguredSecrets;
 }

@@ -32,11 +32,14 @@ export interface ServersFileOptions {
   /** `--env` and `--env-path`: every child process gets all of it. */
   readonly given: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
+  /** Told of each file just before it is read. */
+  readonly onRead?: ((file: string) => void) | undefined;
 }
 
 /** Reads a servers file from the disk. Throws `ConfigError` with every problem of the file. */
 export function readServersFile(file: string, options: ServersFileOptions): ServersFile {
   let text: string;
+  options.onRead?.(file);
   try {
     text = readTextFile(file);
   } catch (error) {

@@ -22,6 +22,8 @@ export interface StdioTransportOptions {
   readonly given: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
   readonly templates: TemplateReader;
+  /** Told of each file just before it is read. */
+  readonly onRead?: ((file: string) => void) | undefined;
   readonly secrets: ConfiguredSecrets;
   readonly report: ConfigReport;
 }
@@ -113,8 +115,10 @@ function readEntryEnvFile(options: StdioTransportOptions): ReadonlyMap<string, s
   const at = { ...place, path: [...place.path, 'envFile'], key: 'envFile' };
   const name = templates.readLiteral(entry.envFile, at, 'a file must be the same for every user.');
   if (name === undefined) return new Map();
+  const file = resolve(options.folder, name);
+  options.onRead?.(file);
   try {
-    return readEnvFile(resolve(options.folder, name));
+    return readEnvFile(file);
   } catch (error) {
     report.problem(at, `"${name}" ${error instanceof Error ? error.message : 'cannot be read'}.`);
     return new Map();

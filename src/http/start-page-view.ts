@@ -29,6 +29,7 @@ export function toStartPageView(request: Request, source: StartPageSource): Star
     baseUrl,
     hasAuthentication: hasAuthentication(),
     servers: registry.list().map((server) => toServerView(server, baseUrl, to, settings)),
+    reload: registry.lastReload,
     allRegisterUrl: baseUrl + prefix,
     allDocsUrl: to(`${prefix}/docs`),
     allDocumentUrl: to(`${prefix}/openapi.json`),

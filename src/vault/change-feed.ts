@@ -53,6 +53,15 @@ export class ChangeFeed {
     await this.#read();
   }
 
+  /** Resolves when every change so far was told and every later one will be. Rejects as `start` does. */
+  async catchUp(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#schedule();
+    // A reading that is under way may have begun before the change.
+    await this.#reading?.catch(() => undefined);
+    await this.#read();
+  }
+
   /** Makes a change of this process and tells of it when it is made, if `isChange` says that it is one. */
   async make<Result>(
     owner: SecretOwner,

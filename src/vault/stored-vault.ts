@@ -80,8 +80,8 @@ export class StoredVault implements Vault {
     const cached = this.#cache.get(owner, server);
     if (cached !== undefined) return cached;
     return this.#cache.load(owner, server, async () => {
-      // First, so that a change after the reading is told.
-      await this.#feed.start();
+      // First, so that a change after the reading is told, and one before it ends no session that begins with it.
+      await this.#feed.catchUp();
       const { rows, keyring } = await this.#read(() => this.#options.store.get(owner, server));
       return new Map(rows.map((row) => [row.name, open(keyring, row)]));
     });

@@ -33,6 +33,16 @@ export interface StartPageServer {
   readonly leftOutCount?: number | undefined;
 }
 
+/** How the last reload of the configuration ended. `at` is milliseconds since the epoch. */
+export type StartPageReload =
+  | {
+      readonly kind: 'applied';
+      readonly at: number;
+      /** Names of servers. */
+      readonly change: Readonly<Record<'added' | 'changed' | 'removed', readonly string[]>>;
+    }
+  | { readonly kind: 'refused'; readonly at: number; readonly problems: readonly string[] };
+
 /**
  * Everything on the start page. All links but `registerUrl`, `allRegisterUrl` and `baseUrl` are relative to the
  * request's own path (see `toRelativeUrl`), so that a proxy may strip a prefix.
@@ -43,6 +53,8 @@ export interface StartPageView {
   readonly baseUrl: string;
   readonly hasAuthentication: boolean;
   readonly servers: readonly StartPageServer[];
+  /** `undefined` before the first. */
+  readonly reload?: StartPageReload | undefined;
   /** Absolute: one registration for the tools of all servers. */
   readonly allRegisterUrl: string;
   /** The documentation of all servers; `undefined` hides the link, as on that page itself. */

@@ -1,5 +1,8 @@
 import { renderTemplate } from './render-template.ts';
-import type { StartPageServer, StartPageView } from './start-page-view.ts';
+import type { StartPageReload, StartPageServer, StartPageView } from './start-page-view.ts';
+import { toEnumeration, toTimeText } from './words.ts';
+
+const MAX_SHOWN = 10;
 
 /** The whole HTML of `GET /`: every server with its state, its tools and the URL to register. */
 export function renderStartPage(view: StartPageView): string {
@@ -12,6 +15,7 @@ export function toStartPageModel(view: StartPageView): object {
   const isRegisteredAlone = view.servers.length === 1 && view.servers[0]?.registerUrl === view.allRegisterUrl;
   return {
     ...view,
+    reload: view.reload && toReloadModel(view.reload),
     servers: view.servers.map((server) => ({
       ...server,
       stateClass: server.state.replaceAll(' ', '-'),
@@ -30,6 +34,24 @@ export function toStartPageModel(view: StartPageView): object {
     ),
     showsAll: view.servers.length > 0 && !isRegisteredAlone,
   };
+}
+
+function toReloadModel(reload: StartPageReload): object {
+  const time = toTimeText(reload.at);
+  if (reload.kind === 'refused') {
+    const { problems } = reload;
+    const more = problems.length - MAX_SHOWN;
+    return { time, isRefused: true, problems: problems.slice(0, MAX_SHOWN), more };
+  }
+  const changes = (['added', 'changed', 'removed'] as const)
+    .filter((kind) => reload.change[kind].length > 0)
+    .map((kind) => `${kind}: ${toNames(reload.change[kind])}`);
+  return { time, isRefused: false, text: changes.length === 0 ? 'no server has changed' : changes.join('; ') };
+}
+
+function toNames(names: readonly string[]): string {
+  const more = names.length - MAX_SHOWN;
+  return toEnumeration([...names.slice(0, MAX_SHOWN), ...(more > 0 ? [`${more} more`] : [])]);
 }
 
 /** A call of the server's first tool, or of its document while no tool is known, for a POSIX shell. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { fixture, type Service, startService, temporaryFolder, test, waitFor } from './harness.ts';
@@ -48,3 +48,196 @@ for (const [name, args, notice] of [
     expect((await service.call('kept', 'text', {})).status).toBe(200);
   });
 }
+
+/** Ready, and with no changed settings on their way. */
+async function whenSettled(service: Service, server: string): Promise<void> {
+  const isSettled = async () => {
+    const state = (await service.serverStates()).get(server);
+    return state?.state === 'ready' && state.reason === '';
+  };
+  await waitFor(isSettled, 10_000, `${server} to be settled`);
+}
+
+async function argsOf(service: Service, server: string): Promise<readonly string[]> {
+  const answer = await service.call(server, 'environment', {});
+  return (answer.json() as { args: string[] }).args;
+}
+
+/** The log's events with this message. */
+function events(service: Service, message: string): Record<string, unknown>[] {
+  return service
+    .stderr()
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((event) => event.message === message);
+}
+
+test('a call that runs while its server is changed ends on the old session, which ends then', async () => {
+  const file = join(temporaryFolder(), 'servers.json');
+  writeServers(file, {
+    changed: fixture('answers.js', ['old']),
+    gone: fixture('answers.js', ['gone']),
+    kept: fixture('env.js'),
+  });
+  const service = await startService({ args: ['--config', file] });
+  const calls = ['changed', 'gone'].map((server) => service.call(server, 'slow', { ms: 1_500 }));
+  const started = async (server: string) =>
+    ((await service.call(server, 'slow_counts', {})).json() as { started: number }).started === 1;
+  await waitFor(async () => (await started('changed')) && (await started('gone')), 5_000, 'the calls to run');
+
+  writeServers(file, { changed: fixture('answers.js', ['new']), kept: fixture('env.js') });
+  service.kill('SIGHUP');
+  await waitFor(() => events(service, 'server runs with its changed settings').length === 1, 5_000, 'the swap');
+  expect((await service.call('gone', 'text', {})).status).toBe(404);
+  expect((await service.call('changed', 'slow_counts', {})).json()).toMatchObject({ started: 0 });
+  expect(pidsOf(service, 'answers.js')).toHaveLength(3);
+  for (const { status, text } of await Promise.all(calls)) expect([status, text]).toEqual([200, '"slept"']);
+  await waitFor(() => pidsOf(service, 'answers.js').length === 1, 10_000, 'the old processes to end');
+});
+
+test('changed settings that do not work leave the old session serving, with a restriction at once, until they are mended', async () => {
+  const file = join(temporaryFolder(), 'servers.json');
+  const open = fixture('env.js', ['old']);
+  writeServers(file, { one: open, two: fixture('env.js', ['old']) });
+  const service = await startService({ args: ['--config', file] });
+  const pids = pidsOf(service, 'env.js');
+
+  const access = { roles: ['admin'] };
+  writeServers(file, { one: fixture('dies-at-start.js', []), two: fixture('dies-at-start.js', [], { access }) });
+  service.kill('SIGHUP');
+  const reasonOf = async (server: string) => (await service.serverStates()).get(server)?.reason ?? '';
+  await waitFor(async () => (await reasonOf('one')).startsWith('its changed settings do not work yet: '));
+  expect((await service.serverStates()).get('one')?.state).toBe('ready');
+  expect(await argsOf(service, 'one')).toEqual(['old']);
+  expect([401, 403]).toContain((await service.call('two', 'environment', {})).status);
+  expect(pidsOf(service, 'env.js')).toEqual(pids);
+  const told = events(service, 'the changed settings of the server do not work yet; those before go on');
+  expect(told[0]).toMatchObject({ level: 'warn', server: 'one' });
+  const page = await service.get('/');
+  expect(page.text).toContain('its changed settings do not work yet');
+
+  writeServers(file, { one: fixture('env.js', ['new']), two: open });
+  service.kill('SIGHUP');
+  await waitFor(async () => (await argsOf(service, 'one'))[0] === 'new');
+  expect(await argsOf(service, 'two')).toEqual(['old']);
+  await waitFor(() => pidsOf(service, 'env.js').length === 2 && pidsOf(service, 'dies-at-start.js').length === 0);
+});
+
+test('--hot-reload sees a file replaced by renaming, a link that leads elsewhere, and environment files', async () => {
+  const folder = temporaryFolder();
+  const at = (name: string) => join(folder, name);
+  const variables = async () => {
+    const { env, args } = (await service.call('one', 'environment', {})).json() as {
+      env: Record<string, string>;
+      args: string[];
+    };
+    return [args[0], env.GIVEN, env.OF_FILE];
+  };
+  const one = (arg: string) => ({ one: fixture('env.js', [arg], { envFile: 'one.env' }) });
+  writeFileSync(at('given.env'), 'GIVEN=1');
+  writeFileSync(at('one.env'), 'OF_FILE=1');
+  writeServers(at('first.json'), one('first'));
+  writeServers(at('second.json'), one('second'));
+  symlinkSync('first.json', at('servers.json'));
+  const service = await startService({
+    args: ['--config', at('servers.json'), '--env-path', at('given.env'), '--hot-reload'],
+  });
+  expect(await variables()).toEqual(['first', '1', '1']);
+  symlinkSync('second.json', at('new'));
+  renameSync(at('new'), at('servers.json'));
+  await waitFor(async () => (await variables())[0] === 'second');
+  writeServers(at('new'), one('third'));
+  renameSync(at('new'), at('second.json'));
+  await waitFor(async () => (await variables())[0] === 'third');
+  writeFileSync(at('given.env'), 'GIVEN=2');
+  await waitFor(async () => (await variables())[1] === '2');
+  writeFileSync(at('one.env'), 'OF_FILE=2');
+  await waitFor(async () => (await variables())[2] === '2');
+  expect(events(service, 'configuration reloaded')).toHaveLength(4);
+});
+
+test('--hot-reload sees the swap of a mounted ConfigMap', async () => {
+  const folder = temporaryFolder();
+  const at = (name: string) => join(folder, name);
+  for (const version of ['..2026_1', '..2026_2']) {
+    mkdirSync(at(version));
+    writeServers(join(at(version), 'servers.json'), { one: fixture('env.js', [version]) });
+  }
+  symlinkSync('..2026_1', at('..data'));
+  symlinkSync('..data/servers.json', at('servers.json'));
+  const service = await startService({ args: ['--config', at('servers.json'), '--hot-reload'] });
+  expect(await argsOf(service, 'one')).toEqual(['..2026_1']);
+  symlinkSync('..2026_2', at('..data_tmp'));
+  renameSync(at('..data_tmp'), at('..data'));
+  rmSync(at('..2026_1'), { recursive: true });
+  await waitFor(async () => (await argsOf(service, 'one'))[0] === '..2026_2');
+});
+
+test('the result of a reload is one event in the log and stands on the start page, without the folder of the file', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'servers.json');
+  writeServers(file, { kept, gone: fixture('env.js') });
+  const service = await startService({ args: ['--config', file] });
+  expect((await service.get('/')).text).not.toContain('reloaded');
+
+  writeServers(file, { kept, fresh: fixture('env.js') });
+  service.kill('SIGHUP');
+  await waitFor(() => events(service, 'configuration reloaded').length === 1);
+  expect(events(service, 'configuration reloaded')[0]).toMatchObject({
+    added: ['fresh'],
+    changed: [],
+    removed: ['gone'],
+  });
+  expect((await service.get('/')).text).toMatch(/The configuration was reloaded at .*; added: fresh; removed: gone\./);
+
+  writeFileSync(file, '{"mcpServers": {\n"kept": {"command": 7, "envFile": "none.env"},\n"<b>": {"comand": "x"}}}');
+  service.kill('SIGHUP');
+  const message = 'the configuration was not reloaded; the one before goes on';
+  await waitFor(() => events(service, message).length === 1);
+  const [refused] = events(service, message);
+  expect(refused).toMatchObject({ level: 'error' });
+  expect(String(refused?.reasons)).toContain(`${file}:2: server "kept", key "command"`);
+  const page = (await service.get('/')).text;
+  expect(page).toContain('<li>servers.json:2: server &quot;kept&quot;, key &quot;command&quot;');
+  expect(page).toContain('servers.json:3: server &quot;&lt;b&gt;&quot;');
+  expect(page).not.toContain(folder);
+  expect((await service.call('kept', 'text', {})).status).toBe(200);
+});
+
+test('thirty reloads under load fail no call, neither of the changed server nor of the one that is not', async () => {
+  const file = join(temporaryFolder(), 'servers.json');
+  const write = (turn: number) =>
+    writeServers(file, { kept: fixture('env.js', ['kept']), changed: fixture('env.js', [String(turn)]) });
+  write(0);
+  const service = await startService({ args: ['--config', file], env: { MCPO_RATE_LIMIT: 'off' } });
+  const [keptPid] = pidsOf(service, 'env.js kept');
+  let isOver = false;
+  const wrong: string[] = [];
+  const seen = { kept: new Set<string>(), changed: new Set<string>() };
+  const callers = (['kept', 'changed'] as const).flatMap((server) =>
+    Array.from({ length: 4 }, async () => {
+      while (!isOver && wrong.length === 0) {
+        const { status, text } = await service.call(server, 'environment', {});
+        if (status === 200) seen[server].add((JSON.parse(text) as { args: string[] }).args.join());
+        else wrong.push(`${server}: ${status} ${text}`);
+      }
+    }),
+  );
+  for (let turn = 1; turn <= 30; turn++) {
+    write(turn);
+    service.kill('SIGHUP');
+    await waitFor(() => events(service, 'configuration reloaded').length === turn, 5_000, `reload ${turn}`);
+    // Some of them are overtaken on their way.
+    if (turn % 3 === 0) await whenSettled(service, 'changed');
+  }
+  await whenSettled(service, 'changed');
+  expect(await argsOf(service, 'changed')).toEqual(['30']);
+  isOver = true;
+  await Promise.all(callers);
+  expect(wrong).toEqual([]);
+  expect([...seen.kept]).toEqual(['kept']);
+  expect(seen.changed.size).toBeGreaterThan(10);
+  expect(pidsOf(service, 'env.js kept')).toEqual([keptPid]);
+  await waitFor(() => service.children().length === 2, 10_000, 'the processes of the old sessions to end');
+}, 60_000);

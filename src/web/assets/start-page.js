@@ -46,6 +46,7 @@
     if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), 'text/html');
     document.getElementById('summary').textContent = page.getElementById('summary').textContent;
+    document.getElementById('reload').replaceWith(document.adoptNode(page.getElementById('reload')));
     const cards = new Map(cardsOf(list).map((card) => [serverOf(card), card]));
     const fresh = cardsOf(page);
     if (fresh.length !== cards.size || fresh.some((card) => !cards.has(serverOf(card)))) {

@@ -55,4 +55,22 @@ describe('concurrency limit', () => {
     await expect(failing).rejects.toThrow('work');
     await expect(next).resolves.toBe('done');
   });
+
+  test('lets more run at once where it is made larger, and fewer once those that run have ended', async () => {
+    const limit = new ConcurrencyLimit('s', 1);
+    const gates = Array.from({ length: 5 }, gate);
+    const runs = gates.map(({ opened }) => limit.run(never(), () => opened));
+    expect(limit.running).toBe(1);
+    limit.resize(3);
+    expect(limit.running).toBe(3);
+    limit.resize(1);
+    expect(limit.running).toBe(3);
+    gates[0]?.open();
+    gates[1]?.open();
+    await Promise.all(runs.slice(0, 2));
+    expect(limit.running).toBe(1);
+    for (const { open } of gates) open();
+    await Promise.all(runs);
+    expect(limit.running).toBe(0);
+  });
 });

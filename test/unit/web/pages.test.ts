@@ -68,6 +68,25 @@ describe('the start page', () => {
     expect(renderStartPage(view())).not.toContain('left out');
   });
 
+  test('tells how the last reload ended, and nothing before the first', () => {
+    const at = Date.UTC(2026, 10, 21, 12, 30);
+    const refused = renderStartPage(
+      view({ reload: { kind: 'refused', at, problems: [`servers.json:3: ${hostile}`, ...Array(11).fill('more')] } }),
+    );
+    expect(refused).toContain('The configuration was not reloaded at <time datetime="2026-11-21T12:30:00.000Z">');
+    expect(refused).toContain('<li>servers.json:3: &lt;/title&gt;&lt;script&gt;');
+    expect(refused).toContain('… and 2 more');
+    expect(tags(refused).join('')).not.toMatch(/onload|<img/);
+    const change = { added: ['a'], changed: [], removed: Array.from({ length: 12 }, (_, i) => `r${i}`) };
+    const applied = renderStartPage(view({ reload: { kind: 'applied', at, change } }));
+    expect(applied).toContain('</time>; added: a; removed: r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 and 2 more.');
+    const same = renderStartPage(
+      view({ reload: { kind: 'applied', at, change: { added: [], changed: [], removed: [] } } }),
+    );
+    expect(same).toContain('no server has changed');
+    expect(renderStartPage(view())).not.toContain('reloaded');
+  });
+
   test('shows a curl line that a shell takes as it is meant', () => {
     const odd = server({ tools: [{ name: `it's a/b "$(id)"`, docsUrl: './time/docs' }] });
     const html = renderStartPage(view({ servers: [odd], hasAuthentication: false }));

@@ -1,0 +1,273 @@
+import type { ServerConfig } from '../config/server-config.ts';
+import type { ServerUnavailableError } from '../errors.ts';
+import type { Session } from '../mcp/session.ts';
+import { Discovery } from '../pool/discovery.ts';
+import type { SessionPlaces } from '../pool/session-places.ts';
+import type { SessionState, SupervisedSession } from '../pool/supervised-session.ts';
+import type { SecretOwner } from '../vault/secret-owner.ts';
+import { CallCount } from './call-count.ts';
+import type { Catalogue } from './catalogue.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
+import { withLiveSettings } from './live-settings.ts';
+import { ServerCatalogue } from './server-catalogue.ts';
+import { leaseShared, type ServerLease, START_WAIT_MS } from './server-lease.ts';
+import { type ServerStatus, toolsUnknown, toUserServerStatus } from './server-status.ts';
+import type { SessionDependencies } from './session-dependencies.ts';
+import { createSharedSession } from './shared-session.ts';
+import { type UserSessionFacts, UserSessions } from './user-sessions.ts';
+import { type Caller, completeValues, type UserCaller, type UserValues } from './user-values.ts';
+
+export interface ServerSessionsOptions {
+  readonly config: ServerConfig;
+  readonly dependencies: SessionDependencies;
+  readonly places: SessionPlaces;
+  /** Awaited before the server itself opens a session. */
+  readonly mayOpen: () => Promise<unknown>;
+  /** What was served with the settings before. */
+  readonly before: Catalogue | undefined;
+  /** Told what becomes of the shared session, or that the tools could not be listed. */
+  readonly onState: (state: SessionState | 'not listed', reason: string | undefined) => void;
+  /** Called after every change of state or catalogue. */
+  readonly onChange: () => void;
+}
+
+/** A session as it is told to admins; a shared one has no owner. */
+export type SessionFactsOfServer = Omit<UserSessionFacts, 'owner' | 'lastUsedAt'> & {
+  readonly owner: SecretOwner | undefined;
+  readonly lastUsedAt: number | undefined;
+};
+
+/**
+ * The sessions of one server with one configuration, one that all share or one for each user, and the catalogue that
+ * they tell. A change of what they are made of makes new ones.
+ */
+export class ServerSessions {
+  readonly limit: ConcurrencyLimit;
+  /** Each call counts from before it leases its session until after its end. */
+  readonly calls = new CallCount();
+  readonly #options: ServerSessionsOptions;
+  readonly #catalogue: ServerCatalogue;
+  readonly #users: UserSessions;
+  readonly #discovery: Discovery;
+  #config: ServerConfig;
+  #shared: SupervisedSession | undefined;
+  #isStarted = false;
+  #stopping: Promise<void> | undefined;
+  #lastUsedAt: number | undefined;
+
+  constructor(options: ServerSessionsOptions) {
+    const { config, dependencies, places, before, onChange, onState } = options;
+    const { logger, redactor, keptCatalogues, openSession, noteCredentials, noteUse } = dependencies;
+    const redact = (text: string) => redactor.redact(text);
+    const onFault = (error: unknown) => this.#reportFault(error);
+    this.#options = options;
+    this.#config = config;
+    this.limit = new ConcurrencyLimit(config.name, config.maxConcurrency);
+    this.#catalogue = new ServerCatalogue({ config, logger, keptCatalogues, redact, before, onChange });
+    if (config.isolation === 'shared') this.#shared = this.#createShared();
+    this.#discovery = new Discovery({
+      discover: (signal) => this.#discover(signal),
+      redact,
+      onFault,
+      onStateChange: (state, reason) => {
+        if (state === 'failing') onState('not listed', reason);
+        onChange();
+      },
+    });
+    this.#users = new UserSessions({
+      config,
+      places,
+      openSession,
+      logger,
+      redactor,
+      noteCredentials: noteCredentials ?? (() => undefined),
+      noteUse: noteUse ?? (() => undefined),
+      prepare: (session, signal) => this.#prepareUserSession(session, signal),
+      onFault,
+      onChange: () => undefined,
+    });
+  }
+
+  get config(): ServerConfig {
+    return this.#config;
+  }
+
+  get catalogue(): Catalogue | undefined {
+    return this.#catalogue.current;
+  }
+
+  /** The catalogue as text to restore it from. */
+  get keptCatalogue(): string | undefined {
+    return this.#catalogue.kept;
+  }
+
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  /** The service itself lists the tools of a server that has a session for each user. */
+  get isDiscovered(): boolean {
+    return this.#shared === undefined && this.#config.discovery !== undefined;
+  }
+
+  get status(): ServerStatus {
+    if (this.#shared !== undefined) return { state: this.#shared.state, reason: this.#shared.reason };
+    return toUserServerStatus(this.#isStarted, this.#discovery, this.catalogue !== undefined);
+  }
+
+  /** Why they do not work, as far as is known. */
+  get problem(): string | undefined {
+    return this.#shared === undefined ? this.#discovery.reason : this.#shared.reason;
+  }
+
+  /** Calls can run on them now. */
+  get isServing(): boolean {
+    return this.#shared === undefined ? this.status.state === 'ready' : this.#shared.session !== undefined;
+  }
+
+  /** They work, as far as the service can find out: the session is open, the tools are listed. */
+  get isReady(): boolean {
+    if (this.#shared !== undefined) return this.#shared.state === 'ready';
+    return this.#isStarted && (!this.isDiscovered || this.#discovery.state === 'done');
+  }
+
+  /** The error that tells a caller why there are no tools and when to come back. */
+  unavailable(): ServerUnavailableError {
+    return this.#shared?.unavailable() ?? toolsUnknown(this.#config.name, this.status);
+  }
+
+  /** Serves a list of tools that was kept until the server tells its own. */
+  restoreCatalogue(content: string): void {
+    this.#catalogue.restore(content);
+  }
+
+  /** Takes over what sessions are not made of. */
+  reconfigure(config: ServerConfig): void {
+    this.#config = withLiveSettings(this.#config, config);
+    this.limit.resize(config.maxConcurrency);
+    this.#catalogue.reconfigure(this.#config);
+  }
+
+  /** Opens the shared session, or lists the tools of a server that has a session for each user. */
+  start(): void {
+    this.#isStarted = true;
+    if (this.#shared !== undefined) this.#shared.start();
+    else if (this.isDiscovered) this.#discovery.start();
+    else this.#options.onChange();
+  }
+
+  /** Throws the errors of `RegisteredServer.acquire`. */
+  async acquire(caller: Caller, signal: AbortSignal): Promise<ServerLease> {
+    if (this.#shared === undefined) return this.#users.acquire(caller, signal);
+    this.#lastUsedAt = Date.now();
+    return leaseShared(this.#shared, this.#options.dependencies.redactor);
+  }
+
+  /** Waits for a shared session that is on its way. Throws `ServerUnavailableError`, `CallCancelledError`. */
+  async whenOpen(signal: AbortSignal): Promise<void> {
+    if (this.status.state !== 'ready') await this.#shared?.whenOpen(START_WAIT_MS, signal);
+  }
+
+  /** Opens a session of a user's with these values, lists the tools and ends it; returns their names. */
+  async tryOut(user: UserCaller, values: UserValues, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#users.tryOut(user, values, signal);
+  }
+
+  /** The sessions of which something is left. */
+  list(): readonly SessionFactsOfServer[] {
+    if (this.#shared === undefined) return this.#users.list();
+    const { state, session } = this.#shared;
+    if (session === undefined) return [];
+    const { running: runningCalls } = this.limit;
+    return [{ owner: undefined, chatId: undefined, state, lastUsedAt: this.#lastUsedAt, runningCalls }];
+  }
+
+  /** Ends a user's sessions at once, and nobody else's. */
+  async endOwned(owner: SecretOwner): Promise<void> {
+    await this.#users.endOwned(owner);
+  }
+
+  /** Ends all sessions at once; a shared one starts anew, out of any state, those of users with their next call. */
+  async restart(): Promise<void> {
+    if (!this.#isStarted) return;
+    const previous = this.#shared;
+    if (previous !== undefined) {
+      await previous.stop();
+      if (this.#shared !== previous || !this.#isStarted) return;
+      this.#shared = this.#createShared();
+      this.#shared.start();
+      return;
+    }
+    await Promise.all([this.#users.endAll(), this.#discovery.stop()]);
+    if (this.#isStarted) this.start();
+  }
+
+  /** Ends them once no call uses them any more, or after `drainTimeMs`; resolves when nothing of them is left. */
+  async retire(drainTimeMs: number): Promise<void> {
+    const { isServing } = this;
+    this.#catalogue.freeze();
+    void this.#discovery.stop();
+    if (isServing) await this.calls.whenNone(drainTimeMs);
+    await this.stop();
+  }
+
+  /** Ends them at once and for good; resolves when nothing of them is left. */
+  stop(): Promise<void> {
+    this.#isStarted = false;
+    this.#stopping ??= this.#stopAll();
+    this.calls.giveUp();
+    return this.#stopping;
+  }
+
+  async #stopAll(): Promise<void> {
+    await Promise.all([this.#shared?.stop(), this.#users.close(), this.#discovery.stop()]);
+  }
+
+  #createShared(): SupervisedSession {
+    const { config, dependencies, onState, onChange } = this.#options;
+    const { openSession, logger, redactor } = dependencies;
+    return createSharedSession({
+      config,
+      openSession: async (options) => {
+        await this.#options.mayOpen();
+        return openSession(options);
+      },
+      logger,
+      redactor,
+      prepare: async (session, signal) => {
+        session.onToolsChanged(() => void this.#catalogue.again(() => this.#catalogue.list(session, signal), signal));
+        await this.#catalogue.list(session, signal);
+      },
+      onFault: (error) => this.#reportFault(error),
+      onStateChange: (state, reason) => {
+        onState(state, reason);
+        onChange();
+      },
+    });
+  }
+
+  /** With the admin's own values, in place of a user's. */
+  async #discover(signal: AbortSignal): Promise<void> {
+    await this.#options.mayOpen();
+    const { variables } = completeValues(this.#config, this.#config.discovery ?? new Map());
+    await this.#users.withSession({ variables }, (session) => this.#catalogue.list(session, signal), signal);
+  }
+
+  async #prepareUserSession(session: Session, signal: AbortSignal): Promise<void> {
+    const merge = () => this.#catalogue.merge(session, signal);
+    if (this.isDiscovered) {
+      session.onToolsChanged(() => this.#discovery.again());
+      return;
+    }
+    session.onToolsChanged(() => void this.#catalogue.again(merge, signal));
+    // Where the tools are known, a list that cannot be read keeps nobody from calling them.
+    if (this.catalogue === undefined) await merge();
+    else await this.#catalogue.again(merge, signal);
+  }
+
+  #reportFault(error: unknown): void {
+    const stack = error instanceof Error ? error.stack : String(error);
+    const { logger } = this.#options.dependencies;
+    logger.error('a session failed by a fault of the service', { server: this.#config.name, error: stack });
+  }
+}
