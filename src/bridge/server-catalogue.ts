@@ -3,6 +3,7 @@ import type { Session, ToolDefinition } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
 import { type CatalogueKeeper, fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
+import { redactSource } from './redact-source.ts';
 import { toToolChanges } from './tool-changes.ts';
 
 /** What users' sessions can add up to; a server that names its tools anew for each user would fill the memory. */
@@ -12,7 +13,6 @@ export interface ServerCatalogueOptions {
   readonly config: ServerConfig;
   readonly logger: Logger;
   readonly keptCatalogues: CatalogueKeeper;
-  readonly redact: (text: string) => string;
   readonly onChange: () => void;
   /** What was served with the settings before: what is told of changes is told against it. */
   readonly before?: Catalogue | undefined;
@@ -73,11 +73,12 @@ export class ServerCatalogue {
 
   /**
    * Reads the list of one user's session and adds it to what the others told: the same name takes the newest
-   * definition, and nothing is taken away, since another user may have it. Throws `ServiceError`s.
+   * definition, and nothing is taken away, since another user may have it. `redact` takes his own values out of the
+   * texts, since a document is for everybody. Throws `ServiceError`s.
    */
-  async merge(session: Session, signal: AbortSignal): Promise<void> {
+  async merge(session: Session, signal: AbortSignal, redact: (text: string) => string): Promise<void> {
     await this.#options.keptCatalogues.restore();
-    const source = this.#redacted(await this.#read(session, signal));
+    const source = redactSource(await this.#read(session, signal), this.#source, redact);
     const toldBefore = JSON.stringify(this.#told);
     this.#told = merged(this.#told, source);
     const { keptCatalogues } = this.#options;
@@ -108,13 +109,6 @@ export class ServerCatalogue {
   async #read(session: Session, signal: AbortSignal): Promise<CatalogueSource> {
     const { serverInfo, instructions } = session;
     return { serverInfo, instructions, list: await session.listTools(signal) };
-  }
-
-  /** A document is for everybody: a user's own value in it is taken out. */
-  #redacted(source: CatalogueSource): CatalogueSource {
-    const text = JSON.stringify(source);
-    const redacted = this.#options.redact(text);
-    return redacted === text ? source : (JSON.parse(redacted) as CatalogueSource);
   }
 
   /** `false` when it is what is served already. */

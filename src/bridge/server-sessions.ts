@@ -58,16 +58,15 @@ export class ServerSessions {
   constructor(options: ServerSessionsOptions) {
     const { config, dependencies, places, before, onChange, onState } = options;
     const { logger, redactor, keptCatalogues, openSession, noteCredentials, noteUse } = dependencies;
-    const redact = (text: string) => redactor.redact(text);
     const onFault = (error: unknown) => this.#reportFault(error);
     this.#options = options;
     this.#config = config;
     this.limit = new ConcurrencyLimit(config.name, config.maxConcurrency);
-    this.#catalogue = new ServerCatalogue({ config, logger, keptCatalogues, redact, before, onChange });
+    this.#catalogue = new ServerCatalogue({ config, logger, keptCatalogues, before, onChange });
     if (config.isolation === 'shared') this.#shared = this.#createShared();
     this.#discovery = new Discovery({
       discover: (signal) => this.#discover(signal),
-      redact,
+      redact: (text) => redactor.telling(config.discovery?.values()).redact(text),
       onFault,
       onStateChange: (state, reason) => {
         if (state === 'failing') onState('not listed', reason);
@@ -82,7 +81,7 @@ export class ServerSessions {
       redactor,
       noteCredentials: noteCredentials ?? (() => undefined),
       noteUse: noteUse ?? (() => undefined),
-      prepare: (session, signal) => this.#prepareUserSession(session, signal),
+      prepare: (session, signal, redact) => this.#prepareUserSession(session, signal, redact),
       onFault,
       onChange: () => undefined,
     });
@@ -160,7 +159,7 @@ export class ServerSessions {
   async acquire(caller: Caller, signal: AbortSignal): Promise<ServerLease> {
     if (this.#shared === undefined) return this.#users.acquire(caller, signal);
     this.#lastUsedAt = Date.now();
-    return leaseShared(this.#shared, this.#options.dependencies.redactor);
+    return leaseShared(this.#shared, this.#options.dependencies.redactor.telling());
   }
 
   /** Waits for a shared session that is on its way. Throws `ServerUnavailableError`, `CallCancelledError`. */
@@ -253,8 +252,8 @@ export class ServerSessions {
     await this.#users.withSession({ variables }, (session) => this.#catalogue.list(session, signal), signal);
   }
 
-  async #prepareUserSession(session: Session, signal: AbortSignal): Promise<void> {
-    const merge = () => this.#catalogue.merge(session, signal);
+  async #prepareUserSession(session: Session, signal: AbortSignal, redact: (text: string) => string): Promise<void> {
+    const merge = () => this.#catalogue.merge(session, signal, redact);
     if (this.isDiscovered) {
       session.onToolsChanged(() => this.#discovery.again());
       return;

@@ -20,7 +20,7 @@ export function createSharedSession(options: SharedSessionOptions): SupervisedSe
   const { config, openSession, logger, redactor, prepare, onFault, onStateChange } = options;
   return new SupervisedSession({
     server: config.name,
-    redact: (text) => redactor.redact(text),
+    redact: (text) => redactor.telling().redact(text),
     onFault,
     open: (signal) =>
       openSession({

@@ -37,8 +37,8 @@ export interface UserSessionsOptions {
   readonly redactor: Redactor;
   readonly noteCredentials: (owner: SecretOwner, server: string, isRefused: boolean) => void;
   readonly noteUse: (owner: SecretOwner, server: string, tool: string) => void;
-  /** What must have worked on a new session before calls use it. */
-  readonly prepare: (session: Session, signal: AbortSignal) => Promise<void>;
+  /** What must have worked on a new session before calls use it; `redact` takes its user's values out of texts. */
+  readonly prepare: (session: Session, signal: AbortSignal, redact: (text: string) => string) => Promise<void>;
   readonly onFault: (error: unknown) => void;
   readonly onChange: () => void;
 }
@@ -108,11 +108,11 @@ export class UserSessions {
 
   /** Opens a user's session outside the pool, lists its tools and ends it. Throws `ServiceError`s, redacted. */
   async tryOut(caller: UserCaller, { variables }: UserValues, signal: AbortSignal): Promise<readonly string[]> {
-    const { config, redactor } = this.#options;
+    const { config } = this.#options;
     const placeholders = toPlaceholderValues(caller, variables, config);
     const list = async (session: Session) => {
       const { tools } = await session.listTools(signal);
-      return tools.map(({ name }) => redactor.redact(name.slice(0, 200)));
+      return tools.map(({ name }) => this.#telling(variables).redact(name.slice(0, 200)));
     };
     return this.withSession(placeholders, list, signal);
   }
@@ -133,7 +133,7 @@ export class UserSessions {
         await session.close();
       }
     } catch (error) {
-      throw redactError(error, redactor);
+      throw redactError(error, this.#telling(values.variables));
     } finally {
       release();
     }
@@ -163,7 +163,7 @@ export class UserSessions {
   }
 
   #request(caller: UserCaller, { variables }: UserValues): SessionRequest<Session, UserCaller> {
-    const { config, redactor } = this.#options;
+    const { config } = this.#options;
     const owner = toSessionOwner(caller.user, config);
     const valuesOf = (who: UserCaller) => toPlaceholderValues(who, variables, config);
     const settings = resolveSessionSettings(config, valuesOf(caller));
@@ -171,7 +171,7 @@ export class UserSessions {
       key: toPoolKey(config.name, owner, settings),
       owner,
       caller,
-      redact: (text) => redactor.redact(text),
+      redact: (text) => this.#telling(variables).redact(text),
       open: (signal, latest) =>
         this.#openOwned(
           resolveSessionSettings(config, valuesOf(caller), () => valuesOf(latest())),
@@ -190,7 +190,7 @@ export class UserSessions {
     try {
       const session = await this.#open(settings, signal);
       try {
-        await this.#options.prepare(session, signal);
+        await this.#options.prepare(session, signal, (text) => this.#telling(variables).redact(text));
       } catch (error) {
         await session.close();
         throw error;
@@ -198,7 +198,7 @@ export class UserSessions {
       void session.closed.then(() => setTimeout(release, LATE_OUTPUT_MS).unref());
       return session;
     } catch (error) {
-      const told = redactError(error, this.#options.redactor);
+      const told = redactError(error, this.#telling(variables));
       release();
       throw told;
     }
@@ -226,7 +226,7 @@ export class UserSessions {
   async #toTold(error: unknown, user: UserCaller, variables: ReadonlyMap<string, string>): Promise<unknown> {
     const { config, noteCredentials } = this.#options;
     if (!(error instanceof CredentialsRefusedError) || variables.size === 0)
-      return redactError(error, this.#options.redactor);
+      return redactError(error, this.#telling(variables));
     noteCredentials(user.user, config.name, true);
     const url = await setupUrl(user, config.name);
     const names = [...variables.keys()];
@@ -234,6 +234,11 @@ export class UserSessions {
     const titles = toTitles((secret.length > 0 ? secret : names).map((name) => titleOf(config, name)));
     const next = url === undefined ? 'set it again on the vault page of this service' : `open ${url} to set it again`;
     return new CredentialsRefusedError(`${config.name} refused your ${titles}: ${next}.`, url);
+  }
+
+  /** For texts that the session's user or others are told: without his values, and silent about those of others. */
+  #telling(variables: ReadonlyMap<string, string>): Pick<Redactor, 'redact'> {
+    return this.#options.redactor.telling(this.#secrets(variables));
   }
 
   /** The values that no text may hold. */

@@ -3,8 +3,8 @@ const REPLACEMENT = '[redacted]';
 /** Shorter values would blank out ordinary words. */
 const MIN_LENGTH = 4;
 
-/** A power of two. */
 const BUCKETS = 65_536;
+const FEW_BUCKETS = 1_024;
 
 /**
  * Knows the values that must never be printed and takes them out of texts, in every spelling they may appear in.
@@ -16,11 +16,31 @@ export class Redactor {
   /** By the first four characters. */
   readonly #byStart = new Map<string, Set<string>>();
   /** How many starts fall into each bucket: most characters of a text begin none, which this tells at once. */
-  readonly #buckets = new Uint32Array(BUCKETS);
+  readonly #buckets: Uint32Array;
+  /** What was added for good. */
+  #lasting: Redactor | undefined;
+
+  /** `buckets` is a power of two: many for many values. */
+  constructor(buckets = BUCKETS) {
+    this.#buckets = new Uint32Array(buckets);
+  }
 
   /** Adds secret values for good; those shorter than four characters are not looked for. */
   add(values: Iterable<string>): void {
-    this.hold(values);
+    const secrets = [...values];
+    this.hold(secrets);
+    this.#lasting ??= new Redactor(FEW_BUCKETS);
+    this.#lasting.hold(secrets);
+  }
+
+  /**
+   * What texts go through that are told to somebody: the values added for good and these `own` ones of his are taken out
+   * and no others, since their disappearing would tell him that somebody has such a value.
+   */
+  telling(own: Iterable<string> = []): { redact(text: string): string } {
+    const owned = new Redactor(FEW_BUCKETS);
+    owned.hold(own);
+    return { redact: (text) => owned.redact(this.#lasting?.redact(text) ?? text) };
   }
 
   /** Adds secret values until the returned function is called; one that others hold stays for them. */
@@ -40,7 +60,7 @@ export class Redactor {
     let copiedTo = 0;
     let secretEnd = 0;
     for (let at = 0; at + MIN_LENGTH <= text.length; at++) {
-      if (this.#buckets[bucketOf(text, at)] === 0) continue;
+      if (this.#buckets[this.#bucketOf(text, at)] === 0) continue;
       const length = this.#longestAt(text, at);
       if (length === 0) continue;
       if (at >= secretEnd) result += text.slice(copiedTo, at) + REPLACEMENT;
@@ -48,6 +68,14 @@ export class Redactor {
       copiedTo = secretEnd;
     }
     return result + text.slice(copiedTo);
+  }
+
+  /** Of the four characters at a place. */
+  #bucketOf(text: string, at: number): number {
+    const sum =
+      ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) * 31 +
+      text.charCodeAt(at + 3);
+    return sum & (this.#buckets.length - 1);
   }
 
   #longestAt(text: string, at: number): number {
@@ -86,17 +114,9 @@ export class Redactor {
   }
 
   #count(start: string, by: 1 | -1): void {
-    const bucket = bucketOf(start, 0);
+    const bucket = this.#bucketOf(start, 0);
     this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + by;
   }
-}
-
-/** Of the four characters at a place. */
-function bucketOf(text: string, at: number): number {
-  const sum =
-    ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) * 31 +
-    text.charCodeAt(at + 3);
-  return sum & (BUCKETS - 1);
 }
 
 function spellingsOf(value: string): string[] {

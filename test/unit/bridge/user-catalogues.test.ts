@@ -39,7 +39,7 @@ describe('the tools of a server with a session for each user', () => {
     secretive.values.set(user('ann'), 'jira', { TOKEN: 'canary-token' });
     await secretive.call(user('ann'));
     expect(secretive.server().catalogue?.instructions).toBe('for [redacted]');
-    expect(toolNames(secretive.server())).toEqual(['only_[redacted]']);
+    expect(toolNames(secretive.server())).toEqual([]);
   });
 
   test('are those of the last run until a user tells more, and only what this run told is kept', async () => {

@@ -37,3 +37,16 @@ test('finds one of fifty thousand values', () => {
   release();
   expect(redactor.redact('value-3-21')).toBe('[redacted]');
 });
+
+test('what is told to somebody lacks the lasting secrets and his own, and says nothing of those of others', () => {
+  const redactor = new Redactor();
+  redactor.add(['admin-secret']);
+  const release = redactor.hold(['alice-pin', 'bobs-pin']);
+  const text = 'admin-secret alice-pin bobs-pin';
+  expect(redactor.redact(text)).toBe('[redacted] [redacted] [redacted]');
+  expect(redactor.telling(['alice-pin']).redact(text)).toBe('[redacted] [redacted] bobs-pin');
+  expect(redactor.telling().redact(text)).toBe('[redacted] alice-pin bobs-pin');
+  expect(new Redactor().telling().redact(text)).toBe(text);
+  release();
+  expect(redactor.redact(text)).toBe('[redacted] alice-pin bobs-pin');
+});
