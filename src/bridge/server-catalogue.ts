@@ -81,8 +81,14 @@ export class ServerCatalogue {
     const source = redactSource(await this.#read(session, signal), this.#source, redact);
     const toldBefore = JSON.stringify(this.#told);
     this.#told = merged(this.#told, source);
-    const { keptCatalogues } = this.#options;
+    const { keptCatalogues, logger } = this.#options;
+    const wereKnown = (this.#current ?? this.#options.before) !== undefined;
     const isServed = this.#serve(merged(this.#source, source), this.#told);
+    // Until now the document said that nobody had told them.
+    if (!wereKnown) {
+      const server = this.#config.name;
+      logger.warn('the tools are known now: save the connection in Open WebUI again', { server });
+    }
     // What only the last run knew is served to the end of this one, and then forgotten.
     if (isServed || JSON.stringify(this.#told) === toldBefore) return;
     void keptCatalogues.keep(this.#config.name, toKeptCatalogue(this.#told, this.#config));

@@ -126,6 +126,21 @@ describe('sessions of users', () => {
     expect(tokens.map(({ token }) => token)).toEqual(['of ann', 'of bob', 'of cid', 'of ann', 'of cid']);
   });
 
+  test('tell the tools: until the first one is open the document says so, and then the log does', async () => {
+    const service = await startForUsers({ mcpServers: { jira } });
+    const before = (await service.get('/jira/openapi.json')).json() as { info: { description: string }; paths: object };
+    expect(before.paths).toEqual({});
+    expect(before.info.description).toContain('The tools of jira are not known yet');
+    await save(service, 'ann', 'jira', 'of ann');
+    await whoami(service, 'ann');
+    const after = (await service.get('/jira/openapi.json')).json() as typeof before & {
+      paths: { '/whoami': { post: { responses: object } } };
+    };
+    expect(after.info.description).not.toContain('not known yet');
+    expect(Object.keys(after.paths['/whoami'].post.responses)).toContain('428');
+    expect(service.stderr()).toContain('save the connection in Open WebUI again');
+  });
+
   test('are not needed to list the tools where the admin gives values for that', async () => {
     const service = await startForUsers({
       mcpServers: { jira: { ...jira, required: true, discovery: { TOKEN: 'of the admin' } } },
