@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { countDescriptors, descendantsOf, hasOpen, isRunning, targetsOf } from './process-table.mjs';
 import { startService, startUpstream, temporaryFolder, waitFor } from './service.mjs';
 
-const SETTLE_MS = 3_000;
+/** Longer than connections to servers are kept for reuse. */
+const SETTLE_MS = 8_000;
 const STABLE_MS = 300;
 const DATABASE_FILE = 'mcpo-ts.db';
 const DATABASE_WAIT_MS = 4_000;

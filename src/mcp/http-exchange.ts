@@ -2,7 +2,7 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import type { AddressGuard } from './address-guard.ts';
-import { toNetworkError, UpstreamError } from './upstream-error.ts';
+import { toNetworkError, toUnreachedError, UpstreamError } from './upstream-error.ts';
 
 /**
  * Shorter than the 5 s after which many servers drop an idle connection: a request must not meet one being dropped,
@@ -43,6 +43,8 @@ export interface HttpExchange {
   readonly response: Promise<HttpResponse>;
   /** Resolves once nothing more will come. */
   readonly closed: Promise<void>;
+  /** Anything of it may have left: there was a connection. */
+  readonly isSent: boolean;
   /** Gives the exchange up, whatever has come of it. */
   destroy(): void;
 }
@@ -72,8 +74,16 @@ export function startExchange({ url, method, headers, body, network }: HttpReque
   } catch (error) {
     return failedExchange(error);
   }
+  let isSent = false;
+  request.once('socket', (socket) => {
+    isSent = !socket.connecting;
+    if (isSent) return;
+    socket.once(isSecure ? 'secureConnect' : 'connect', () => {
+      isSent = true;
+    });
+  });
   const response = new Promise<HttpResponse>((resolve, reject) => {
-    request.on('error', (error) => reject(toNetworkError(error)));
+    request.on('error', (error) => reject(isSent ? toNetworkError(error) : toUnreachedError(error)));
     request.once('response', (incoming) => {
       incoming.on('error', () => {});
       resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming });
@@ -91,11 +101,23 @@ export function startExchange({ url, method, headers, body, network }: HttpReque
     // Once it is over, its connection may carry another exchange.
     if (!isOver) request.destroy(new UpstreamError({ reason: 'the request was given up' }));
   };
-  return { response, closed, destroy };
+  return {
+    response,
+    closed,
+    get isSent() {
+      return isSent;
+    },
+    destroy,
+  };
 }
 
 function failedExchange(error: unknown): HttpExchange {
-  return { response: Promise.reject(toNetworkError(error)), closed: Promise.resolve(), destroy: () => {} };
+  return {
+    response: Promise.reject(toNetworkError(error)),
+    closed: Promise.resolve(),
+    isSent: false,
+    destroy: () => {},
+  };
 }
 
 /** Reads a body of at most `maxBytes`, else returns `undefined` and drops the rest. Throws `UpstreamError`. */

@@ -1,7 +1,7 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { JsonRpcError } from '../errors.ts';
 import { listTools } from './list-tools.ts';
-import type { PendingRequests } from './pending-requests.ts';
+import { type PendingRequests, PING } from './pending-requests.ts';
 import { isObject } from './rpc-message.ts';
 import type { CallOptions, ServerInfo, Session, SessionEnd, ToolList, ToolResult } from './session.ts';
 import { lostConnection } from './upstream-error.ts';
@@ -28,7 +28,7 @@ export class McpSession implements Session {
   readonly pid: number | undefined;
   readonly closed: Promise<SessionEnd>;
   readonly #parts: McpSessionParts;
-  readonly #toolsChangedListeners: (() => void)[] = [];
+  #onToolsChanged: () => void = () => {};
   readonly #resolveClosed: (end: SessionEnd) => void;
   #disposal: Promise<void> | undefined;
 
@@ -44,6 +44,14 @@ export class McpSession implements Session {
       resolveClosed = resolve;
     });
     this.#resolveClosed = resolveClosed;
+  }
+
+  get lastActivityAt(): number {
+    return this.#parts.pending.lastActivityAt;
+  }
+
+  get isBusy(): boolean {
+    return this.#parts.pending.isBusy;
   }
 
   async listTools(signal: AbortSignal): Promise<ToolList> {
@@ -88,15 +96,15 @@ export class McpSession implements Session {
   }
 
   onToolsChanged(listener: () => void): void {
-    this.#toolsChangedListeners.push(listener);
+    this.#onToolsChanged = listener;
   }
 
   announceToolsChanged(): void {
-    for (const listener of this.#toolsChangedListeners) listener();
+    this.#onToolsChanged();
   }
 
   async ping(timeoutMs: number): Promise<void> {
-    await this.#parts.pending.request('ping', undefined, {
+    await this.#parts.pending.request(PING, undefined, {
       label: 'a ping',
       deadlineMs: timeoutMs,
       hardDeadlineMs: timeoutMs,
@@ -104,15 +112,16 @@ export class McpSession implements Session {
   }
 
   /** The connection is gone, and with it every answer that was still to come. */
-  lose(reason: string, callReason = reason): void {
-    this.#resolveClosed({ reason });
+  lose(end: SessionEnd, callReason = end.reason): void {
+    this.#resolveClosed(end);
     this.#parts.pending.end(callReason, (method) => lostConnection(this.#parts.server, callReason, method));
     void this.#dispose();
   }
 
-  /** The server has forgotten the session: no new requests; those that it still answers are waited for. */
-  expire(reason: string): void {
-    this.#resolveClosed({ reason });
+  /** Nothing more can be asked on it: no new requests; those that are still answered are waited for. */
+  expire(end: SessionEnd): void {
+    const { reason } = end;
+    this.#resolveClosed(end);
     this.#parts.pending.refuse(reason, () => void this.#dispose());
   }
 

@@ -30,6 +30,7 @@ export class MessageRouter {
   route(text: string): Routed {
     const messages = readRpcMessages(text);
     if (messages === undefined) return GARBAGE;
+    this.#pending.noteActivity();
     const answered: number[] = [];
     const forClient: RpcObject[] = [];
     for (const message of messages) {

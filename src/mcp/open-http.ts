@@ -14,6 +14,7 @@ import { MAX_RESUMPTIONS, Upstream } from './upstream-fetch.ts';
 import { toServerHeaders } from './upstream-headers.ts';
 
 const GOODBYE_MS = 1_000;
+const REACH_WAIT_MS = 8_000;
 const RECONNECTION = {
   initialReconnectionDelay: 500,
   maxReconnectionDelay: 5_000,
@@ -32,7 +33,7 @@ interface HttpTransport {
  * throw.
  */
 export async function openHttp(
-  { server, startTimeoutMs, maxResultBytes, signal, lookup }: OpenSessionOptions,
+  { server, startTimeoutMs, maxResultBytes, signal, lookup, reachWaitMs = REACH_WAIT_MS }: OpenSessionOptions,
   transportType: 'streamable-http' | 'sse',
   settings: Exclude<SessionSettings, { type: 'stdio' }>,
 ): Promise<Session> {
@@ -57,11 +58,12 @@ export async function openHttp(
     maxResultBytes,
     pending,
     router: new MessageRouter(pending, () => session?.announceToolsChanged()),
-    onSessionGone: (reason) => {
+    reachWaitMs,
+    onSessionGone: (end) => {
       isOver = true;
-      failOpening(new UpstreamError({ reason }));
-      if (transportType === 'sse') session?.lose(reason);
-      else session?.expire(reason);
+      failOpening(new UpstreamError({ reason: end.reason }));
+      if (transportType === 'sse') session?.lose(end);
+      else session?.expire(end);
     },
     onHandshakeLost: (error) => failOpening(error),
   });

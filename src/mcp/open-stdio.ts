@@ -28,7 +28,7 @@ export async function openStdio(
   const end = (reason: string, lastLines: readonly string[]) => {
     isOver = true;
     failOpening(new SessionOpenError(withLastLines(`${reason} before it was ready`, lastLines)));
-    session?.lose(withLastLines(reason, lastLines), reason);
+    session?.lose({ reason: withLastLines(reason, lastLines) }, reason);
   };
   void child.exited.then(({ reason, lastLines }: ChildExit) => end(`its process ${reason}`, lastLines));
   const pending = new PendingRequests(server);

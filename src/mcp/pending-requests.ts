@@ -2,6 +2,9 @@ import { CallCancelledError, DeadlineError, ServiceError, SessionExpiredError } 
 import { isObject, type RpcObject } from './rpc-message.ts';
 import type { CallOptions } from './session.ts';
 
+/** The one method whose requests are no use of a session. */
+export const PING = 'ping';
+
 /** What a timer can hold; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -37,6 +40,7 @@ interface PendingRequest {
   timer: NodeJS.Timeout | undefined;
   onAbort: (() => void) | undefined;
   onSettled: (() => void) | undefined;
+  isSent: (() => boolean) | undefined;
 }
 
 /**
@@ -52,6 +56,7 @@ export class PendingRequests {
   #lastId = 0;
   #endReason: string | undefined;
   #onIdle: (() => void) | undefined;
+  #lastActivityAt = performance.now();
 
   constructor(server: string) {
     this.#server = server;
@@ -65,11 +70,7 @@ export class PendingRequests {
 
   /** Sends a request and returns its answer. Rejects with `ServiceError`s only. */
   request(method: string, params: RpcObject | undefined, options: RequestOptions): Promise<RpcResult> {
-    if (this.#endReason !== undefined) {
-      return Promise.reject(
-        new SessionExpiredError(`The session with server "${this.#server}" is over: ${this.#endReason}.`),
-      );
-    }
+    if (this.#endReason !== undefined) return Promise.reject(this.#isOver(this.#endReason));
     if (options.signal?.aborted) return Promise.reject(this.#cancelled(options));
     this.#lastId += 1;
     const id = this.#lastId;
@@ -87,7 +88,9 @@ export class PendingRequests {
         timer: undefined,
         onAbort: undefined,
         onSettled: undefined,
+        isSent: undefined,
       };
+      if (method !== PING) this.#lastActivityAt = now;
       this.#requests.set(id, request);
       this.#watchDeadline(id, request, now);
       if (options.signal !== undefined) {
@@ -99,6 +102,22 @@ export class PendingRequests {
         this.fail(id, error instanceof ServiceError ? error : this.#toCallError(error, method));
       });
     });
+  }
+
+  /** When anything but a ping was last asked, or anything came, on the clock of `performance.now()`. */
+  get lastActivityAt(): number {
+    return this.#lastActivityAt;
+  }
+
+  /** A request that is no ping waits. */
+  get isBusy(): boolean {
+    for (const { method } of this.#requests.values()) if (method !== PING) return true;
+    return false;
+  }
+
+  /** Something came of the server. */
+  noteActivity(): void {
+    this.#lastActivityAt = performance.now();
   }
 
   has(id: number): boolean {
@@ -122,6 +141,12 @@ export class PendingRequests {
     if (request !== undefined) request.onSettled = listener;
   }
 
+  /** Says who knows whether a request has left; without that, it counts as sent. */
+  judgeSent(id: number, isSent: () => boolean): void {
+    const request = this.#requests.get(id);
+    if (request !== undefined) request.isSent = isSent;
+  }
+
   resolve(id: number, result: RpcResult): void {
     this.#take(id)?.resolve(result);
   }
@@ -133,7 +158,9 @@ export class PendingRequests {
   /** Ends every request that waits, each with its own error, and refuses later ones: those were never sent. */
   end(reason: string, toError: (method: string) => ServiceError): void {
     this.refuse(reason);
-    for (const [id, { method }] of this.#requests) this.fail(id, toError(method));
+    for (const [id, { method, isSent }] of this.#requests) {
+      this.fail(id, isSent?.() === false ? this.#isOver(reason) : toError(method));
+    }
   }
 
   /** Refuses later requests but lets those that wait have their answers; calls back when none is left. */
@@ -175,9 +202,14 @@ export class PendingRequests {
   #cancel(id: number, error: ServiceError): void {
     const request = this.#take(id);
     if (request === undefined) return;
+    if (request.method !== PING) this.#lastActivityAt = performance.now();
     const params = { requestId: id, reason: error.message };
     this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, undefined).catch(() => {});
     request.reject(error);
+  }
+
+  #isOver(reason: string): SessionExpiredError {
+    return new SessionExpiredError(`The session with server "${this.#server}" is over: ${reason}.`);
   }
 
   #cancelled({ label }: RequestOptions): CallCancelledError {

@@ -62,6 +62,8 @@ export interface CallOptions {
 /** Why a session ended. The reason may quote the child's stderr: whoever shows it redacts it first. */
 export interface SessionEnd {
   readonly reason: string;
+  /** The server is there and has just forgotten the session: no failure, a new one will do. */
+  readonly isForgotten?: boolean | undefined;
 }
 
 /** How to reach a server for one owner: every placeholder resolved. */
@@ -103,6 +105,8 @@ export interface OpenSessionOptions {
   readonly logger: SessionLogger;
   /** Resolves host names in place of node's own, for HTTP transports. */
   readonly lookup?: LookupFunction | undefined;
+  /** How long a call waits for a remote server that cannot be reached just now, in milliseconds. */
+  readonly reachWaitMs?: number | undefined;
 }
 
 /** The part of the logger that a session needs. */
@@ -121,16 +125,25 @@ export interface Session {
   readonly pid: number | undefined;
   /** Resolves, never rejects, once the session is over for whatever reason. */
   readonly closed: Promise<SessionEnd>;
+  /** When anything but a ping was last sent, or anything at all came, on the clock of `performance.now()`. */
+  readonly lastActivityAt: number;
+  /** Something other than a ping has no answer yet. */
+  readonly isBusy: boolean;
   /** Reads all pages. Throws `ServiceError`s only. */
   listTools(signal: AbortSignal): Promise<ToolList>;
   /**
    * Calls a tool. Throws `JsonRpcError`, `ConnectionLostError`, `DeadlineError`, `CallCancelledError`,
-   * `ResultTooLargeError`, and where the call did not run `SessionExpiredError`, `CredentialsRefusedError`,
-   * `ServerUnavailableError` (HTTP 429 or 503); a tool's own `isError` is a result.
+   * `ResultTooLargeError`, and where the call did not run `SessionExpiredError` (after `closed`, so that a new session
+   * is on its way), `CredentialsRefusedError`, `ServerUnavailableError` (HTTP 429 or 503, or out of reach for too
+   * long); a tool's own `isError` is a result.
    */
   callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult>;
-  /** `notifications/tools/list_changed`. */
+  /** `notifications/tools/list_changed`; the last listener is told. */
   onToolsChanged(listener: () => void): void;
+  /**
+   * Asks for a sign of life. Throws the errors of `callTool`; a `JsonRpcError` is one too, and where HTTP is spoken any
+   * answer that is none of the others comes as that.
+   */
   ping(timeoutMs: number): Promise<void>;
   /** Ends the session and, for stdio, the whole process group; resolves when nothing is left. Idempotent. */
   close(): Promise<void>;

@@ -1,15 +1,19 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { ConnectionLostError, ResultTooLargeError, ServerUnavailableError } from '../errors.ts';
+import { ResultTooLargeError, ServerUnavailableError } from '../errors.ts';
 import { LineSplitter, type LongLine } from '../process/line-splitter.ts';
 import type { RunningChild } from '../process/spawn-child.ts';
 import type { MessageRouter } from './message-router.ts';
 import type { PendingRequests } from './pending-requests.ts';
-import { findResponseId } from './rpc-message.ts';
+import { findResponseId, readRpcMessages } from './rpc-message.ts';
 import type { SessionLogger } from './session.ts';
 
 const KEPT_BYTES = 4_096;
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+/** What a pipe takes whole or not at all: a failed write of no more than this has reached nobody. */
+const MAX_UNDIVIDED_BYTES = 16 * 1024;
+/** So many times the largest result may come without a message in it; one line that is refused does no harm. */
+const FLOOD_FACTOR = 16;
 const SENT = Promise.resolve();
 
 export interface StdioTransportOptions {
@@ -35,6 +39,7 @@ export class StdioTransport implements Transport {
   #drained: Promise<void> | undefined;
   #skippedLines = 0;
   #skippedBytes = 0;
+  #bytesSinceMessage = 0;
 
   constructor(options: StdioTransportOptions) {
     this.#options = options;
@@ -48,7 +53,11 @@ export class StdioTransport implements Transport {
       onLine: (line) => this.#receive(line),
       onLongLine: (line) => this.#refuse(line),
     });
-    child.stdout.on('data', (chunk: Buffer) => lines.push(chunk));
+    child.stdout.on('data', (chunk: Buffer) => {
+      this.#bytesSinceMessage += chunk.length;
+      lines.push(chunk);
+      if (this.#bytesSinceMessage > maxResultBytes * FLOOD_FACTOR) this.#breakFlood();
+    });
     child.stdout.once('end', () => {
       lines.end();
       this.#break('closed its output');
@@ -66,7 +75,8 @@ export class StdioTransport implements Transport {
     const { server, child } = this.#options;
     const { stdin } = child;
     if (!stdin.writable) {
-      return Promise.reject(new ConnectionLostError(`Server "${server}" has closed its input; the call was not sent.`));
+      this.#noteUnsent([text]);
+      return SENT;
     }
     if (stdin.writableLength > MAX_UNREAD_BYTES) {
       return Promise.reject(new ServerUnavailableError(`Server "${server}" does not read what it is sent.`, 1));
@@ -97,9 +107,23 @@ export class StdioTransport implements Transport {
 
   /** One write for all messages of a tick: a system call costs more than a message. */
   #flush(): void {
-    const text = `${this.#outbox.join('\n')}\n`;
+    const messages = this.#outbox;
+    const bytes = Buffer.from(`${messages.join('\n')}\n`);
     this.#outbox = [];
-    this.#options.child.stdin.write(text);
+    this.#options.child.stdin.write(bytes, (error) => {
+      const isGone = (error as NodeJS.ErrnoException | null | undefined)?.code === 'EPIPE';
+      if (isGone && bytes.length <= MAX_UNDIVIDED_BYTES) this.#noteUnsent(messages);
+    });
+  }
+
+  /** Their requests are told so with the end of the child, which is near: then they can go to the next one. */
+  #noteUnsent(messages: readonly string[]): void {
+    for (const message of messages) {
+      const [read] = readRpcMessages(message) ?? [];
+      if (read?.kind === 'request' && typeof read.message.id === 'number')
+        this.#options.pending.judgeSent(read.message.id, () => false);
+    }
+    this.#break('closed its input');
   }
 
   #receive(line: string): void {
@@ -109,6 +133,7 @@ export class StdioTransport implements Transport {
       return;
     }
     this.#skippedBytes = 0;
+    this.#bytesSinceMessage = 0;
     for (const message of routed.forClient) this.onmessage?.(message as JSONRPCMessage);
   }
 
@@ -124,7 +149,10 @@ export class StdioTransport implements Transport {
         last: line.slice(0, 200),
       });
     }
-    if (this.#skippedBytes <= maxResultBytes) return;
+    if (this.#skippedBytes > maxResultBytes) this.#breakFlood();
+  }
+
+  #breakFlood(): void {
     this.#options.child.stdout.pause();
     this.#break('floods its output with something other than JSON-RPC');
   }
@@ -139,6 +167,7 @@ export class StdioTransport implements Transport {
     const { server, pending, maxResultBytes, logger } = this.#options;
     const found = findResponseId(line);
     logger.warn('threw away a message larger than maxResultBytes', { server, maxResultBytes });
+    if (found !== 'unknown') this.#bytesSinceMessage = 0;
     if (found === 'none') return;
     const id = found === 'unknown' ? pending.onlyId : found;
     if (id !== undefined) pending.fail(id, toResultTooLarge(server, maxResultBytes));

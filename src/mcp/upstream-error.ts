@@ -1,11 +1,12 @@
 import {
   ConnectionLostError,
   CredentialsRefusedError,
-  type JsonRpcError,
+  JsonRpcError,
   ServerUnavailableError,
   ServiceError,
   SessionExpiredError,
 } from '../errors.ts';
+import { PING } from './pending-requests.ts';
 
 export interface UpstreamFailure {
   /** A public fragment: `the connection was refused`. */
@@ -18,6 +19,8 @@ export interface UpstreamFailure {
   readonly isSessionGone?: boolean | undefined;
   /** No connection was made for it, on purpose: what was asked did not run. */
   readonly isNotSent?: boolean | undefined;
+  /** No connection could be made for it: what was asked did not run, and may be asked again. */
+  readonly isUnreached?: boolean | undefined;
 }
 
 /** An exchange with an HTTP server that failed. Holds no platform error: those print URLs and header values. */
@@ -42,9 +45,12 @@ export class UpstreamError extends Error {
 export function toCallError(server: string, error: unknown, method: string): ServiceError {
   if (error instanceof ServiceError) return error;
   if (!(error instanceof UpstreamError)) return lostConnection(server, 'the answer could not be read', method);
-  const { status, reason, rpcError, retryAfterSeconds, isSessionGone, isNotSent } = error.failure;
+  const { status, reason, rpcError, retryAfterSeconds, isSessionGone, isNotSent, isUnreached } = error.failure;
   if (isSessionGone)
     return new SessionExpiredError(`Server "${server}" no longer knows the session; the call did not run.`);
+  if (isUnreached) {
+    return new ServerUnavailableError(`Server "${server}" cannot be reached: ${reason}; nothing was sent.`, 5);
+  }
   if (isNotSent) return new ConnectionLostError(`Server "${server}" was not asked: ${reason}.`);
   if (error.isCredentialProblem) {
     return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${status}).`);
@@ -53,6 +59,9 @@ export function toCallError(server: string, error: unknown, method: string): Ser
   if (status === 429 || status === 503) {
     return new ServerUnavailableError(`Server "${server}" is busy (HTTP ${status}).`, retryAfterSeconds ?? 5);
   }
+  // Whatever else an HTTP server answers to a ping, it is there; of a gateway that says nothing.
+  if (method === PING && status !== undefined && status < 502)
+    return new JsonRpcError(-32603, `It answered HTTP ${status}.`);
   if (error.isRefusal) return new ConnectionLostError(`Server "${server}" refused the request: ${reason}.`);
   return lostConnection(server, reason, method);
 }
@@ -73,6 +82,13 @@ const NETWORK_REASONS = new Map([
   ['EHOSTUNREACH', 'its host cannot be reached'],
   ['ENETUNREACH', 'its network cannot be reached'],
 ]);
+
+/** An error of a connection that was not made. */
+export function toUnreachedError(error: unknown): UpstreamError {
+  return error instanceof UpstreamError
+    ? error
+    : new UpstreamError({ ...toNetworkError(error).failure, isUnreached: true });
+}
 
 /** Turns node's own error into a public fragment, by its code alone. */
 export function toNetworkError(error: unknown): UpstreamError {

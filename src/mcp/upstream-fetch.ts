@@ -3,6 +3,8 @@ import { ServiceError } from '../errors.ts';
 import { type HttpExchange, type HttpResponse, mediaType, readBody } from './http-exchange.ts';
 import type { MessageRouter } from './message-router.ts';
 import type { PendingRequests } from './pending-requests.ts';
+import { reachUpstream } from './reach-upstream.ts';
+import type { SessionEnd } from './session.ts';
 import { toResultTooLarge } from './stdio-transport.ts';
 import { lostConnection, toCallError, UpstreamError } from './upstream-error.ts';
 import { toCallHeaders } from './upstream-headers.ts';
@@ -24,8 +26,10 @@ export interface UpstreamOptions extends UpstreamRequestsOptions {
   readonly maxResultBytes: number;
   readonly pending: PendingRequests;
   readonly router: MessageRouter;
-  /** The server has forgotten the session, or its only stream is lost. */
-  readonly onSessionGone: (reason: string) => void;
+  /** The server has forgotten the session or cannot be reached, or its only stream is lost. */
+  readonly onSessionGone: (end: SessionEnd) => void;
+  /** How long a call waits for a server that cannot be reached, in milliseconds. */
+  readonly reachWaitMs: number;
   /** `initialize` will not be answered. */
   readonly onHandshakeLost: (error: UpstreamError | ServiceError) => void;
 }
@@ -65,22 +69,33 @@ export class Upstream {
   }
 
   async #post(url: URL, headers: Record<string, string>, body: string): Promise<Response> {
-    const { server, pending, transportType, onSessionGone } = this.#options;
+    const { server, pending, transportType, onSessionGone, reachWaitMs } = this.#options;
     const id = requestIdOf(body);
     const sent = id === undefined ? undefined : pending.sent(id);
     if (id !== undefined && id !== INITIALIZE_ID && sent === undefined) {
       throw new UpstreamError({ reason: 'the request was given up' });
     }
     const callHeaders = toCallHeaders(sent?.headers);
-    const exchange = this.#requests.start({ url, method: 'POST', callHeaders, headers, body: sent?.text ?? body });
-    if (id !== undefined) pending.whenSettled(id, exchange.destroy);
-    const response = await exchange.response;
+    const start = () => {
+      const begun = this.#requests.start({ url, method: 'POST', callHeaders, headers, body: sent?.text ?? body });
+      if (id === undefined) return begun;
+      pending.whenSettled(id, begun.destroy);
+      pending.judgeSent(id, () => begun.isSent);
+      return begun;
+    };
+    const waitMs = sent?.method === 'tools/call' ? reachWaitMs : 0;
+    const isWanted = () => id !== undefined && pending.has(id);
+    const { exchange, response } = await reachUpstream(start, { waitMs, isWanted }).catch((error: unknown) => {
+      const isUnreached = error instanceof UpstreamError && error.failure.isUnreached === true;
+      if (isUnreached && isWanted()) onSessionGone({ reason: error.failure.reason });
+      throw error;
+    });
     if (isRedirect(response.status)) return redirected(response);
     if (response.status >= 400) {
       const error = await toStatusError(response, transportType === 'sse' || 'mcp-session-id' in headers);
       if (error.failure.isSessionGone) {
         if (id !== undefined) pending.fail(id, toCallError(server, error, ''));
-        onSessionGone(error.failure.reason);
+        onSessionGone({ reason: error.failure.reason, isForgotten: true });
       }
       throw error;
     }
@@ -156,7 +171,7 @@ export class Upstream {
       firstEventId: lastEventId,
       onLongData: (id) => this.#refuseLong(id),
       onEnd: () => {
-        if (transportType === 'sse') onSessionGone('its event stream ended');
+        if (transportType === 'sse') onSessionGone({ reason: 'its event stream ended' });
       },
     });
     return toResponse(response, stream.body);

@@ -89,7 +89,7 @@ export class Discovery {
       await this.#options.discover(signal);
     } catch (error) {
       if (signal.aborted) return;
-      const { delayMs } = this.#policy.next(Date.now(), 0, Math.random());
+      const { delayMs } = this.#policy.next(performance.now(), 0, Math.random());
       this.#setState('failing', this.#publicReason(error));
       this.#startIn(delayMs);
       return;

@@ -8,7 +8,7 @@ interface Failure {
   readonly owner: SessionOwner;
   readonly policy: RestartPolicy;
   readonly error: ServiceError;
-  /** Milliseconds since the epoch. */
+  /** On the clock of `performance.now()`. */
   readonly nextTryAt: number;
 }
 
@@ -22,7 +22,7 @@ export class FailureMemory {
   /** Throws the last failure's error while the delay after it lasts; a time to come back is told anew. */
   check(key: PoolKey): void {
     const failure = this.#failures.get(key);
-    const leftMs = failure === undefined ? 0 : failure.nextTryAt - Date.now();
+    const leftMs = failure === undefined ? 0 : failure.nextTryAt - performance.now();
     if (failure === undefined || leftMs <= 0) return;
     const { error } = failure;
     if (!(error instanceof ServerUnavailableError)) throw error;
@@ -32,9 +32,9 @@ export class FailureMemory {
   /** Notes that a session failed after it had been up for `upForMs`, 0 if it never was. */
   note(key: PoolKey, owner: SessionOwner, error: ServiceError, upForMs: number): void {
     const policy = this.#failures.get(key)?.policy ?? new RestartPolicy();
-    const { delayMs } = policy.next(Date.now(), upForMs, Math.random());
+    const { delayMs } = policy.next(performance.now(), upForMs, Math.random());
     this.#failures.delete(key);
-    this.#failures.set(key, { owner, policy, error, nextTryAt: Date.now() + delayMs });
+    this.#failures.set(key, { owner, policy, error, nextTryAt: performance.now() + delayMs });
     const [oldest] = this.#failures.keys();
     if (this.#failures.size > MAX_REMEMBERED && oldest !== undefined) this.#failures.delete(oldest);
   }

@@ -1,5 +1,6 @@
 import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, ServiceError } from '../errors.ts';
-import type { SessionEnd } from '../mcp/session.ts';
+import type { Session, SessionEnd } from '../mcp/session.ts';
+import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
 import type { PoolKey, SessionOwner } from './pool-key.ts';
 import type { Occupant, SessionPlaces } from './session-places.ts';
 import { Waiters } from './waiters.ts';
@@ -10,10 +11,7 @@ const MAX_CALLERS_WAITING = 128;
 export type OwnedSessionState = 'waiting' | 'starting' | 'ready' | 'ending' | 'stopped';
 
 /** What the pool needs of a session. */
-export interface PooledSession {
-  readonly closed: Promise<SessionEnd>;
-  close(): Promise<void>;
-}
+export type PooledSession = Pick<Session, 'closed' | 'close' | 'transportType' | 'lastActivityAt' | 'isBusy' | 'ping'>;
 
 export interface OwnedSessionOptions<S> {
   readonly server: string;
@@ -34,6 +32,7 @@ export interface OwnedSessionOptions<S> {
   /** No new call is to use it. */
   readonly onGone: () => void;
   readonly onStateChange: (state: OwnedSessionState) => void;
+  readonly pingTimes?: PingTimes | undefined;
 }
 
 /**
@@ -60,6 +59,7 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
   #isLost = false;
   #lastUsedAt = Date.now();
   #idleTimer: NodeJS.Timeout | undefined;
+  #watch: IdleWatch | undefined;
   #opening: Promise<void> = Promise.resolve();
   #end: Promise<void> | undefined;
 
@@ -133,10 +133,10 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
    * `CallCancelledError` when `signal` aborts first.
    */
   async whenOpen(waitMs: number, signal: AbortSignal): Promise<S> {
-    const giveUpAt = Date.now() + waitMs;
+    const giveUpAt = performance.now() + waitMs;
     while (this.isOnItsWay) {
       if (signal.aborted) throw new CallCancelledError('The caller left before the server was ready.');
-      const leftMs = giveUpAt - Date.now();
+      const leftMs = giveUpAt - performance.now();
       if (leftMs <= 0 || this.#waiters.size >= MAX_CALLERS_WAITING) throw this.#unavailable();
       await this.#waiters.next(leftMs, signal);
     }
@@ -181,6 +181,7 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
     this.#leavePool();
     this.#lifetime.abort();
     clearTimeout(this.#idleTimer);
+    this.#watch?.stop();
     await Promise.allSettled([this.#session?.close(), this.#opening]);
     this.#stopped();
   }
@@ -205,16 +206,41 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
     this.#session = session;
     this.#lastUsedAt = Math.max(this.#lastUsedAt, startedAt);
     this.#setState('ready');
-    const openedAt = Date.now();
-    void session.closed.then(({ reason }) => this.#lost(reason, Date.now() - openedAt));
+    const openedAt = performance.now();
+    void session.closed.then((end) => this.#lost(end, performance.now() - openedAt));
+    this.#watchWhileIdle(session);
     this.#endWhenIdle(this.#options.idleTimeoutMs);
     if (this.#calls > 0) return;
     if (this.#isGone) void this.end();
     else this.#options.places.noteIdle(this);
   }
 
-  #lost(reason: string, upForMs: number): void {
+  /**
+   * Those of a child process are not asked: its death is seen at once, and asking a thousand of them would wake a
+   * thousand processes that may well be swapped out. A remote one that refuses its owner's credentials tells the next
+   * call, and is not asked with them again.
+   */
+  #watchWhileIdle(session: S): void {
+    if (session.transportType === 'stdio') return;
+    const watch = new IdleWatch({
+      session,
+      times: this.#options.pingTimes ?? DEFAULT_PING_TIMES,
+      onVerdict: ({ kind }) => {
+        if (kind === 'refused') watch.stop();
+        if (kind !== 'dead' || this.#state !== 'ready') return;
+        this.#isLost = true;
+        this.retire();
+      },
+    });
+    this.#watch = watch;
+  }
+
+  #lost({ reason, isForgotten }: SessionEnd, upForMs: number): void {
     if (this.#state !== 'ready') return;
+    if (isForgotten) {
+      this.expire();
+      return;
+    }
     this.#isLost = true;
     const text = `Your session with server "${this.server}" ended: ${this.#options.redact(reason)}. Try again later.`;
     this.#options.onFailure(new ServerUnavailableError(text, 1), upForMs);

@@ -1,5 +1,6 @@
 import { ServerUnavailableError, type ServiceError } from '../errors.ts';
 import { FailureMemory } from './failure-memory.ts';
+import type { PingTimes } from './idle-watch.ts';
 import { OwnedSession, type OwnedSessionState, type PooledSession } from './owned-session.ts';
 import { type PoolKey, type SessionOwner, toUserKey } from './pool-key.ts';
 import type { SessionPlaces } from './session-places.ts';
@@ -16,6 +17,7 @@ export interface SessionPoolOptions {
   readonly onFault: (error: unknown) => void;
   /** Called after every change of which sessions there are. */
   readonly onChange: () => void;
+  readonly pingTimes?: PingTimes | undefined;
 }
 
 /** Which session a call needs. Requests of equal keys share one. */
@@ -164,7 +166,7 @@ export class SessionPool<S extends PooledSession, Caller> {
     const { key, owner } = request;
     if (this.#isClosed) throw new ServerUnavailableError(`Server "${this.#options.server}" is stopped.`, 1);
     this.#failures.check(key);
-    const { server, maxSessions, idleTimeoutMs, places, onFault } = this.#options;
+    const { server, maxSessions, idleTimeoutMs, places, onFault, pingTimes } = this.#options;
     const session: OwnedSession<S> = new OwnedSession<S>({
       server,
       maxSessionsOfServer: maxSessions,
@@ -176,6 +178,7 @@ export class SessionPool<S extends PooledSession, Caller> {
       open: (signal) => request.open(signal, () => entry.caller),
       redact: request.redact,
       onFault,
+      pingTimes,
       onFailure: (error: ServiceError, upForMs) => this.#failures.note(key, owner, error, upForMs),
       onGone: () => this.#forget(session),
       onStateChange: (state) => {

@@ -1,6 +1,7 @@
 import { CallCancelledError, ServerUnavailableError, ServiceError } from '../errors.ts';
-import type { Session } from '../mcp/session.ts';
+import type { Session, SessionEnd } from '../mcp/session.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
+import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
 import { Waiters } from './waiters.ts';
 
 export type SessionState = 'starting' | 'ready' | 'degraded' | 'backing off' | 'failed' | 'stopped';
@@ -17,7 +18,11 @@ export interface SupervisedSessionOptions {
   readonly redact: (text: string) => string;
   /** Told of every failure that is no `ServiceError`: a fault of ours. */
   readonly onFault: (error: unknown) => void;
+  readonly pingTimes?: PingTimes | undefined;
 }
+
+/** A remote server that failed is tried by a call before its slow retry is due, once in so long: that starts nothing. */
+const MIN_BETWEEN_CALLS_TRIES_MS = 5_000;
 
 const STATE_SENTENCES: Readonly<Record<SessionState, string>> = {
   starting: 'is starting',
@@ -31,15 +36,17 @@ const STATE_SENTENCES: Readonly<Record<SessionState, string>> = {
 /**
  * Keeps one session open for as long as it is wanted.
  *
- *   stopped ──start──▶ starting ──opened──▶ ready ◀──prepared── degraded
- *      ▲                ▲  │                  │  ──not prepared──▶ │
- *      │           delay│  │not opened        │ended               │ended
- *    stop               │  ▼                  ▼                    │
- *   (from any)      backing off ◀─────────────┴────────────────────┘
- *                       │ ▲
- *        fifth end in a │ │ (a slow try a minute goes through `starting`)
- *              minute   ▼ │
- *                      failed
+ *   stopped ──start──▶ starting ──prepared──▶ ready ──credentials refused on a ping──▶ degraded
+ *                       ▲  │  └──opened, but not prepared──────────────────────────────▶ │ │
+ *                       │  │                  │ ▲──────────pinged, and prepared──────────┘ │
+ *                  delay│  │not opened        │                                           │
+ *                       │  ▼                  ▼                                           │
+ *                      backing off ◀──ended, or no answer to a ping───────────────────────┘
+ *                          │fifth time in a minute
+ *                          ▼
+ *                      failed ──a minute later, or for a call if the server is remote──▶ starting
+ *
+ * From ready and degraded: forgotten by the server ──▶ starting, at once. From any: stop ──▶ stopped.
  */
 export class SupervisedSession {
   readonly #options: SupervisedSessionOptions;
@@ -48,7 +55,12 @@ export class SupervisedSession {
   #state: SessionState = 'stopped';
   #reason: string | undefined;
   #session: Session | undefined;
+  #watch: IdleWatch | undefined;
+  /** On the clock of `performance.now()`, which no change of the time of day moves. */
   #nextTryAt = 0;
+  #lastTryAt = 0;
+  /** One of its sessions was not to a child process. */
+  #isRemote = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #lifetime = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -82,10 +94,11 @@ export class SupervisedSession {
    * Throws `ServerUnavailableError` when there is none in time, `CallCancelledError` when `signal` aborts first.
    */
   async whenOpen(waitMs: number, signal: AbortSignal): Promise<Session> {
-    const giveUpAt = Date.now() + waitMs;
+    const giveUpAt = performance.now() + waitMs;
+    if (this.#state === 'failed' && this.#isRemote && performance.now() >= this.#callMayTryAt) this.#startOnce();
     while (this.#session === undefined) {
       if (signal.aborted) throw new CallCancelledError('The caller left before the server was ready.');
-      const leftMs = giveUpAt - Date.now();
+      const leftMs = giveUpAt - performance.now();
       if (this.#state === 'failed' || this.#state === 'stopped' || leftMs <= 0) throw this.unavailable();
       await this.#waiters.next(leftMs, signal);
     }
@@ -95,17 +108,16 @@ export class SupervisedSession {
   /** Ends a session that its server has forgotten and opens a new one; a session already replaced is left alone. */
   replace(expired: Session): void {
     if (this.#session !== expired) return;
-    this.#session = undefined;
+    this.#leave();
     void expired.close();
-    this.#setState('starting', 'the server forgot the session');
-    this.#startOnce();
+    this.#startOnce('the server forgot the session');
   }
 
   /** Ends the session for good; resolves when nothing of it is left. */
   async stop(): Promise<void> {
     clearTimeout(this.#retryTimer);
     const session = this.#session;
-    this.#session = undefined;
+    this.#leave();
     this.#setState('stopped', undefined);
     this.#lifetime.abort();
     await Promise.allSettled([session?.close(), this.#running]);
@@ -113,22 +125,29 @@ export class SupervisedSession {
 
   /** The error that tells a caller why there is no session and when to come back. */
   unavailable(): ServerUnavailableError {
-    const retryAfterSeconds = Math.max(1, Math.ceil((this.#nextTryAt - Date.now()) / 1000));
+    const nextTryAt = this.#isRemote ? Math.min(this.#nextTryAt, this.#callMayTryAt) : this.#nextTryAt;
+    const retryAfterSeconds = Math.max(1, Math.ceil((nextTryAt - performance.now()) / 1000));
     return new ServerUnavailableError(
       `Server "${this.#options.server}" ${STATE_SENTENCES[this.#state]}${this.#reason ? `: ${this.#reason}` : ''}. Try again later.`,
       retryAfterSeconds,
     );
   }
 
-  #startOnce(): void {
+  get #callMayTryAt(): number {
+    return this.#lastTryAt + MIN_BETWEEN_CALLS_TRIES_MS;
+  }
+
+  #startOnce(reason = this.#reason): void {
     const lifetime = this.#lifetime;
     const previous = this.#running;
-    this.#setState('starting', this.#reason);
+    clearTimeout(this.#retryTimer);
+    this.#setState('starting', reason);
     this.#running = previous.then(() => this.#open(lifetime.signal));
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
+    this.#lastTryAt = performance.now();
     let session: Session;
     try {
       session = await this.#options.open(signal);
@@ -140,13 +159,57 @@ export class SupervisedSession {
       await session.close();
       return;
     }
-    const openedAt = Date.now();
-    void session.closed.then((end) => {
-      if (this.#session !== session) return;
-      this.#session = undefined;
-      this.#retryLater(end.reason, Date.now() - openedAt);
-    });
+    this.#isRemote = session.transportType !== 'stdio';
+    const openedAt = performance.now();
+    void session.closed.then((end) => this.#ended(session, end, performance.now() - openedAt));
     await this.#prepare(session, signal);
+    if (this.#session !== session) return;
+    this.#watch = new IdleWatch({
+      session,
+      times: this.#options.pingTimes ?? DEFAULT_PING_TIMES,
+      onVerdict: (verdict) => this.#judge(session, verdict, openedAt, signal),
+    });
+  }
+
+  #ended(session: Session, { reason, isForgotten }: SessionEnd, upForMs: number): void {
+    if (this.#session !== session) return;
+    this.#leave();
+    if (isForgotten) this.#startOnce(reason);
+    else this.#retryLater(reason, upForMs);
+  }
+
+  #judge(session: Session, verdict: PingVerdict, openedAt: number, signal: AbortSignal): void {
+    if (this.#session !== session) return;
+    switch (verdict.kind) {
+      case 'alive':
+        if (this.#state === 'degraded') void this.#prepareAgain(session, signal);
+        break;
+      case 'refused':
+        if (this.#state !== 'degraded' || this.#reason !== this.#options.redact(verdict.reason))
+          this.#setState('degraded', verdict.reason);
+        break;
+      case 'dead':
+        this.#leave();
+        // First the old one, whose process may hold what the new one needs.
+        this.#running = this.#running.then(() => session.close());
+        this.#retryLater(verdict.reason, performance.now() - openedAt);
+        break;
+    }
+  }
+
+  #leave(): void {
+    this.#session = undefined;
+    this.#watch?.stop();
+  }
+
+  async #prepareAgain(session: Session, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.prepare(session, signal);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) this.#options.onFault(error);
+      return;
+    }
+    if (this.#session === session && this.#state === 'degraded') this.#setState('ready', undefined);
   }
 
   async #prepare(session: Session, signal: AbortSignal): Promise<void> {
@@ -167,8 +230,8 @@ export class SupervisedSession {
   }
 
   #retryLater(reason: string, upForMs: number): void {
-    const { delayMs, isFailed } = this.#policy.next(Date.now(), upForMs, Math.random());
-    this.#nextTryAt = Date.now() + delayMs;
+    const { delayMs, isFailed } = this.#policy.next(performance.now(), upForMs, Math.random());
+    this.#nextTryAt = performance.now() + delayMs;
     this.#setState(isFailed ? 'failed' : 'backing off', reason);
     this.#retryTimer = setTimeout(() => this.#startOnce(), delayMs);
     this.#retryTimer.unref();

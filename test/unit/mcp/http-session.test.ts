@@ -14,6 +14,7 @@ import {
   eventually,
   type HttpFixture,
   type HttpType,
+  IDLE_HTTP_SERVER,
   limits,
   open,
   openHttp,
@@ -100,7 +101,10 @@ describe('a session that the server has forgotten', () => {
   ])('fails the call as one that did not run ($path)', async ({ path, tool }) => {
     const session = await openHttp(server, path);
     await expect(session.callTool(tool, {}, limits)).rejects.toThrow(SessionExpiredError);
-    expect(await session.closed).toEqual({ reason: 'the server no longer knows the session (HTTP 404)' });
+    expect(await session.closed).toEqual({
+      reason: 'the server no longer knows the session (HTTP 404)',
+      isForgotten: true,
+    });
     await expect(session.callTool('echo', {}, limits)).rejects.toThrow(SessionExpiredError);
   });
 
@@ -124,6 +128,16 @@ describe('a session that the server has forgotten', () => {
     await expect(forgotten).rejects.toThrow(ConnectionLostError);
   });
 });
+
+/** Until then a call goes out on the connection that there was, and may have run. */
+async function noticeTheEndOf(stopped: HttpFixture): Promise<void> {
+  await eventually(() =>
+    stopped.seen().then(
+      () => undefined,
+      () => true,
+    ),
+  );
+}
 
 describe('a connection that is lost', () => {
   test.each([
@@ -162,14 +176,27 @@ describe('a connection that is lost', () => {
     await expect(session.callTool('resume-never', {}, limits)).rejects.toThrow(ConnectionLostError);
   });
 
-  test('because the server is gone is told without its address', async () => {
-    const session = await openHttp(server, '/json');
+  test('because the server is gone for longer than a call waits is told without its address, as not sent', async () => {
+    const session = await openHttp(server, '/json', 'streamable-http', { reachWaitMs: 200 });
     await server.stop();
+    await noticeTheEndOf(server);
     const failure = await session.callTool('echo', {}, limits).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(ConnectionLostError);
-    expect((failure as Error).message).toMatch(
-      /^The connection with server "raw" was lost: [^:]*\. The tool may have run\.$/,
-    );
+    expect(failure).toBeInstanceOf(ServerUnavailableError);
+    expect((failure as Error).message).toMatch(/^Server "raw" cannot be reached: [^:]*; nothing was sent\.$/);
+    expect((await session.closed).isForgotten).toBeUndefined();
+  });
+
+  test('because the server restarts waits for it: nothing was sent', async () => {
+    const before = await startHttpFixture(IDLE_HTTP_SERVER);
+    const session = await openHttp(before, '/mcp');
+    await before.stop();
+    await noticeTheEndOf(before);
+    const call = session.callTool('echo', { value: 'x' }, limits);
+    // A session of the one before is none of this one's.
+    const expired = expect(call).rejects.toThrow(SessionExpiredError);
+    await startHttpFixture(IDLE_HTTP_SERVER, Number(new URL(before.origin).port));
+    await expired;
+    expect((await session.closed).isForgotten).toBe(true);
   });
 });
 

@@ -5,8 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import type { CallOptions, OpenSessionOptions, Session, ToolResult } from '../../../src/mcp/session.ts';
 
-const STDIO_SERVER = fileURLToPath(new URL('../../fixtures/servers/raw-stdio.js', import.meta.url));
-const HTTP_SERVER = fileURLToPath(new URL('../../fixtures/servers/raw-http.js', import.meta.url));
+const STDIO_SERVER = fixture('raw-stdio.js');
+export const IDLE_HTTP_SERVER = fixture('idle-http.js');
+export const IDLE_STDIO_SERVER = fixture('idle-stdio.js');
+const HTTP_SERVER = fixture('raw-http.js');
+
+function fixture(name: string): string {
+  return fileURLToPath(new URL(`../../fixtures/servers/${name}`, import.meta.url));
+}
 
 export const silent = { debug() {}, warn() {} };
 
@@ -68,8 +74,10 @@ export interface SeenRequest {
   readonly headers: Record<string, string>;
 }
 
-export async function startHttpFixture(): Promise<HttpFixture> {
-  const child: ChildProcess = spawn(process.execPath, [HTTP_SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function startHttpFixture(program = HTTP_SERVER, onPort = 0): Promise<HttpFixture> {
+  const child: ChildProcess = spawn(process.execPath, [program, String(onPort)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');

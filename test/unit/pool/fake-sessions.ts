@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import type { SessionEnd } from '../../../src/mcp/session.ts';
+import type { Session, SessionEnd } from '../../../src/mcp/session.ts';
+import type { PingTimes } from '../../../src/pool/idle-watch.ts';
 import { toPoolKey } from '../../../src/pool/pool-key.ts';
 import { type PoolLimits, SessionPlaces } from '../../../src/pool/session-places.ts';
 import { type Intent, type SessionLease, SessionPool, type SessionRequest } from '../../../src/pool/session-pool.ts';
@@ -11,12 +12,17 @@ setMaxListeners(0, never);
 export class FakeSession {
   readonly closed: Promise<SessionEnd>;
   readonly who: string;
+  readonly transportType: Session['transportType'];
+  lastActivityAt = performance.now();
+  isBusy = false;
+  pings = 0;
   readonly #factory: FakeFactory;
   #end: (end: SessionEnd) => void = () => undefined;
   #closing: Promise<void> | undefined;
 
   constructor(who: string, factory: FakeFactory) {
     this.who = who;
+    this.transportType = factory.transportType;
     this.#factory = factory;
     this.closed = new Promise((resolve) => {
       this.#end = resolve;
@@ -26,6 +32,16 @@ export class FakeSession {
   /** Ends by itself. */
   crash(reason: string): void {
     this.#end({ reason });
+  }
+
+  /** Its server forgets it. */
+  forget(): void {
+    this.#end({ reason: 'the server no longer knows the session', isForgotten: true });
+  }
+
+  async ping(): Promise<void> {
+    this.pings += 1;
+    if (this.#factory.pingFailure !== undefined) throw this.#factory.pingFailure;
   }
 
   close(): Promise<void> {
@@ -51,6 +67,9 @@ export class FakeFactory {
   maxAlive = 0;
   /** What opening throws, while it is set. */
   failure: Error | undefined;
+  /** What a ping throws, while it is set. */
+  pingFailure: Error | undefined;
+  transportType: Session['transportType'] = 'stdio';
   /** Holds openings back until it resolves. */
   gate: Promise<void> = Promise.resolve();
 
@@ -92,6 +111,7 @@ export function fakePool(
     readonly limits?: PoolLimits;
     readonly places?: SessionPlaces;
     readonly factory?: FakeFactory;
+    readonly pingTimes?: PingTimes;
   } = {},
 ): FakePool {
   const { server = 'jira', limits = { maxSessions: 1_000, maxSessionsPerUser: 20 } } = options;
@@ -106,6 +126,7 @@ export function fakePool(
     places,
     onFault: (error) => void faults.push(error),
     onChange: () => undefined,
+    pingTimes: options.pingTimes,
   });
   const request = (owner: readonly string[], token: string): SessionRequest<FakeSession, string> => ({
     key: toPoolKey(server, owner, { type: 'sse', url: 'http://host/', headers: { token } }),

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   CallCancelledError,
   CredentialsRefusedError,
+  DeadlineError,
   ServerUnavailableError,
   SessionOpenError,
 } from '../../../src/errors.ts';
@@ -210,5 +211,48 @@ describe('session pool', () => {
     expect(factory.alive.size).toBe(0);
     expect(await thrownBy(acquire(bob))).toBeInstanceOf(ServerUnavailableError);
     lease.release();
+  });
+
+  test('pings a remote session while nobody uses it, and ends one that is dead without delaying its user', async () => {
+    const { acquire, factory } = fakePool({ pingTimes: { idleMs: 10, timeoutMs: 1_000 } });
+    factory.transportType = 'sse';
+    const lease = await acquire(ann);
+    const session = await lease.open(never);
+    lease.release();
+    await until(() => session.pings > 1);
+    expect(session.isClosed).toBe(false);
+    for (let time = 1; time <= 6; time++) {
+      factory.pingFailure = new DeadlineError('no answer');
+      await until(() => factory.alive.size === 0);
+      factory.pingFailure = undefined;
+      const next = await acquire(ann);
+      next.release();
+      expect(factory.opened).toHaveLength(time + 1);
+    }
+  });
+
+  test('does not ping a session of a child process, nor one again that refuses the credentials', async () => {
+    const { acquire, factory } = fakePool({ pingTimes: { idleMs: 10, timeoutMs: 1_000 } });
+    factory.pingFailure = new CredentialsRefusedError('no');
+    await acquire(ann);
+    factory.transportType = 'streamable-http';
+    const remote = await (await acquire(bob)).open(never);
+    await until(() => remote.pings === 1);
+    const since = Date.now();
+    await until(() => Date.now() - since > 100);
+    expect(factory.opened.map(({ pings }) => pings)).toEqual([0, 1]);
+    expect(factory.alive.size).toBe(2);
+  });
+
+  test('does not count it as a failure, however often, that a server forgets its sessions', async () => {
+    const { acquire, factory } = fakePool();
+    const lease = await acquire(ann);
+    for (let time = 1; time <= 8; time++) {
+      const session = await lease.open(never);
+      session.forget();
+      await session.closed;
+      expect(await lease.open(never)).not.toBe(session);
+    }
+    expect(factory.opened).toHaveLength(9);
   });
 });

@@ -1,0 +1,104 @@
+import { ConnectionLostError, CredentialsRefusedError, DeadlineError, JsonRpcError } from '../errors.ts';
+import type { Session } from '../mcp/session.ts';
+
+/** When a session without traffic is asked for a sign of life. Milliseconds. */
+export interface PingTimes {
+  readonly idleMs: number;
+  readonly timeoutMs: number;
+}
+
+export const DEFAULT_PING_TIMES: PingTimes = { idleMs: 60_000, timeoutMs: 10_000 };
+
+/** Over all sessions: after a pause of the whole machine all are due in one moment. */
+const MAX_AT_ONCE = 32;
+/** Of the idle time, so that sessions which fell idle together are not asked together. */
+const MAX_JITTER = 0.5;
+/** A ping that failed so much later than it should have tells of a service that stood still, not of the server. */
+const LATE_FACTOR = 1.5;
+
+/** `alive`: it answered, whatever it said; `refused`: it answered that it does not take the credentials. */
+export type PingVerdict = { readonly kind: 'alive' } | { readonly kind: 'refused' | 'dead'; readonly reason: string };
+
+export type WatchedSession = Pick<Session, 'lastActivityAt' | 'isBusy' | 'ping'>;
+
+export interface IdleWatchOptions {
+  readonly session: WatchedSession;
+  readonly times: PingTimes;
+  /** Told of every ping that was judged; a `dead` one is the last. */
+  readonly onVerdict: (verdict: PingVerdict) => void;
+}
+
+let running = 0;
+
+/** Pings a session whenever it has had no traffic for a while, and never judges one that is busy. Ends by `stop`. */
+export class IdleWatch {
+  readonly #options: IdleWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(options: IdleWatchOptions) {
+    this.#options = options;
+    this.#next(options.session.lastActivityAt);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #next(since: number): void {
+    const { idleMs } = this.#options.times;
+    const dueIn = Math.max(0, since + idleMs - performance.now());
+    this.#wake(dueIn + Math.random() * MAX_JITTER * idleMs);
+  }
+
+  #wake(inMs: number): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#tick(), inMs);
+    this.#timer.unref();
+  }
+
+  async #tick(): Promise<void> {
+    const { session, times, onVerdict } = this.#options;
+    if (session.isBusy || performance.now() - session.lastActivityAt < times.idleMs) {
+      this.#next(session.isBusy ? performance.now() : session.lastActivityAt);
+      return;
+    }
+    if (running >= MAX_AT_ONCE) {
+      this.#wake(times.timeoutMs * Math.random());
+      return;
+    }
+    running += 1;
+    const verdict = await this.#ask().finally(() => {
+      running -= 1;
+    });
+    if (this.#isStopped) return;
+    if (verdict !== undefined) onVerdict(verdict);
+    if (verdict?.kind === 'dead') this.stop();
+    this.#next(performance.now());
+  }
+
+  /** `undefined` where nothing can be said. */
+  async #ask(): Promise<PingVerdict | undefined> {
+    const { session, times } = this.#options;
+    const askedAt = performance.now();
+    try {
+      await session.ping(times.timeoutMs);
+      return { kind: 'alive' };
+    } catch (error) {
+      const hasTraffic = session.isBusy || session.lastActivityAt > askedAt;
+      if (hasTraffic || performance.now() - askedAt > times.timeoutMs * LATE_FACTOR) return undefined;
+      return toVerdict(error, times.timeoutMs);
+    }
+  }
+}
+
+/** An error that the server sent is a sign of life; an expired session ends by itself. */
+function toVerdict(error: unknown, timeoutMs: number): PingVerdict | undefined {
+  if (error instanceof CredentialsRefusedError) return { kind: 'refused', reason: error.message };
+  if (error instanceof DeadlineError)
+    return { kind: 'dead', reason: `it did not answer a ping within ${timeoutMs / 1000} s` };
+  if (error instanceof ConnectionLostError) return { kind: 'dead', reason: `a ping failed: ${error.message}` };
+  return error instanceof JsonRpcError ? { kind: 'alive' } : undefined;
+}
