@@ -26,6 +26,9 @@ import type { Redactor } from './telemetry/redactor.ts';
 /** A key that is made while servers still start counts after so long at the latest. */
 const KEY_WATCH_DELAY_MS = 1_000;
 
+/** A database that has fallen silent must not keep the service from ending; what was on its way then is lost. */
+const DATABASE_CLOSE_MS = 3_000;
+
 export interface ServiceOptions {
   readonly settings: Settings;
   readonly secrets: Secrets;
@@ -179,9 +182,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       await registry.stop();
       authentication.close();
       limits.close();
-      await (await keyWatch)?.stop();
-      await vault.close();
-      await database.close();
+      await within(DATABASE_CLOSE_MS, async () => {
+        await (await keyWatch)?.stop();
+        await vault.close();
+        await database.close();
+      });
       await auditLog?.close();
     }),
   };
@@ -224,6 +229,13 @@ function deferred(): { readonly promise: Promise<void>; readonly resolve: () => 
     resolve = fulfil;
   });
   return { promise, resolve };
+}
+
+/** Resolves when the work is done, or gives up waiting for it. */
+async function within(ms: number, work: () => Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const tooLong = delay(ms, undefined, { signal: done.signal }).catch(() => undefined);
+  await Promise.race([work().finally(() => done.abort()), tooLong]);
 }
 
 /** Makes it once; what could not be made is tried again when it is asked for again. */

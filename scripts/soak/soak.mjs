@@ -26,6 +26,8 @@ export class Soak {
   #wrong = 0;
   #explained = 0;
   #kills = 0;
+  /** When each server was killed. @type {Map<string, number[]>} */
+  #killedAt = new Map();
   #reloads = 0;
   #durationsMs = [];
   /** @type {Map<string, number>} */
@@ -139,7 +141,7 @@ export class Soak {
     while (await this.#pause(3_000, 8_000)) {
       const server = this.#pick([...fleet.namesOf('stdio'), ...fleet.namesOf('personal')]);
       const child = descendantsOf(service.pid).find(({ command }) => command.split(' ').includes(`server=${server}`));
-      if (child === undefined) continue;
+      if (child === undefined || !this.#mayKill(server)) continue;
       fleet.disturb(server);
       try {
         process.kill(child.pid, 'SIGKILL');
@@ -148,6 +150,19 @@ export class Soak {
         // It was being replaced just then.
       }
     }
+  }
+
+  /**
+   * Four times a minute at most: at the fifth a server counts as failed and rests for a minute, which is no surprise and
+   * has its own row in the fault table.
+   * @param {string} server
+   */
+  #mayKill(server) {
+    const now = performance.now();
+    const recent = (this.#killedAt.get(server) ?? []).filter((at) => now - at < 65_000);
+    if (recent.length >= 4) return false;
+    this.#killedAt.set(server, [...recent, now]);
+    return true;
   }
 
   /** @param {Service} service @param {Fleet} fleet */
