@@ -267,9 +267,14 @@ describe('progress', () => {
 describe('the end of the child', () => {
   test('by SIGKILL fails the call within a second and says that the tool may have run', async () => {
     const session = await openStdio();
-    const call = session.callTool('hang', {}, limits);
-    const killedAt = performance.now();
-    process.kill(session.pid ?? 0, 'SIGKILL');
+    // Killed before it has read the call it would be told that nothing ran.
+    let killedAt = 0;
+    const kill = () => {
+      if (killedAt > 0) return;
+      killedAt = performance.now();
+      process.kill(session.pid ?? 0, 'SIGKILL');
+    };
+    const call = session.callTool('progress', { steps: 1_000, everyMs: 50 }, { ...limits, onProgress: kill });
     await expect(call).rejects.toThrow(ConnectionLostError);
     expect(performance.now() - killedAt).toBeLessThan(1_000);
     await expect(call).rejects.toThrow(/its process was killed by SIGKILL\. The tool may have run\.$/);
