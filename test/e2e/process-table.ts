@@ -25,9 +25,18 @@ export function descendantsOf(rootPid: number): ProcessEntry[] {
   return found;
 }
 
-/** A zombie counts as gone: nothing of it runs any more. */
+/** A zombie counts as gone once its last thread is: until then its pipes are open. */
 export function isRunning(entry: ProcessEntry): boolean {
-  return readEntry(entry.pid)?.startTime === entry.startTime;
+  return readEntry(entry.pid)?.startTime === entry.startTime || isDying(entry.pid);
+}
+
+function isDying(pid: number): boolean {
+  try {
+    const isZombie = /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return isZombie && readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
 }
 
 function readEntry(pid: number): ProcessEntry | undefined {
