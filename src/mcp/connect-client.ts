@@ -2,6 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
 import { ServiceError, SessionOpenError } from '../errors.ts';
+import { keepBeginning } from '../telemetry/cut-text.ts';
 import { clientInfo } from './client-info.ts';
 import { UpstreamError } from './upstream-error.ts';
 
@@ -68,7 +69,7 @@ function toOpenError(error: unknown): ServiceError | UpstreamError {
     return new SessionOpenError(`speaks MCP version ${version}, which is not supported`);
   }
   if (typeof code === 'number' && typeof message === 'string') {
-    const said = message.replace(/^MCP error -?\d+: /, '').slice(0, 500);
+    const said = keepBeginning(message.replace(/^MCP error -?\d+: /, ''), 500);
     return new SessionOpenError(`refused the MCP handshake: ${said} (${code})`);
   }
   return new SessionOpenError('the MCP handshake failed');

@@ -1,5 +1,6 @@
 import { SessionOpenError } from '../errors.ts';
 import { type ChildExit, spawnChild } from '../process/spawn-child.ts';
+import { keepEnd } from '../telemetry/cut-text.ts';
 import { connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
 import { MessageRouter } from './message-router.ts';
@@ -72,6 +73,6 @@ export async function openStdio(
 const QUOTE_INTRODUCTION = '; its last lines on stderr: ';
 
 function withLastLines(reason: string, lastLines: readonly string[]): string {
-  const quoted = lastLines.slice(-MAX_QUOTED_LINES).join(' | ').slice(-MAX_QUOTED_CHARACTERS);
+  const quoted = keepEnd(lastLines.slice(-MAX_QUOTED_LINES).join(' | '), MAX_QUOTED_CHARACTERS);
   return quoted === '' ? reason : `${reason}${QUOTE_INTRODUCTION}${quoted}`;
 }

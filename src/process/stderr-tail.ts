@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
+import { keepBeginning, withoutLastWord } from '../telemetry/cut-text.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 const MAX_LINES = 20;
@@ -28,7 +29,7 @@ export class StderrTail {
       maxLineBytes: MAX_LINE_CHARACTERS * 4,
       keptBytes: MAX_LINE_CHARACTERS,
       onLine: (line) => this.#take(line),
-      onLongLine: (line) => this.#take(line.head),
+      onLongLine: (line) => this.#take(withoutLastWord(line.head)),
     });
     stream.on('data', (chunk: Buffer) => this.#push(chunk));
     stream.on('end', () => this.#splitter.end());
@@ -60,7 +61,7 @@ export class StderrTail {
   }
 
   #take(line: string): void {
-    const text = stripVTControlCharacters(line).slice(0, MAX_LINE_CHARACTERS);
+    const text = keepBeginning(stripVTControlCharacters(line), MAX_LINE_CHARACTERS);
     if (text.trim() === '') return;
     this.#lines.push(text);
     if (this.#lines.length > MAX_LINES) this.#lines.shift();

@@ -2,6 +2,8 @@ const REPLACEMENT = '[redacted]';
 
 /** Shorter values would blank out ordinary words. */
 const MIN_LENGTH = 4;
+/** Shorter parts of base64 would be found in anything. */
+const MIN_BASE64_LENGTH = 8;
 
 const BUCKETS = 65_536;
 const FEW_BUCKETS = 1_024;
@@ -119,10 +121,19 @@ export class Redactor {
   }
 }
 
+/** What a value looks like inside of a longer text in base64, such as `user:value`, without the characters it shares. */
+function base64Inside(value: string, offset: number): string {
+  const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)]);
+  const whole = bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64');
+  const core = whole.slice(offset === 0 ? 0 : 4);
+  return core.length >= MIN_BASE64_LENGTH ? core : '';
+}
+
 function spellingsOf(value: string): string[] {
   const jsonText = JSON.stringify(value).slice(1, -1);
   const base64 = Buffer.from(value).toString('base64');
-  return [value, jsonText, encodeURIComponent(value.toWellFormed()), base64].filter(
+  const inside = [1, 2].map((offset) => base64Inside(value, offset));
+  return [value, jsonText, encodeURIComponent(value.toWellFormed()), base64, base64Inside(value, 0), ...inside].filter(
     (spelling) => spelling.length >= MIN_LENGTH,
   );
 }

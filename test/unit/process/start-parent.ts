@@ -16,14 +16,14 @@ export interface Parent {
   readonly ended: Promise<void>;
 }
 
-/** Compiles `errors.ts` and `process/` to a fresh folder, so that plain node can run them. */
+/** Compiles `process/` with what it imports to a fresh folder, so that plain node can run it. */
 export function compileProcessRoom(): { readonly folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-process-'));
-  mkdirSync(join(folder, 'process'));
+  for (const room of ['process', 'telemetry']) mkdirSync(join(folder, room));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'));
   const names = readdirSync(join(repository, 'src/process')).map((name) => `process/${name}`);
-  for (const name of ['errors.ts', ...names]) {
+  for (const name of ['errors.ts', 'telemetry/cut-text.ts', ...names]) {
     const { outputText } = ts.transpileModule(readFileSync(join(repository, 'src', name), 'utf8'), {
       compilerOptions: {
         target: ts.ScriptTarget.ES2023,

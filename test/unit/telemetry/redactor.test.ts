@@ -50,3 +50,12 @@ test('what is told to somebody lacks the lasting secrets and his own, and says n
   release();
   expect(redactor.redact(text)).toBe('[redacted] alice-pin bobs-pin');
 });
+
+test.each(['', 'u', 'us', 'user'])('a value is found inside of a longer text in base64, after %j', (before) => {
+  const redactor = new Redactor();
+  redactor.add(['token-of-alice-4711']);
+  const basic = Buffer.from(`${before}token-of-alice-4711`).toString('base64');
+  expect(Buffer.from(redactor.redact(basic).replaceAll('[redacted]', ''), 'base64').toString()).not.toMatch(
+    /alice|token/,
+  );
+});
