@@ -176,6 +176,8 @@ test('while a test runs the button says so, and a second click sends nothing', a
     await told;
     await route.continue();
   });
+  // The page's own script listens first then.
+  await page.waitForLoadState('load');
   await page.evaluate(`document.addEventListener('submit', ({ submitter }) => setTimeout(() => {
     submitter.click();
     tell([submitter.textContent, document.getElementById('announcement').textContent]);
