@@ -14,9 +14,11 @@ RUN npm run build && npm prune --omit=dev
 FROM ghcr.io/astral-sh/uv:0.9 AS uv
 
 FROM node:${NODE_VERSION}-trixie-slim
-# tini is process 1: it reaps what servers leave behind. Python and git are for servers started by uvx and npx.
+# tini is process 1: it reaps what servers leave behind. Python and git are for servers started by uvx and npx, bubblewrap
+# is for "sandbox". A program that its user may not read is closed to other processes of that user: they see neither
+# the environment nor the memory of the service.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git python3 tini \
+    && apt-get install -y --no-install-recommends bubblewrap ca-certificates git python3 tini \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=uv /uv /uvx /usr/local/bin/
 COPY --from=build /app/package.json /app/
@@ -24,10 +26,12 @@ COPY --from=build /app/node_modules /app/node_modules/
 COPY --from=build /app/dist /app/dist/
 RUN ln -s /app/dist/cli.js /usr/local/bin/mcpo-ts \
     && install -d -o node -g node -m 0700 /data \
-    && install -d -o node -g node /config
+    && install -d -o node -g node /config \
+    && chmod 0711 /usr/local/bin/node
 
 USER node
-ENV NODE_ENV=production MCPO_DATA_DIR=/data LOG_FORMAT=json
+# Not MCPO_DATA_DIR: an env_file with "MCPO_DATA_DIR=" would override it, and the vault would lie outside of the volume.
+ENV NODE_ENV=production MCPO_DEFAULT_DATA_DIR=/data MCPO_RUN_AS=auto LOG_FORMAT=json
 VOLUME /data
 WORKDIR /config
 EXPOSE 8000

@@ -8,7 +8,7 @@ const ROUNDS = 3;
 
 const { createApiKeyRing } = await importBuilt('auth/api-key-ring.js');
 const { createTokenVerifier } = await importBuilt('auth/token-verifier.js');
-const { DEFAULT_CLAIMS } = await importBuilt('config/resolve-auth.js');
+const { DEFAULT_CLAIMS } = await importBuilt('config/resolve-issuers.js');
 
 const secret = randomBytes(48).toString('base64');
 const apiKey = randomBytes(32).toString('base64url');
@@ -80,6 +80,7 @@ function makeVerifier(algorithm, keySource, maxCachedTokens) {
         audiences: ['mcpo-ts'],
         algorithms: [algorithm],
         keySource,
+        scopes: { kind: 'own' },
         claims: DEFAULT_CLAIMS,
       },
     ],

@@ -64,7 +64,10 @@ async function measureStore(location) {
   try {
     const store = new SqlSecretStore(database);
     const write = (place) =>
-      store.put(place, (version) => seal(keyring, place, version, values.get(place)), undefined, Date.now());
+      store.put(
+        [{ place, seal: (version) => seal(keyring, place, version, values.get(place)), lastFour: undefined }],
+        Date.now(),
+      );
     const read = async (place) => {
       const [row] = await store.get(place.owner, place.server);
       if (row === undefined || open(keyring, row) !== values.get(place)) throw new Error('a secret was read wrongly');

@@ -15,7 +15,7 @@ const FEW = 50;
 const CONNECTIONS = 32;
 const SETTLED_MIB = 0.5;
 const SETTLED_MS = 5_000;
-const API_KEY = 'bench';
+const API_KEY = 'key-of-the-bench-of-users';
 
 const upstream = spawn(process.execPath, [fixturePath('servers/user-http.js')], {
   stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,6 +1,7 @@
 // Runs every row of the fault table against the built command and prints what came of it; exit code 1 if a row does not
 // hold. node scripts/faults.mjs [--only text] [--times N] [--short] [--vault] [--json]; CLI_UNDER_TEST names another build.
 import { parseArgs } from 'node:util';
+import { callerRows } from './faults/rows-callers.mjs';
 import { lifeRows } from './faults/rows-life.mjs';
 import { outputRows } from './faults/rows-output.mjs';
 import { processRows } from './faults/rows-processes.mjs';
@@ -24,7 +25,7 @@ const options = {
   hasVault: values.vault,
 };
 
-const rows = [...processRows, ...outputRows, ...upstreamRows, ...storageRows, ...lifeRows].filter(
+const rows = [...processRows, ...outputRows, ...upstreamRows, ...storageRows, ...lifeRows, ...callerRows].filter(
   ({ name }) => values.only === undefined || name.includes(values.only),
 );
 if (rows.length === 0) throw new Error(`no row is called ${values.only}`);

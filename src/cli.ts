@@ -1,73 +1,7 @@
 #!/usr/bin/env node
-import { serve } from './commands/serve.ts';
-import { type CommandLine, parseCommandLine, type ServiceOptions } from './config/arguments.ts';
-import { readEnvironment } from './config/environment.ts';
-import { ConfigError, ServiceError, UsageError } from './errors.ts';
-import { readVersion } from './version.ts';
+import { ServiceSignals } from './cli/service-signals.ts';
 
-/** With nothing left to do for this long, something holds the process that should not. */
-const EXIT_GRACE_MS = 1_000;
-
-const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
-
-process.exitCode = await run(process.argv.slice(2));
-
-/** Runs one command line; returns the exit code: 0, 1 for what went wrong at run time, 2 for what was asked wrongly. */
-async function run(argv: readonly string[]): Promise<number> {
-  try {
-    return await dispatch(parseCommandLine(argv));
-  } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    const lines = error.message.split('\n').map((line) => `mcpo-ts: ${line}\n`);
-    process.stderr.write(lines.join(''));
-    return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
-  }
-}
-
-async function dispatch(command: CommandLine): Promise<number> {
-  switch (command.kind) {
-    case 'serve':
-      return serveUntilSignal(command.options);
-    case 'help':
-      process.stdout.write(command.text);
-      return 0;
-    case 'version':
-      process.stdout.write(`${readVersion()}\n`);
-      return 0;
-    default: {
-      // Loaded only for them: the service does not wait for what it does not use.
-      const { runCommand } = await import('./commands/run-command.ts');
-      const { text, exitCode, note = '' } = await runCommand(command, readEnvironment());
-      process.stderr.write(note);
-      process.stdout.write(text);
-      return exitCode;
-    }
-  }
-}
-
-/** Resolves when the service has ended, to 0: being asked to end is no failure. */
-async function serveUntilSignal(options: ServiceOptions): Promise<number> {
-  const asked = askedToEnd();
-  const serving = await serve(options, readEnvironment());
-  process.on('SIGHUP', () => void serving.reload());
-  process.on('SIGUSR2', () => void serving.reopenLogs());
-  const signal = await asked;
-  serving.logger.info(`${signal}: running calls may finish; a second signal ends at once`);
-  await serving.stop();
-  setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
-  return 0;
-}
-
-/** Resolves at the first signal to end; the second one ends the process at once, child processes included. */
-function askedToEnd(): Promise<string> {
-  return new Promise((resolve) => {
-    let isEnding = false;
-    for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {
-      process.on(signal, () => {
-        if (isEnding) process.exit(128 + number);
-        isEnding = true;
-        resolve(signal);
-      });
-    }
-  });
-}
+// Before everything else is loaded, which takes longer than the rest of the start.
+const signals = new ServiceSignals();
+const { run } = await import('./cli/run.ts');
+process.exitCode = await run(process.argv.slice(2), signals);

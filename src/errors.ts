@@ -119,13 +119,18 @@ export class BodyTimeoutError extends ServiceError {
 /** The server is starting, failed, or full: 503 with `Retry-After`. */
 export class ServerUnavailableError extends ServiceError {
   readonly code = 'server_unavailable';
+  readonly detail: string | undefined;
 
   constructor(
     message: string,
     readonly retryAfterSeconds: number,
-    options?: ErrorOptions,
+    options?: ErrorOptions & {
+      /** For admins only: what the server or its process said, without secrets. */
+      readonly detail?: string | undefined;
+    },
   ) {
     super(message, options);
+    this.detail = options?.detail;
   }
 }
 
@@ -174,9 +179,17 @@ export class JsonRpcError extends ServiceError {
   }
 }
 
-/** A session could not be opened. `message` is the public reason, shown as the server's state. */
+/** A session could not be opened. `message` is the public reason, a sentence of ours, shown as the server's state. */
 export class SessionOpenError extends ServiceError {
   readonly code = 'session_open_failed';
+
+  constructor(
+    message: string,
+    /** For admins only: what the server or its process said, without secrets. */
+    readonly detail?: string | undefined,
+  ) {
+    super(message);
+  }
 }
 
 /** A value that a placeholder stands for may not be used: it holds CR, LF or NUL. */

@@ -1,23 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AuditAnchor } from './audit/audit-anchor.ts';
 import type { AuditEvent } from './audit/audit-event.ts';
-import type { AuditLog } from './audit/audit-log.ts';
 import { openAuthentication } from './auth/open-authentication.ts';
 import type { ApiKeyWatch } from './auth/watch-api-keys.ts';
 import { FileStore } from './bridge/file-store.ts';
 import type { CatalogueKeeper } from './bridge/kept-catalogue.ts';
-import { ServerRegistry } from './bridge/server-registry.ts';
-import type { SessionDependencies } from './bridge/session-dependencies.ts';
+import type { ServerRegistry } from './bridge/server-registry.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import { LazyDatabase } from './db/lazy-database.ts';
 import { AuditTrail } from './http/audit-trail.ts';
 import { createClientAddress } from './http/guards/client-address.ts';
 import { RunningCalls } from './http/running-calls.ts';
 import { createHttpServer } from './http/server.ts';
-import type { OpenSessionOptions, Session } from './mcp/session.ts';
 import { openLimits } from './rate-limit/open-limits.ts';
 import { createCallerValues } from './service/caller-values.ts';
+import { Closers } from './service/closers.ts';
+import { createRegistry } from './service/create-registry.ts';
 import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
+import { createAuditAnchor, openAudit } from './service/open-audit.ts';
 import { createReload, type Reload } from './service/reload.ts';
 import { watchStoredKeys } from './service/watch-stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -50,17 +51,32 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Builds every resource, in order. The port is open when this resolves; the servers are still starting. */
+/**
+ * Builds every resource, in order. The port is open when this resolves; the servers are still starting. Where a
+ * resource cannot be opened, those opened before are closed again before this rejects.
+ */
 export async function startService(options: ServiceOptions): Promise<Service> {
+  const closers = new Closers(options.logger);
+  try {
+    return await openService(options, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function openService(options: ServiceOptions, closers: Closers): Promise<Service> {
   const { settings, secrets, logger, redactor, hasStoredKeys } = options;
   redactor.add(secrets.configured);
   const authentication = await openAuthentication(secrets.auth, logger);
+  closers.add('connections to issuers', () => authentication.close());
   const { ring, authenticator } = authentication;
   if (hasStoredKeys) {
     ring.requireKey();
     ring.expectDatabase();
   }
   const auditLog = await openAudit(settings, secrets, logger, redactor);
+  closers.add('audit log', () => auditLog?.close());
   const record = (event: AuditEvent) => auditLog?.recordDone(event);
 
   const { dataDir } = settings;
@@ -72,8 +88,21 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     keepsLastFour: settings.vault.keepsLastFour,
     logger,
     redactor,
+    sessionOwners: () =>
+      registry
+        .list()
+        .flatMap((server) => server.sessions().flatMap(({ owner }) => (owner === undefined ? [] : [owner]))),
     onChange: (owner, server) => void registry.endOwned(owner, server),
   });
+  let keyWatch: Promise<ApiKeyWatch | undefined> | undefined;
+  const closeDatabase = async () => {
+    await (await keyWatch)?.stop();
+    await vault.close();
+    await database.close();
+  };
+  closers.add('database', closeDatabase, { withinMs: DATABASE_CLOSE_MS });
+  let auditAnchor: AuditAnchor | undefined;
+  closers.add('anchor of the audit log', () => auditAnchor?.close(), { withinMs: DATABASE_CLOSE_MS });
   // Told now rather than to the first user: a service with the wrong keys does not start.
   if (settings.servers.some(({ userVars }) => userVars.size > 0)) await vault.open();
   const tokenSigner = once(async () => {
@@ -108,10 +137,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     noteUse: (...use) => vault.note((opened) => opened.noteUse(...use)),
     noteCredentials: (...note) => vault.note((opened) => opened.noteCredentials(...note)),
   });
+  closers.add('sessions', () => registry.stop());
   const calls = new RunningCalls();
   const files = new FileStore();
+  closers.add('files', () => files.close());
   const client = createClientAddress(settings.trustProxy);
   const limits = await openLimits({ ...settings.rateLimit, redisUrl, logger });
+  closers.add('connection to Redis', () => limits.close());
   const identity = { authenticator, ring, limits: limits.logIns };
 
   const app = once(async () => {
@@ -154,11 +186,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     callerValues: createCallerValues({ vault, settings, client, tokenSigner }),
     app,
   });
+  closers.add('port', () => closeServer(server));
   await listen(server, settings);
+  closers.add('running calls', async () => {
+    // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.
+    const areDone = await calls.drain(settings.drainTimeMs);
+    if (!areDone) logger.warn('calls still running at the end of the drain time were cut off');
+  });
   record({ eventType: 'process_start', action: 'start', resource: settings.configFile, result: 'success' });
   // Loaded before the servers are started, since afterwards they would compete for the processor.
   await Promise.all([app(), import('./mcp/open-session.ts')]);
-  let keyWatch: Promise<ApiKeyWatch | undefined> | undefined;
   const watchKeys = () => {
     keyWatch ??= watchStoredKeys(database, ring, logger, record, hasStoredKeys);
     return keyWatch;
@@ -167,60 +204,20 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   registry.start();
   void registry.whenSettled().then(settled.resolve);
   void Promise.race([settled.promise, delay(KEY_WATCH_DELAY_MS, undefined, { ref: false })]).then(watchKeys);
+  if (auditLog !== undefined) {
+    void settled.promise.then(async () => {
+      auditAnchor = await createAuditAnchor(auditLog, { database, settings, secrets, logger });
+      await auditAnchor.note();
+    });
+  }
 
   return {
     url: toUrl(server, settings),
     registry,
-    reload: createReload({ registry, ring, redactor, logger, record, onNewServers: restoreAnew }),
+    reload: createReload({ registry, authentication, redactor, logger, record, onNewServers: restoreAnew }),
     reopenLogs: async () => auditLog?.reopen(),
-    stop: once(async () => {
-      // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.
-      const areDone = await calls.drain(settings.drainTimeMs);
-      if (!areDone) logger.warn('calls still running at the end of the drain time were cut off');
-      await closeServer(server);
-      files.close();
-      await registry.stop();
-      authentication.close();
-      limits.close();
-      await within(DATABASE_CLOSE_MS, async () => {
-        await (await keyWatch)?.stop();
-        await vault.close();
-        await database.close();
-      });
-      await auditLog?.close();
-    }),
+    stop: () => closers.close(),
   };
-}
-
-/** Makes the registry of the configured servers; nothing is started yet. */
-export function createRegistry(
-  settings: Settings,
-  logger: Logger,
-  redactor: Redactor,
-  keptCatalogues: CatalogueKeeper,
-  notes: Pick<SessionDependencies, 'noteUse' | 'noteCredentials'> = {},
-): ServerRegistry {
-  const { servers, sessions: limits, drainTimeMs } = settings;
-  return new ServerRegistry(servers, { openSession, logger, redactor, keptCatalogues, limits, drainTimeMs, ...notes });
-}
-
-/** The MCP SDK takes a tenth of a second to load: it is, once the port is open. */
-async function openSession(options: OpenSessionOptions): Promise<Session> {
-  const mcp = await import('./mcp/open-session.ts');
-  return mcp.openSession(options);
-}
-
-async function openAudit(
-  { audit, dataDir }: Settings,
-  secrets: Secrets,
-  logger: Logger,
-  redactor: Redactor,
-): Promise<AuditLog | undefined> {
-  if (audit.file === undefined) return undefined;
-  const { openAuditLog } = await import('./audit/audit-log.ts');
-  const { loadAuditKey } = await import('./audit/audit-key.ts');
-  const key = loadAuditKey({ value: secrets.auditKey, file: undefined, dataDir }, logger);
-  return openAuditLog({ ...audit, file: audit.file, key, logger, redact: (text) => redactor.redact(text) });
 }
 
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
@@ -229,13 +226,6 @@ function deferred(): { readonly promise: Promise<void>; readonly resolve: () => 
     resolve = fulfil;
   });
   return { promise, resolve };
-}
-
-/** Resolves when the work is done, or gives up waiting for it. */
-async function within(ms: number, work: () => Promise<void>): Promise<void> {
-  const done = new AbortController();
-  const tooLong = delay(ms, undefined, { signal: done.signal }).catch(() => undefined);
-  await Promise.race([work().finally(() => done.abort()), tooLong]);
 }
 
 /** Makes it once; what could not be made is tried again when it is asked for again. */

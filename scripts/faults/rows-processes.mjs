@@ -94,7 +94,9 @@ export const processRows = [
         'the servers to be failed',
       );
       const ready = (await service.get('/readyz')).text;
-      run.check(ready.includes('was not accepted'), '/readyz does not say what the server said last');
+      run.check(ready.includes('ended with code'), '/readyz does not say why');
+      run.check(!ready.includes('was not accepted'), '/readyz says what the server said');
+      run.check(service.stderr().includes('was not accepted'), 'the log does not say what the server said last');
       run.check(!`${ready}${service.stderr()}`.includes(secret), 'the secret was told');
       for (const name of names) run.judge(await service.call(name, 'echo'), 'refused');
     },

@@ -93,14 +93,24 @@ export function send(port, method, path, { body, headers = {}, agent } = {}) {
 
 /**
  * Starts the command on a free port with a data folder of its own and waits until no server is starting any more.
- * @param {{ config: object, args?: readonly string[], env?: Record<string, string>, waitForReady?: boolean, ownGroup?: boolean }} options
+ * @param {{
+ *   config: object, args?: readonly string[], nodeArgs?: readonly string[], env?: Record<string, string>,
+ *   waitForReady?: boolean, ownGroup?: boolean
+ * }} options
  */
-export async function startService({ config, args = [], env = {}, waitForReady = true, ownGroup = false }) {
+export async function startService({
+  config,
+  args = [],
+  nodeArgs = [],
+  env = {},
+  waitForReady = true,
+  ownGroup = false,
+}) {
   const folder = temporaryFolder();
   const configFile = join(folder.path, 'servers.json');
   writeFileSync(configFile, JSON.stringify(config));
   const dataDir = join(folder.path, 'data');
-  const child = spawn(process.execPath, [cliFile, '--config', configFile, '--port', '0', ...args], {
+  const child = spawn(process.execPath, [...nodeArgs, cliFile, '--config', configFile, '--port', '0', ...args], {
     cwd: folder.path,
     env: {
       PATH: process.env.PATH ?? '',

@@ -1,3 +1,5 @@
+import type { Redact } from '../telemetry/redactor.ts';
+
 /** `audit_log` is the log speaking of itself: what it found at start, what it lost, what it removed. */
 export type AuditEventType =
   | 'call'
@@ -27,7 +29,6 @@ export interface AuditEvent {
   readonly action: string;
   readonly result: AuditResult;
   readonly details?: AuditDetails | undefined;
-  readonly sessionId?: string | undefined;
   readonly clientIp?: string | undefined;
   readonly userAgent?: string | undefined;
   readonly requestId?: string | undefined;
@@ -35,8 +36,8 @@ export interface AuditEvent {
 
 /** How texts are changed before they are written. */
 export interface AuditTexts {
-  /** Takes known secrets out. */
-  redact(text: string): string;
+  /** Takes known secrets out, and only then cuts. */
+  readonly redact: Redact;
   /** What stands for a user's id or an address. */
   pseudonym(kind: 'user' | 'address', value: string): string;
 }
@@ -54,7 +55,7 @@ const ALL_CONTROL = /[\u007f-\u009f\u2028\u2029]/g;
 /** The JSON object of an event, on one line and of bounded length whatever callers put into it. */
 export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym }: AuditTexts): string {
   const text = (value: string | undefined, maxCharacters = MAX_TEXT_CHARACTERS): string | null =>
-    value === undefined ? null : redact(cut(value, maxCharacters));
+    value === undefined ? null : redact(value, maxCharacters);
   const body = JSON.stringify({
     timestamp: toTimestamp(time),
     event_type: event.eventType,
@@ -64,7 +65,6 @@ export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym
     action: text(event.action),
     result: event.result,
     details: event.details === undefined ? null : toDetails(event.details, redact),
-    session_id: text(event.sessionId),
     client_ip: event.clientIp === undefined ? null : text(pseudonym('address', event.clientIp)),
     user_agent: text(event.userAgent, MAX_USER_AGENT_CHARACTERS),
     request_id: text(event.requestId),
@@ -72,11 +72,11 @@ export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym
   return CONTROL.test(body) ? body.replace(ALL_CONTROL, escapeCharacter) : body;
 }
 
-/** All that the log may say of a call's arguments: the names, cut, and how much there was. */
+/** All that the log may say of a call's arguments: the names, which the log cuts, and how much there was. */
 export function describeArguments(args: Readonly<Record<string, unknown>>, bodyBytes: number): AuditDetails {
   const names = Object.keys(args);
   return {
-    argument_names: names.slice(0, MAX_NAMES).map((name) => cut(name, MAX_NAME_CHARACTERS)),
+    argument_names: names.slice(0, MAX_NAMES),
     argument_count: names.length,
     argument_bytes: bodyBytes,
   };
@@ -108,18 +108,14 @@ function toDetails(details: AuditDetails, redact: AuditTexts['redact']): unknown
 }
 
 function cleanValue(value: NonNullable<AuditDetails[string]> | null, redact: AuditTexts['redact']): unknown {
-  if (typeof value === 'string') return redact(cut(value, MAX_TEXT_CHARACTERS));
+  if (typeof value === 'string') return redact(value, MAX_TEXT_CHARACTERS);
   if (value === null || typeof value !== 'object') return value;
-  return value.slice(0, MAX_NAMES).map((item) => redact(cut(item, MAX_NAME_CHARACTERS)));
+  return value.slice(0, MAX_NAMES).map((item) => redact(item, MAX_NAME_CHARACTERS));
 }
 
 function lengthOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   return Array.isArray(value) ? value.reduce((sum: number, item: string) => sum + item.length + 3, 0) : 8;
-}
-
-function cut(text: string, maxCharacters: number): string {
-  return text.length > maxCharacters ? text.slice(0, maxCharacters) : text;
 }
 
 function escapeCharacter(character: string): string {

@@ -76,6 +76,11 @@ export class AuditFile {
     return { file: new AuditFile(path, keys, opened, chain, first), findings };
   }
 
+  /** Where the chain stands. */
+  get chain(): ChainState {
+    return this.#chain;
+  }
+
   get day(): string | undefined {
     return this.#day;
   }

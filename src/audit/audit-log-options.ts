@@ -1,4 +1,5 @@
 import type { Logger } from '../telemetry/logger.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 
 export interface AuditLogOptions {
   /** Where the lines go; `<file>.head` lies beside it. */
@@ -13,7 +14,7 @@ export interface AuditLogOptions {
   readonly required: boolean;
   readonly logger: Logger;
   /** Takes known secrets out of the texts. */
-  readonly redact?: (text: string) => string;
+  readonly redact?: Redact;
   readonly now?: () => number;
   readonly retryMs?: number;
   readonly maxPending?: number;

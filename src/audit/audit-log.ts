@@ -1,4 +1,5 @@
 import { AuditUnavailableError, ConfigError } from '../errors.ts';
+import type { ChainState } from './audit-chain.ts';
 import { type AuditEvent, type AuditTexts, toAuditBody } from './audit-event.ts';
 import { AuditFile } from './audit-file.ts';
 import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
@@ -51,6 +52,7 @@ export class AuditLog {
   readonly #now: () => number;
   readonly #maxPending: number;
   #file: AuditFile | undefined;
+  #openedAt: ChainState | undefined;
   #state: AuditStatus['state'] = 'ok';
   #pending: string[] = [];
   #lost = 0;
@@ -70,7 +72,7 @@ export class AuditLog {
     this.#maxPending = options.maxPending ?? MAX_PENDING;
     this.#keys = deriveAuditKeys(options.key);
     this.#texts = {
-      redact: options.redact ?? ((text) => text),
+      redact: options.redact ?? ((text, max) => (max === undefined ? text : text.slice(0, max))),
       pseudonym: options.pseudonymise ? createPseudonyms(this.#keys) : (_kind, value) => value,
     };
     if (options.retentionDays !== undefined) {
@@ -83,6 +85,23 @@ export class AuditLog {
 
   get status(): AuditStatus {
     return { state: this.#state, pending: this.#pending.length, lost: this.#lost };
+  }
+
+  /** Where the chain stood before this run's first line; `undefined` while the file cannot be opened. */
+  get openedAt(): ChainState | undefined {
+    return this.#openedAt;
+  }
+
+  /** Brings what was recorded so far to the disk; resolves to where the chain stands then, as far as it is known. */
+  async synced(): Promise<ChainState | undefined> {
+    if (this.#state === 'closed') return undefined;
+    let chain: ChainState | undefined;
+    await this.#enqueue(async () => {
+      await this.#write();
+      await this.#sync();
+      chain = this.#file?.chain;
+    });
+    return chain;
   }
 
   /** To be called before what must be recorded is done. Throws `AuditUnavailableError` while a required log fails. */
@@ -210,6 +229,7 @@ export class AuditLog {
   async #open(): Promise<AuditFile> {
     const { file, findings } = await AuditFile.open(this.#options.file, this.#keys);
     this.#file = file;
+    this.#openedAt ??= file.chain;
     for (const { action, details } of findings) {
       this.#options.logger.warn('the audit log is not as the service left it', { finding: action, ...details });
       this.#add({ eventType: 'audit_log', action, result: 'failure', details });

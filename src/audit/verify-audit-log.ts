@@ -1,3 +1,4 @@
+import { type AnchorStore, type FoundAnchor, readAnchor } from './audit-anchor.ts';
 import { type ChainLine, type ChainState, openLine } from './audit-chain.ts';
 import { type FoundHead, readHead } from './audit-head.ts';
 import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
@@ -12,6 +13,7 @@ export interface AuditProblem {
     | 'cut'
     | 'head-missing'
     | 'head-forged'
+    | 'anchor-forged'
     | 'wrong-key'
     | 'noticed-at-start';
   readonly file: string;
@@ -38,21 +40,37 @@ interface Progress {
   firstSeqOfLastFile: number | undefined;
   /** The HMAC of the line that the head names. */
   hmacAtHead: string | undefined;
+  readonly anchor: FoundAnchor;
+  /** The HMAC of the line that the anchor names. */
+  hmacAtAnchor: string | undefined;
   readonly notes: string[];
 }
 
 /** What the log itself writes when it finds at start that somebody was there. */
-const FINDINGS = new Set(['line_not_ours', 'lines_missing', 'head_missing', 'head_forged']);
+const FINDINGS = new Set([
+  'line_not_ours',
+  'lines_missing',
+  'head_missing',
+  'head_forged',
+  'anchor_missed',
+  'anchor_forged',
+]);
 const OWN_EVENT = Buffer.from('"event_type":"audit_log"');
 
 /**
  * Checks the files of one log, oldest first, the current one last; up to the first thing that is wrong. What was cut
- * off at the end is known from the head beside the last file, and only as of the last second of its writing.
+ * off at the end is known from the head beside the last file, as of the last second of its writing, and from the
+ * anchor in the database, as of the last ten.
  * Throws the system's error for a file that cannot be read.
  */
-export async function verifyAuditLog(files: readonly string[], masterKey: Buffer): Promise<AuditVerification> {
+export async function verifyAuditLog(
+  files: readonly string[],
+  masterKey: Buffer,
+  anchors?: AnchorStore,
+): Promise<AuditVerification> {
   const keys = deriveAuditKeys(masterKey);
   const lastFile = files.at(-1) ?? '';
+  const anchor: FoundAnchor = anchors === undefined ? { kind: 'missing' } : await readAnchor(anchors, keys);
   // Before the lines: while the service writes on, there are more of them than the head says, never fewer.
   const head = await readHead(lastFile, keys);
   const progress: Progress = {
@@ -61,9 +79,14 @@ export async function verifyAuditLog(files: readonly string[], masterKey: Buffer
     firstSeq: undefined,
     firstSeqOfLastFile: undefined,
     hmacAtHead: undefined,
+    anchor,
+    hmacAtAnchor: undefined,
     notes: [],
   };
-  const problem = (await walk(readLines(files), lastFile, head, keys, progress)) ?? checkHead(head, lastFile, progress);
+  const problem =
+    (await walk(readLines(files), lastFile, head, keys, progress)) ??
+    checkHead(head, lastFile, progress) ??
+    checkAnchor(lastFile, progress);
   const { lines, firstSeq, last, notes } = progress;
   return { lines, firstSeq, lastSeq: last?.seq, notes, problem };
 }
@@ -102,6 +125,7 @@ async function walk(
     progress.last = line;
     if (found.file === lastFile) progress.firstSeqOfLastFile ??= line.seq;
     if (head.kind === 'found' && head.head.seq === line.seq) progress.hmacAtHead = line.hmac;
+    if (progress.anchor.kind === 'found' && progress.anchor.anchor.seq === line.seq) progress.hmacAtAnchor = line.hmac;
   }
   return undefined;
 }
@@ -189,6 +213,27 @@ function checkHead(found: FoundHead, file: string, progress: Progress): AuditPro
       return problem('edited', `entry ${seq} is not the one that the .head file names.`);
     }
   }
+}
+
+/** The database's own memory of how far the log goes, which is not lost with the folder of the log. */
+function checkAnchor(file: string, { anchor: found, last, hmacAtAnchor }: Progress): AuditProblem | undefined {
+  const problem = (kind: AuditProblem['kind'], message: string): AuditProblem => ({
+    kind,
+    file,
+    line: undefined,
+    message,
+  });
+  if (found.kind === 'missing') return undefined;
+  if (found.kind === 'forged') {
+    return problem('anchor-forged', "the log's anchor in the database was not made with this key.");
+  }
+  const { seq, hmac } = found.anchor;
+  const lastSeq = last?.seq ?? 0;
+  if (seq > lastSeq) {
+    return problem('cut', `entries ${lastSeq + 1} to ${seq} are missing at the end, as the database knows.`);
+  }
+  if (hmacAtAnchor === undefined || hmacAtAnchor === hmac) return undefined;
+  return problem('edited', `entry ${seq} is not the one that the database knows.`);
 }
 
 /** What the log said of itself in this line, if it did. */

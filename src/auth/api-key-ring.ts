@@ -96,15 +96,15 @@ export class ApiKeyRing {
   }
 
   /**
-   * Tells the key of this id that counts now from another one that takes its place later; nothing of the key itself can
-   * be learnt from it. `undefined` when there is no such key.
+   * The key of this id that is valid now; `undefined` when there is none. Its fingerprint distinguishes it from another
+   * key that takes its place later, and reveals nothing of the key itself.
    */
-  fingerprintOf(id: string, now = Date.now()): string | undefined {
+  findById(id: string, now = Date.now()): (RingKey & { readonly fingerprint: string }) | undefined {
     for (const source of SOURCES) {
       for (const { key, digest, expiresAt } of this.#entries.get(source)?.values() ?? []) {
-        if (key.id === id && now < expiresAt) {
-          return createHash('sha256').update('fingerprint').update(digest).digest('base64url').slice(0, 16);
-        }
+        if (key.id !== id || now >= expiresAt) continue;
+        const hash = createHash('sha256').update('fingerprint').update(digest);
+        return { ...key, fingerprint: hash.digest('base64url').slice(0, 16) };
       }
     }
     return undefined;
@@ -126,9 +126,17 @@ export class ApiKeyRing {
 /** Makes the ring with the keys that the settings hold; those of the database come with `watchApiKeys`. */
 export function createApiKeyRing(settings: Pick<AuthSettings, 'apiKey' | 'keys' | 'openWebUi'>): ApiKeyRing {
   const ring = new ApiKeyRing();
-  if (settings.apiKey !== undefined) ring.replace('single', [toSingleRecord(settings.apiKey, settings.openWebUi)]);
-  ring.replace('file', settings.keys);
+  replaceGivenKeys(ring, settings);
   return ring;
+}
+
+/** Puts the keys that the settings hold in place of those that earlier ones held. */
+export function replaceGivenKeys(
+  ring: ApiKeyRing,
+  { apiKey, keys, openWebUi }: Pick<AuthSettings, 'apiKey' | 'keys' | 'openWebUi'>,
+): void {
+  ring.replace('single', apiKey === undefined ? [] : [toSingleRecord(apiKey, openWebUi)]);
+  ring.replace('file', keys);
 }
 
 function toSingleRecord(apiKey: string, openWebUi: AuthSettings['openWebUi']): ApiKeyRecord {

@@ -19,9 +19,20 @@ export interface ClaimNames {
   readonly scope: string;
 }
 
-/** One issuer whose tokens are taken. */
+/** What the scopes in a token mean. */
+export type TokenScopes =
+  /** Tokens that we sign: their scopes are ours. */
+  | { readonly kind: 'own' }
+  /** Another issuer's scopes are words of its own: each grants what the admin maps it to, beside the defaults. */
+  | {
+      readonly kind: 'mapped';
+      readonly defaults: readonly string[];
+      readonly byScope: ReadonlyMap<string, readonly string[]>;
+    };
+
+/** One issuer whose tokens are accepted. */
 export interface IssuerSettings {
-  /** The exact `iss`; `undefined` takes tokens without one, for `JWT_SECRET` alone. */
+  /** The exact `iss`; `undefined`: our own tokens, which name no issuer or `mcpo-ts`. */
   readonly issuer: string | undefined;
   /** One of these must be in `aud`; empty: none is asked for. */
   readonly audiences: readonly string[];
@@ -29,6 +40,7 @@ export interface IssuerSettings {
   readonly algorithms: readonly Algorithm[];
   readonly keySource: KeySource;
   readonly claims: ClaimNames;
+  readonly scopes: TokenScopes;
 }
 
 /** How Open WebUI says who its user is; see the README for what each asks of its admin. */

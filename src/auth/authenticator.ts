@@ -15,13 +15,17 @@ export interface TokenCheck {
   verify(token: string): UserPrincipal | Promise<UserPrincipal>;
 }
 
-export interface AuthenticatorOptions {
+/** Where users come from, API keys aside. */
+export interface UserSources {
   readonly settings: Pick<AuthSettings, 'issuers' | 'openWebUi'>;
-  readonly ring: ApiKeyRing;
   /** `undefined` when no issuer is configured. */
   readonly tokens: TokenCheck | undefined;
   /** `undefined` when nothing of Open WebUI is believed. */
   readonly identity?: OpenWebUiIdentity | undefined;
+}
+
+export interface AuthenticatorOptions extends UserSources {
+  readonly ring: ApiKeyRing;
 }
 
 /** Tells who calls. */
@@ -33,24 +37,33 @@ export interface Authenticator {
    * `UnauthenticatedError` when nothing usable was presented or a token is refused, `ForbiddenError` when an API key is
    * wrong, and `ServerUnavailableError` when it cannot be told now: in doubt nobody is let in.
    */
-  authenticate(request: AuthRequest, accepted: AcceptedScheme): Principal | Promise<Principal>;
+  authenticate(request: AuthRequest, accepted: AcceptedScheme, address?: string): Principal | Promise<Principal>;
+}
+
+export interface ReplaceableAuthenticator extends Authenticator {
+  /** From the next request on, users come from elsewhere. */
+  use(sources: UserSources): void;
 }
 
 /** Makes the authentication of the service from its parts. */
-export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+export function createAuthenticator(options: AuthenticatorOptions): ReplaceableAuthenticator {
   return new RequestAuthenticator(options);
 }
 
-class RequestAuthenticator implements Authenticator {
+class RequestAuthenticator implements ReplaceableAuthenticator {
   readonly #ring: ApiKeyRing;
-  readonly #tokens: TokenCheck | undefined;
-  readonly #identity: OpenWebUiIdentity | undefined;
+  #tokens: TokenCheck | undefined;
+  #identity: OpenWebUiIdentity | undefined;
   /** Whether a refused token can be told from a wrong API key at all. */
-  readonly #takesTokens: boolean;
+  #takesTokens = false;
 
-  constructor({ settings, ring, tokens, identity }: AuthenticatorOptions) {
-    const { secretKey, url } = settings.openWebUi;
+  constructor({ ring, ...sources }: AuthenticatorOptions) {
     this.#ring = ring;
+    this.use(sources);
+  }
+
+  use({ settings, tokens, identity }: UserSources): void {
+    const { secretKey, url } = settings.openWebUi;
     this.#tokens = tokens;
     this.#identity = identity;
     this.#takesTokens = settings.issuers.length > 0 || secretKey !== undefined || url !== undefined;
@@ -60,15 +73,15 @@ class RequestAuthenticator implements Authenticator {
     return this.#takesTokens || this.#ring.hasKeys;
   }
 
-  authenticate(request: AuthRequest, accepted: AcceptedScheme): Principal | Promise<Principal> {
+  authenticate(request: AuthRequest, accepted: AcceptedScheme, address = ''): Principal | Promise<Principal> {
     // Whether any key is asked for is not known before the database has said so.
-    if (!this.isRequired && this.#ring.isIncomplete) return this.#afterReading(request, accepted);
+    if (!this.isRequired && this.#ring.isIncomplete) return this.#afterReading(request, accepted, address);
     if (!this.isRequired) return ANONYMOUS;
     const credential = presentedCredential(request, accepted);
     if (credential.length > MAX_CREDENTIAL_LENGTH) throw this.#refusal(credential);
     const key = this.#ring.find(credential);
     if (key !== undefined) return this.#principalOf(key, request);
-    return this.#fromToken(credential) ?? this.#unknown(credential, request, accepted);
+    return this.#fromToken(credential, address) ?? this.#unknown(credential, request, accepted, address);
   }
 
   #principalOf(key: RingKey, request: AuthRequest): Principal {
@@ -77,21 +90,21 @@ class RequestAuthenticator implements Authenticator {
     return this.#identity?.assertedUser(request, key) ?? key.principal;
   }
 
-  #fromToken(credential: string): Principal | Promise<Principal> | undefined {
-    const user = this.#identity?.sessionUser(credential);
+  #fromToken(credential: string, address: string): Principal | Promise<Principal> | undefined {
+    const user = this.#identity?.sessionUser(credential, address);
     if (user !== undefined) return user;
     return looksLikeToken(credential) ? this.#tokens?.verify(credential) : undefined;
   }
 
-  #unknown(credential: string, request: AuthRequest, accepted: AcceptedScheme): Promise<Principal> {
-    if (this.#ring.isIncomplete) return this.#afterReading(request, accepted);
+  #unknown(credential: string, request: AuthRequest, accepted: AcceptedScheme, address: string): Promise<Principal> {
+    if (this.#ring.isIncomplete) return this.#afterReading(request, accepted, address);
     throw this.#refusal(credential);
   }
 
   /** Once more when the keys of the database are there. */
-  async #afterReading(request: AuthRequest, accepted: AcceptedScheme): Promise<Principal> {
+  async #afterReading(request: AuthRequest, accepted: AcceptedScheme, address: string): Promise<Principal> {
     await this.#ring.whenRead();
-    if (!this.#ring.isIncomplete) return this.authenticate(request, accepted);
+    if (!this.#ring.isIncomplete) return this.authenticate(request, accepted, address);
     throw new ServerUnavailableError('The API keys cannot be read now; the log of the service says why.', 1);
   }
 

@@ -1,14 +1,15 @@
 import { ForbiddenError } from '../errors.ts';
 import { matchesName } from './name-pattern.ts';
 import type { Principal, UserPrincipal } from './principal.ts';
+import type { Scopes } from './scope.ts';
 import { parseUserReference } from './user-reference.ts';
 
-/** Who may use something: a user whom any of the lists names. All of them empty: everybody. */
+/** Who may use something: a user whom any of the lists names. Without any list everybody may; an empty one is a list. */
 export interface AccessList {
-  readonly roles: readonly string[];
+  readonly roles?: readonly string[] | undefined;
   /** `SUBJECT` of Open WebUI, or `ISSUER:SUBJECT`. */
-  readonly users: readonly string[];
-  readonly groups: readonly string[];
+  readonly users?: readonly string[] | undefined;
+  readonly groups?: readonly string[] | undefined;
 }
 
 /** Who may use a server, and which of its tools are for fewer. */
@@ -18,16 +19,49 @@ export interface ServerAccess extends AccessList {
 }
 
 /**
- * Lets a call pass or throws `ForbiddenError`: the principal needs the scope, and must be among those whom `access`
- * names. Where it names anybody, whoever is no user does not pass.
+ * Throws `ForbiddenError` unless the principal has the scope for the tool and is on the access lists of its server and
+ * of each rule that matches the tool. Callers who are not users are denied where a list exists. `tool` is the name of
+ * the tool that runs; messages have `sentName`, so that a refusal does not confirm that there is such a tool.
  */
-export function requireCall(principal: Principal, server: string, tool: string, access?: ServerAccess): void {
-  if (!principal.scopes.allowsCall(server, tool)) throw lacksScope(`call:${server}/${tool}`);
-  if (access === undefined) return;
-  if (!isAmong(access, principal)) throw notAmong(principal, `The server "${server}"`);
+export function requireCall(
+  principal: Principal,
+  server: string,
+  tool: string,
+  access: ServerAccess | undefined,
+  sentName = tool,
+): void {
+  const refusal = refusalOf(principal, server, tool, access, sentName);
+  if (refusal !== undefined) throw refusal;
+}
+
+/**
+ * For a tool that is not known yet: throws `ForbiddenError` if the principal may call none of the names that it may turn
+ * out to have. `requireCall` follows once it is known.
+ */
+export function requireAnyCall(
+  principal: Principal,
+  server: string,
+  names: readonly string[],
+  access: ServerAccess | undefined,
+): void {
+  const refusals = names.map((name) => refusalOf(principal, server, name, access, name));
+  if (refusals.every((refusal) => refusal !== undefined) && refusals[0] !== undefined) throw refusals[0];
+}
+
+function refusalOf(
+  principal: Principal,
+  server: string,
+  tool: string,
+  access: ServerAccess | undefined,
+  sentName: string,
+): ForbiddenError | undefined {
+  if (!principal.scopes.allowsCall(server, tool)) return lacksScope(`call:${server}/${sentName}`);
+  if (access === undefined) return undefined;
+  if (!isAmong(access, principal)) return notAmong(principal, `The server "${server}"`);
   for (const [pattern, list] of access.tools ?? []) {
-    if (matchesName(pattern, tool) && !isAmong(list, principal)) throw notAmong(principal, `The tool "${tool}"`);
+    if (matchesName(pattern, tool) && !isAmong(list, principal)) return notAmong(principal, `The tool "${sentName}"`);
   }
+  return undefined;
 }
 
 /**
@@ -40,7 +74,8 @@ export function mayBeAmong(
 ): boolean {
   if (access === undefined) return true;
   const { issuer, subject, role, groups } = user;
-  if (role === undefined && groups === undefined && access.roles.length + access.groups.length > 0) return true;
+  const { length } = [...(access.roles ?? []), ...(access.groups ?? [])];
+  if (role === undefined && groups === undefined && length > 0) return true;
   return isAmong(access, { kind: 'user', issuer, subject, role, groups: groups ?? [] });
 }
 
@@ -49,17 +84,22 @@ export function requireScope(principal: Principal, scope: 'docs' | 'metrics' | '
   if (!principal.scopes.allows(scope)) throw lacksScope(scope);
 }
 
+/** Throws `ForbiddenError` without a scope for one's own values of this server. */
+export function requireOwnValues(scopes: Scopes, server: string): void {
+  if (!scopes.allowsOwnValues(server)) throw lacksScope('vault');
+}
+
 /** What tells a user in access lists. */
 type Named = Pick<UserPrincipal, 'kind' | 'issuer' | 'subject' | 'role' | 'groups'>;
 
 function isAmong(list: AccessList, principal: Exclude<Principal, UserPrincipal> | Named): boolean {
   const { roles, users, groups } = list;
-  if (roles.length === 0 && users.length === 0 && groups.length === 0) return true;
+  if (roles === undefined && users === undefined && groups === undefined) return true;
   if (principal.kind !== 'user') return false;
   return (
-    (principal.role !== undefined && roles.includes(principal.role)) ||
-    users.some((user) => isUser(user, principal)) ||
-    principal.groups.some((group) => groups.includes(group))
+    (principal.role !== undefined && roles?.includes(principal.role) === true) ||
+    users?.some((user) => isUser(user, principal)) === true ||
+    (groups !== undefined && principal.groups.some((group) => groups.includes(group)))
   );
 }
 
@@ -71,7 +111,7 @@ function isUser(text: string, { issuer, subject }: Named): boolean {
   return user?.issuer === issuer && user.subject === subject;
 }
 
-function lacksScope(scope: string): ForbiddenError {
+export function lacksScope(scope: string): ForbiddenError {
   return new ForbiddenError(`The key or token lacks the scope "${scope}".`);
 }
 

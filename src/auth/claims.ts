@@ -1,19 +1,18 @@
-import type { ClaimNames } from './auth-settings.ts';
+import type { ClaimNames, TokenScopes } from './auth-settings.ts';
 import type { PresentedToken, UserPrincipal } from './principal.ts';
-import { Scopes } from './scope.ts';
+import { DEFAULT_USER_SCOPES, Scopes } from './scope.ts';
 import { TokenRefusedError } from './token-refusal.ts';
 
-/** The issuer of principals whose token names none: signed with `JWT_SECRET` alone. */
+/** Our own name as an issuer: of tokens signed with `JWT_SECRET` where `JWT_ISSUER` sets no other. */
 export const OWN_ISSUER = 'mcpo-ts';
 
 const MAX_TEXT_LENGTH = 255;
-/** What a token that names no scopes allows. */
-const DEFAULT_SCOPES = ['call'];
 
 export type Claims = Readonly<Record<string, unknown>>;
 
 export interface ClaimRules {
   readonly names: ClaimNames;
+  readonly scopes: TokenScopes;
   readonly scopesByRole: ReadonlyMap<string, readonly string[]>;
   readonly scopesByGroup: ReadonlyMap<string, readonly string[]>;
 }
@@ -39,8 +38,7 @@ export function toUserPrincipal(claims: Claims, rules: ClaimRules, token?: Prese
   if (!isIdentifier(subject)) throw new TokenRefusedError('not-valid', 'no usable subject');
   const role = readText(claims, names.role);
   const groups = toList(readClaim(claims, names.groups)) ?? [];
-  const scope = readClaim(claims, names.scope);
-  const scopes = new Set(scope === undefined ? DEFAULT_SCOPES : toList(scope));
+  const scopes = new Set(grantedScopes(readClaim(claims, names.scope), rules.scopes));
   for (const added of role === undefined ? [] : (scopesByRole.get(role) ?? [])) scopes.add(added);
   for (const added of groups.flatMap((group) => scopesByGroup.get(group) ?? [])) scopes.add(added);
   return {
@@ -56,6 +54,12 @@ export function toUserPrincipal(claims: Claims, rules: ClaimRules, token?: Prese
     chatId: undefined,
     token,
   };
+}
+
+function grantedScopes(claim: unknown, scopes: TokenScopes): readonly string[] {
+  const named = toList(claim) ?? [];
+  if (scopes.kind === 'own') return claim === undefined ? DEFAULT_USER_SCOPES : named;
+  return [...scopes.defaults, ...named.flatMap((scope) => scopes.byScope.get(scope) ?? [])];
 }
 
 /**

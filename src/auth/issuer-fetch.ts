@@ -1,3 +1,4 @@
+import { parseUrl } from '../parse-url.ts';
 /** The part of `fetch` that is used, so that a test can stand in between. */
 export type IssuerFetch = (url: URL, init: RequestInit) => Promise<Response>;
 
@@ -38,7 +39,7 @@ export async function fetchIssuerJson(request: IssuerRequest): Promise<Readonly<
 
 /** `undefined` for what is no URL. */
 export function toUrl(text: string, base?: URL): URL | undefined {
-  return URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
+  return parseUrl(text, base?.href);
 }
 
 /** Whether tokens may rest on what this URL says: TLS, or the machine itself. */

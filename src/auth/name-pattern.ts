@@ -1,9 +1,13 @@
 /**
- * Whether a name is as the pattern says, in which `*` stands for any characters. Without a regular expression, which a
+ * Whether a name matches a pattern, in which `*` stands for any characters. Composed and decomposed letters are the same
+ * (Unicode Standard Annex 15), since people cannot see which of them they type. Without a regular expression, which a
  * pattern with many `*` could make slow.
  */
 export function matchesName(pattern: string, name: string): boolean {
-  if (pattern === '*') return true;
+  return pattern === '*' || matchesComposed(pattern.normalize('NFC'), name.normalize('NFC'));
+}
+
+function matchesComposed(pattern: string, name: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop();
   if (last === undefined) return pattern === name;

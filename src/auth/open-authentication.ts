@@ -1,11 +1,17 @@
 import type { Logger } from '../telemetry/logger.ts';
-import { type ApiKeyRing, createApiKeyRing } from './api-key-ring.ts';
+import { type ApiKeyRing, createApiKeyRing, replaceGivenKeys } from './api-key-ring.ts';
 import type { AuthSettings } from './auth-settings.ts';
-import { type Authenticator, createAuthenticator } from './authenticator.ts';
+import { type Authenticator, createAuthenticator, type UserSources } from './authenticator.ts';
+import type { TokenVerifier } from './token-verifier.ts';
 
 export interface Authentication {
   readonly ring: ApiKeyRing;
   readonly authenticator: Authenticator;
+  /**
+   * Uses other settings from the next request on. Throws `ConfigError`, having changed nothing, when an issuer's keys
+   * cannot be used.
+   */
+  update(settings: AuthSettings): Promise<void>;
   /** Ends requests to issuers that are under way. */
   close(): void;
 }
@@ -13,6 +19,34 @@ export interface Authentication {
 /** Makes what the settings ask for and loads nothing else. Throws `ConfigError` when an issuer's keys cannot be used. */
 export async function openAuthentication(settings: AuthSettings, logger: Logger): Promise<Authentication> {
   const ring = createApiKeyRing(settings);
+  let sources = await openUserSources(settings, logger);
+  const authenticator = createAuthenticator({ ring, ...sources });
+  let digest = digestOf(settings);
+  return {
+    ring,
+    authenticator,
+    async update(changed) {
+      // What has not changed stays: it knows the keys of issuers and answers of Open WebUI.
+      if (digestOf(changed) !== digest) {
+        // Requests that the previous ones have under way end by themselves.
+        sources = await openUserSources(changed, logger);
+        authenticator.use(sources);
+        digest = digestOf(changed);
+      }
+      replaceGivenKeys(ring, changed);
+    },
+    close: () => sources.tokens?.close(),
+  };
+}
+
+function digestOf({ issuers, openWebUi }: AuthSettings): string {
+  return JSON.stringify([issuers, openWebUi]);
+}
+
+async function openUserSources(
+  settings: AuthSettings,
+  logger: Logger,
+): Promise<UserSources & { tokens?: TokenVerifier | undefined }> {
   const tokens =
     settings.issuers.length === 0
       ? undefined
@@ -22,9 +56,5 @@ export async function openAuthentication(settings: AuthSettings, logger: Logger)
   const identity = believesOpenWebUi
     ? (await import('./open-webui-identity.ts')).createOpenWebUiIdentity(settings)
     : undefined;
-  return {
-    ring,
-    authenticator: createAuthenticator({ settings, ring, tokens, identity }),
-    close: () => tokens?.close(),
-  };
+  return { settings, tokens, identity };
 }

@@ -1,4 +1,5 @@
 import { ServerUnavailableError } from '../errors.ts';
+import { FairTurns, shareOfOne } from '../turns/fair-turns.ts';
 import { hashApiKey } from './api-key.ts';
 import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
 
@@ -6,11 +7,30 @@ import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
 const KNOWN_MS = 60_000;
 const REFUSED_MS = 10_000;
 const MAX_KEPT = 10_000;
-const MAX_AT_ONCE = 32;
+/**
+ * Questions at once about credentials that are genuine as far as is known: this service has checked the signature, or
+ * Open WebUI itself has said so before.
+ */
+const MAX_KNOWN_AT_ONCE = 24;
+/** About all others, which anybody can make up: they take turns by address and keep nobody else waiting. */
+const MAX_UNKNOWN_AT_ONCE = 8;
+const MAX_WAITING = 512;
+/** For waiting and asking together. */
 const TIMEOUT_MS = 5_000;
 /** The answer may hold the user's picture. */
 const MAX_BYTES = 1024 * 1024;
 const RETRY_AFTER_SECONDS = 5;
+
+/** What is presented to the service, to be shown to Open WebUI. */
+export interface PresentedCredential {
+  readonly credential: string;
+  /** Milliseconds since the epoch; an answer counts no longer. */
+  readonly expiresAt: number;
+  /** It was checked that Open WebUI has made it. */
+  readonly isGenuine: boolean;
+  /** Where it comes from. */
+  readonly address: string;
+}
 
 interface Kept<Answer> {
   readonly answer: Answer;
@@ -25,6 +45,8 @@ export class OpenWebUiDirectory {
   // Apart, so that a flood of forged ones does not push the known ones out.
   readonly #known = new Map<string, Kept<OpenWebUiUser>>();
   readonly #refused = new Map<string, Kept<'refused'>>();
+  readonly #knownTurns = new FairTurns(toTurnLimits(MAX_KNOWN_AT_ONCE));
+  readonly #unknownTurns = new FairTurns(toTurnLimits(MAX_UNKNOWN_AT_ONCE));
   readonly #asking = new Map<string, Promise<OpenWebUiUser | 'refused'>>();
 
   constructor(baseUrl: string, now: () => number) {
@@ -33,18 +55,19 @@ export class OpenWebUiDirectory {
   }
 
   /**
-   * The user, or `refused` when Open WebUI knows none by it; without asking if that was said a moment ago and
-   * `expiresAt` (milliseconds since the epoch) has not passed. Throws or rejects with `ServerUnavailableError` when it
-   * cannot be asked.
+   * The user, or `refused` when Open WebUI knows none by it; without asking if that was said a moment ago and the
+   * credential has not expired. Rejects with `ServerUnavailableError` when it cannot be asked in time.
    */
-  userOf(credential: string, expiresAt: number): OpenWebUiUser | 'refused' | Promise<OpenWebUiUser | 'refused'> {
+  userOf(presented: PresentedCredential): OpenWebUiUser | 'refused' | Promise<OpenWebUiUser | 'refused'> {
+    const { credential, expiresAt, isGenuine, address } = presented;
     const digest = hashApiKey(credential);
-    const kept = this.#known.get(digest) ?? this.#refused.get(digest);
+    const known = this.#known.get(digest);
+    const kept = known ?? this.#refused.get(digest);
     if (kept !== undefined && this.#now() < kept.until) return kept.answer;
     const asking = this.#asking.get(digest);
     if (asking !== undefined) return asking;
-    if (this.#asking.size >= MAX_AT_ONCE) throw unavailable('is being asked about too many callers at once');
-    const asked = this.#ask(credential)
+    const isKnown = isGenuine || known !== undefined;
+    const asked = this.#askInTurn(credential, isKnown ? this.#knownTurns : this.#unknownTurns, address)
       .then((answer) => {
         this.#keep(digest, answer, expiresAt);
         return answer;
@@ -54,8 +77,18 @@ export class OpenWebUiDirectory {
     return asked;
   }
 
-  async #ask(credential: string): Promise<OpenWebUiUser | 'refused'> {
+  async #askInTurn(credential: string, turns: FairTurns, address: string): Promise<OpenWebUiUser | 'refused'> {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const isTurn = turns.tryTake(address) || (await turns.wait(address, signal));
+    if (isTurn !== true) throw unavailable('is being asked about too many callers at once');
+    try {
+      return await this.#ask(credential, signal);
+    } finally {
+      turns.release(address);
+    }
+  }
+
+  async #ask(credential: string, signal: AbortSignal): Promise<OpenWebUiUser | 'refused'> {
     try {
       const headers = { accept: 'application/json', authorization: `Bearer ${credential}` };
       const response = await fetch(this.#url, { headers, redirect: 'manual', signal });
@@ -76,6 +109,15 @@ export class OpenWebUiDirectory {
     if (answer === 'refused') insert(this.#refused, digest, { answer, until: this.#now() + REFUSED_MS });
     else insert(this.#known, digest, { answer, until: Math.min(this.#now() + KNOWN_MS, expiresAt) });
   }
+}
+
+function toTurnLimits(maxRunning: number) {
+  return {
+    maxRunning,
+    maxRunningOfOne: shareOfOne(maxRunning),
+    maxWaiting: MAX_WAITING,
+    maxWaitingOfOne: shareOfOne(MAX_WAITING),
+  };
 }
 
 function insert<Answer>(kept: Map<string, Kept<Answer>>, digest: string, value: Kept<Answer>): void {

@@ -7,7 +7,7 @@ import { type OpenWebUiSession, OpenWebUiSessions } from './open-webui-sessions.
 import { createOpenWebUiTokenCheck } from './open-webui-token.ts';
 import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
 import { OPEN_WEBUI_ISSUER, type PresentedToken, type UserPrincipal } from './principal.ts';
-import { Scopes } from './scope.ts';
+import { DEFAULT_USER_SCOPES, Scopes } from './scope.ts';
 import { TokenRefusedError } from './token-refusal.ts';
 import { UserScopes } from './user-scopes.ts';
 
@@ -20,14 +20,18 @@ export interface OpenWebUiIdentity {
    */
   assertedUser(request: AuthRequest, key: RingKey): UserPrincipal | undefined;
   /**
-   * The user whose own session token or `sk-` key of Open WebUI this is; `undefined` when it is neither. Throws or
+   * The user whose own session token or `sk-` key of Open WebUI this is; `undefined` when it is neither. Those that
+   * come from one `address` wait for each other where Open WebUI is asked about too many.
+   * Throws or
    * rejects with `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` when Open WebUI does not answer.
    */
-  sessionUser(credential: string): UserPrincipal | Promise<UserPrincipal> | undefined;
+  sessionUser(credential: string, address: string): UserPrincipal | Promise<UserPrincipal> | undefined;
 }
 
 /** What a session token of Open WebUI may do here, besides what its user's role adds. */
-const SESSION_SCOPES = new Scopes(['call']);
+const SESSION_SCOPES = new Scopes(DEFAULT_USER_SCOPES);
+/** What a user may do for whom a key speaks, as far as the key may. Documents are as open to them as to the key. */
+const ASSERTED_SCOPES = new Scopes([...DEFAULT_USER_SCOPES, 'docs']);
 /** Has signed up, and no admin of Open WebUI has let him in yet; he has a session token all the same. */
 const PENDING_ROLE = 'pending';
 
@@ -42,7 +46,7 @@ export function createOpenWebUiIdentity(settings: Settings, now: () => number = 
   const sessions = new OpenWebUiSessions(openWebUi, now);
 
   const toSessionUser = ({ user, expiresAt }: OpenWebUiSession) =>
-    toPrincipal(user, userScopes, { scopes: SESSION_SCOPES, token: { isAccessToken: false, expiresAt } });
+    toPrincipal(user, userScopes, { token: { isAccessToken: false, expiresAt } });
   return {
     assertedUser: (request, key) => {
       if (readUser === undefined) return undefined;
@@ -50,10 +54,10 @@ export function createOpenWebUiIdentity(settings: Settings, now: () => number = 
       if (!tellsUser(values)) return undefined;
       const user = readUser(values);
       const chatId = headers.optional(values, 'chatId');
-      return toPrincipal(user, userScopes, { scopes: key.scopes, keyId: key.id, chatId });
+      return toPrincipal(user, userScopes, { key, chatId });
     },
-    sessionUser: (credential) => {
-      const session = sessions.find(credential);
+    sessionUser: (credential, address) => {
+      const session = sessions.find(credential, address);
       return session instanceof Promise ? session.then(toSessionUser) : session && toSessionUser(session);
     },
   };
@@ -108,8 +112,8 @@ function toHeaderRefusal(error: unknown, headers: IdentityHeaders): Unauthentica
 
 /** How a user was told of. */
 interface Telling {
-  readonly scopes: Scopes;
-  readonly keyId?: string;
+  /** The key that spoke for the user; `undefined` when they presented a token of their own. */
+  readonly key?: RingKey;
   readonly chatId?: string | undefined;
   readonly token?: PresentedToken;
 }
@@ -117,9 +121,12 @@ interface Telling {
 function toPrincipal(
   { id, email, name, role }: OpenWebUiUser,
   userScopes: UserScopes,
-  { scopes, keyId, chatId, token }: Telling,
+  { key, chatId, token }: Telling,
 ): UserPrincipal {
-  if (role === PENDING_ROLE) throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
+  if (role?.trim().toLowerCase() === PENDING_ROLE)
+    throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
+  const own = userScopes.with(key === undefined ? SESSION_SCOPES : ASSERTED_SCOPES, role, []);
+  const scopes = key === undefined ? own : userScopes.through(key.scopes, own);
   return {
     kind: 'user',
     issuer: OPEN_WEBUI_ISSUER,
@@ -128,8 +135,8 @@ function toPrincipal(
     name,
     role,
     groups: [],
-    scopes: userScopes.with(scopes, role, []),
-    keyId,
+    scopes,
+    keyId: key?.id,
     chatId,
     token,
   };

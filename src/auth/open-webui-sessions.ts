@@ -1,6 +1,6 @@
 import { ForbiddenError } from '../errors.ts';
 import type { OpenWebUiSettings } from './auth-settings.ts';
-import { OpenWebUiDirectory } from './open-webui-directory.ts';
+import { OpenWebUiDirectory, type PresentedCredential } from './open-webui-directory.ts';
 import { createOpenWebUiTokenCheck, type OpenWebUiToken } from './open-webui-token.ts';
 import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
 import { CLOCK_SKEW_SECONDS } from './token-checks.ts';
@@ -33,31 +33,29 @@ export class OpenWebUiSessions {
   }
 
   /** `undefined` for what does not look like Open WebUI's. Errors as told at `OpenWebUiIdentity.sessionUser`. */
-  find(credential: string): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
-    if (OPEN_WEBUI_KEY.test(credential)) return this.#ask(credential, Number.POSITIVE_INFINITY, wrongKey);
+  find(credential: string, address: string): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
+    if (OPEN_WEBUI_KEY.test(credential)) {
+      return this.#ask({ credential, expiresAt: Number.POSITIVE_INFINITY, isGenuine: false, address }, wrongKey);
+    }
     if (this.#check === undefined && this.#directory === undefined) return undefined;
     const claims = sessionClaims(credential);
     if (claims === undefined) return undefined;
     const verified = this.#check?.(credential, this.#now());
     const expiresAt = Number(verified?.expiresAt ?? claims.exp ?? Number.POSITIVE_INFINITY) * 1_000;
     if (this.#now() >= expiresAt + CLOCK_SKEW_SECONDS * 1_000) throw new TokenRefusedError('expired', 'exp');
-    const asked = this.#ask(credential, expiresAt, wrongToken);
+    const asked = this.#ask({ credential, expiresAt, isGenuine: verified !== undefined, address }, wrongToken);
     if (asked !== undefined || verified === undefined) return asked;
     const user = toOpenWebUiUser(verified.payload.id, verified.payload);
     if (user === undefined) throw wrongToken();
     return toSession(user, expiresAt);
   }
 
-  #ask(
-    credential: string,
-    expiresAt: number,
-    refusal: () => Error,
-  ): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
+  #ask(presented: PresentedCredential, refusal: () => Error): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
     const known = (answer: OpenWebUiUser | 'refused'): OpenWebUiSession => {
       if (answer === 'refused') throw refusal();
-      return toSession(answer, expiresAt);
+      return toSession(answer, presented.expiresAt);
     };
-    const answer = this.#directory?.userOf(credential, expiresAt);
+    const answer = this.#directory?.userOf(presented);
     return answer instanceof Promise ? answer.then(known) : answer && known(answer);
   }
 }

@@ -2,9 +2,12 @@ import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqu
 import { z } from 'zod';
 
 /** How long a session lasts that a setup link opened. */
-export const LINK_SESSION_MS = 15 * 60_000;
-/** How long one lasts at most that an API key or a token opened. */
-export const LOG_IN_SESSION_MS = 8 * 3_600_000;
+const LINK_SESSION_MS = 15 * 60_000;
+/** How long one lasts at most that an API key opened; whether the key is still valid is checked at every request. */
+const LOG_IN_SESSION_MS = 8 * 3_600_000;
+/** A token does not say what changed after it was issued, such as a role: sessions that it opened are short. */
+const TOKEN_SESSION_MS = 3_600_000;
+const ADMIN_TOKEN_SESSION_MS = 15 * 60_000;
 
 /** Characters: browsers keep cookies of 4,096 bytes with their name and attributes. */
 const MAX_COOKIE_LENGTH = 3_800;
@@ -28,6 +31,7 @@ const pageSessionSchema = z.strictObject({
     .readonly()
     .optional(),
   isAdmin: z.boolean(),
+  scopes: z.array(text).readonly(),
   server: text.optional(),
   keyId: text.optional(),
   expiresAt: z.int(),
@@ -50,6 +54,8 @@ export interface PageSession {
   /** `undefined`: an admin whose key belongs to no user. */
   readonly user: PageUser | undefined;
   readonly isAdmin: boolean;
+  /** Those that say for which servers the user may set values. */
+  readonly scopes: readonly string[];
   /** Opened by a setup link: it sees this server only. */
   readonly server: string | undefined;
   /** The API key that it was opened with: whoever reads the session asks the ring whether the key still counts. */
@@ -59,16 +65,22 @@ export interface PageSession {
 }
 
 /** What a session is opened for. */
-export interface PageLogIn extends Pick<PageSession, 'user' | 'isAdmin' | 'keyId'> {
+export interface PageLogIn extends Pick<PageSession, 'user' | 'isAdmin' | 'scopes' | 'keyId'> {
   /** The server of the setup link that was opened; `undefined` for a log-in by API key or token. */
   readonly server: string | undefined;
   /** When the token or key that was presented expires itself, in milliseconds since the epoch. */
   readonly credentialExpiresAt?: number | undefined;
 }
 
-/** Sessions of the pages, kept by the browser alone: every replica reads what another one issued. */
+/**
+ * Sessions of the pages as cookies hold them: every replica reads what another one issued. Whether a session was ended
+ * is for the vault to say.
+ */
 export interface PageSessions {
-  /** A new session: fifteen minutes for a setup link, else eight hours, and never longer than its credential. */
+  /**
+   * A new session: fifteen minutes for a setup link, eight hours for an API key, an hour for a token, or fifteen minutes
+   * if it gives admin rights; and never longer than its credential.
+   */
   open(logIn: PageLogIn): PageSession;
   /** The cookie's value. A user with so many groups that it would not fit loses the last of them. */
   issue(session: PageSession): string;
@@ -97,10 +109,9 @@ export function createPageSessions({ keys, now = Date.now }: PageSessionsOptions
     return ring.map((key) => isSame(mac(key, use, data), candidate)).includes(true);
   };
   return {
-    open({ user, isAdmin, server, keyId, credentialExpiresAt = Number.POSITIVE_INFINITY }) {
-      const longest = now() + (server === undefined ? LOG_IN_SESSION_MS : LINK_SESSION_MS);
-      const expiresAt = Math.floor(Math.min(longest, credentialExpiresAt));
-      return { id: randomBytes(ID_BYTES).toString('base64url'), user, isAdmin, server, keyId, expiresAt };
+    open({ user, isAdmin, scopes, server, keyId, credentialExpiresAt = Number.POSITIVE_INFINITY }) {
+      const expiresAt = Math.floor(Math.min(now() + longestMs({ isAdmin, server, keyId }), credentialExpiresAt));
+      return { id: randomBytes(ID_BYTES).toString('base64url'), user, isAdmin, scopes, server, keyId, expiresAt };
     },
     issue(session) {
       const payload = toPayload(session);
@@ -124,6 +135,12 @@ export function createPageSessions({ keys, now = Date.now }: PageSessionsOptions
   };
 }
 
+function longestMs({ isAdmin, server, keyId }: Pick<PageLogIn, 'isAdmin' | 'server' | 'keyId'>): number {
+  if (server !== undefined) return LINK_SESSION_MS;
+  if (keyId !== undefined) return LOG_IN_SESSION_MS;
+  return isAdmin ? ADMIN_TOKEN_SESSION_MS : TOKEN_SESSION_MS;
+}
+
 type MacUse = 'session' | 'form';
 
 /** HMAC-SHA-256 in base64url; the use is part of what is signed, so that a form token is no cookie. */
@@ -142,14 +159,16 @@ function toPayload(session: PageSession): string {
   const fits = (payload: string) => payload.length + 1 + MAC_LENGTH <= MAX_COOKIE_LENGTH;
   let payload = encode(session);
   if (user === undefined || fits(payload)) return payload;
-  // Groups only ever allow: with fewer of them the user sees less, never more.
-  let groups = user.groups;
-  while (groups.length > 0 && !fits(payload)) {
-    groups = groups.slice(0, -1);
-    payload = encode({ ...session, user: { ...user, groups } });
+  // Groups and scopes only ever allow: with fewer of them the user sees less, never more.
+  let { groups } = user;
+  let { scopes } = session;
+  while (groups.length + scopes.length > 0 && !fits(payload)) {
+    if (groups.length > 0) groups = groups.slice(0, -1);
+    else scopes = scopes.slice(0, -1);
+    payload = encode({ ...session, scopes, user: { ...user, groups } });
   }
   const { issuer, subject, role } = user;
-  return fits(payload) ? payload : encode({ ...session, user: { issuer, subject, role, groups: [] } });
+  return fits(payload) ? payload : encode({ ...session, scopes, user: { issuer, subject, role, groups: [] } });
 }
 
 function parsePayload(payload: string): PageSession | undefined {
@@ -157,8 +176,8 @@ function parsePayload(payload: string): PageSession | undefined {
     const value: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
     const { success, data } = pageSessionSchema.safeParse(value);
     if (!success) return undefined;
-    const { id, user, isAdmin, server, keyId, expiresAt } = data;
-    return { id, user, isAdmin, server, keyId, expiresAt };
+    const { id, user, isAdmin, scopes, server, keyId, expiresAt } = data;
+    return { id, user, isAdmin, scopes, server, keyId, expiresAt };
   } catch {
     return undefined;
   }

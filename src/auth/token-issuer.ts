@@ -1,13 +1,11 @@
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { IssuerSettings } from './auth-settings.ts';
+import { OWN_ISSUER } from './claims.ts';
 import { type IssuerFetch, isTrustworthyUrl, toUrl } from './issuer-fetch.ts';
 import { createIssuerKeyReader } from './issuer-keys.ts';
 import { KeySet, type KeySetTimings } from './key-set.ts';
 import { type TokenKey, toPublicKey, toSecretKey } from './token-key.ts';
-
-/** RFC 7518, section 3.2 asks for as many bytes as the hash has; this is the least of them. */
-export const MIN_SECRET_BYTES = 32;
 
 /** One issuer whose tokens are taken, with its keys. */
 export interface TokenIssuer {
@@ -30,19 +28,15 @@ export interface TokenIssuerOptions {
 export function openTokenIssuers(
   issuers: readonly IssuerSettings[],
   options: TokenIssuerOptions,
-): ReadonlyMap<string | undefined, TokenIssuer> {
-  const opened = new Map<string | undefined, TokenIssuer>();
+): ReadonlyMap<string, TokenIssuer> {
+  const opened = new Map<string, TokenIssuer>();
   const problems: ConfigProblem[] = [];
   for (const settings of issuers) {
+    const name = settings.issuer ?? OWN_ISSUER;
     const keys = openKeys(settings, options);
-    const problem = opened.has(settings.issuer)
-      ? 'this issuer is named twice'
-      : typeof keys === 'string'
-        ? keys
-        : undefined;
+    const problem = opened.has(name) ? 'this issuer is named twice' : typeof keys === 'string' ? keys : undefined;
     if (problem !== undefined) problems.push({ key: toKey(settings), message: problem });
-    if (typeof keys !== 'string')
-      opened.set(settings.issuer, { settings, algorithms: new Set(settings.algorithms), keys });
+    if (typeof keys !== 'string') opened.set(name, { settings, algorithms: new Set(settings.algorithms), keys });
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return opened;
@@ -53,16 +47,8 @@ function openKeys(settings: IssuerSettings, options: TokenIssuerOptions): TokenI
   const { keySource, algorithms, issuer } = settings;
   if (algorithms.length === 0) return 'no algorithm is given';
   switch (keySource.kind) {
-    case 'secret': {
-      const bytes = Buffer.byteLength(keySource.secret);
-      if (bytes === 0) return 'the secret is empty';
-      if (bytes < MIN_SECRET_BYTES) {
-        options.logger.warn(`The secret that tokens are checked with is shorter than ${MIN_SECRET_BYTES} bytes`, {
-          issuer,
-        });
-      }
-      return toLocalKeys(toSecretKey(keySource.secret), settings);
-    }
+    case 'secret':
+      return keySource.secret === '' ? 'the secret is empty' : toLocalKeys(toSecretKey(keySource.secret), settings);
     case 'public-key':
       try {
         return toLocalKeys(toPublicKey(keySource.pem), settings);

@@ -1,7 +1,7 @@
 import jsonwebtoken, { type Algorithm } from 'jsonwebtoken';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuthSettings } from './auth-settings.ts';
-import { type Claims, toUserPrincipal } from './claims.ts';
+import { type Claims, OWN_ISSUER, toUserPrincipal } from './claims.ts';
 import type { IssuerFetch } from './issuer-fetch.ts';
 import { KEY_SET_TIMINGS, type KeySetTimings } from './key-set.ts';
 import type { UserPrincipal } from './principal.ts';
@@ -66,7 +66,11 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     const verifiedAt = now();
     const expiresAt = checkTokenClaims(claims, settings, verifiedAt / 1_000) * 1_000;
     const presented = { isAccessToken: settings.keySource.kind !== 'secret', expiresAt };
-    const principal = toUserPrincipal(claims, { ...options, names: settings.claims }, presented);
+    const principal = toUserPrincipal(
+      claims,
+      { ...options, names: settings.claims, scopes: settings.scopes },
+      presented,
+    );
     const endsAt = Math.min(verifiedAt + MAX_CACHED_MS, expiresAt);
     if (keys.kind === 'local') cache.set(digest, { principal, verifiedAt, endsAt, isKeyHeld: () => true });
     else {
@@ -99,10 +103,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   };
 }
 
-/** By the exact `iss`; one without a name takes what no other does. */
-function findIssuer(issuers: ReadonlyMap<string | undefined, TokenIssuer>, token: UnverifiedToken): TokenIssuer {
-  const named = typeof token.issuer === 'string' ? issuers.get(token.issuer) : undefined;
-  const issuer = named ?? issuers.get(undefined);
+/** By the exact `iss`; a token without one can only be our own, whatever key signed it. */
+function findIssuer(issuers: ReadonlyMap<string, TokenIssuer>, token: UnverifiedToken): TokenIssuer {
+  const { issuer: name = OWN_ISSUER } = token;
+  const issuer = typeof name === 'string' ? issuers.get(name) : undefined;
   if (issuer === undefined) throw new TokenRefusedError('wrong-issuer', 'unknown issuer');
   if (!issuer.algorithms.has(token.algorithm)) throw new TokenRefusedError('not-valid', 'algorithm not accepted');
   return issuer;

@@ -4,11 +4,12 @@ import { Scopes } from './scope.ts';
 /** Roles and groups are names that others choose: no more sets than this are kept. */
 const MAX_KEPT = 1_000;
 
-/** Adds the scopes that a user has by his role and groups; equal sets are made once. */
+/** The scopes of users: those that all have, and those that roles and groups add; equal sets are made once. */
 export class UserScopes {
   readonly #byRole: AuthSettings['scopesByRole'];
   readonly #byGroup: AuthSettings['scopesByGroup'];
   readonly #kept = new Map<string, Scopes>();
+  readonly #within = new WeakMap<Scopes, WeakMap<Scopes, Scopes>>();
 
   constructor({ scopesByRole, scopesByGroup }: Pick<AuthSettings, 'scopesByRole' | 'scopesByGroup'>) {
     this.#byRole = scopesByRole;
@@ -27,6 +28,15 @@ export class UserScopes {
     const scopes = new Scopes(texts);
     if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
     this.#kept.set(name, scopes);
+    return scopes;
+  }
+
+  /** What a user may do through a key that speaks for them: nothing that the key may not, whatever their role. */
+  through(key: Scopes, user: Scopes): Scopes {
+    const kept = this.#within.get(key) ?? new WeakMap<Scopes, Scopes>();
+    this.#within.set(key, kept);
+    const scopes = kept.get(user) ?? user.within(key);
+    kept.set(user, scopes);
     return scopes;
   }
 }

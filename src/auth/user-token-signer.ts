@@ -3,7 +3,7 @@ import jsonwebtoken from 'jsonwebtoken';
 import { deriveSigningKey, type PublishedKey, type SigningKey } from './signing-key.ts';
 
 /** How long a token about a user is good for. */
-export const USER_TOKEN_SECONDS = 300;
+const USER_TOKEN_SECONDS = 300;
 
 /** Receivers' clocks may be behind ours by so much. */
 const NOT_BEFORE_SLACK_SECONDS = 30;

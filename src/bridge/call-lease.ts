@@ -1,5 +1,6 @@
 import { ServerUnavailableError } from '../errors.ts';
 import type { Session } from '../mcp/session.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { ServerLease } from './server-lease.ts';
 import type { ServerSessions } from './server-sessions.ts';
 import type { Caller } from './user-values.ts';
@@ -40,6 +41,14 @@ export class CallLease implements ServerLease {
         this.#held = next;
       }
     }
+  }
+
+  catalogueOf(session: Session): Catalogue | undefined {
+    return this.#held.lease.catalogueOf(session);
+  }
+
+  redact(text: string, maxCharacters?: number): string {
+    return this.#held.lease.redact(text, maxCharacters);
   }
 
   replace(expired: Session): void {

@@ -6,17 +6,21 @@ import type { CatalogueTool } from './catalogue.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import type { RegisteredServer } from './registered-server.ts';
 import type { ServerLease } from './server-lease.ts';
-import { NO_VALUES, type ValueSource } from './user-values.ts';
+import type { ValueSource } from './user-values.ts';
 
 /** Progress extends a call's deadline, up to this many times its length. */
 const HARD_DEADLINE_FACTOR = 4;
 
 export interface ToolCall {
   readonly principal: Principal;
-  /** What is known of the caller beyond that; nothing if absent. */
-  readonly values?: ValueSource | undefined;
+  /** Whose turn it is where calls wait: the principal, or the address of an anonymous one. */
+  readonly callerId: string;
+  /** Where his own values come from. */
+  readonly values: ValueSource;
   readonly server: RegisteredServer;
   readonly tool: CatalogueTool;
+  /** The session that the tool was found on; the caller of `callTool` releases it as well. */
+  readonly lease?: ServerLease | undefined;
   readonly arguments: Record<string, unknown>;
   /** The arguments' JSON text, given when `arguments` does not have every number exactly; it is sent as it is then. */
   readonly exactText: string | undefined;
@@ -35,9 +39,9 @@ export interface ToolCall {
  * Throws the `ServiceError`s of a call.
  */
 export async function callTool(call: ToolCall): Promise<HttpAnswer> {
-  const { server, tool, principal, values = NO_VALUES, signal } = call;
+  const { server, tool, principal, values, signal } = call;
   checkArguments(call);
-  const lease = await server.acquire({ principal, values }, signal);
+  const lease = call.lease ?? (await server.acquire({ principal, values }, signal));
   const result = await runOn(lease, call);
   server.resultWatch.notice(tool, result);
   try {
@@ -63,9 +67,9 @@ function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
 }
 
 async function runOn(lease: ServerLease, call: ToolCall): Promise<ToolResult> {
-  const { server, tool, signal } = call;
+  const { server, tool, callerId, signal } = call;
   try {
-    const result = await server.limit.run(signal, () => runOnce(call, lease));
+    const result = await server.limit.run(callerId, signal, () => runOnce(call, lease));
     lease.noteUse(tool.definition.name);
     return result;
   } catch (error) {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { ServerConfig } from '../config/server-config.ts';
 import type { RejectedTool, ServerInfo, ToolDefinition, ToolList } from '../mcp/session.ts';
 import { type ArgumentCheck, ArgumentChecks, type ResultCheck } from './argument-check.ts';
 import { nameCollisions } from './name-collisions.ts';
 import { schemaRefusal } from './schema-refusal.ts';
+import { type ToolRule, type ToolRuleSource, unmatchedRules } from './unmatched-rules.ts';
 
 export interface CatalogueTool {
   readonly definition: ToolDefinition;
@@ -23,6 +23,8 @@ export interface Catalogue {
   readonly tools: ReadonlyMap<string, CatalogueTool>;
   /** Tools that the server offers and that cannot be served, each with the reason. */
   readonly rejected: readonly RejectedTool[];
+  /** Rules of the servers file that are about none of the tools that the server offers. */
+  readonly unmatchedRules: readonly ToolRule[];
 }
 
 export interface CatalogueSource {
@@ -32,16 +34,14 @@ export interface CatalogueSource {
 }
 
 /** Makes the served catalogue from what the server lists and what the admin enabled. */
-export function toCatalogue(
-  source: CatalogueSource,
-  config: Pick<ServerConfig, 'enabledTools' | 'disabledTools'>,
-): Catalogue {
+export function toCatalogue(source: CatalogueSource, config: ToolRuleSource): Catalogue {
   const checks = new ArgumentChecks();
   const tools = new Map<string, CatalogueTool>();
   const rejected = [...source.list.rejected];
   for (const definition of source.list.tools) {
     const { name } = definition;
-    if (config.disabledTools.has(name) || config.enabledTools?.has(name) === false) continue;
+    const composed = name.normalize('NFC');
+    if (config.disabledTools.has(composed) || config.enabledTools?.has(composed) === false) continue;
     const refusal = schemaRefusal(definition.inputSchema);
     if (refusal !== undefined) rejected.push({ name, reason: refusal });
     else tools.set(name, toCatalogueTool(definition, checks));
@@ -53,7 +53,8 @@ export function toCatalogue(
   const { serverInfo, instructions } = source;
   const content = [serverInfo, instructions, [...tools.values()].map((tool) => tool.definition)];
   const revision = createHash('sha256').update(JSON.stringify(content)).digest('base64url').slice(0, 22);
-  return { revision, serverInfo, instructions, tools, rejected };
+  const offered = [...source.list.tools, ...source.list.rejected].map(({ name }) => name);
+  return { revision, serverInfo, instructions, tools, rejected, unmatchedRules: unmatchedRules(config, offered) };
 }
 
 /** An outputSchema that cannot be checked takes nothing from the tool: a result is delivered in any case. */

@@ -1,76 +1,72 @@
 import { CallCancelledError, ServerUnavailableError } from '../errors.ts';
+import { FairTurns, shareOfOne, type TurnLimits } from '../turns/fair-turns.ts';
 
 /** Queued calls for each that may run: enough to smooth a burst, few enough that the last one is still answered soon. */
 const QUEUE_FACTOR = 16;
 
-/** Lets a bounded number of a server's calls run at once and a bounded number wait. */
+export interface ConcurrencySettings {
+  readonly maxConcurrency: number;
+  /** Of one caller; `undefined`: all but a quarter, so that one caller's calls never keep all others out. */
+  readonly maxConcurrencyPerUser?: number | undefined;
+}
+
+/** Lets a bounded number of a server's calls run at once and a bounded number wait; callers take turns. */
 export class ConcurrencyLimit {
   readonly #server: string;
-  readonly #queue = new Set<() => void>();
-  #maxRunning: number;
-  #running = 0;
+  readonly #turns: FairTurns;
 
-  constructor(server: string, maxRunning: number) {
+  constructor(server: string, settings: ConcurrencySettings) {
     this.#server = server;
-    this.#maxRunning = maxRunning;
+    this.#turns = new FairTurns(toTurnLimits(settings));
   }
 
   /** How many calls run now. */
   get running(): number {
-    return this.#running;
+    return this.#turns.running;
   }
 
-  /** Lets another number run from here on; those that run go on. */
-  resize(maxRunning: number): void {
-    this.#maxRunning = maxRunning;
-    while (this.#running < maxRunning && this.#queue.size > 0) {
-      this.#running += 1;
-      this.#letNextGo();
-    }
+  /** Lets other numbers run from here on; those that run go on. */
+  resize(settings: ConcurrencySettings): void {
+    this.#turns.resize(toTurnLimits(settings));
   }
 
   /**
-   * Runs `work` when its turn has come.
-   * Throws `ServerUnavailableError` when the queue is full, `CallCancelledError` when `signal` aborts while waiting.
+   * Runs `work` when it is the turn of this caller.
+   * Throws `ServerUnavailableError` when the queue is full, `CallCancelledError` when `signal` aborts before the turn:
+   * `work` does not run then.
    */
-  async run<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    if (this.#running >= this.#maxRunning) await this.#turn(signal);
-    else this.#running += 1;
+  async run<Result>(callerId: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    if (signal.aborted) throw leftWhileWaiting();
+    if (!this.#turns.tryTake(callerId)) await this.#wait(callerId, signal);
     try {
+      // The caller may leave in the moment between being handed the place and taking it.
+      if (signal.aborted) throw leftWhileWaiting();
       return await work();
     } finally {
-      this.#passOn();
+      this.#turns.release(callerId);
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
-    if (this.#queue.size >= this.#maxRunning * QUEUE_FACTOR) {
-      throw new ServerUnavailableError(`Server "${this.#server}" has too many calls waiting. Try again later.`, 1);
+  async #wait(callerId: string, signal: AbortSignal): Promise<void> {
+    const turn = this.#turns.wait(callerId, signal);
+    if (typeof turn === 'string') {
+      const whose = turn === 'full-of-one' ? 'too many of your calls' : 'too many calls';
+      throw new ServerUnavailableError(`Server "${this.#server}" has ${whose} waiting. Try again later.`, 1);
     }
-    return new Promise((resolve, reject) => {
-      const go = () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = () => {
-        this.#queue.delete(go);
-        reject(new CallCancelledError('The caller left while the call was waiting.'));
-      };
-      this.#queue.add(go);
-      signal.addEventListener('abort', leave, { once: true });
-    });
+    if (!(await turn)) throw leftWhileWaiting();
   }
+}
 
-  /** Hands the place of a finished call to the next in the queue, or frees it. */
-  #passOn(): void {
-    if (this.#queue.size > 0 && this.#running <= this.#maxRunning) this.#letNextGo();
-    else this.#running -= 1;
-  }
+function toTurnLimits({ maxConcurrency, maxConcurrencyPerUser }: ConcurrencySettings): TurnLimits {
+  const maxRunningOfOne = Math.min(maxConcurrency, maxConcurrencyPerUser ?? shareOfOne(maxConcurrency));
+  return {
+    maxRunning: maxConcurrency,
+    maxRunningOfOne,
+    maxWaiting: maxConcurrency * QUEUE_FACTOR,
+    maxWaitingOfOne: shareOfOne(maxConcurrency * QUEUE_FACTOR),
+  };
+}
 
-  #letNextGo(): void {
-    const [next] = this.#queue;
-    if (next === undefined) return;
-    this.#queue.delete(next);
-    next();
-  }
+function leftWhileWaiting(): CallCancelledError {
+  return new CallCancelledError('The caller left while the call was waiting.');
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { CatalogueSource } from './catalogue.ts';
+import { isListedByService, type OriginatedSource, trustsFirstUser } from './catalogue-origin.ts';
 import type { ToolChanges } from './tool-changes.ts';
 
 const tool = z.looseObject({
@@ -10,6 +11,8 @@ const tool = z.looseObject({
 });
 const kept = z.object({
   settings: z.string(),
+  // Absent in what earlier versions stored.
+  origin: z.enum(['service', 'chosen', 'admin', 'user']).optional(),
   serverInfo: z.object({ name: z.string(), title: z.string().optional(), version: z.string() }),
   instructions: z.string().optional(),
   tools: z.array(tool),
@@ -34,13 +37,16 @@ export const NO_KEEPER: CatalogueKeeper = {
 };
 
 /** What is kept of a server's list of tools, so that its document is there at once after a restart. */
-export function toKeptCatalogue(source: CatalogueSource, config: ServerConfig): string {
+export function toKeptCatalogue({ source, origin }: OriginatedSource, config: ServerConfig): string {
   const { serverInfo, instructions, list } = source;
-  return JSON.stringify({ settings: settingsDigest(config), serverInfo, instructions, ...list });
+  return JSON.stringify({ settings: settingsDigest(config), origin, serverInfo, instructions, ...list });
 }
 
-/** Reads what was kept; `undefined` when it was kept for other settings of the server, or is not readable. */
-export function fromKeptCatalogue(text: string, config: ServerConfig): CatalogueSource | undefined {
+/**
+ * Reads what was kept; `undefined` when it was kept for other settings of the server, is not readable, or came from a
+ * session whose list is not what all see with these settings.
+ */
+export function fromKeptCatalogue(text: string, config: ServerConfig): OriginatedSource | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -50,7 +56,10 @@ export function fromKeptCatalogue(text: string, config: ServerConfig): Catalogue
   const { success, data } = kept.safeParse(value);
   if (!success || data.settings !== settingsDigest(config)) return undefined;
   const { serverInfo, instructions, tools, rejected } = data;
-  return { serverInfo, instructions, list: { tools: tools as CatalogueSource['list']['tools'], rejected } };
+  const origin = data.origin ?? (isListedByService(config) ? 'service' : 'user');
+  if (origin === 'user' && (data.origin === undefined || !trustsFirstUser(config))) return undefined;
+  const list = { tools: tools as CatalogueSource['list']['tools'], rejected };
+  return { source: { serverInfo, instructions, list }, origin };
 }
 
 /** Which server it is; what only says who calls it, such as headers and environment, does not count. */

@@ -7,6 +7,7 @@ const LIVE_KEYS = [
   'enabledTools',
   'timeoutMs',
   'maxConcurrency',
+  'maxConcurrencyPerUser',
   'toolErrorStatus',
   'resultImages',
   'clientHeaderForwarding',

@@ -6,30 +6,38 @@ const FREE_TEXTS = new Set(['title', 'description', '$comment']);
 const VALUES = new Set(['default', 'examples']);
 
 /**
- * A user's list of tools as everybody may see it: his own values are taken out of its texts. Where that changes what is
- * `known` already, the known form stays: nobody is to blank words in the document of the others by setting them as
- * his value.
+ * A user's list of tools as everybody may see it: their own values are taken out of its texts. Where what is `known`
+ * already would read the same without these values, the known form stays: nobody is to blank words in the document of
+ * the others by setting them as a value.
  */
 export function redactSource(
   source: CatalogueSource,
   known: CatalogueSource | undefined,
   redact: (text: string) => string,
 ): CatalogueSource {
-  const names = new Set(known?.list.tools.map(({ name }) => name));
+  const knownTools = new Map(known?.list.tools.map((tool) => [tool.name, tool]));
   const tools = source.list.tools.flatMap((tool): ToolDefinition[] => {
     // Under another name it could not be called.
     if (redact(tool.name) !== tool.name) return [];
     const clean = redactTexts(tool, redact, false) as ToolDefinition;
-    if (clean === tool) return [tool];
-    return names.has(tool.name) ? [] : [clean];
+    const before = knownTools.get(tool.name);
+    if (clean === tool || before === undefined) return [clean];
+    return [isSame(redactTexts(before, redact, false), clean) ? before : clean];
   });
   const { serverInfo, instructions } = source;
+  const cleanInfo = redactTexts(serverInfo, redact, false) as CatalogueSource['serverInfo'];
   const cleanInstructions = instructions === undefined ? undefined : redact(instructions);
+  const keepsInfo = known !== undefined && isSame(redactTexts(known.serverInfo, redact, false), cleanInfo);
+  const keepsInstructions = known?.instructions !== undefined && redact(known.instructions) === cleanInstructions;
   return {
-    serverInfo: redactTexts(serverInfo, redact, false) as CatalogueSource['serverInfo'],
-    instructions: cleanInstructions === instructions ? instructions : (known?.instructions ?? cleanInstructions),
+    serverInfo: keepsInfo ? known.serverInfo : cleanInfo,
+    instructions: keepsInstructions ? known.instructions : cleanInstructions,
     list: { tools, rejected: source.list.rejected },
   };
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function isSchema(value: unknown): boolean {

@@ -5,9 +5,11 @@ import { Waiters } from '../pool/waiters.ts';
 import type { SecretOwner } from '../vault/secret-owner.ts';
 import { CallLease, isReplaced } from './call-lease.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { CatalogueDifference } from './catalogue-differences.ts';
+import { type CatalogueOrigin, trustsFirstUser } from './catalogue-origin.ts';
 import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import { ResultWatch } from './result-watch.ts';
-import { type ServerLease, START_WAIT_MS } from './server-lease.ts';
+import type { ServerLease } from './server-lease.ts';
 import type { SessionFactsOfServer } from './server-sessions.ts';
 import type { ServerStatus } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
@@ -49,14 +51,44 @@ export class RegisteredServer {
     if (next === undefined) return status;
     const { problem } = next;
     const change =
-      problem === undefined ? 'its changed settings are starting' : `its changed settings do not work yet: ${problem}`;
-    return { ...status, reason: status.reason === undefined ? change : `${status.reason}; ${change}` };
+      problem === undefined
+        ? 'its changed settings are starting'
+        : `its changed settings do not work yet: ${problem.reason}`;
+    return {
+      ...status,
+      reason: status.reason === undefined ? change : `${status.reason}; ${change}`,
+      detail: [status.detail, problem?.detail].filter((detail) => detail !== undefined).join('; ') || undefined,
+    };
   }
 
-  /** The tools are known once a user's session is open, and not before. */
-  get awaitsUser(): boolean {
+  /** All callers use one session, and one list of tools. */
+  get isShared(): boolean {
+    return this.#sessions.current.isShared;
+  }
+
+  /**
+   * Whose session the document's tools are waited for, where there are none yet: any user's, or an admin's. `undefined`
+   * where there are some, or the service itself lists them.
+   */
+  get awaitedSource(): 'user' | 'admin' | undefined {
     const { current } = this.#sessions;
-    return !current.isShared && !current.isDiscovered && this.catalogue === undefined;
+    if (current.isShared || current.isDiscovered || this.catalogue !== undefined) return undefined;
+    return trustsFirstUser(this.config) ? 'user' : 'admin';
+  }
+
+  /** Where the list of tools that all see comes from. */
+  get catalogueOrigin(): CatalogueOrigin | undefined {
+    return this.#sessions.current.catalogueOrigin;
+  }
+
+  /** How lists of users' sessions differ from the one that all see; the newest last. */
+  get catalogueDifferences(): readonly CatalogueDifference[] {
+    return this.#sessions.current.differences;
+  }
+
+  /** Makes the list of a difference the one that all see; `false` if it is not known any more. */
+  chooseCatalogue(id: string): boolean {
+    return this.#sessions.current.chooseCatalogue(id);
   }
 
   /** Opens the shared session, or lists the tools of a server that has a session for each user. */
@@ -86,20 +118,13 @@ export class RegisteredServer {
     return CallLease.acquire(this.#sessions.forCalls, caller, signal);
   }
 
-  /**
-   * Resolves once the tools are as known as they can be for this caller, who may be the first with a session.
-   * Throws the errors of `acquire`.
-   */
-  async whenToolsKnown(caller: Caller, signal: AbortSignal): Promise<void> {
+  /** Waits for a shared session that is on its way. Throws `ServerUnavailableError`, `CallCancelledError`. */
+  async whenOpen(signal: AbortSignal): Promise<void> {
     const { forCalls } = this.#sessions;
     for (;;) {
       const sessions = forCalls();
       try {
-        if (sessions.isShared) return await sessions.whenOpen(signal);
-        await this.whenCatalogue(START_WAIT_MS);
-        if (forCalls().isDiscovered) return;
-        const lease = await this.acquire(caller, signal);
-        return lease.release();
+        return await sessions.whenOpen(signal);
       } catch (error) {
         if (!isReplaced(sessions, forCalls, error)) throw error;
       }
@@ -113,11 +138,12 @@ export class RegisteredServer {
 
   /**
    * Returns the catalogue, waiting up to `waitMs` for a server that is on its way; `undefined` when there is none by
-   * then, or when the server has failed or waits for its first user.
+   * then, or when the server has failed or its tools are waited for from a user's session.
    */
   async whenCatalogue(waitMs: number): Promise<Catalogue | undefined> {
     if (this.catalogue === undefined) await this.#dependencies.keptCatalogues.restore();
-    const isHopeless = () => this.awaitsUser || this.status.state === 'failed' || this.status.state === 'stopped';
+    const isHopeless = () =>
+      this.awaitedSource !== undefined || this.status.state === 'failed' || this.status.state === 'stopped';
     await this.#until(() => this.catalogue !== undefined || isHopeless(), waitMs);
     return this.catalogue;
   }

@@ -1,6 +1,7 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import { PlaceholderValueError } from '../errors.ts';
 import type { SessionSettings } from '../mcp/session.ts';
+import { isAllowedHost } from '../placeholders/allowed-hosts.ts';
 import {
   describePlaceholder,
   hasUserPlaceholder,
@@ -8,16 +9,23 @@ import {
   resolveTemplate,
   userPlaceholders,
 } from '../placeholders/resolve-template.ts';
+import { resolveUrl } from '../placeholders/resolve-url.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
+
+type SessionConfig = Pick<
+  ServerConfig,
+  'name' | 'transport' | 'isolation' | 'allowPrivateAddresses' | 'rawUrlPlaceholders' | 'allowedHosts'
+>;
 
 /**
  * Resolves a server's settings for one owner, in one pass. A header or variable whose placeholder has no value is
  * left out. Headers with a token that is made anew or differs from call to call are asked for at every exchange, with
  * the values of `latest`, so that a fresh token is no other session.
- * Throws `PlaceholderValueError` where a url or an argument would lack a value.
+ * Throws `PlaceholderValueError` where a url or an argument would lack a value, or a value would change where the url
+ * leads.
  */
 export function resolveSessionSettings(
-  config: Pick<ServerConfig, 'name' | 'transport' | 'allowPrivateAddresses'>,
+  config: SessionConfig,
   values: PlaceholderValues,
   latest: () => PlaceholderValues = () => values,
 ): SessionSettings {
@@ -29,6 +37,8 @@ export function resolveSessionSettings(
       args: transport.args.map((template) => textOf(template, 'its arguments', config.name, values)),
       env: { ...transport.inheritedEnv, ...resolveAll([...transport.env], values) },
       cwd: transport.cwd,
+      confinement: transport.confinement,
+      isOwned: config.isolation !== 'shared',
     };
   }
   const headers = [...transport.headers];
@@ -36,7 +46,7 @@ export function resolveSessionSettings(
   const lasting = headers.filter((header) => !volatile.includes(header));
   return {
     type: transport.type,
-    url: textOf(transport.url, 'its url', config.name, values),
+    url: urlOf(transport.url, config, values),
     headers: resolveAll(lasting, values),
     ...(volatile.length === 0 ? {} : { volatileHeaders: () => resolveAll(volatile, latest()) }),
     ...(hasUserPlaceholder(transport.url) && !config.allowPrivateAddresses ? { refusesPrivateAddresses: true } : {}),
@@ -47,9 +57,25 @@ function isVolatile(placeholder: UserPlaceholder): boolean {
   return placeholder.kind === 'user' && (placeholder.field === 'jwt' || placeholder.field === 'token');
 }
 
+function urlOf(template: Template, config: SessionConfig, values: PlaceholderValues): string {
+  const { name, rawUrlPlaceholders, allowedHosts } = config;
+  const url = textOf(template, 'its url', name, values, rawUrlPlaceholders ? resolveTemplate : resolveUrl);
+  if (allowedHosts === undefined || isAllowedHost(url, allowedHosts)) return url;
+  const names = userPlaceholders(template).map(describePlaceholder).join(', ');
+  throw new PlaceholderValueError(
+    `The value of ${names} gives server "${name}" a url that its "allowedHosts" do not allow; set another value.`,
+  );
+}
+
 /** Something must stand there: an argument or a part of a url that is left out would say another thing. */
-function textOf(template: Template, where: string, server: string, values: PlaceholderValues): string {
-  const text = resolveTemplate(template, values);
+function textOf(
+  template: Template,
+  where: string,
+  server: string,
+  values: PlaceholderValues,
+  resolve = resolveTemplate,
+): string {
+  const text = resolve(template, values);
   if (text !== undefined) return text;
   const unset = userPlaceholders(template).filter(
     (placeholder) => resolveTemplate([placeholder], values) === undefined,

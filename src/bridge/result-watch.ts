@@ -41,7 +41,7 @@ export class ResultWatch {
     this.#told.add(tool);
     this.#logger.warn('a result breaks the outputSchema of its tool and is delivered all the same', {
       server: this.#server,
-      tool: tool.definition.name.slice(0, 200),
+      tool: tool.definition.name,
       breaks: breaches,
     });
   }

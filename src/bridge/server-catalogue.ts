@@ -1,13 +1,14 @@
 import type { ServerConfig } from '../config/server-config.ts';
-import type { Session, ToolDefinition } from '../mcp/session.ts';
+import type { Session } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { type SecretOwner, toOwnerKey } from '../vault/secret-owner.ts';
 import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
+import { type CatalogueDifference, CatalogueDifferences } from './catalogue-differences.ts';
+import { type CatalogueOrigin, type OriginatedSource, trustsFirstUser } from './catalogue-origin.ts';
 import { type CatalogueKeeper, fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
 import { redactSource } from './redact-source.ts';
 import { toToolChanges } from './tool-changes.ts';
-
-/** What users' sessions can add up to; a server that names its tools anew for each user would fill the memory. */
-const MAX_MERGED_TOOLS = 2_000;
+import { describeUnmatchedRule } from './unmatched-rules.ts';
 
 export interface ServerCatalogueOptions {
   readonly config: ServerConfig;
@@ -18,16 +19,41 @@ export interface ServerCatalogueOptions {
   readonly before?: Catalogue | undefined;
 }
 
-/** A server's list of tools as it is served: kept from the last run, listed by one session, or merged from many. */
+/** What a session of a user's lists. */
+export interface UserList {
+  readonly source: CatalogueSource;
+  readonly owner: SecretOwner;
+  /** The user has the role or the scope `admin`. */
+  readonly isAdmin: boolean;
+  /** The session was open before, and has announced a change. */
+  readonly isAnnounced: boolean;
+  /** Takes the user's own values out of texts. */
+  readonly redact: (text: string) => string;
+  /** From `ServerCatalogue.begin`. */
+  readonly reading: number;
+}
+
+interface Served extends OriginatedSource {
+  /** Whose session listed it; `undefined` for the service's own, and for what was kept. */
+  readonly ownerKey: string | undefined;
+  readonly catalogue: Catalogue;
+}
+
+/**
+ * The list of tools of one server that all see. It has one source, in this order: the service's own session (shared, or
+ * with the values of `discovery`), what an admin chose, the first session of an admin's, and the first session of a
+ * user's where `trustsFirstUser`. Only that source changes it; what other users' sessions list is a difference. What
+ * was kept of an earlier run stays until a source of that rank, or a higher one, lists; a user's until an admin's does.
+ */
 export class ServerCatalogue {
   readonly #options: ServerCatalogueOptions;
+  readonly #differences = new CatalogueDifferences();
   #config: ServerConfig;
-  #current: Catalogue | undefined;
-  /** What `#current` was made from. */
-  #source: CatalogueSource | undefined;
-  /** What users' sessions told in this run, and nothing that was kept. */
-  #told: CatalogueSource | undefined;
+  #served: Served | undefined;
+  #readings = 0;
+  #servedReading = 0;
   #isFrozen = false;
+  readonly #toldUnmatched = new Set<string>();
 
   constructor(options: ServerCatalogueOptions) {
     this.#options = options;
@@ -35,111 +61,154 @@ export class ServerCatalogue {
   }
 
   get current(): Catalogue | undefined {
-    return this.#current;
+    return this.#served?.catalogue;
   }
 
-  /** What is served, as text to restore it from. */
-  get kept(): string | undefined {
-    return this.#source && toKeptCatalogue(this.#source, this.#config);
+  get origin(): CatalogueOrigin | undefined {
+    return this.#served?.origin;
+  }
+
+  /** How lists of users' sessions differ from what is served; the newest last. */
+  get differences(): readonly CatalogueDifference[] {
+    return this.#differences.list(this.current);
   }
 
   /** Takes over which tools are enabled, at once. */
   reconfigure(config: ServerConfig): void {
     this.#config = config;
-    const previous = this.#current;
-    if (this.#source === undefined || previous === undefined) return;
-    const catalogue = toCatalogue(this.#source, config);
-    if (catalogue.revision === previous.revision) return;
-    this.#current = catalogue;
-    this.#tellChange(previous, catalogue);
+    this.#differences.reconfigure(config);
+    const previous = this.#served;
+    if (previous === undefined) return;
+    const catalogue = toCatalogue(previous.source, config);
+    if (catalogue.revision === previous.catalogue.revision) {
+      this.#tellUnmatched(catalogue);
+      return;
+    }
+    this.#served = { ...previous, catalogue };
+    this.#tellChange(previous.catalogue, catalogue);
     this.#options.onChange();
   }
 
-  /** Serves a list of tools that was kept until the server tells its own. */
+  /** Serves a list of tools that was kept until its source lists again. */
   restore(content: string): void {
-    if (this.#current !== undefined) return;
-    const source = fromKeptCatalogue(content, this.#config);
-    if (source === undefined) return;
-    this.#source = source;
-    this.#current = toCatalogue(source, this.#config);
-    this.#options.onChange();
+    const kept = fromKeptCatalogue(content, this.#config);
+    if (kept !== undefined) this.#restore({ ...kept, ownerKey: undefined });
   }
 
-  /** Reads a session's list and serves it from here on. Throws `ServiceError`s. */
+  /** Serves what was served with the settings before, where it would be kept for these. */
+  inherit({ former, config }: { readonly former: ServerCatalogue; readonly config: ServerConfig }): void {
+    const served = former.#served;
+    if (served === undefined) return;
+    const kept = fromKeptCatalogue(toKeptCatalogue(served, config), this.#config);
+    if (kept !== undefined) this.#restore({ ...kept, ownerKey: served.ownerKey });
+  }
+
+  /** To be called before a list is read, so that no older answer comes after a newer one. */
+  begin(): number {
+    this.#readings += 1;
+    return this.#readings;
+  }
+
+  /** Reads the list of the service's own session and serves it from here on. Throws `ServiceError`s. */
   async list(session: Session, signal: AbortSignal): Promise<void> {
-    const source = await this.#read(session, signal);
-    this.#serve(source, source);
+    const reading = this.begin();
+    const source = await readSource(session, signal);
+    this.#serve({ source, origin: 'service', ownerKey: undefined }, reading);
   }
 
   /**
-   * Reads the list of one user's session and adds it to what the others told: the same name takes the newest
-   * definition, and nothing is taken away, since another user may have it. `redact` takes his own values out of the
-   * texts, since a document is for everybody. Throws `ServiceError`s.
+   * Serves the list of a user's session if it is the source of what all see, or becomes it. Otherwise nothing changes
+   * for others: the difference is logged, and kept for admins.
    */
-  async merge(session: Session, signal: AbortSignal, redact: (text: string) => string): Promise<void> {
-    await this.#options.keptCatalogues.restore();
-    const source = redactSource(await this.#read(session, signal), this.#source, redact);
-    const toldBefore = JSON.stringify(this.#told);
-    this.#told = merged(this.#told, source);
+  async offer({ source, owner, isAdmin, redact, reading }: UserList): Promise<void> {
     const { keptCatalogues, logger } = this.#options;
-    const wereKnown = (this.#current ?? this.#options.before) !== undefined;
-    const isServed = this.#serve(merged(this.#source, source), this.#told);
-    // Until now the document said that nobody had told them.
-    if (!wereKnown) {
-      const server = this.#config.name;
-      logger.warn('the tools are known now: save the connection in Open WebUI again', { server });
-    }
-    // What only the last run knew is served to the end of this one, and then forgotten.
-    if (isServed || JSON.stringify(this.#told) === toldBefore) return;
-    void keptCatalogues.keep(this.#config.name, toKeptCatalogue(this.#told, this.#config));
-  }
-
-  /** Reads with `list` or `merge` what has changed; where that fails, what is served stays. */
-  async again(read: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    await keptCatalogues.restore();
     if (this.#isFrozen) return;
-    try {
-      await read();
-    } catch (error) {
-      if (signal.aborted) return;
-      const reason = error instanceof Error ? error.message : 'unknown';
-      const server = this.#config.name;
-      this.#options.logger.warn('the changed list of tools could not be read', { server, reason });
+    const clean = redactSource(source, this.#served?.source, redact);
+    const ownerKey = toOwnerKey(owner);
+    if (this.#isSource(ownerKey, isAdmin)) {
+      this.#serve({ source: clean, origin: isAdmin ? 'admin' : 'user', ownerKey }, reading);
+      return;
     }
+    const difference = this.#differences.note(clean, owner, this.current, this.#config);
+    if (difference === undefined) return;
+    const { changes, isServerTextChanged } = difference;
+    logger.warn("a user's session lists other tools than the document, which stays as it is: /admin shows both", {
+      server: this.#config.name,
+      ...changes,
+      ...(isServerTextChanged ? { instructions: 'changed' } : {}),
+    });
   }
 
-  /** Reads no changes any more: the list of the sessions that take the place of its own is the one that is kept. */
+  /** Serves a list of `differences` from here on; `false` if it is not known any more. */
+  choose(id: string): boolean {
+    const source = this.#differences.source(id);
+    if (source === undefined) return false;
+    this.#serve({ source, origin: 'chosen', ownerKey: undefined }, this.begin());
+    return true;
+  }
+
+  /** Forgets what the sessions of this owner listed, but for what is served. */
+  forget(owner: SecretOwner): void {
+    this.#differences.forget(owner);
+  }
+
+  /** Takes no changes any more: the list of the sessions that take the place of its own is the one that is kept. */
   freeze(): void {
     this.#isFrozen = true;
   }
 
-  async #read(session: Session, signal: AbortSignal): Promise<CatalogueSource> {
-    const { serverInfo, instructions } = session;
-    return { serverInfo, instructions, list: await session.listTools(signal) };
+  get isFrozen(): boolean {
+    return this.#isFrozen;
   }
 
-  /** `false` when it is what is served already. */
-  #serve(source: CatalogueSource, kept: CatalogueSource): boolean {
-    const { keptCatalogues, onChange, before } = this.#options;
+  #isSource(ownerKey: string, isAdmin: boolean): boolean {
+    const { discovery } = this.#config;
+    const served = this.#served;
+    if (discovery !== undefined || served?.origin === 'chosen') return false;
+    if (isAdmin) {
+      // Of the admins, the first one in this run.
+      return served?.origin !== 'admin' || served.ownerKey === undefined || served.ownerKey === ownerKey;
+    }
+    if (!trustsFirstUser(this.#config)) return false;
+    return served === undefined || (served.origin === 'user' && served.ownerKey === ownerKey);
+  }
+
+  #restore({ source, origin, ownerKey }: Omit<Served, 'catalogue'>): void {
+    if (this.#served !== undefined) return;
+    this.#served = { source, origin, ownerKey, catalogue: toCatalogue(source, this.#config) };
+    this.#options.onChange();
+  }
+
+  #serve(source: Omit<Served, 'catalogue'>, reading: number): void {
+    if (this.#isFrozen || reading < this.#servedReading) return;
+    const { keptCatalogues, onChange, logger } = this.#options;
     const config = this.#config;
-    const catalogue = toCatalogue(source, config);
-    const isSame = this.#current?.revision === catalogue.revision;
-    const previous = this.#current ?? before;
-    this.#source = source;
-    if (isSame) return false;
-    this.#current = catalogue;
-    const keeping = keptCatalogues.keep(config.name, toKeptCatalogue(kept, config));
+    const catalogue = toCatalogue(source.source, config);
+    const before = this.#served;
+    const previous = before?.catalogue ?? this.#options.before;
+    this.#servedReading = reading;
+    this.#served = { ...source, catalogue };
+    const isSame = before?.catalogue.revision === catalogue.revision;
+    if (isSame && before.origin === source.origin) return;
+    const keeping = keptCatalogues.keep(config.name, toKeptCatalogue(this.#served, config));
+    if (isSame) return;
     void keeping.then((content) => this.#reportChanges(previous, content, catalogue));
+    // Until now the document said that nobody had listed them.
+    if (previous === undefined && source.origin !== 'service') {
+      logger.warn('the tools are known now: save the connection in Open WebUI again', { server: config.name });
+    }
     this.#tellChange(previous, catalogue);
     onChange();
-    return true;
   }
 
   #tellChange(previous: Catalogue | undefined, catalogue: Catalogue): void {
     const { logger } = this.#options;
     const server = this.#config.name;
     for (const { name, reason } of catalogue.rejected) {
-      logger.warn('tool is left out', { server, tool: name.slice(0, 200), reason });
+      logger.warn('tool is left out', { server, tool: name, reason });
     }
+    this.#tellUnmatched(catalogue);
     if (previous === undefined || previous.revision === catalogue.revision) return;
     logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
       server,
@@ -147,12 +216,22 @@ export class ServerCatalogue {
     });
   }
 
+  /** Each rule once: most probably it is misspelt, and restricts nothing. */
+  #tellUnmatched({ unmatchedRules }: Catalogue): void {
+    const { logger } = this.#options;
+    for (const reason of unmatchedRules.map(describeUnmatchedRule)) {
+      if (this.#toldUnmatched.has(reason)) continue;
+      this.#toldUnmatched.add(reason);
+      logger.warn('a rule of the servers file matches no tool', { server: this.#config.name, reason });
+    }
+  }
+
   /** Compares with the last list of this run, else with the one that was kept over the restart. */
   #reportChanges(previous: Catalogue | undefined, kept: string | undefined, catalogue: Catalogue): void {
     const { keptCatalogues } = this.#options;
     const config = this.#config;
-    const keptSource = kept === undefined ? undefined : fromKeptCatalogue(kept, config);
-    const before = previous ?? (keptSource && toCatalogue(keptSource, config));
+    const last = kept === undefined ? undefined : fromKeptCatalogue(kept, config);
+    const before = previous ?? (last && toCatalogue(last.source, config));
     if (before === undefined || before.revision === catalogue.revision) return;
     const definitions = ({ tools }: Catalogue) => [...tools.values()].map(({ definition }) => definition);
     const changes = toToolChanges(definitions(before), definitions(catalogue));
@@ -161,12 +240,8 @@ export class ServerCatalogue {
   }
 }
 
-/** Old tools keep their places, so that the same lists in another order make the same document. */
-function merged(before: CatalogueSource | undefined, now: CatalogueSource): CatalogueSource {
-  if (before === undefined) return now;
-  const tools = new Map<string, ToolDefinition>(before.list.tools.map((tool) => [tool.name, tool]));
-  for (const tool of now.list.tools) {
-    if (tools.has(tool.name) || tools.size < MAX_MERGED_TOOLS) tools.set(tool.name, tool);
-  }
-  return { ...now, list: { tools: [...tools.values()], rejected: now.list.rejected } };
+/** Reads what a session says of its server. Throws `ServiceError`s. */
+export async function readSource(session: Session, signal: AbortSignal): Promise<CatalogueSource> {
+  const { serverInfo, instructions } = session;
+  return { serverInfo, instructions, list: await session.listTools(signal) };
 }

@@ -1,6 +1,7 @@
 import type { Session } from '../mcp/session.ts';
 import type { SupervisedSession } from '../pool/supervised-session.ts';
-import type { Redactor } from '../telemetry/redactor.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import type { Catalogue } from './catalogue.ts';
 import { redactError } from './redact-error.ts';
 
 /** How long a call waits for a server that is on its way before it is told to come back. */
@@ -10,6 +11,10 @@ export const START_WAIT_MS = 8_000;
 export interface ServerLease {
   /** Returns the open session, waiting for one that is on its way. Throws `ServiceError`s. */
   open(signal: AbortSignal): Promise<Session>;
+  /** The session's own list of tools, by which calls on it are judged; `undefined` where all share one, or it has ended. */
+  catalogueOf(session: Session): Catalogue | undefined;
+  /** Takes configured secrets and the caller's own values out of a text. */
+  readonly redact: Redact;
   /** Tells that the server has forgotten the session: the next `open` gives a new one, the same to all callers. */
   replace(expired: Session): void;
   /** Tells that the call ran. */
@@ -21,12 +26,14 @@ export interface ServerLease {
 }
 
 /** All callers of a shared server use the one session. */
-export function leaseShared(supervised: SupervisedSession, redactor: Pick<Redactor, 'redact'>): ServerLease {
+export function leaseShared(supervised: SupervisedSession, redact: Redact): ServerLease {
   return {
     open: async (signal) => supervised.session ?? supervised.whenOpen(START_WAIT_MS, signal),
+    catalogueOf: () => undefined,
+    redact,
     replace: (expired) => supervised.replace(expired),
     noteUse: () => undefined,
-    toTold: async (error) => redactError(error, redactor),
+    toTold: async (error) => redactError(error, redact),
     release: () => undefined,
   };
 }

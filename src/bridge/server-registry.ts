@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/server-config.ts';
-import { DEFAULT_POOL_LIMITS, SessionPlaces } from '../pool/session-places.ts';
+import { SessionPlaces } from '../pool/session-places.ts';
 import type { SecretOwner } from '../vault/secret-owner.ts';
 import { RegisteredServer } from './registered-server.ts';
 import type { RegistryChange, ReloadResult } from './reload-result.ts';
@@ -18,7 +18,7 @@ export class ServerRegistry {
 
   constructor(configs: readonly ServerConfig[], dependencies: SessionDependencies) {
     this.#dependencies = dependencies;
-    this.#places = new SessionPlaces(dependencies.limits ?? DEFAULT_POOL_LIMITS);
+    this.#places = new SessionPlaces(dependencies.limits);
     this.#servers = new Map(configs.map((config) => [config.name, this.#register(config)]));
   }
 

@@ -2,20 +2,28 @@ import type { ServerConfig } from '../config/server-config.ts';
 import type { ServerUnavailableError } from '../errors.ts';
 import type { Session } from '../mcp/session.ts';
 import { Discovery } from '../pool/discovery.ts';
+import type { FailureReason } from '../pool/failure-reason.ts';
 import type { SessionPlaces } from '../pool/session-places.ts';
 import type { SessionState, SupervisedSession } from '../pool/supervised-session.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 import type { SecretOwner } from '../vault/secret-owner.ts';
 import { CallCount } from './call-count.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { CatalogueDifference } from './catalogue-differences.ts';
+import type { CatalogueOrigin } from './catalogue-origin.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { withLiveSettings } from './live-settings.ts';
-import { ServerCatalogue } from './server-catalogue.ts';
+import { ServerCatalogue, type UserList } from './server-catalogue.ts';
 import { leaseShared, type ServerLease, START_WAIT_MS } from './server-lease.ts';
 import { type ServerStatus, toolsUnknown, toUserServerStatus } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { createSharedSession } from './shared-session.ts';
+import { ToolListReader } from './tool-list-reader.ts';
 import { type UserSessionFacts, UserSessions } from './user-sessions.ts';
 import { type Caller, completeValues, type UserCaller, type UserValues } from './user-values.ts';
+
+/** A list that changes while it is read is read again, up to so many times. */
+const MAX_READS = 3;
 
 export interface ServerSessionsOptions {
   readonly config: ServerConfig;
@@ -26,7 +34,7 @@ export interface ServerSessionsOptions {
   /** What was served with the settings before. */
   readonly before: Catalogue | undefined;
   /** Told what becomes of the shared session, or that the tools could not be listed. */
-  readonly onState: (state: SessionState | 'not listed', reason: string | undefined) => void;
+  readonly onState: (state: SessionState | 'not listed', why: FailureReason | undefined) => void;
   /** Called after every change of state or catalogue. */
   readonly onChange: () => void;
 }
@@ -49,6 +57,8 @@ export class ServerSessions {
   readonly #catalogue: ServerCatalogue;
   readonly #users: UserSessions;
   readonly #discovery: Discovery;
+  /** For what the shared session says. */
+  readonly #redactShared: Redact;
   #config: ServerConfig;
   #shared: SupervisedSession | undefined;
   #isStarted = false;
@@ -61,15 +71,16 @@ export class ServerSessions {
     const onFault = (error: unknown) => this.#reportFault(error);
     this.#options = options;
     this.#config = config;
-    this.limit = new ConcurrencyLimit(config.name, config.maxConcurrency);
+    this.limit = new ConcurrencyLimit(config.name, config);
     this.#catalogue = new ServerCatalogue({ config, logger, keptCatalogues, before, onChange });
+    this.#redactShared = redactor.redactorFor();
     if (config.isolation === 'shared') this.#shared = this.#createShared();
     this.#discovery = new Discovery({
       discover: (signal) => this.#discover(signal),
-      redact: (text) => redactor.telling(config.discovery?.values()).redact(text),
+      redact: redactor.redactorFor(config.discovery?.values()),
       onFault,
-      onStateChange: (state, reason) => {
-        if (state === 'failing') onState('not listed', reason);
+      onStateChange: (state, why) => {
+        if (state === 'failing') onState('not listed', why);
         onChange();
       },
     });
@@ -81,7 +92,8 @@ export class ServerSessions {
       redactor,
       noteCredentials: noteCredentials ?? (() => undefined),
       noteUse: noteUse ?? (() => undefined),
-      prepare: (session, signal, redact) => this.#prepareUserSession(session, signal, redact),
+      beginReading: () => this.#catalogue.begin(),
+      onList: (list) => this.#takeUserList(list),
       onFault,
       onChange: () => undefined,
     });
@@ -95,9 +107,18 @@ export class ServerSessions {
     return this.#catalogue.current;
   }
 
-  /** The catalogue as text to restore it from. */
-  get keptCatalogue(): string | undefined {
-    return this.#catalogue.kept;
+  /** What all see of the tools, where it comes from, and what users' sessions list otherwise. */
+  get catalogueOrigin(): CatalogueOrigin | undefined {
+    return this.#catalogue.origin;
+  }
+
+  get differences(): readonly CatalogueDifference[] {
+    return this.#catalogue.differences;
+  }
+
+  /** Serves the list of a difference from here on; `false` if it is not known any more. */
+  chooseCatalogue(id: string): boolean {
+    return this.#catalogue.choose(id);
   }
 
   get isShared(): boolean {
@@ -110,13 +131,13 @@ export class ServerSessions {
   }
 
   get status(): ServerStatus {
-    if (this.#shared !== undefined) return { state: this.#shared.state, reason: this.#shared.reason };
+    if (this.#shared !== undefined) return { state: this.#shared.state, ...this.#shared.why };
     return toUserServerStatus(this.#isStarted, this.#discovery, this.catalogue !== undefined);
   }
 
   /** Why they do not work, as far as is known. */
-  get problem(): string | undefined {
-    return this.#shared === undefined ? this.#discovery.reason : this.#shared.reason;
+  get problem(): FailureReason | undefined {
+    return this.#shared === undefined ? this.#discovery.why : this.#shared.why;
   }
 
   /** Calls can run on them now. */
@@ -140,11 +161,17 @@ export class ServerSessions {
     this.#catalogue.restore(content);
   }
 
+  /** Serves what was served with the settings before, until its source lists again. */
+  inheritCatalogue(former: ServerSessions): void {
+    this.#catalogue.inherit({ former: former.#catalogue, config: former.#config });
+  }
+
   /** Takes over what sessions are not made of. */
   reconfigure(config: ServerConfig): void {
     this.#config = withLiveSettings(this.#config, config);
-    this.limit.resize(config.maxConcurrency);
+    this.limit.resize(config);
     this.#catalogue.reconfigure(this.#config);
+    this.#users.reconfigure(this.#config);
   }
 
   /** Opens the shared session, or lists the tools of a server that has a session for each user. */
@@ -159,7 +186,7 @@ export class ServerSessions {
   async acquire(caller: Caller, signal: AbortSignal): Promise<ServerLease> {
     if (this.#shared === undefined) return this.#users.acquire(caller, signal);
     this.#lastUsedAt = Date.now();
-    return leaseShared(this.#shared, this.#options.dependencies.redactor.telling());
+    return leaseShared(this.#shared, this.#redactShared);
   }
 
   /** Waits for a shared session that is on its way. Throws `ServerUnavailableError`, `CallCancelledError`. */
@@ -183,6 +210,7 @@ export class ServerSessions {
 
   /** Ends a user's sessions at once, and nobody else's. */
   async endOwned(owner: SecretOwner): Promise<void> {
+    this.#catalogue.forget(owner);
     await this.#users.endOwned(owner);
   }
 
@@ -224,7 +252,7 @@ export class ServerSessions {
 
   #createShared(): SupervisedSession {
     const { config, dependencies, onState, onChange } = this.#options;
-    const { openSession, logger, redactor } = dependencies;
+    const { openSession, logger } = dependencies;
     return createSharedSession({
       config,
       openSession: async (options) => {
@@ -232,36 +260,45 @@ export class ServerSessions {
         return openSession(options);
       },
       logger,
-      redactor,
-      prepare: async (session, signal) => {
-        session.onToolsChanged(() => void this.#catalogue.again(() => this.#catalogue.list(session, signal), signal));
-        await this.#catalogue.list(session, signal);
-      },
+      redact: this.#redactShared,
+      prepare: (session, signal) => this.#readTools(session, signal).readFirst(),
       onFault: (error) => this.#reportFault(error),
-      onStateChange: (state, reason) => {
-        onState(state, reason);
+      onStateChange: (state, why) => {
+        onState(state, why);
         onChange();
       },
     });
+  }
+
+  /** The list of the service's own session, read now and whenever the server announces a change. */
+  #readTools(session: Session, signal: AbortSignal): ToolListReader {
+    const reader = new ToolListReader({
+      read: async () => {
+        if (!this.#catalogue.isFrozen) await this.#catalogue.list(session, signal);
+      },
+      onFailure: (error) => {
+        const reason = error instanceof Error ? error.message : 'unknown';
+        const { logger } = this.#options.dependencies;
+        logger.warn('the changed list of tools could not be read', { server: this.#config.name, reason });
+      },
+    });
+    session.onToolsChanged(() => reader.announce());
+    void session.closed.then(() => reader.stop());
+    return reader;
   }
 
   /** With the admin's own values, in place of a user's. */
   async #discover(signal: AbortSignal): Promise<void> {
     await this.#options.mayOpen();
     const { variables } = completeValues(this.#config, this.#config.discovery ?? new Map());
-    await this.#users.withSession({ variables }, (session) => this.#catalogue.list(session, signal), signal);
+    const read = (session: Session) => this.#readTools(session, signal).readFirst(MAX_READS);
+    await this.#users.withSession({ variables }, read, signal);
   }
 
-  async #prepareUserSession(session: Session, signal: AbortSignal, redact: (text: string) => string): Promise<void> {
-    const merge = () => this.#catalogue.merge(session, signal, redact);
-    if (this.isDiscovered) {
-      session.onToolsChanged(() => this.#discovery.again());
-      return;
-    }
-    session.onToolsChanged(() => void this.#catalogue.again(merge, signal));
-    // Where the tools are known, a list that cannot be read keeps nobody from calling them.
-    if (this.catalogue === undefined) await merge();
-    else await this.#catalogue.again(merge, signal);
+  /** What one user's session lists may be a sign that the service itself would be listed something else by now. */
+  async #takeUserList(list: UserList): Promise<void> {
+    await this.#catalogue.offer(list);
+    if (list.isAnnounced && this.isDiscovered) this.#discovery.again();
   }
 
   #reportFault(error: unknown): void {

@@ -4,7 +4,10 @@ import type { SessionState } from '../pool/supervised-session.ts';
 
 export interface ServerStatus {
   readonly state: SessionState;
-  readonly reason: string | undefined;
+  /** Public: a sentence of ours. */
+  readonly reason?: string | undefined;
+  /** For admins only: what the server or its process said, without secrets. */
+  readonly detail?: string | undefined;
 }
 
 const PER_USER = 'starts for each user';
@@ -15,21 +18,23 @@ const PER_USER = 'starts for each user';
  */
 export function toUserServerStatus(
   isStarted: boolean,
-  { state, reason }: Pick<Discovery, 'state' | 'reason'>,
+  { state, why }: Pick<Discovery, 'state' | 'why'>,
   hasCatalogue: boolean,
 ): ServerStatus {
   if (!isStarted) return { state: 'stopped', reason: PER_USER };
-  if (reason !== undefined && !hasCatalogue) {
-    return { state: 'degraded', reason: `its tools could not be listed: ${reason}` };
-  }
-  if (reason !== undefined) {
-    return { state: 'ready', reason: `${PER_USER}; its tools could not be listed anew: ${reason}` };
+  if (why !== undefined) {
+    const { reason, detail } = why;
+    return hasCatalogue
+      ? { state: 'ready', reason: `${PER_USER}; its tools could not be listed again: ${reason}`, detail }
+      : { state: 'degraded', reason: `its tools could not be listed: ${reason}`, detail };
   }
   return { state: state === 'running' && !hasCatalogue ? 'starting' : 'ready', reason: PER_USER };
 }
 
 /** The error for a caller of a server whose tools nobody has told yet. */
-export function toolsUnknown(server: string, { reason }: ServerStatus): ServerUnavailableError {
+export function toolsUnknown(server: string, { reason, detail }: ServerStatus): ServerUnavailableError {
   const why = reason === undefined ? '' : `: ${reason}`;
-  return new ServerUnavailableError(`The tools of server "${server}" are not known yet${why}. Try again later.`, 5);
+  return new ServerUnavailableError(`The tools of server "${server}" are not known yet${why}. Try again later.`, 5, {
+    detail,
+  });
 }

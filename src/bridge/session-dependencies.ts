@@ -12,9 +12,9 @@ export interface SessionDependencies {
   readonly redactor: Redactor;
   readonly keptCatalogues: CatalogueKeeper;
   /** Caps on the sessions of users, over all servers. */
-  readonly limits?: PoolLimits | undefined;
+  readonly limits: PoolLimits;
   /** How long the running calls of a server that is removed may take. */
-  readonly drainTimeMs?: number | undefined;
+  readonly drainTimeMs: number;
   /** Told when a server refuses what a user has set for it, and when it takes it. */
   readonly noteCredentials?: ((owner: SecretOwner, server: string, isRefused: boolean) => void) | undefined;
   /** Told of every call that ran on a user's session. */

@@ -1,13 +1,12 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import { NotFoundError } from '../errors.ts';
+import type { FailureReason } from '../pool/failure-reason.ts';
 import type { SessionPlaces } from '../pool/session-places.ts';
 import type { SessionState } from '../pool/supervised-session.ts';
 import type { Catalogue } from './catalogue.ts';
 import { fingerprint, sessionFingerprint } from './live-settings.ts';
 import { ServerSessions } from './server-sessions.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
-
-const DEFAULT_DRAIN_TIME_MS = 10_000;
 
 export interface SessionSuccessionOptions {
   readonly config: ServerConfig;
@@ -104,7 +103,7 @@ export class SessionSuccession {
   }
 
   get #drainTimeMs(): number {
-    return this.#options.dependencies.drainTimeMs ?? DEFAULT_DRAIN_TIME_MS;
+    return this.#options.dependencies.drainTimeMs;
   }
 
   #create(config: ServerConfig, before: Catalogue | undefined): ServerSessions {
@@ -115,7 +114,7 @@ export class SessionSuccession {
       places,
       mayOpen: () => Promise.allSettled(this.#ends),
       before,
-      onState: (state, reason) => this.#tell(sessions, state, reason),
+      onState: (state, why) => this.#tell(sessions, state, why),
       onChange: () => {
         if (this.#next === sessions && sessions.isReady) this.#takeOver(sessions);
         onChange();
@@ -128,8 +127,7 @@ export class SessionSuccession {
   #prepare(config: ServerConfig): void {
     const former = this.#current;
     const next = this.#create(config, former.catalogue);
-    const kept = former.keptCatalogue;
-    if (kept !== undefined) next.restoreCatalogue(kept);
+    next.inheritCatalogue(former);
     if (former.isServing) this.#next = next;
     else this.#takeOver(next);
     if (this.#isStarted) next.start();
@@ -163,10 +161,10 @@ export class SessionSuccession {
     void end.then(forget, forget);
   }
 
-  #tell(sessions: ServerSessions, state: SessionState | 'not listed', reason: string | undefined): void {
+  #tell(sessions: ServerSessions, state: SessionState | 'not listed', why: FailureReason | undefined): void {
     const { logger } = this.#options.dependencies;
     const isBad = state === 'failed' || state === 'backing off' || state === 'degraded' || state === 'not listed';
-    const facts = { server: this.#wanted.name, reason };
+    const facts = { server: this.#wanted.name, ...why };
     if (sessions === this.#next) {
       if (isBad) logger.warn('the changed settings of the server do not work yet; those before go on', facts);
     } else if (sessions !== this.#current) {

@@ -6,11 +6,14 @@ import { toPoolKey } from '../pool/pool-key.ts';
 import type { SessionPlaces } from '../pool/session-places.ts';
 import { SessionPool, type SessionRequest } from '../pool/session-pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Redactor } from '../telemetry/redactor.ts';
+import type { Redact, Redactor } from '../telemetry/redactor.ts';
 import type { SecretOwner } from '../vault/secret-owner.ts';
 import { redactError } from './redact-error.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
+import { readSource, type UserList } from './server-catalogue.ts';
 import { type ServerLease, START_WAIT_MS } from './server-lease.ts';
+import { SessionCatalogue, SessionCatalogues } from './session-catalogues.ts';
+import { ToolListReader } from './tool-list-reader.ts';
 import {
   type Caller,
   readUserValues,
@@ -28,6 +31,7 @@ import {
 const MAX_READINGS = 3;
 /** A child's last lines may come after its end. */
 const LATE_OUTPUT_MS = 5_000;
+const MAX_NAME_CHARACTERS = 200;
 
 export interface UserSessionsOptions {
   readonly config: ServerConfig;
@@ -37,8 +41,10 @@ export interface UserSessionsOptions {
   readonly redactor: Redactor;
   readonly noteCredentials: (owner: SecretOwner, server: string, isRefused: boolean) => void;
   readonly noteUse: (owner: SecretOwner, server: string, tool: string) => void;
-  /** What must have worked on a new session before calls use it; `redact` takes its user's values out of texts. */
-  readonly prepare: (session: Session, signal: AbortSignal, redact: (text: string) => string) => Promise<void>;
+  /** Called before a list of tools is read; numbers the readings. */
+  readonly beginReading: () => number;
+  /** Told what a session lists, when it is opened and whenever that has changed. */
+  readonly onList: (list: UserList) => Promise<void>;
   readonly onFault: (error: unknown) => void;
   readonly onChange: () => void;
 }
@@ -57,10 +63,13 @@ export interface UserSessionFacts {
 export class UserSessions {
   readonly #options: UserSessionsOptions;
   readonly #pool: SessionPool<Session, UserCaller>;
+  readonly #catalogues: SessionCatalogues;
+  readonly #catalogueOf = new WeakMap<Session, SessionCatalogue>();
 
   constructor(options: UserSessionsOptions) {
     const { config, places, onFault, onChange } = options;
     this.#options = options;
+    this.#catalogues = new SessionCatalogues(config);
     this.#pool = new SessionPool({
       server: config.name,
       maxSessions: config.maxSessions,
@@ -92,16 +101,19 @@ export class UserSessions {
         const { variables } = values;
         return {
           open: (callSignal) => lease.open(callSignal),
+          catalogueOf: (session) => this.#catalogueOf.get(session)?.current,
           replace: (expired) => lease.replace(expired),
           release: () => lease.release(),
+          redact: lease.redact,
           noteUse: (tool) => this.#noteUse(user.user, variables, tool),
-          toTold: (error) => this.#toTold(error, user, variables),
+          toTold: (error) => this.#toTold(error, user, variables, lease.redact),
         };
       } catch (error) {
         intent.end();
         const isOutdated = intent.isStale && error instanceof ServerUnavailableError;
         if (isOutdated && reading < MAX_READINGS) continue;
-        throw values === undefined ? error : await this.#toTold(error, user, values.variables);
+        // What it says of the server was redacted where the session failed to open.
+        throw values === undefined ? error : await this.#toTold(error, user, values.variables, (text) => text);
       }
     }
   }
@@ -110,9 +122,9 @@ export class UserSessions {
   async tryOut(caller: UserCaller, { variables }: UserValues, signal: AbortSignal): Promise<readonly string[]> {
     const { config } = this.#options;
     const placeholders = toPlaceholderValues(caller, variables, config);
-    const list = async (session: Session) => {
+    const list = async (session: Session, redact: Redact) => {
       const { tools } = await session.listTools(signal);
-      return tools.map(({ name }) => this.#telling(variables).redact(name.slice(0, 200)));
+      return tools.map(({ name }) => redact(name, MAX_NAME_CHARACTERS));
     };
     return this.withSession(placeholders, list, signal);
   }
@@ -120,23 +132,29 @@ export class UserSessions {
   /** Opens a session outside the pool for as long as `use` takes. Throws `ServiceError`s, redacted. */
   async withSession<Result>(
     values: PlaceholderValues,
-    use: (session: Session) => Promise<Result>,
+    use: (session: Session, redact: Redact) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
     const { config, redactor } = this.#options;
     const release = redactor.hold(this.#secrets(values.variables));
+    const redact = this.#redactFor(values.variables);
     try {
-      const session = await this.#open(resolveSessionSettings(config, values), signal);
+      const session = await this.#open(resolveSessionSettings(config, values), signal, redact);
       try {
-        return await use(session);
+        return await use(session, redact);
       } finally {
         await session.close();
       }
     } catch (error) {
-      throw redactError(error, this.#telling(values.variables));
+      throw redactError(error, redact);
     } finally {
       release();
     }
+  }
+
+  /** Takes over which tools are enabled, at once. */
+  reconfigure(config: ServerConfig): void {
+    this.#catalogues.reconfigure(config);
   }
 
   /** Ends an owner's sessions at once, and nobody else's. */
@@ -171,12 +189,14 @@ export class UserSessions {
       key: toPoolKey(config.name, owner, settings),
       owner,
       caller,
-      redact: (text) => this.#telling(variables).redact(text),
-      open: (signal, latest) =>
+      createRedact: () => this.#redactFor(variables),
+      open: (signal, latest, redact) =>
         this.#openOwned(
           resolveSessionSettings(config, valuesOf(caller), () => valuesOf(latest())),
           variables,
+          latest,
           signal,
+          redact,
         ),
     };
   }
@@ -184,13 +204,15 @@ export class UserSessions {
   async #openOwned(
     settings: SessionSettings,
     variables: ReadonlyMap<string, string>,
+    latest: () => UserCaller,
     signal: AbortSignal,
+    redact: Redact,
   ): Promise<Session> {
     const release = this.#options.redactor.hold(this.#secrets(variables));
     try {
-      const session = await this.#open(settings, signal);
+      const session = await this.#open(settings, signal, redact);
       try {
-        await this.#options.prepare(session, signal, (text) => this.#telling(variables).redact(text));
+        await this.#readTools(session, latest, signal, redact);
       } catch (error) {
         await session.close();
         throw error;
@@ -198,13 +220,42 @@ export class UserSessions {
       void session.closed.then(() => setTimeout(release, LATE_OUTPUT_MS).unref());
       return session;
     } catch (error) {
-      const told = redactError(error, this.#telling(variables));
       release();
-      throw told;
+      throw redactError(error, redact);
     }
   }
 
-  #open(settings: SessionSettings, signal: AbortSignal): Promise<Session> {
+  /** Reads the session's own list of tools, by which its calls are judged, now and whenever the server announces one. */
+  async #readTools(session: Session, latest: () => UserCaller, signal: AbortSignal, redact: Redact): Promise<void> {
+    const { beginReading, onList } = this.#options;
+    const catalogue = new SessionCatalogue(this.#catalogues);
+    const reader = new ToolListReader({
+      read: async () => {
+        const reading = beginReading();
+        const source = await readSource(session, signal);
+        const isAnnounced = catalogue.hasList;
+        if (!catalogue.set(source)) return;
+        const { user, isAdmin } = latest();
+        await onList({ source, owner: user, isAdmin, isAnnounced, redact, reading });
+      },
+      onFailure: (error) => this.#warnOfList(redactError(error, redact)),
+    });
+    this.#catalogueOf.set(session, catalogue);
+    session.onToolsChanged(() => reader.announce());
+    void session.closed.then(() => {
+      reader.stop();
+      catalogue.release();
+    });
+    await reader.readFirst();
+  }
+
+  #warnOfList(error: unknown): void {
+    const { config, logger } = this.#options;
+    const reason = error instanceof Error ? error.message : 'unknown';
+    logger.warn('the changed list of tools could not be read', { server: config.name, reason });
+  }
+
+  #open(settings: SessionSettings, signal: AbortSignal, redact: Redact): Promise<Session> {
     const { config, logger, openSession } = this.#options;
     return openSession({
       server: config.name,
@@ -212,6 +263,7 @@ export class UserSessions {
       startTimeoutMs: config.startTimeoutMs,
       maxResultBytes: config.maxResultBytes,
       signal,
+      redact,
       logger,
       onStderrLine: (line) => logger.debug('server wrote to stderr', { server: config.name, line }),
     });
@@ -223,10 +275,14 @@ export class UserSessions {
     if (variables.size > 0) noteCredentials(user, config.name, false);
   }
 
-  async #toTold(error: unknown, user: UserCaller, variables: ReadonlyMap<string, string>): Promise<unknown> {
+  async #toTold(
+    error: unknown,
+    user: UserCaller,
+    variables: ReadonlyMap<string, string>,
+    redact: Redact,
+  ): Promise<unknown> {
     const { config, noteCredentials } = this.#options;
-    if (!(error instanceof CredentialsRefusedError) || variables.size === 0)
-      return redactError(error, this.#telling(variables));
+    if (!(error instanceof CredentialsRefusedError) || variables.size === 0) return redactError(error, redact);
     noteCredentials(user.user, config.name, true);
     const url = await setupUrl(user, config.name);
     const names = [...variables.keys()];
@@ -236,9 +292,9 @@ export class UserSessions {
     return new CredentialsRefusedError(`${config.name} refused your ${titles}: ${next}.`, url);
   }
 
-  /** For texts that the session's user or others are told: without his values, and silent about those of others. */
-  #telling(variables: ReadonlyMap<string, string>): Pick<Redactor, 'redact'> {
-    return this.#options.redactor.telling(this.#secrets(variables));
+  /** For texts that the session's user or others are shown: without the user's values, and silent about others'. */
+  #redactFor(variables: ReadonlyMap<string, string>): Redact {
+    return this.#options.redactor.redactorFor(this.#secrets(variables));
   }
 
   /** The values that no text may hold. */

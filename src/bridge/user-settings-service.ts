@@ -78,7 +78,7 @@ class VaultUserSettings implements UserSettings {
       const { error } = await this.test(user, server, { ...options, candidates: values });
       if (error !== undefined) throw new UserVariableTestError(`${error.replace(/\.$/, '')}; nothing was saved.`);
     }
-    for (const [name, value] of values) await vault.set(user, server, name, value);
+    await vault.set(user, server, values);
     if (values.size > 0) vault.noteCredentials(user, server, false);
   }
 
@@ -129,6 +129,7 @@ class VaultUserSettings implements UserSettings {
         {
           // A chat of its own, so that no chat's session is disturbed.
           user: { ...user, chatId: 'mcpo-ts-test' },
+          isAdmin: false,
           values: {
             variables: async () => values.variables,
             userJwt,

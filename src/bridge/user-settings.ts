@@ -45,8 +45,9 @@ export interface UserSettings {
   /** One of them. Rejects with `NotFoundError`. */
   get(user: SettingsUser, server: string): Promise<ServerUserSettings>;
   /**
-   * Checks the values and keeps them, after a test if `isTested`. Rejects with `NotFoundError` for an unknown server or
-   * variable, `UserVariableValueError`, and `UserVariableTestError` when the test fails: then nothing was kept.
+   * Checks the values and stores all of them or none, after a test if `isTested`. Rejects with `NotFoundError` for an
+   * unknown server or variable, `UserVariableValueError`, and `UserVariableTestError` when the test fails: then nothing
+   * was stored. After `VaultUnavailableError` it is not known whether they were.
    */
   save(
     user: SettingsUser,

@@ -1,6 +1,7 @@
 import type { Principal, UserPrincipal } from '../auth/principal.ts';
 import type { ServerConfig, UserVariable } from '../config/server-config.ts';
 import { SecretUnreadableError, ServiceError, UnauthenticatedError, UserVariablesMissingError } from '../errors.ts';
+import { parseUrl } from '../parse-url.ts';
 import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
 import type { SessionOwner } from '../pool/pool-key.ts';
@@ -17,8 +18,8 @@ export interface ValueSource {
   userJwt(user: KnownUser, audience: string): string;
   /** The caller's own OIDC access token, if he presented one. */
   readonly callerToken: string | undefined;
-  /** Where the owner can set his values for a server; makes a link, so it is asked for only when it is shown. */
-  setupUrl(owner: SecretOwner, server: string): Promise<string | undefined>;
+  /** Where users can set their values for a server; makes a link, so it is asked for only when it is shown. */
+  setupUrl(user: KnownUser, server: string): Promise<string | undefined>;
 }
 
 /** Nothing is known of anybody. */
@@ -38,6 +39,8 @@ export interface Caller {
 /** A caller who is a user, as a server with a session for each user needs him. */
 export interface UserCaller {
   readonly user: KnownUser;
+  /** The user has the role or the scope `admin`: what their session lists may be what all see. */
+  readonly isAdmin: boolean;
   readonly values: ValueSource;
 }
 
@@ -65,7 +68,7 @@ export function requireUser({ principal, values }: Caller, { name, isolation }: 
       'Bearer',
     );
   }
-  return { user: principal, values };
+  return { user: principal, isAdmin: principal.role === 'admin' || principal.scopes.allows('admin'), values };
 }
 
 /** Whose session it is: one for each chat where the settings or the admin part chats. */
@@ -78,12 +81,12 @@ export function toSessionOwner({ issuer, subject, chatId }: KnownUser, config: S
  * Reads what the user has set and fills in defaults.
  * Rejects with `UserVariablesMissingError` and the errors of the vault.
  */
-export async function readUserValues({ user, values }: UserCaller, config: ServerConfig): Promise<UserValues> {
+export async function readUserValues(caller: UserCaller, config: ServerConfig): Promise<UserValues> {
   if (config.userVars.size === 0) return { variables: new Map(), own: new Set() };
-  const set = await readSetValues({ user, values }, config.name);
+  const set = await readSetValues(caller, config.name);
   const { variables, own, missing } = completeValues(config, set);
   if (missing.length === 0) return { variables, own };
-  const url = await setupUrl({ user, values }, config.name);
+  const url = await setupUrl(caller, config.name);
   const titles = toTitles(missing.map((name) => titleOf(config, name)));
   const next = url === undefined ? 'set it on the vault page of this service' : `open ${url} to set it`;
   throw new UserVariablesMissingError(`${config.name} needs your ${titles}: ${next}, then try again.`, missing, url);
@@ -129,11 +132,12 @@ export function toPlaceholderValues(
   variables: ReadonlyMap<string, string>,
   config: ServerConfig,
 ): PlaceholderValues {
-  const { subject, email, name, role, chatId } = user;
+  const { issuer, subject, email, name, role, chatId } = user;
   return {
     variables,
     user: {
       id: subject,
+      issuer,
       email,
       name,
       role,
@@ -173,7 +177,7 @@ export function titleOf({ userVars }: { readonly userVars: ReadonlyMap<string, U
 }
 
 /** Templates that must have a text: nothing can be left out in their place. */
-export function unavoidableTemplates(transport: ServerConfig['transport']): readonly Template[] {
+function unavoidableTemplates(transport: ServerConfig['transport']): readonly Template[] {
   return transport.type === 'stdio' ? [transport.command, ...transport.args] : [transport.url];
 }
 
@@ -188,7 +192,8 @@ function audienceOf({ name, transport }: ServerConfig): string {
   if (transport.type === 'stdio') return `mcpo-ts:${name}`;
   // The first text holds the whole origin: the configuration is refused otherwise.
   const [first] = transport.url;
-  return first?.kind === 'literal' && URL.canParse(first.text) ? new URL(first.text).origin : `mcpo-ts:${name}`;
+  const url = first?.kind === 'literal' ? parseUrl(first.text) : undefined;
+  return url?.origin ?? `mcpo-ts:${name}`;
 }
 
 function variableName(placeholder: UserPlaceholder): string | undefined {

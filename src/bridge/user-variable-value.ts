@@ -1,11 +1,12 @@
 import type { ServerConfig, UserVariable } from '../config/server-config.ts';
-import { UserVariableValueError } from '../errors.ts';
+import { PlaceholderValueError, UserVariableValueError } from '../errors.ts';
 import { matcherFor } from '../json-schema/pattern.ts';
 import { runWithin, TimerNeededError, TimeUpError } from '../json-schema/time-limit.ts';
 import { userPlaceholders } from '../placeholders/resolve-template.ts';
+import { resolveUrl } from '../placeholders/resolve-url.ts';
 import { toTitles } from './user-values.ts';
 
-export const MAX_VALUE_BYTES = 64 * 1024;
+const MAX_VALUE_BYTES = 16 * 1024;
 const PATTERN_LIMIT_MS = 100;
 
 /**
@@ -27,6 +28,8 @@ function findProblem(name: string, variable: UserVariable, value: string, config
       return 'holds a control character, which no HTTP header can carry';
     if (/[^\0-\xff]/.test(value)) return 'holds a character beyond Latin-1, which no HTTP header can carry';
   }
+  if (leavesItsPlaceInUrl(name, value, config))
+    return 'must not be "." or "..", which would change where the url leads';
   const { choices, pattern } = variable;
   if (choices !== undefined && !choices.some((choice) => choice.value === value)) return 'is none of its choices';
   if (pattern !== undefined && !matches(pattern, value)) return 'does not have the form that is asked for';
@@ -38,6 +41,23 @@ function isInHeader(name: string, { transport }: ServerConfig): boolean {
   return [...transport.headers.values()]
     .flatMap(userPlaceholders)
     .some((placeholder) => placeholder.kind === 'user-variable' && placeholder.name === name);
+}
+
+/** Judged with something ordinary in place of all other values. */
+function leavesItsPlaceInUrl(name: string, value: string, { transport, rawUrlPlaceholders }: ServerConfig): boolean {
+  if (transport.type === 'stdio' || rawUrlPlaceholders) return false;
+  const template = transport.url.map((part) => {
+    return part.kind === 'literal' || (part.kind === 'user-variable' && part.name === name)
+      ? part
+      : { kind: 'literal' as const, text: 'x' };
+  });
+  try {
+    resolveUrl(template, { variables: new Map([[name, value]]) });
+    return false;
+  } catch (error) {
+    if (error instanceof PlaceholderValueError) return true;
+    throw error;
+  }
 }
 
 /** The pattern is the admin's, the value a user's: a slow pattern is cut off, and the value does not match then. */

@@ -1,8 +1,9 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import type { Settings } from '../config/settings.ts';
+import { parseUrl } from '../parse-url.ts';
 import { hasUserPlaceholder, literalText } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
-import { findCommand } from './find-command.ts';
+import { findCommand } from '../process/find-command.ts';
 
 /** What a sub-command prints, and the exit code: 0 if all is well, else 1. */
 export interface CommandResult {
@@ -14,6 +15,19 @@ interface Finding {
   readonly state: 'ok' | 'not found';
   readonly server: string;
   readonly detail: string;
+}
+
+/** `checkCommands`, and whether this system can confine each server as its entry asks for. */
+export async function checkServers(settings: Pick<Settings, 'servers'>): Promise<CommandResult> {
+  const { text, exitCode } = checkCommands(settings);
+  const problems: string[] = [];
+  for (const { name, transport } of settings.servers) {
+    if (transport.type !== 'stdio' || transport.confinement === undefined) continue;
+    const { findConfinementProblem } = await import('../process/confinement/confine-child.ts');
+    const problem = await findConfinementProblem(transport.confinement);
+    if (problem !== undefined) problems.push(`not confined  ${name}  ${problem}.\n`);
+  }
+  return { text: text + problems.join(''), exitCode: problems.length > 0 ? 1 : exitCode };
 }
 
 /** Looks the program of every stdio server up, as starting it would, and starts none; remote ones are not contacted. */
@@ -68,5 +82,5 @@ function environmentOf(transport: StdioTransport, name: string, platform: NodeJS
 /** Scheme and host only: path and query may hold secrets. */
 function originOf(url: Template): string {
   const text = url.map((part) => (part.kind === 'literal' ? part.text : 'x')).join('');
-  return URL.canParse(text) ? new URL(text).origin : 'remote';
+  return parseUrl(text)?.origin ?? 'remote';
 }

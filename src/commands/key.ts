@@ -2,7 +2,7 @@ import { generateApiKey, hashApiKey } from '../auth/api-key.ts';
 import { SINGLE_KEY_ID } from '../auth/api-key-ring.ts';
 import { isIdentifier } from '../auth/claims.ts';
 import { OPEN_WEBUI_ISSUER } from '../auth/principal.ts';
-import { parseScope } from '../auth/scope.ts';
+import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { parseUserReference, type UserReference } from '../auth/user-reference.ts';
 import { ApiKeys, type StoredApiKey } from '../db/api-keys.ts';
 import { openDatabase } from '../db/open-database.ts';
@@ -43,7 +43,6 @@ export interface KeyCommandOptions {
 }
 
 const DEFAULT_SCOPES = ['call', 'docs'];
-const SCOPE_FORMS = '"call", "call:SERVER", "call:SERVER/TOOL" (with * for any characters), "docs", "metrics", "admin"';
 const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['m', 60_000],
   ['h', 3_600_000],
@@ -104,7 +103,7 @@ function toRecord(command: Extract<KeyCommand, { action: 'create' }>, hash: stri
   if (id === SINGLE_KEY_ID) throw new UsageError(`--id "${id}" is the name of the key of --api-key; choose another.`);
   for (const scope of command.scopes) {
     if (parseScope(scope) === undefined) {
-      throw new UsageError(`--scope "${scope}" is no scope; the forms are ${SCOPE_FORMS}.`);
+      throw new UsageError(`--scope "${scope}" is not a scope; the forms are ${SCOPE_FORMS}.`);
     }
   }
   if (user !== undefined && assertsUser) {

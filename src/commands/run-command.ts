@@ -1,11 +1,12 @@
 import { findAuditKey } from '../audit/audit-key.ts';
 import type { CommandLine } from '../config/arguments.ts';
+import { ANY_AUDIENCE } from '../config/auth-schema.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { formatConfigProblem } from '../errors.ts';
 import { verifyAudit } from './audit.ts';
-import { type CommandResult, checkCommands } from './check.ts';
+import { type CommandResult, checkServers } from './check.ts';
 import { checkStart } from './check-start.ts';
 import { keyCommand } from './key.ts';
 import { printOpenApi } from './openapi.ts';
@@ -27,7 +28,7 @@ export async function runCommand(command: OneTimeCommand, environment: Environme
     case 'check': {
       const { settings, warnings } = await load(command, environment);
       const note = warnings.map((warning) => `mcpo-ts: warning: ${formatConfigProblem(warning)}\n`).join('');
-      const result = command.start ? await checkStart(command.options, environment) : checkCommands(settings);
+      const result = command.start ? await checkStart(command.options, environment) : await checkServers(settings);
       return { ...result, note };
     }
     case 'openapi':
@@ -43,14 +44,18 @@ export async function runCommand(command: OneTimeCommand, environment: Environme
     case 'key-revoke':
       return keyCommand({ action: 'revoke', id: command.id }, environment);
     case 'token-issue': {
-      const { secret, algorithms, issuer, audience, expiry } = environment.jwt;
-      return issueToken(command, { secret, algorithm: algorithms?.[0], issuer, audience, expiry });
+      const { secret, algorithms, issuer, audiences, expiry } = environment.jwt;
+      // Any of them will do; `*` is none.
+      const audience = audiences.find((one) => one !== ANY_AUDIENCE);
+      const { allowsWeakSecret } = command;
+      return issueToken(command, { secret, allowsWeakSecret, algorithm: algorithms?.[0], issuer, audience, expiry });
     }
     case 'vault':
       return vaultCommand(command.command, environment);
     case 'audit-verify': {
-      const { auditKey: value, dataDir } = environment;
-      return verifyAudit(command.files, findAuditKey({ value, file: undefined, dataDir }));
+      const { auditKey: value, dataDir, databaseUrl } = environment;
+      const key = findAuditKey({ value, file: undefined, dataDir });
+      return verifyAudit(command.files, key, { dataDir, databaseUrl });
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Environment } from '../config/environment.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
-import { createRegistry } from '../service.ts';
+import { createRegistry } from '../service/create-registry.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 

@@ -1,7 +1,8 @@
 import { isIdentifier } from '../auth/claims.ts';
-import { parseScope } from '../auth/scope.ts';
+import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { parseTokenLifetime } from '../auth/token-lifetime.ts';
 import { type OwnAlgorithm, signToken } from '../auth/token-signer.ts';
+import { hmacSecretWeakness } from '../config/secret-strength.ts';
 import { UsageError } from '../errors.ts';
 import type { CommandResult } from './check.ts';
 
@@ -20,6 +21,7 @@ export interface TokenRequest {
 /** `JWT_SECRET` and its companions, as they stand in the environment. */
 export interface OwnTokenSettings {
   readonly secret: string | undefined;
+  readonly allowsWeakSecret?: boolean | undefined;
   /** HS256 if it is not given. */
   readonly algorithm: string | undefined;
   readonly issuer: string | undefined;
@@ -42,7 +44,7 @@ export function issueToken(
 ): CommandResult {
   const { user, groups = [], scopes } = request;
   const algorithm = checkAlgorithm(settings.algorithm);
-  const secret = checkSecret(settings.secret);
+  const secret = checkSecret(settings);
   const texts = [
     ['--user', user],
     ['--email', request.email],
@@ -76,7 +78,9 @@ function checkAlgorithm(text = 'HS256'): OwnAlgorithm {
   );
 }
 
-function checkSecret(secret: string | undefined): string {
+function checkSecret({ secret, allowsWeakSecret }: OwnTokenSettings): string {
+  const weakness = secret === undefined || allowsWeakSecret ? undefined : hmacSecretWeakness(secret);
+  if (weakness !== undefined) throw new UsageError(`JWT_SECRET ${weakness}`);
   if (secret !== undefined && secret !== '') return secret;
   throw new UsageError('Set JWT_SECRET or JWT_SECRET_FILE to issue tokens; make one with: openssl rand -hex 32');
 }
@@ -88,9 +92,7 @@ function checkText(flag: string, text: string | undefined): void {
 
 function checkScope(scope: string): void {
   if (parseScope(scope) !== undefined && !scope.includes(' ') && isIdentifier(scope)) return;
-  throw new UsageError(
-    `--scope ${JSON.stringify(scope)} is unknown; use call, call:<server>, call:<server>/<tool>, docs, metrics or admin.`,
-  );
+  throw new UsageError(`--scope ${JSON.stringify(scope)} is not a scope; the forms are ${SCOPE_FORMS}.`);
 }
 
 function toLifetime(ttl: string | undefined, expiry: string | undefined): number {

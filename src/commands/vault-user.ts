@@ -38,6 +38,7 @@ export async function eraseUser(store: SecretStore, owner: SecretOwner, now: num
   const count = await store.erase(owner, now);
   const secrets = `${count} ${count === 1 ? 'secret' : 'secrets'}`;
   const text = `${secrets} of ${owner.issuer}:${owner.subject} and everything else about this user in the vault are gone.\n`;
-  const note = 'The audit log and backups are not part of it: they keep what they hold for as long as you keep them.\n';
+  const note =
+    'Kept: the audit log, whose entries prove who did what and end with "retentionDays"; backups, for as long as you keep them; in PostgreSQL deleted rows until its next VACUUM.\n';
   return { text, note, exitCode: 0 };
 }

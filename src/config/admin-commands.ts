@@ -23,6 +23,7 @@ export type AdminCommand =
       readonly groups: readonly string[];
       readonly scopes: readonly string[] | undefined;
       readonly ttl: string | undefined;
+      readonly allowsWeakSecret: boolean;
     }
   | { readonly kind: 'audit-verify'; readonly files: readonly string[] }
   | { readonly kind: 'vault'; readonly command: VaultCommand };
@@ -100,6 +101,7 @@ export function addAdminCommands(program: Command, choose: (command: AdminComman
     .option('--group <group>', 'repeatable', append)
     .option('--scope <scope>', 'what it may do; repeatable; default call', append)
     .option('--ttl <time>', 'such as 1h; default JWT_EXPIRY, else an hour')
+    .option('--allow-weak-secrets', 'sign with a short or well-known JWT_SECRET, too')
     .action(() => {
       const own = issue.opts<{
         user: string;
@@ -109,9 +111,11 @@ export function addAdminCommands(program: Command, choose: (command: AdminComman
         group?: readonly string[];
         scope?: readonly string[];
         ttl?: string;
+        allowWeakSecrets?: true;
       }>();
       const { user, email, name, role, group: groups = [], scope: scopes, ttl } = own;
-      choose({ kind: 'token-issue', user, email, name, role, groups, scopes, ttl });
+      const allowsWeakSecret = own.allowWeakSecrets === true;
+      choose({ kind: 'token-issue', user, email, name, role, groups, scopes, ttl, allowsWeakSecret });
     });
 
   addVaultCommands(addGroup(program, 'vault'), (command) => choose({ kind: 'vault', command }));

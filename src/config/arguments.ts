@@ -6,10 +6,10 @@ import { nearestName } from './nearest-name.ts';
 import { isHttpUrl } from './remote-transport.ts';
 
 /** Everything that says what to serve and how; the sub-commands that read the configuration take it too. */
-export interface ServiceOptions extends Omit<Flags, 'env' | 'header' | 'corsAllowOrigins'> {
+export interface ServiceOptions extends Omit<Flags, 'env' | 'header' | 'allowedHosts'> {
   readonly env: ReadonlyMap<string, string>;
   readonly header: ReadonlyMap<string, string>;
-  readonly corsAllowOrigins: readonly string[];
+  readonly allowedHosts: readonly string[];
   /** What stands after `--`: the one server's command with its arguments, or its URL. Empty with `--config`. */
   readonly positional: readonly string[];
 }
@@ -32,7 +32,7 @@ export type CommandLine =
       readonly showKey: boolean;
       readonly splitDir: string | undefined;
     }
-  | AdminCommand
+  | (AdminCommand & { readonly envPath?: string | undefined })
   | { readonly kind: 'version' }
   | { readonly kind: 'help'; readonly text: string };
 
@@ -43,7 +43,7 @@ Examples:
   mcpo-ts --type sse -- https://example.org/sse          one remote server
   mcpo-ts check --config servers.json                    is everything right? starts nothing
 
-A key given as --api-key shows in the host's process list: set MCPO_API_KEY or MCPO_API_KEY_FILE instead.
+A key given as --api-key shows in the process list until the service has masked it: prefer MCPO_API_KEY or MCPO_API_KEY_FILE.
 `;
 
 const beginning =
@@ -89,7 +89,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 
 function parseAdminCommand(flags: readonly string[], output: string[]): CommandLine {
   let chosen: AdminCommand | undefined;
-  const program = quiet(new Command('mcpo-ts'), output);
+  const program = quiet(new Command('mcpo-ts'), output)
+    .configureHelp({ showGlobalOptions: true })
+    .option('--env-path <file>', 'dotenv file with variables of the service, as the service itself takes it');
   addAdminCommands(program, (command) => {
     chosen = command;
   });
@@ -101,7 +103,7 @@ function parseAdminCommand(flags: readonly string[], output: string[]): CommandL
     throw new UsageError(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
   }
   if (chosen === undefined) throw new UsageError(beginning);
-  return chosen;
+  return { ...chosen, ...program.opts<{ envPath?: string }>() };
 }
 
 /** A program that throws instead of printing and ending. */
@@ -242,7 +244,7 @@ function checkedOptions(given: Flags, positional: readonly string[] | undefined)
     ...given,
     env: given.env ?? new Map(),
     header: given.header ?? new Map(),
-    corsAllowOrigins: given.corsAllowOrigins ?? ['*'],
+    allowedHosts: given.allowedHosts ?? [],
     positional: positional ?? [],
   };
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { DEFAULT_USER_SCOPES } from '../auth/scope.ts';
+import { ALLOWED_HOST_RULE, parseAllowedHosts } from './allowed-hosts.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 
 export const ALGORITHMS = [
@@ -34,6 +36,12 @@ const headerName = z
 
 export const algorithm = z.enum(ALGORITHMS, { error: `must be one of ${ALGORITHMS.join(', ')}.` });
 
+/** As an issuer's `audience`: whoever its tokens were issued for, they are accepted here. */
+export const ANY_AUDIENCE = '*';
+
+const NO_AUDIENCE =
+  'needs "audience", the value of "aud" in tokens that are meant for this service; without it a token for any other service of the issuer would be accepted, which "*" permits.';
+
 const key = z.strictObject({
   id: z.string().regex(/^[\w.-]{1,64}$/, 'may hold letters, digits, "_", "." and "-" only, 64 at most.'),
   hash: z
@@ -55,6 +63,8 @@ const issuer = z
   .strictObject({
     issuer: text,
     audience: textOrTexts.optional(),
+    scopes: textsByName.default(new Map()),
+    defaultScopes: texts.default([...DEFAULT_USER_SCOPES]),
     algorithms: z.array(algorithm).min(1, 'names no algorithm.').optional(),
     secret: text.optional(),
     publicKey: text.optional(),
@@ -69,7 +79,11 @@ const issuer = z
     ({ secret, publicKey, publicKeyFile, jwksUri }) =>
       [secret, publicKey, publicKeyFile, jwksUri].filter((source) => source !== undefined).length <= 1,
     'has more than one of "secret", "publicKey", "publicKeyFile" and "jwksUri"; keep one, or none for discovery.',
-  );
+  )
+  .refine(({ audience }) => audience !== undefined && audience.length > 0, { error: NO_AUDIENCE })
+  .refine(({ audience = [] }) => audience.length === 1 || !audience.includes(ANY_AUDIENCE), {
+    error: 'has "*" beside other values in "audience"; keep one of the two.',
+  });
 
 /** `auth` of the servers file. Unknown keys are errors here: a misspelt restriction must not pass as none. */
 export const authSchema = z.strictObject({
@@ -77,6 +91,10 @@ export const authSchema = z.strictObject({
   issuers: z.array(issuer).default([]),
   roles: textsByName.default(new Map()),
   groups: textsByName.default(new Map()),
+  /** Hosts under which the service is reached, beside those that it knows by itself. */
+  allowedHosts: z
+    .array(z.string().refine((host) => parseAllowedHosts(host)?.length === 1, ALLOWED_HOST_RULE))
+    .default([]),
   openWebUi: z
     .strictObject({
       headers: z
@@ -120,22 +138,36 @@ const rate = text.transform((value, context) => {
 
 export const rateLimitSchema = z.strictObject({ calls: rate.optional(), authFailures: rate.optional() });
 
-/** Who may use a server or a tool; a user whom any of the lists names may. */
-const accessLists = { roles: texts.default([]), users: texts.default([]), groups: texts.default([]) };
+/** Who may use a server or a tool; a user whom any of the lists names may. An empty list is a list: it names nobody. */
+const accessLists = { roles: texts.optional(), users: texts.optional(), groups: texts.optional() };
+const hasList = ({ roles, users, groups }: { roles?: unknown; users?: unknown; groups?: unknown }): boolean =>
+  [roles, users, groups].some((list) => list !== undefined);
+
+const toolAccess = z
+  .strictObject(accessLists)
+  .refine(
+    hasList,
+    'names nobody and restricts nothing; give it "roles", "users" or "groups", or leave it out. An empty list means nobody.',
+  );
 
 /** `access` of a server. */
-export const accessSchema = z.strictObject({
-  ...accessLists,
-  tools: z
-    .preprocess(
-      (value) =>
-        typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value,
-      z.map(z.string(), z.strictObject(accessLists), {
-        error: 'must be an object that maps a tool to who may use it.',
-      }),
-    )
-    .default(new Map()),
-});
+export const accessSchema = z
+  .strictObject({
+    ...accessLists,
+    tools: z
+      .preprocess(
+        (value) =>
+          typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value,
+        z.map(z.string(), toolAccess, {
+          error: 'must be an object that maps a tool to who may use it.',
+        }),
+      )
+      .default(new Map()),
+  })
+  .refine(
+    (access) => hasList(access) || access.tools.size > 0,
+    'restricts nothing; give it "roles", "users", "groups" or "tools", or leave it out. An empty list means nobody.',
+  );
 
 export type AuditFile = z.infer<typeof auditSchema>;
 export type RateLimitFile = z.infer<typeof rateLimitSchema>;

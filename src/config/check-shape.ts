@@ -1,5 +1,6 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { ConfigPlace, ConfigReport } from './config-report.ts';
+import { nearestName } from './nearest-name.ts';
 
 /**
  * Checks a value from outside against a schema and reports each issue at its own line.
@@ -11,14 +12,38 @@ export function checkShape<Schema extends z.ZodType>(
   place: ConfigPlace,
   report: ConfigReport,
 ): z.infer<Schema> | undefined {
-  const checked = schema.safeParse(value);
+  const checked = schema.safeParse(value, { error: describeUnknownKeys });
   if (checked.success) return checked.data;
   for (const issue of checked.error.issues) {
     const steps = issue.path.filter((step) => typeof step !== 'symbol');
+    if (issue.code === 'unrecognized_keys') {
+      const messages = issue.message.split('\n');
+      for (const [index, key] of issue.keys.entries()) {
+        const path = [...steps, key];
+        const keyPlace = { ...place, path: [...place.path, ...path], key: keyOf(place.key, path) };
+        report.problem(keyPlace, messages[index] ?? issue.message);
+      }
+      continue;
+    }
     const issuePlace = { ...place, path: [...place.path, ...steps], key: keyOf(place.key, steps) };
     report.problem(issuePlace, describeIssue(issue, valueAt(value, steps)));
   }
   return undefined;
+}
+
+/** One line for each unknown key: what an object with fixed keys says of those that were probably meant. */
+function describeUnknownKeys(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'unrecognized_keys') return undefined;
+  const { inst } = issue as { readonly inst?: unknown };
+  const known = inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
+  return issue.keys.map((key) => describeUnknownKey(key, known)).join('\n');
+}
+
+function describeUnknownKey(key: string, known: readonly string[]): string {
+  const nearest = nearestName(key, known);
+  return nearest === undefined
+    ? `is not a known key${known.length === 0 ? '' : `; known here: ${known.join(', ')}`}.`
+    : `is not a known key; did you mean "${nearest}"?`;
 }
 
 /** `args[1]`, `env.TOKEN`: as people name a place inside a value. */

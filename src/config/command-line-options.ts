@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
+import { ALLOWED_HOST_RULE, parseAllowedHosts } from './allowed-hosts.ts';
 import { parseLogLevel } from './log-level.ts';
 import { headerValueProblem, isHeaderName } from './remote-transport.ts';
 import { parseServerType, type ServerType, serverTypeSpellings } from './server-type.ts';
@@ -13,7 +14,9 @@ export interface Flags {
   readonly apiKey?: string;
   readonly strictAuth?: true;
   readonly allowUnauthenticated?: true;
+  readonly allowWeakSecrets?: true;
   readonly corsAllowOrigins?: readonly string[];
+  readonly allowedHosts?: readonly string[];
   readonly env?: ReadonlyMap<string, string>;
   readonly envPath?: string;
   readonly serverType?: ServerType;
@@ -44,7 +47,7 @@ export function addServiceOptions(program: Command): void {
   add(
     servers,
     '--env-path <file>',
-    'dotenv file with variables for the servers; --env wins over it',
+    'dotenv file with variables for the servers and the service; --env and the environment win over it',
     notEmpty('--env-path'),
   );
   add(servers, '--hot-reload', 'read the servers file again when it changes');
@@ -52,16 +55,23 @@ export function addServiceOptions(program: Command): void {
   const network = 'Network:';
   add(network, '-h, --host <address>', 'default 0.0.0.0 with an API key, 127.0.0.1 without', notEmpty('--host'));
   add(network, '-p, --port <port>', 'default 8000; 0 takes any free port', toPort);
-  add(network, '--cors-allow-origins <origin>', 'origin that browsers may call from; repeatable; default *', toOrigins);
+  add(
+    network,
+    '--cors-allow-origins <origin>',
+    'origin that browsers may call from; repeatable; default * with an API key, none without',
+    toOrigins,
+  );
+  add(network, '--allowed-hosts <host>', 'name under which the service is reached too; repeatable', toAllowedHosts);
   add(network, '-t, --ssl-certfile <file>', 'certificate chain (PEM), for HTTPS', notEmpty('--ssl-certfile'));
   add(network, '-K, --ssl-keyfile <file>', 'private key (PEM), for HTTPS', notEmpty('--ssl-keyfile'));
   add(network, '--root-path <path>', 'path that a proxy in front strips off', toPath('--root-path'));
   add(network, '--path-prefix <path>', 'path before the names of the servers; default /', toPath('--path-prefix'));
 
   const access = 'Access:';
-  add(access, '-k, --api-key <key>', 'key that callers must present; shows in the process list, MCPO_API_KEY does not');
+  add(access, '-k, --api-key <key>', 'key that callers must present; prefer MCPO_API_KEY, which no process list shows');
   add(access, '--strict-auth', 'the documents and docs need the key too');
   add(access, '--allow-unauthenticated', 'listen on any --host without a key');
+  add(access, '--allow-weak-secrets', 'accept short and well-known keys and secrets; on 127.0.0.1 only');
 
   const api = 'API:';
   add(api, '-n, --name <name>', 'title of the API');
@@ -128,6 +138,14 @@ function toOrigins(value: string, before: readonly string[] | undefined): readon
     );
   }
   return [...(before ?? []), origin];
+}
+
+function toAllowedHosts(value: string, before: readonly string[] | undefined): readonly string[] {
+  const hosts = parseAllowedHosts(value);
+  if (hosts === undefined || hosts.length === 0) {
+    throw new UsageError(`--allowed-hosts ${ALLOWED_HOST_RULE} It is "${value}".`);
+  }
+  return [...(before ?? []), ...hosts];
 }
 
 /** Slashes are added or taken off where the path is used; here it only has to be one. */

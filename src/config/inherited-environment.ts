@@ -1,3 +1,5 @@
+import { isOwnVariable } from './own-variables.ts';
+
 /** Names that every child process gets from the service's environment; `*` at the end stands for anything. */
 const inheritedByDefault: readonly string[] = [
   'PATH',
@@ -54,12 +56,9 @@ const inheritedOnWindows: readonly string[] = [
   'WINDIR',
 ];
 
-/** What the service authenticates with; a child process that had it could act as the service. */
-const ownSecrets: readonly string[] = ['MCPO_*', 'JWT_*', 'API_KEY', 'WEBUI_SECRET_KEY'];
-
 export interface InheritanceOptions {
   readonly environment: ReadonlyMap<string, string>;
-  /** Further names or prefixes with `*`, or everything, the service's own secrets included. */
+  /** Further names or prefixes with `*`, or everything; never what sets the service itself. */
   readonly inheritEnv: '*' | readonly string[];
   /** `--env` and `--env-path`: given for the child processes, so all of it is passed on. */
   readonly given: ReadonlyMap<string, string>;
@@ -78,16 +77,16 @@ export function inheritedEnvironment(options: InheritanceOptions): Readonly<Reco
 
   const inherited: Record<string, string> = Object.create(null);
   for (const [name, value] of environment) {
-    const isWanted = matchesAny(name, wanted, isWindows) && !matchesAny(name, ownSecrets, isWindows);
-    if (isEverything || isWanted) inherited[name] = value;
+    const isWanted = isEverything || matchesAny(name, wanted, isWindows);
+    if (isWanted && !isOwnVariable(name, isWindows)) inherited[name] = value;
   }
   for (const [name, value] of given) inherited[name] = value;
   return inherited;
 }
 
-/** Whether the variable is one of the service's own secrets, which only `"inheritEnv": "*"` passes on. */
-export function isOwnSecret(name: string): boolean {
-  return matchesAny(name, ownSecrets, false);
+/** Whether every child process gets the variable. */
+export function isInheritedByDefault(name: string): boolean {
+  return matchesAny(name, inheritedByDefault, false);
 }
 
 function matchesAny(name: string, patterns: readonly string[], ignoresCase: boolean): boolean {

@@ -1,10 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
+import { ambiguousUserWarnings } from './ambiguous-users.ts';
 import type { ServiceOptions } from './arguments.ts';
+import type { AuthFile } from './auth-schema.ts';
 import { ConfiguredSecrets } from './configured-secrets.ts';
-import { readEnvFile } from './env-file.ts';
 import type { Environment } from './environment.ts';
-import { isOwnSecret } from './inherited-environment.ts';
+import { isOwnVariable } from './own-variables.ts';
 import { authSecrets, hasAuthentication, resolveAuth } from './resolve-auth.ts';
 import { readServersFile, type ServersFile } from './servers-file.ts';
 import type { Secrets, Settings } from './settings.ts';
@@ -14,15 +16,21 @@ export interface LoadedSettings {
   readonly settings: Settings;
   readonly secrets: Secrets;
   readonly warnings: readonly ConfigProblem[];
+  /** `auth` of the servers file. */
+  readonly authFile: AuthFile | undefined;
 }
 
 const defaultPort = 8000;
 const maxBodyBytes = 10 * 1024 * 1024;
+const maxBodiesBytes = 256 * 1024 * 1024;
+const defaultMaxConnections = 8_192;
+const defaultMaxConnectionsPerAddress = 2_048;
 const drainTimeMs = 10_000;
 const defaultCallRate = { limit: 6_000, windowMs: 60_000 };
 const defaultFailureRate = { limit: 60, windowMs: 60_000 };
 const defaultMaxSessions = 1_000;
 const defaultMaxSessionsPerUser = 20;
+const weakSecretsWarning = { key: '--allow-weak-secrets', message: 'weak keys and secrets are accepted.' };
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
@@ -46,7 +54,9 @@ export function loadSettings(
     warnings,
     secrets,
   } = loadServers(options, environment, onRead);
-  const auth = resolveAuth(authFile, environment, resolveApiKey(options, environment));
+  const allowsWeakSecrets = options.allowWeakSecrets === true;
+  const apiKey = resolveApiKey(options, environment);
+  const auth = resolveAuth(authFile, environment, { apiKey, allowsWeakSecrets });
   const isRequired = hasStoredKeys || hasAuthentication(auth);
   const host = resolveHost(options, isRequired);
   if (options.strictAuth && !isRequired) {
@@ -65,6 +75,7 @@ export function loadSettings(
       rootPath: withSlashes(options.rootPath ?? '').slice(0, -1),
       pathPrefix: withSlashes(options.pathPrefix ?? ''),
       corsAllowOrigins: options.corsAllowOrigins,
+      allowedHosts: [...options.allowedHosts, ...environment.allowedHosts, ...(authFile?.allowedHosts ?? [])],
       strictAuth: options.strictAuth === true,
       publicUrl: environment.publicUrl,
       dataDir: environment.dataDir,
@@ -80,7 +91,7 @@ export function loadSettings(
       },
       audit: {
         file: environment.securityLogFile,
-        required: audit?.required ?? false,
+        required: requireAuditFile(audit?.required ?? false, environment, options.config),
         pseudonymise: audit?.pseudonymise ?? false,
         retentionDays: audit?.retentionDays,
       },
@@ -93,6 +104,11 @@ export function loadSettings(
       servers,
       operationIds,
       maxBodyBytes,
+      maxBodiesBytes,
+      connections: {
+        max: environment.maxConnections ?? defaultMaxConnections,
+        maxPerAddress: environment.maxConnectionsPerAddress ?? defaultMaxConnectionsPerAddress,
+      },
       drainTimeMs,
     },
     secrets: {
@@ -103,7 +119,12 @@ export function loadSettings(
       redisUrl: environment.redisUrl,
       configured: [...authSecrets(auth), ...ownSecrets(environment), ...secrets],
     },
-    warnings,
+    authFile,
+    warnings: [
+      ...warnings,
+      ...ambiguousUserWarnings(servers, auth),
+      ...(allowsWeakSecrets ? [weakSecretsWarning] : []),
+    ],
   };
 }
 
@@ -118,21 +139,23 @@ export function loadServers(
   onRead?: (file: string) => void,
 ): ServersFile {
   const secrets = new ConfiguredSecrets();
-  if (options.envPath !== undefined) onRead?.(options.envPath);
-  const fromFile = readGivenEnvFile(options.envPath);
-  // As dotenv has it, a variable that is already set wins over the file; `--env` wins over both. But what the service
-  // authenticates with is not what the file's variable of that name is about, and must not reach a child process.
+  const privatePaths = new Set(ownPaths(options, environment));
+  const noteFile = (file: string) => {
+    privatePaths.add(resolve(file));
+    onRead?.(file);
+  };
+  const confinement = { environment: environment.variables, dataDir: resolve(environment.dataDir), privatePaths };
+  if (options.envPath !== undefined) privatePaths.add(resolve(options.envPath));
+  // As dotenv has it, a variable that is already set wins over the file; `--env` wins over both.
   const given = new Map<string, string>();
-  for (const [name, value] of fromFile) {
-    given.set(name, isOwnSecret(name) ? value : (environment.variables.get(name) ?? value));
-  }
+  for (const [name, value] of environment.envFile) given.set(name, environment.variables.get(name) ?? value);
   for (const [name, value] of options.env) given.set(name, value);
   const combined = new Map([...environment.variables, ...given]);
-  for (const [name, value] of given) secrets.addNamed(name, value);
+  for (const [name, value] of given) secrets.addVariable(name, value);
 
   const { platform } = environment;
   if (options.config === undefined) {
-    const server = singleServer(options, { environment: combined, given, platform, secrets });
+    const server = singleServer(options, { environment: combined, given, platform, secrets, confinement });
     return {
       servers: [server],
       operationIds: 'server',
@@ -144,35 +167,57 @@ export function loadServers(
       secrets: secrets.list(),
     };
   }
-  const file = readServersFile(options.config, { environment: combined, given, platform, onRead });
+  const file = readServersFile(options.config, {
+    environment: combined,
+    given,
+    platform,
+    confinement,
+    onRead: noteFile,
+  });
   return { ...file, secrets: [...secrets.list(), ...file.secrets] };
 }
 
-function readGivenEnvFile(path: string | undefined): ReadonlyMap<string, string> {
-  if (path === undefined) return new Map();
-  try {
-    return readEnvFile(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : 'cannot be read';
-    throw new ConfigError([{ key: '--env-path', message: `the file "${path}" ${reason}.` }]);
-  }
+/** The files and folders that the service keeps for itself, as far as flags and variables name them. */
+function ownPaths(options: ServiceOptions, { dataDir, securityLogFile, variables }: Environment): readonly string[] {
+  const files = [...variables]
+    .filter(([name]) => name.endsWith('_FILE') && isOwnVariable(name))
+    .map(([, file]) => file);
+  return [dataDir, securityLogFile, options.sslKeyfile, ...files]
+    .filter((path) => path !== undefined && path.trim() !== '')
+    .map((path) => resolve(path as string));
 }
 
-function resolveApiKey(options: ServiceOptions, environment: Environment): string | undefined {
+/** The single key, with the flag or variable that gives it. Throws `UsageError` for an empty flag. */
+export function resolveApiKey(options: ServiceOptions, environment: Environment): Environment['apiKey'] {
   if (options.apiKey === undefined) return environment.apiKey;
   const key = options.apiKey.trim();
   // An unset shell variable leaves this behind; taking it for "no key" would open the service.
   if (key === '') throw new UsageError('--api-key is empty; give it a value or leave it out.');
-  return key;
+  return { name: '--api-key', value: key };
 }
 
 function resolveHost(options: ServiceOptions, hasAuthentication: boolean): string {
   // Written as in a URL, an IPv6 address has brackets, which no socket takes.
-  const host = options.host?.replace(/^\[(.*)\]$/, '$1') ?? (hasAuthentication ? '0.0.0.0' : '127.0.0.1');
+  const isOpenToAll = hasAuthentication && !options.allowWeakSecrets;
+  const host = options.host?.replace(/^\[(.*)\]$/, '$1') ?? (isOpenToAll ? '0.0.0.0' : '127.0.0.1');
+  if (options.allowWeakSecrets && !loopback.test(host)) {
+    throw new UsageError(
+      `--allow-weak-secrets works on 127.0.0.1 only, and --host is ${host}; set strong secrets, as "openssl rand -hex 32" prints them, and leave the flag out.`,
+    );
+  }
   if (hasAuthentication || options.allowUnauthenticated || loopback.test(host)) return host;
   throw new UsageError(
     `--host ${host} without an API key would let anyone who reaches it use every tool; set MCPO_API_KEY, or add --allow-unauthenticated if that is meant.`,
   );
+}
+
+/** A log that must be written and has no place is a mistake that would only be noticed when the log is needed. */
+function requireAuditFile(isRequired: boolean, { securityLogFile }: Environment, file: string | undefined): boolean {
+  if (isRequired && securityLogFile === undefined) {
+    const message = 'is true, and there is no file for the audit log: set SECURITY_LOG_FILE.';
+    throw new ConfigError([{ file, key: 'audit.required', message }]);
+  }
+  return isRequired;
 }
 
 /** The vault's keys and the passwords of the database and of Redis, which no output may hold. */

@@ -1,4 +1,6 @@
-import { hasUserPlaceholder, literalText } from '../placeholders/resolve-template.ts';
+import { parseUrl } from '../parse-url.ts';
+import { allowedHostProblem, isAllowedHost } from '../placeholders/allowed-hosts.ts';
+import { hasUserPlaceholder, literalParts, literalText } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
 import type { ConfigPlace, ConfigReport } from './config-report.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
@@ -25,26 +27,47 @@ const fixedOrigin = /^https?:\/\/[^/?#\\\s]+[/?#]/i;
 
 /** How to reach a server by URL; whatever cannot be used is reported and left out. */
 export function readRemoteTransport(options: RemoteTransportOptions): TransportConfig {
+  checkHostNames(options);
   return { type: options.type ?? 'auto', url: readUrl(options), headers: readHeaders(options) };
 }
 
-function readUrl({ url, place, templates, secrets, report }: RemoteTransportOptions): Template {
+function readUrl({ entry, url, place, templates, secrets, report }: RemoteTransportOptions): Template {
   const at = { ...place, path: [...place.path, 'url'], key: 'url' };
   const template = templates.read(url.trim(), at);
   if (template === undefined) return [];
 
   const first = template[0];
-  if (hasUserPlaceholder(template) && !(first?.kind === 'literal' && fixedOrigin.test(first.text))) {
+  const isHostFixed = !hasUserPlaceholder(template) || (first?.kind === 'literal' && fixedOrigin.test(first.text));
+  if (!isHostFixed && !(entry.rawUrlPlaceholders && entry.allowedHosts !== undefined)) {
     report.problem(
       at,
       'scheme, host and port must be written out before the first value of a user, so that no user can say where the request goes.',
     );
     return template;
   }
-  const example = template.map((part) => (part.kind === 'literal' ? part.text : 'x')).join('');
-  if (!isHttpUrl(example)) report.problem(at, 'must be an http or https URL such as https://example.org/mcp.');
-  secrets.addUrl(hasUserPlaceholder(template) ? literalParts(template) : literalText(template));
+  if (isHostFixed) {
+    const example = template.map((part) => (part.kind === 'literal' ? part.text : 'x')).join('');
+    if (!isHttpUrl(example)) report.problem(at, 'must be an http or https URL such as https://example.org/mcp.');
+    else checkAllowedHosts(example, entry, place, report);
+  }
+  secrets.addUrl(literalParts(template));
   return template;
+}
+
+function checkHostNames({ entry, place, report }: RemoteTransportOptions): void {
+  for (const [index, host] of (entry.allowedHosts ?? []).entries()) {
+    const problem = allowedHostProblem(host);
+    if (problem === undefined) continue;
+    const at = { ...place, path: [...place.path, 'allowedHosts', index], key: `allowedHosts[${index}]` };
+    report.problem(at, problem);
+  }
+}
+
+/** Where the host is fixed, a list that lacks it would refuse every call. */
+function checkAllowedHosts(url: string, { allowedHosts }: ServerEntry, place: ConfigPlace, report: ConfigReport): void {
+  if (allowedHosts === undefined || isAllowedHost(url, allowedHosts)) return;
+  const at = { ...place, path: [...place.path, 'allowedHosts'], key: 'allowedHosts' };
+  report.problem(at, 'does not name the host of "url".');
 }
 
 function readHeaders({
@@ -72,7 +95,8 @@ function readHeaders({
     if (template === undefined) continue;
     const problem = headerValueProblem(literalParts(template));
     if (problem !== undefined) report.problem(at, problem);
-    if (!hasUserPlaceholder(template)) secrets.addHeader(literalText(template));
+    if (hasUserPlaceholder(template)) secrets.addParts(template);
+    else secrets.addHeader(literalText(template));
     headers.set(name, template);
   }
   return headers;
@@ -92,9 +116,5 @@ export function isHeaderName(name: string): boolean {
 
 /** Whether the text is a whole http or https URL. */
 export function isHttpUrl(text: string): boolean {
-  return /^https?:\/\//i.test(text) && URL.canParse(text);
-}
-
-function literalParts(template: Template): string {
-  return template.map((part) => (part.kind === 'literal' ? part.text : '')).join('');
+  return /^https?:\/\//i.test(text) && parseUrl(text) !== undefined;
 }

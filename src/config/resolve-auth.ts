@@ -1,20 +1,9 @@
-import type { ApiKeyRecord, AuthSettings, ClaimNames, IssuerSettings, KeySource } from '../auth/auth-settings.ts';
+import type { ApiKeyRecord, AuthSettings } from '../auth/auth-settings.ts';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
-import { ALGORITHMS, type AuthFile, type JwtAlgorithm } from './auth-schema.ts';
-import { readTextFile } from './env-file.ts';
-import type { Environment, JwtEnvironment } from './environment.ts';
-
-const ASYMMETRIC = ALGORITHMS.filter((one) => !one.startsWith('HS'));
-
-/** As OpenID Connect has them, where it has any. */
-export const DEFAULT_CLAIMS: ClaimNames = {
-  subject: 'sub',
-  email: 'email',
-  name: 'name',
-  role: 'role',
-  groups: 'groups',
-  scope: 'scope',
-};
+import type { AuthFile } from './auth-schema.ts';
+import type { Environment } from './environment.ts';
+import { defined, toIssuer, toOwnIssuer } from './resolve-issuers.ts';
+import { apiKeyWeakness, hashedKeyWeakness, hmacSecretWeakness } from './secret-strength.ts';
 
 const DEFAULT_HEADERS: AuthSettings['openWebUi']['headers'] = {
   userJwt: 'x-openwebui-user-jwt',
@@ -25,20 +14,31 @@ const DEFAULT_HEADERS: AuthSettings['openWebUi']['headers'] = {
   chatId: 'x-openwebui-chat-id',
 };
 
-type IssuerFile = AuthFile['issuers'][number];
+const SECRET_KEY_ALONE =
+  'needs MCPO_OPENWEBUI_URL beside it: a session token does not say whether its user is still pending, so Open WebUI must be asked.';
+
+export interface ResolveAuthOptions {
+  /** The single key, with the flag or variable that it came from. */
+  readonly apiKey?: { readonly name: string; readonly value: string } | undefined;
+  readonly allowsWeakSecrets?: boolean | undefined;
+}
 
 /** Combines `auth` of the servers file with the variables. Throws `ConfigError` with every problem. */
 export function resolveAuth(
   file: AuthFile | undefined,
   environment: Pick<Environment, 'jwt' | 'openWebUi'>,
-  apiKey: string | undefined,
+  { apiKey, allowsWeakSecrets }: ResolveAuthOptions = {},
 ): AuthSettings {
   const problems: ConfigProblem[] = [];
   const issuers = (file?.issuers ?? []).map((issuer) => toIssuer(issuer, problems));
-  const own = ownIssuer(environment.jwt, problems);
+  const own = toOwnIssuer(environment.jwt, problems);
+  if (environment.openWebUi.secretKey !== undefined && environment.openWebUi.url === undefined) {
+    problems.push({ key: 'MCPO_OPENWEBUI_SECRET_KEY', message: SECRET_KEY_ALONE });
+  }
+  if (!allowsWeakSecrets) problems.push(...weakSecrets(file, environment, apiKey));
   if (problems.length > 0) throw new ConfigError(problems);
   return {
-    apiKey,
+    apiKey: apiKey?.value,
     keys: (file?.keys ?? []).map(toRecord),
     issuers: own === undefined ? issuers : [own, ...issuers],
     scopesByRole: file?.roles ?? new Map(),
@@ -58,6 +58,30 @@ export function hasAuthentication({ apiKey, keys, issuers, openWebUi }: AuthSett
   );
 }
 
+function weakSecrets(
+  file: AuthFile | undefined,
+  { jwt, openWebUi }: Pick<Environment, 'jwt' | 'openWebUi'>,
+  apiKey: ResolveAuthOptions['apiKey'],
+): readonly ConfigProblem[] {
+  const found: ConfigProblem[] = [];
+  const note = (key: string, weakness: string | undefined, what = '') => {
+    if (weakness !== undefined) found.push({ key, message: `${what}${weakness}` });
+  };
+  if (apiKey !== undefined) note(apiKey.name, apiKeyWeakness(apiKey.value));
+  for (const { id, hash } of file?.keys ?? []) note('auth.keys', hashedKeyWeakness(hash), `the key "${id}" `);
+  for (const [name, secret] of [
+    ['JWT_SECRET', jwt.secret],
+    ['MCPO_OPENWEBUI_USER_JWT_SECRET', openWebUi.userJwtSecret],
+    ['MCPO_OPENWEBUI_SECRET_KEY', openWebUi.secretKey],
+  ] as const) {
+    if (secret !== undefined) note(name, hmacSecretWeakness(secret));
+  }
+  for (const { issuer, secret } of file?.issuers ?? []) {
+    if (secret !== undefined) note('auth.issuers', hmacSecretWeakness(secret), `the secret of "${issuer}" `);
+  }
+  return found;
+}
+
 function toRecord({ id, hash, scopes, user, assertsUser, expires }: AuthFile['keys'][number]): ApiKeyRecord {
   return {
     id,
@@ -69,77 +93,6 @@ function toRecord({ id, hash, scopes, user, assertsUser, expires }: AuthFile['ke
     lastUsedAt: undefined,
     createdAt: 0,
   };
-}
-
-function toIssuer(issuer: IssuerFile, problems: ConfigProblem[]): IssuerSettings {
-  const keySource = toKeySource(issuer, problems);
-  const usable: readonly JwtAlgorithm[] = keySource.kind === 'secret' ? ['HS256', 'HS384', 'HS512'] : ASYMMETRIC;
-  const algorithms = issuer.algorithms ?? usable;
-  if (!algorithms.every((one) => usable.includes(one))) {
-    const message = `"${issuer.issuer}" has algorithms that its kind of key cannot check; use ${usable.join(', ')}.`;
-    problems.push({ key: 'auth.issuers', message });
-  }
-  return {
-    issuer: issuer.issuer,
-    audiences: issuer.audience ?? [],
-    algorithms,
-    keySource,
-    claims: { ...DEFAULT_CLAIMS, ...defined(issuer.claims) },
-  };
-}
-
-function toKeySource(issuer: IssuerFile, problems: ConfigProblem[]): KeySource {
-  if (issuer.secret !== undefined) return { kind: 'secret', secret: issuer.secret };
-  if (issuer.publicKey !== undefined) return { kind: 'public-key', pem: issuer.publicKey };
-  if (issuer.jwksUri !== undefined) return { kind: 'key-set', uri: issuer.jwksUri };
-  if (issuer.publicKeyFile === undefined) return { kind: 'discovery' };
-  try {
-    return { kind: 'public-key', pem: readTextFile(issuer.publicKeyFile) };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : 'cannot be read';
-    problems.push({ key: 'auth.issuers', message: `the file "${issuer.publicKeyFile}" ${reason}.` });
-    return { kind: 'public-key', pem: '' };
-  }
-}
-
-/** `JWT_SECRET`, else `JWT_PUBLIC_KEY`, else the key set of `JWT_ISSUER`. */
-function ownIssuer(jwt: JwtEnvironment, problems: ConfigProblem[]): IssuerSettings | undefined {
-  const { secret, publicKey, issuer } = jwt;
-  const keySource: KeySource | undefined =
-    secret !== undefined
-      ? { kind: 'secret', secret }
-      : publicKey !== undefined
-        ? { kind: 'public-key', pem: publicKey.replaceAll('\\n', '\n') }
-        : issuer !== undefined
-          ? { kind: 'discovery' }
-          : undefined;
-  if (keySource === undefined) {
-    if (jwt.audience !== undefined) {
-      problems.push({ key: 'JWT_AUDIENCE', message: 'needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_ISSUER beside it.' });
-    }
-    return undefined;
-  }
-  if (keySource.kind === 'discovery' && (issuer === undefined || !/^https?:\/\//i.test(issuer))) {
-    const message = 'must be the URL of the issuer, whose key set is read from it, unless JWT_SECRET is set.';
-    problems.push({ key: 'JWT_ISSUER', message });
-  }
-  const isSecret = keySource.kind === 'secret';
-  const algorithms = jwt.algorithms ?? (isSecret ? ['HS256'] : ASYMMETRIC);
-  if (!algorithms.every((one) => one.startsWith('HS') === isSecret)) {
-    const message = isSecret ? 'must be HS256, HS384 or HS512 with JWT_SECRET.' : 'must not be HS… without JWT_SECRET.';
-    problems.push({ key: 'JWT_ALGORITHM', message });
-  }
-  return {
-    issuer,
-    audiences: jwt.audience === undefined ? [] : jwt.audience.split(/[\s,]+/).filter(Boolean),
-    algorithms,
-    keySource,
-    claims: DEFAULT_CLAIMS,
-  };
-}
-
-function defined<Value extends object>(value: Value): { [Key in keyof Value]-?: Exclude<Value[Key], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as never;
 }
 
 /** The values in there that must never be printed. */

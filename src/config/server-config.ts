@@ -1,3 +1,4 @@
+import type { ServerAccess } from '../auth/authorize.ts';
 import type { Template } from '../placeholders/template.ts';
 
 /** How the service reaches a server. `auto` is a bare `url`: streamable HTTP first, SSE if that is not spoken there. */
@@ -11,12 +12,48 @@ export type TransportConfig =
       readonly cwd: string | undefined;
       /** The inherited part of the child's environment, already looked up. */
       readonly inheritedEnv: Readonly<Record<string, string>>;
+      /** `undefined`: the process runs as the service does. */
+      readonly confinement?: Confinement | undefined;
     }
   | {
       readonly type: 'streamable-http' | 'sse' | 'auto';
       readonly url: Template;
       readonly headers: ReadonlyMap<string, Template>;
     };
+
+/** What the process of a server is kept from, and where. */
+export interface Confinement {
+  readonly runAs: RunAs | undefined;
+  readonly sandbox: Sandbox | undefined;
+  readonly limits: ResourceLimits | undefined;
+  /** The users of `"auto"`. */
+  readonly uids: { readonly first: number; readonly last: number };
+  /** Where processes that are not to use the service's home get one of their own. */
+  readonly homesDir: string;
+  readonly serviceHome: string;
+  /** The arguments that hold no value of a user; those that name files or folders are shown in the sandbox. */
+  readonly namedPaths: readonly string[];
+  readonly dataDir: string;
+  /** Files and folders that no sandbox shows, such as the servers file. */
+  readonly privatePaths: ReadonlySet<string>;
+}
+
+/** `auto`: a user of the server's own, chosen by the service. */
+export type RunAs = 'auto' | { readonly uid: number; readonly gid: number };
+
+export interface Sandbox {
+  readonly network: boolean;
+  /** Absolute paths, seen in addition. */
+  readonly readOnly: readonly string[];
+  readonly writable: readonly string[];
+}
+
+export interface ResourceLimits {
+  readonly memoryMb?: number | undefined;
+  readonly cpuSeconds?: number | undefined;
+  readonly processes?: number | undefined;
+  readonly files?: number | undefined;
+}
 
 export type Isolation = 'shared' | 'user' | 'chat';
 
@@ -29,6 +66,7 @@ export interface ServerConfig {
   readonly isolation: Isolation;
   /** `/readyz` answers 503 until this server is ready. */
   readonly required: boolean;
+  /** With composed letters (NFC), as in `enabledTools`. */
   readonly disabledTools: ReadonlySet<string>;
   /** `undefined`: all tools but the disabled ones. */
   readonly enabledTools: ReadonlySet<string> | undefined;
@@ -36,6 +74,8 @@ export interface ServerConfig {
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxConcurrency: number;
+  /** Calls of one user or key at once; `undefined`: all but a quarter of `maxConcurrency`. */
+  readonly maxConcurrencyPerUser?: number | undefined;
   readonly maxSessions: number;
   readonly maxResultBytes: number;
   /** The HTTP status for a tool's own `isError`. */
@@ -54,18 +94,10 @@ export interface ServerConfig {
   readonly discovery?: ReadonlyMap<string, string> | undefined;
   /** A url with a user's value in it may lead to a private address. */
   readonly allowPrivateAddresses?: boolean | undefined;
-}
-
-/** A user whom any of the lists names may; three empty lists let everyone. */
-export interface AccessLists {
-  readonly roles: readonly string[];
-  readonly users: readonly string[];
-  readonly groups: readonly string[];
-}
-
-export interface ServerAccess extends AccessLists {
-  /** By exact tool name or a pattern with `*`; asked beside the server's own lists. */
-  readonly tools: ReadonlyMap<string, AccessLists>;
+  /** Values of users are put into the url as they are, and not percent-encoded. */
+  readonly rawUrlPlaceholders?: boolean | undefined;
+  /** Hosts to which the url may lead, as `isAllowedHost` reads them; `undefined`: the host is the admin's own text. */
+  readonly allowedHosts?: readonly string[] | undefined;
 }
 
 /** A value that the admin declares and each user fills in. */

@@ -1,8 +1,10 @@
 import { checkShape } from './check-shape.ts';
 import type { ConfigPlace, ConfigReport } from './config-report.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
+import type { ConfinementContext } from './confinement.ts';
 import { readDiscovery } from './discovery-values.ts';
 import type { JsonPath } from './json-document.ts';
+import { nearestName } from './nearest-name.ts';
 import { readRemoteTransport } from './remote-transport.ts';
 import type {
   ClientHeaderForwarding,
@@ -13,7 +15,7 @@ import type {
   UserVariable,
 } from './server-config.ts';
 import { serverNameProblem } from './server-name.ts';
-import { type ServerEntry, serverSchema, unsupportedServerKeys } from './servers-file-schema.ts';
+import { restrictingServerKeys, type ServerEntry, serverSchema, unsupportedServerKeys } from './servers-file-schema.ts';
 import { readStdioTransport } from './stdio-transport.ts';
 import { TemplateReader } from './template-reader.ts';
 import { readUserVariables, unknownKeyMessage } from './user-variables.ts';
@@ -31,6 +33,7 @@ export interface ServerContext {
   readonly toolErrorStatus: number;
   /** For servers without their own. */
   readonly resultImages: ResultImages;
+  readonly confinement: ConfinementContext;
   /** Told of each file just before it is read. */
   readonly onRead?: ((file: string) => void) | undefined;
   readonly report: ConfigReport;
@@ -44,8 +47,17 @@ const stdioKeys: ReadonlySet<string> = new Set([
   'envFile',
   'inheritEnv',
   'allowUserPlaceholdersInArgs',
+  'runAs',
+  'sandbox',
+  'limits',
 ]);
-const remoteKeys: ReadonlySet<string> = new Set(['headers', 'client_header_forwarding', 'allowPrivateAddresses']);
+const remoteKeys: ReadonlySet<string> = new Set([
+  'headers',
+  'client_header_forwarding',
+  'allowPrivateAddresses',
+  'rawUrlPlaceholders',
+  'allowedHosts',
+]);
 
 /**
  * One entry of `mcpServers`, read whole: problems and warnings go to the report.
@@ -63,13 +75,16 @@ export function readServer(
     report.problem(place, 'must be an object with "command" or "url".');
     return undefined;
   }
-  const given = Object.fromEntries(Object.entries(value).filter(([, setting]) => setting !== null));
+  // `null` counts as unset, but not as "no restriction".
+  const given = Object.fromEntries(
+    Object.entries(value).filter(([key, setting]) => setting !== null || key === 'access'),
+  );
   // What a disabled server says does not matter, not even whether it could be used.
   if (given.disabled === true) return undefined;
 
   const nameProblem = serverNameProblem(name);
   if (nameProblem !== undefined) report.problem(place, nameProblem);
-  warnOfUnknownKeys(given, place, report);
+  reportUnknownKeys(given, place, report);
   const entry = checkShape(serverSchema, given, place, report);
   if (entry === undefined) return undefined;
 
@@ -94,12 +109,13 @@ export function readServer(
     transport,
     isolation,
     required: entry.required,
-    disabledTools: new Set([...entry.disabledTools, ...entry.disabled_tools]),
-    enabledTools: entry.enabledTools && new Set(entry.enabledTools),
+    disabledTools: toToolNames([...entry.disabledTools, ...entry.disabled_tools]),
+    enabledTools: entry.enabledTools && toToolNames(entry.enabledTools),
     startTimeoutMs: entry.startTimeoutMs,
     timeoutMs: entry.timeoutMs,
     idleTimeoutMs: entry.idleTimeoutMs,
     maxConcurrency: entry.maxConcurrency,
+    maxConcurrencyPerUser: entry.maxConcurrencyPerUser,
     maxSessions: entry.maxSessions,
     maxResultBytes: entry.maxResultBytes,
     toolErrorStatus: entry.toolErrorStatus ?? context.toolErrorStatus,
@@ -108,6 +124,8 @@ export function readServer(
     clientHeaderForwarding: toForwarding(entry),
     userVars: variables,
     allowPrivateAddresses: entry.allowPrivateAddresses,
+    rawUrlPlaceholders: entry.rawUrlPlaceholders,
+    allowedHosts: entry.allowedHosts,
     discovery: readDiscovery({ entry, variables, isolation, templates, place, report, secrets }),
   };
 }
@@ -174,6 +192,11 @@ function settleVariables(
   }
 }
 
+/** With composed letters, as the names of tools are compared with them. */
+function toToolNames(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.map((name) => name.normalize('NFC')));
+}
+
 function toForwarding(entry: ServerEntry): ClientHeaderForwarding | undefined {
   const forwarding = entry.client_header_forwarding;
   if (!forwarding?.enabled) return undefined;
@@ -183,14 +206,20 @@ function toForwarding(entry: ServerEntry): ClientHeaderForwarding | undefined {
   };
 }
 
-function warnOfUnknownKeys(given: object, place: ConfigPlace, report: ConfigReport): void {
+/** A key that nothing reads is warned of; one that is almost a restriction is an error, since it leaves the server open. */
+function reportUnknownKeys(given: object, place: ConfigPlace, report: ConfigReport): void {
   const known = Object.keys(serverSchema.shape);
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
-    const message = unsupportedServerKeys.has(key)
-      ? `"${key}" is not supported by this version yet and has no effect.`
-      : unknownKeyMessage(key, known);
-    report.warning({ ...place, path: [...place.path, key] }, message);
+    const at = { ...place, path: [...place.path, key] };
+    const nearest = nearestName(key, known);
+    if (unsupportedServerKeys.has(key)) {
+      report.warning(at, `"${key}" is not supported by this version yet and has no effect.`);
+    } else if (nearest !== undefined && restrictingServerKeys.has(nearest)) {
+      report.problem({ ...at, key }, `is not a known key; did you mean "${nearest}"?`);
+    } else {
+      report.warning(at, unknownKeyMessage(key, known));
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { accessSchema, auditSchema, authSchema, rateLimitSchema, vaultSchema } from './auth-schema.ts';
+import { limitsSchema, runAsSchema, sandboxSchema } from './confinement.ts';
 import { parseServerType, serverTypeSpellings } from './server-type.ts';
 
 /** The longest time that a timer of Node can wait; a longer one would fire at once. */
@@ -88,6 +89,7 @@ export const serverSchema = z.object({
   timeoutMs: milliseconds.default(300_000),
   idleTimeoutMs: milliseconds.default(900_000),
   maxConcurrency: count.default(64),
+  maxConcurrencyPerUser: count.optional(),
   maxSessions: count.default(100),
   maxResultBytes: count.default(32 * 1024 * 1024),
   isolation: z.enum(['shared', 'user', 'chat']).optional(),
@@ -97,7 +99,7 @@ export const serverSchema = z.object({
   customUserVars: z.preprocess(toMap, z.map(z.string(), z.unknown(), { error: mustBeObject })).default(new Map()),
   discovery: textsByName.optional(),
   client_header_forwarding: z
-    .object({ enabled: z.boolean().default(false), whitelist: names.default([]), blacklist: names.default([]) })
+    .strictObject({ enabled: z.boolean().default(false), whitelist: names.default([]), blacklist: names.default([]) })
     .optional(),
   inheritEnv: z
     .union([z.literal('*'), names], { error: 'must be a list of names, or "*" for the whole environment.' })
@@ -105,9 +107,14 @@ export const serverSchema = z.object({
   allowUserPlaceholdersInArgs: z.boolean().default(false),
   forwardCallerToken: z.boolean().default(false),
   allowPrivateAddresses: z.boolean().default(false),
+  rawUrlPlaceholders: z.boolean().default(false),
+  allowedHosts: z.array(nonEmptyText).min(1, 'names no host; leave it out, or name one.').optional(),
   toolErrorStatus: status.optional(),
   resultImages: resultImages.optional(),
   access: accessSchema.optional(),
+  runAs: runAsSchema.optional(),
+  sandbox: sandboxSchema.optional(),
+  limits: limitsSchema.optional(),
 });
 
 export type ServerEntry = z.infer<typeof serverSchema>;
@@ -125,6 +132,23 @@ export const fileSchema = z.object({
 
 /** Keys that hold servers: mcpo's and VS Code's. */
 export const serverListKeys = ['mcpServers', 'servers'] as const;
+/** Keys that close something: misspelt, they would leave it open. */
+export const restrictingServerKeys: ReadonlySet<string> = new Set([
+  'access',
+  'allowedHosts',
+  'client_header_forwarding',
+  'disabled',
+  'disabledTools',
+  'disabled_tools',
+  'enabledTools',
+  'isolation',
+  'limits',
+  'redactResults',
+  'rules',
+  'runAs',
+  'sandbox',
+]);
+export const restrictingFileKeys: ReadonlySet<string> = new Set(['audit', 'auth', 'rateLimit', 'vault']);
 export const unsupportedServerKeys: ReadonlySet<string> = new Set(['oauth']);
 /** For editors; it says nothing about a server. */
 export const ignoredFileKeys: ReadonlySet<string> = new Set(['$schema']);

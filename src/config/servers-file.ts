@@ -1,14 +1,17 @@
 import { dirname, resolve } from 'node:path';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import type { AuditFile, AuthFile, RateLimitFile, VaultFile } from './auth-schema.ts';
+import { checkScopes } from './check-scopes.ts';
 import { checkShape } from './check-shape.ts';
 import { ConfigReport } from './config-report.ts';
 import { ConfiguredSecrets } from './configured-secrets.ts';
+import type { ConfinementContext } from './confinement.ts';
 import { readTextFile } from './env-file.ts';
 import { type JsonDocument, type JsonPath, parseJsonDocument } from './json-document.ts';
+import { nearestName } from './nearest-name.ts';
 import type { ServerConfig } from './server-config.ts';
 import { readServer } from './server-entry.ts';
-import { fileSchema, ignoredFileKeys, serverListKeys } from './servers-file-schema.ts';
+import { fileSchema, ignoredFileKeys, restrictingFileKeys, serverListKeys } from './servers-file-schema.ts';
 import type { OperationIdStyle } from './settings.ts';
 import { readInputs, unknownKeyMessage } from './user-variables.ts';
 
@@ -32,6 +35,7 @@ export interface ServersFileOptions {
   /** `--env` and `--env-path`: every child process gets all of it. */
   readonly given: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
+  readonly confinement: ConfinementContext;
   /** Told of each file just before it is read. */
   readonly onRead?: ((file: string) => void) | undefined;
 }
@@ -59,7 +63,7 @@ export function parseServersFile(text: string, file: string, options: ServersFil
     throw new ConfigError([{ file, message: 'must be an object with "mcpServers".' }]);
   }
 
-  warnOfKeys(root, document, report);
+  reportKeys(root, document, report);
   const settings = checkShape(fileSchema, root, { path: [] }, report);
   const inputs = root.inputs === undefined ? new Map() : readInputs(root.inputs, ['inputs'], report);
 
@@ -81,6 +85,13 @@ export function parseServersFile(text: string, file: string, options: ServersFil
     const server = readServer(name, value, path, context);
     if (server !== undefined) servers.push(server);
     if (report.problems.length > problemsBefore) isEveryEntryUsable = false;
+  }
+  if (settings?.auth !== undefined) {
+    checkScopes(
+      settings.auth,
+      (list?.entries ?? []).map(([name]) => name),
+      report,
+    );
   }
   if (list !== undefined && servers.length === 0 && isEveryEntryUsable) {
     report.problem({ path: list.path }, 'names no server that is enabled; there would be nothing to serve.');
@@ -122,11 +133,16 @@ function findServerList(root: Readonly<Record<string, unknown>>, report: ConfigR
   return { path: [key], entries: Object.entries(value) };
 }
 
-function warnOfKeys(root: object, document: JsonDocument, report: ConfigReport): void {
+function reportKeys(root: object, document: JsonDocument, report: ConfigReport): void {
   const known = [...serverListKeys, 'inputs', ...Object.keys(fileSchema.shape)];
   for (const key of Object.keys(root)) {
     if (known.includes(key) || ignoredFileKeys.has(key)) continue;
-    report.warning({ path: [key] }, unknownKeyMessage(key, known));
+    const nearest = nearestName(key, known);
+    if (nearest !== undefined && restrictingFileKeys.has(nearest)) {
+      report.problem({ path: [key], key }, `is not a known key; did you mean "${nearest}"?`);
+    } else {
+      report.warning({ path: [key] }, unknownKeyMessage(key, known));
+    }
   }
   for (const { path, line } of document.duplicates) {
     const [listKey, server] = path;

@@ -21,7 +21,10 @@ export interface Settings {
   readonly rootPath: string;
   /** What stands before `<server>` in our own URLs: begins and ends with a slash. */
   readonly pathPrefix: string;
-  readonly corsAllowOrigins: readonly string[];
+  /** `undefined`: not given; then every origin with authentication, and none without. */
+  readonly corsAllowOrigins: readonly string[] | undefined;
+  /** Hosts under which the service is reached, beside those that it knows by itself. */
+  readonly allowedHosts: readonly string[];
   /** Docs and OpenAPI documents need the key too. */
   readonly strictAuth: boolean;
   readonly publicUrl: string | undefined;
@@ -51,6 +54,10 @@ export interface Settings {
   readonly servers: readonly ServerConfig[];
   readonly operationIds: OperationIdStyle;
   readonly maxBodyBytes: number;
+  /** Of all request bodies that are held at once. */
+  readonly maxBodiesBytes: number;
+  /** Open connections: in all, and from one address that is no trusted proxy's. */
+  readonly connections: { readonly max: number; readonly maxPerAddress: number };
   readonly drainTimeMs: number;
 }
 

@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts';
 import { literalTemplate } from '../placeholders/parse-template.ts';
 import type { ServiceOptions } from './arguments.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
+import { type ConfinementContext, unconfiguredConfinement } from './confinement.ts';
 import { inheritedEnvironment } from './inherited-environment.ts';
 import type { ServerConfig, TransportConfig } from './server-config.ts';
 import { serverNameProblem } from './server-name.ts';
@@ -13,6 +14,7 @@ export interface SingleServerOptions {
   readonly given: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
   readonly secrets: ConfiguredSecrets;
+  readonly confinement: ConfinementContext;
 }
 
 /**
@@ -46,8 +48,9 @@ function toTransport(options: ServiceOptions, context: SingleServerOptions): Tra
   const [first, ...args] = options.positional;
   if (first === undefined) throw new UsageError('There is no server: put its command after --, or use --config.');
   const type = options.serverType ?? 'stdio';
-  const { environment, given, platform, secrets } = context;
+  const { environment, given, platform, secrets, confinement } = context;
   if (type === 'stdio') {
+    secrets.addArguments(args);
     return {
       type,
       command: literalTemplate(first),
@@ -55,6 +58,7 @@ function toTransport(options: ServiceOptions, context: SingleServerOptions): Tra
       env: new Map(),
       cwd: undefined,
       inheritedEnv: inheritedEnvironment({ environment, inheritEnv: [], given, platform }),
+      confinement: unconfiguredConfinement(confinement),
     };
   }
   secrets.addUrl(first);

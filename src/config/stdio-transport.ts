@@ -1,12 +1,14 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { literalTemplate } from '../placeholders/parse-template.ts';
-import { hasUserPlaceholder, literalText } from '../placeholders/resolve-template.ts';
+import { hasUserPlaceholder, literalParts, literalText } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
 import type { ConfigPlace, ConfigReport } from './config-report.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
+import { type ConfinementContext, readConfinement } from './confinement.ts';
 import { readEnvFile } from './env-file.ts';
-import { inheritedEnvironment, isOwnSecret } from './inherited-environment.ts';
+import { inheritedEnvironment } from './inherited-environment.ts';
+import { isOwnVariable } from './own-variables.ts';
 import type { TransportConfig } from './server-config.ts';
 import type { ServerEntry } from './servers-file-schema.ts';
 import type { TemplateReader } from './template-reader.ts';
@@ -22,11 +24,14 @@ export interface StdioTransportOptions {
   readonly given: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
   readonly templates: TemplateReader;
+  readonly confinement: ConfinementContext;
   /** Told of each file just before it is read. */
   readonly onRead?: ((file: string) => void) | undefined;
   readonly secrets: ConfiguredSecrets;
   readonly report: ConfigReport;
 }
+
+const secretName = /key|token|secret|pass|auth|credential|(^|_)pat($|_)|dsn/i;
 
 /** How to start a stdio server; whatever cannot be used is reported and left out. */
 export function readStdioTransport(options: StdioTransportOptions): TransportConfig {
@@ -47,20 +52,32 @@ export function readStdioTransport(options: StdioTransportOptions): TransportCon
     report.warning(keyPlace('cwd'), `"${cwd}" is no folder now; the server cannot start before it is.`);
   }
   if (entry.inheritEnv !== '*') {
-    for (const name of entry.inheritEnv.filter(isOwnSecret)) {
+    for (const name of entry.inheritEnv.filter((one) => isOwnVariable(one))) {
       const message = `${name} is the service's own and is not passed on; give the server its value in "env".`;
       report.warning(keyPlace('inheritEnv'), message);
     }
   }
 
+  const args = readArguments(options);
+  const confinement = readConfinement(entry, place, options.folder, options.confinement, report);
+  addInheritedSecrets(options);
+
   return {
     type: 'stdio',
     command: literalTemplate(command === undefined ? '' : placeCommand(command, options.folder, platform)),
-    args: readArguments(options),
+    args,
     env: readEnvironmentOfChild(options),
     cwd: folder,
     inheritedEnv: inheritedEnvironment({ environment, inheritEnv: entry.inheritEnv, given, platform }),
+    confinement: confinement && { ...confinement, namedPaths: args.filter(isLiteral).map(literalText) },
   };
+}
+
+/** What the admin passes on by name, and of everything what sounds secret. */
+function addInheritedSecrets({ entry, environment, secrets }: StdioTransportOptions): void {
+  const { inheritEnv } = entry;
+  const names = inheritEnv === '*' ? [...environment.keys()].filter((name) => secretName.test(name)) : inheritEnv;
+  for (const name of names) secrets.addVariable(name, environment.get(name) ?? '');
 }
 
 /** A bare name is looked up on PATH; a path is relative to the servers file, wherever the service was started. */
@@ -69,8 +86,12 @@ function placeCommand(command: string, folder: string, platform: NodeJS.Platform
   return isPath && !isAbsolute(command) ? resolve(folder, command) : command;
 }
 
-function readArguments({ entry, place, templates, report }: StdioTransportOptions): readonly Template[] {
-  return entry.args.map((text, index) => {
+function isLiteral(template: Template): boolean {
+  return !hasUserPlaceholder(template);
+}
+
+function readArguments({ entry, place, templates, secrets, report }: StdioTransportOptions): readonly Template[] {
+  const args = entry.args.map((text, index) => {
     const at = { ...place, path: [...place.path, 'args', index], key: `args[${index}]` };
     const template = templates.read(text, at) ?? [];
     if (text.includes('\0')) report.problem(at, 'holds a NUL character, which no argument can.');
@@ -82,13 +103,15 @@ function readArguments({ entry, place, templates, report }: StdioTransportOption
     }
     return template;
   });
+  secrets.addArguments(args.map(literalParts));
+  return args;
 }
 
 function readEnvironmentOfChild(options: StdioTransportOptions): ReadonlyMap<string, Template> {
   const { entry, place, templates, secrets, report } = options;
   const env = new Map<string, Template>();
   for (const [name, value] of readEntryEnvFile(options)) {
-    secrets.addNamed(name, value);
+    secrets.addVariable(name, value);
     env.set(name, literalTemplate(value));
   }
   for (const [name, text] of entry.env) {
@@ -99,10 +122,12 @@ function readEnvironmentOfChild(options: StdioTransportOptions): ReadonlyMap<str
     }
     const template = templates.read(text, at);
     if (template === undefined) continue;
-    if (!hasUserPlaceholder(template)) {
+    if (hasUserPlaceholder(template)) {
+      secrets.addParts(template);
+    } else {
       const value = literalText(template);
       if (value.includes('\0')) report.problem(at, 'holds a NUL character, which no environment variable can.');
-      secrets.addNamed(name, value);
+      secrets.addVariable(name, value);
     }
     env.set(name, template);
   }

@@ -1,4 +1,5 @@
 import { ConfigError, type ConfigProblem } from '../errors.ts';
+import { parseUrl } from '../parse-url.ts';
 
 /**
  * Checks the URLs of the database and of Redis, where they are set. Throws `ConfigError`, which repeats neither: they
@@ -20,12 +21,13 @@ export function checkStoreUrls(urls: { readonly MCPO_DATABASE_URL?: string; read
 }
 
 function isPostgresUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\//.test(text) && URL.canParse(text);
+  return /^postgres(ql)?:\/\//.test(text) && parseUrl(text) !== undefined;
 }
 
 function isRedisUrl(text: string): boolean {
-  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) return false;
-  const { hostname, pathname, search, hash, username, password } = new URL(text);
+  const url = /^rediss?:\/\//.test(text) ? parseUrl(text) : undefined;
+  if (url === undefined) return false;
+  const { hostname, pathname, search, hash, username, password } = url;
   const hasKnownParts = hostname !== '' && /^\/?\d{0,5}$/.test(pathname) && search === '' && hash === '';
   return hasKnownParts && isDecodable(username) && isDecodable(password);
 }

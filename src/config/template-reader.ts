@@ -36,7 +36,7 @@ export class TemplateReader {
     const template = this.parse(text, place, {
       get(name) {
         const value = environment.get(name);
-        if (value !== undefined) secrets.addFromEnvironment(name, value);
+        if (value !== undefined) secrets.addVariable(name, value);
         return value;
       },
     });

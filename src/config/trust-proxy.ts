@@ -3,8 +3,6 @@ import { isIP } from 'node:net';
 /** Whose `X-Forwarded-*` headers are believed. */
 export type TrustProxy =
   | { readonly kind: 'none' }
-  /** So many proxies stand in front, whatever their addresses. */
-  | { readonly kind: 'hops'; readonly count: number }
   /** Proxies with these addresses, each as `address/prefix`. */
   | { readonly kind: 'networks'; readonly networks: readonly string[] };
 
@@ -12,9 +10,10 @@ export const TRUST_NONE: TrustProxy = { kind: 'none' };
 
 /** What the setting must look like, to be said when it does not. */
 export const TRUST_PROXY_RULE =
-  'must be the number of proxies in front, or a list of their addresses such as 10.0.0.0/8,loopback (also linklocal, uniquelocal), or none.';
+  'must name the proxies in front by address, such as 192.0.2.10,10.0.0.0/8 or loopback, uniquelocal, linklocal; or be none. A number or "true" names none: whoever reaches the port could choose an address.';
 
-const MAX_HOPS = 20;
+/** Bits; wider networks hold more than anybody's proxies. The widest in use are 10.0.0.0/8 and fc00::/7. */
+const MIN_PREFIX = { 4: 8, 6: 7 } as const;
 
 /** The names that Express has for them. */
 const NAMED_NETWORKS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -24,16 +23,12 @@ const NAMED_NETWORKS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Reads `MCPO_TRUST_PROXY`. Returns `undefined` for what it cannot be; so for `true`, which would let every caller
- * choose his own address.
+ * Reads `MCPO_TRUST_PROXY`. Returns `undefined` for what it cannot be; so for `true`, a number of proxies and networks
+ * as wide as the internet, with which callers could choose the address that limits and the audit log see.
  */
 export function parseTrustProxy(text: string): TrustProxy | undefined {
   const trimmed = text.trim().toLowerCase();
   if (['', 'none', 'off', 'false', '0'].includes(trimmed)) return TRUST_NONE;
-  if (/^\d+$/.test(trimmed)) {
-    const count = Number(trimmed);
-    return count <= MAX_HOPS ? { kind: 'hops', count } : undefined;
-  }
   const networks: string[] = [];
   for (const part of trimmed.split(',')) {
     const found = toNetworks(part.trim());
@@ -51,7 +46,7 @@ function toNetworks(text: string): readonly string[] | undefined {
   if (family === 0 || address.includes('%') || rest.length > 0) return undefined;
   const bits = family === 4 ? 32 : 128;
   if (prefix === undefined) return [`${address}/${bits}`];
-  // A prefix of 0 would trust everyone, like `true`.
-  const isUsable = /^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= bits;
+  const minimum = MIN_PREFIX[family === 4 ? 4 : 6];
+  const isUsable = /^\d{1,3}$/.test(prefix) && Number(prefix) >= minimum && Number(prefix) <= bits;
   return isUsable ? [`${address}/${Number(prefix)}`] : undefined;
 }

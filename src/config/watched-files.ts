@@ -5,6 +5,8 @@ import { stat } from 'node:fs/promises';
 const LOOK_MS = 500;
 /** Editors write in several steps: a file is read when it has rested this long. */
 const REST_MS = 200;
+/** A file that is missing at so many looks in a row is not being replaced. */
+const MISSING_LOOKS = 4;
 
 interface SeenFile {
   /** Changes with every write, and when another file takes the place; `undefined` while there is none. */
@@ -21,14 +23,19 @@ interface SeenFile {
  */
 export class WatchedFiles {
   readonly #onChange: () => void;
+  readonly #onMissing: (() => void) | undefined;
+  /** How often in a row a file was not there. */
+  readonly #missing = new Map<string, number>();
   readonly #files = new Map<string, SeenFile>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   /** What the last look saw of files that have changed and may not be complete yet. */
   #unrested: string | undefined;
 
-  constructor(onChange: () => void) {
+  /** `onMissing` is called when a file has been missing for about two seconds. */
+  constructor(onChange: () => void, onMissing?: () => void) {
     this.#onChange = onChange;
+    this.#onMissing = onMissing;
   }
 
   /** Follows every `note` of one reading: files that are not noted by the next one are no longer watched. */
@@ -61,6 +68,9 @@ export class WatchedFiles {
     const changed = new Map<string, string>();
     for (const [file, seen] of [...this.#files]) {
       const state = await stateOf(file);
+      const missing = state === undefined ? (this.#missing.get(file) ?? 0) + 1 : 0;
+      this.#missing.set(file, missing);
+      if (missing === MISSING_LOOKS) this.#onMissing?.();
       if (state !== undefined && state !== seen.state) changed.set(file, state);
     }
     const unrested = changed.size === 0 ? undefined : JSON.stringify([...changed]);

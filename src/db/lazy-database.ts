@@ -2,8 +2,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { KeptCatalogues } from './kept-catalogues.ts';
 import type { Database, DatabaseLocation } from './open-database.ts';
 
-/** After a try that failed, so that calls do not wait for one after the other. */
-const RETRY_AFTER_MS = 1_000;
+/** The shortest pause after a failed attempt, so that calls do not wait for one attempt after the other. */
+const MIN_RETRY_PAUSE_MS = 1_000;
 
 /** The database, opened when it is first asked for; the query layer is loaded then. */
 export class LazyDatabase {
@@ -23,8 +23,8 @@ export class LazyDatabase {
   }
 
   /**
-   * `undefined`, and said in the log once, while it cannot be opened: the service runs without it. It is tried again
-   * when it is next asked for, a second later at the earliest.
+   * `undefined`, and said in the log once, while it cannot be opened: the service runs without it. The next call tries
+   * again, at the earliest after a second, and after an attempt that waited longer (for a lock, say) that long.
    */
   open(): Promise<Database | undefined> {
     if (this.#isClosed) return Promise.resolve(undefined);
@@ -49,6 +49,7 @@ export class LazyDatabase {
 
   async #open(): Promise<Database | undefined> {
     const { openDatabase } = await import('./open-database.ts');
+    const startedAt = this.#now();
     try {
       const database = await openDatabase(this.#location);
       if (this.#hasFailed) this.#logger.info('the database can be used now');
@@ -59,7 +60,8 @@ export class LazyDatabase {
         this.#logger.warn('without a database no lists of tools are kept and no keys are found there', { reason });
       }
       this.#hasFailed = true;
-      this.#retryAt = this.#now() + RETRY_AFTER_MS;
+      const failedAt = this.#now();
+      this.#retryAt = failedAt + Math.max(MIN_RETRY_PAUSE_MS, failedAt - startedAt);
       this.#database = undefined;
       return undefined;
     }

@@ -65,6 +65,41 @@ function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
         await makeVaultIndexes(schema);
       },
     },
+    '0004-audit-anchors': {
+      up: async ({ schema }) => {
+        await schema
+          .createTable('audit_anchors')
+          .ifNotExists()
+          .addColumn('log', 'text', (column) => column.primaryKey())
+          .addColumn('seq', 'bigint', notNull)
+          .addColumn('hmac', 'text', notNull)
+          .addColumn('mac', 'text', notNull)
+          .addColumn('noted_at', 'bigint', notNull)
+          .execute();
+      },
+    },
+    '0005-erasures': {
+      up: async ({ schema }) => {
+        await schema
+          .createTable('erased_users')
+          .ifNotExists()
+          .addColumn('user_hash', 'text', (column) => column.primaryKey())
+          .addColumn('erased_at', 'bigint', notNull)
+          .execute();
+        await schema
+          .createTable('erasure_keys')
+          .ifNotExists()
+          .addColumn('id', 'integer', (column) => column.primaryKey())
+          .addColumn('value', 'text', notNull)
+          .execute();
+      },
+    },
+    '0006-page-sessions': {
+      up: async (database) => {
+        await makePageSessions(database.schema, orderedText(engine));
+        await addTextColumn(database, engine, 'setup_links', 'profile');
+      },
+    },
   };
 }
 
@@ -126,6 +161,32 @@ async function makeVaultIndexes(schema: SchemaModule): Promise<void> {
   await index('setup_links_expiry', 'setup_links', ['expires_at']);
   await index('secret_changes_owner', 'secret_changes', ['issuer', 'subject']);
   await index('secret_changes_time', 'secret_changes', ['changed_at']);
+}
+
+async function makePageSessions(schema: SchemaModule, text: RawBuilder<string>): Promise<void> {
+  const index = (name: string) => schema.createIndex(name).ifNotExists().on('page_sessions');
+  await schema
+    .createTable('page_sessions')
+    .ifNotExists()
+    .addColumn('hash', text, (column) => column.primaryKey())
+    .addColumn('issuer', text)
+    .addColumn('subject', text)
+    .addColumn('expires_at', 'bigint', notNull)
+    .execute();
+  await index('page_sessions_owner').columns(['issuer', 'subject']).execute();
+  await index('page_sessions_expiry').column('expires_at').execute();
+}
+
+/** Adds a column of text unless it is there, as after a migration that was cut off. */
+async function addTextColumn(database: Kysely<unknown>, engine: Engine, table: string, column: string): Promise<void> {
+  if (engine === 'postgres') {
+    await sql`alter table ${sql.table(table)} add column if not exists ${sql.ref(column)} ${orderedText(engine)}`.execute(
+      database,
+    );
+    return;
+  }
+  const { rows } = await sql`select name from pragma_table_info(${table}) where name = ${column}`.execute(database);
+  if (rows.length === 0) await database.schema.alterTable(table).addColumn(column, orderedText(engine)).execute();
 }
 
 function notNull(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {

@@ -27,7 +27,7 @@ async function openEmbedded(dataDir: string): Promise<Database> {
   let database: Database | undefined;
   try {
     const { openSqlite } = await import('./sqlite.ts');
-    database = new Kysely({ dialect: openSqlite(dataDir) });
+    database = new Kysely({ dialect: await openSqlite(dataDir) });
     await migrate(database, 'sqlite');
     return database;
   } catch (error) {

@@ -24,10 +24,13 @@ const MAX_RETRY_MS = 20;
 /** Every transaction here writes, and only at its beginning can it wait for another without having to be given up. */
 const BEGIN = CompiledQuery.raw('begin immediate');
 
-/** The embedded database in `dataDir`, made with mode 0700 if it is not there. Throws the system's own error. */
-export function openSqlite(dataDir: string): Dialect {
+/**
+ * Opens the embedded database in `dataDir`, created with mode 0700 if it does not exist. Rejects with the system's own
+ * error, and with `SQLITE_BUSY` when another process keeps the file locked; the service goes on while this waits.
+ */
+export async function openSqlite(dataDir: string): Promise<Dialect> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  return new PatientSqliteDialect(new PatientSqlite(join(dataDir, DATABASE_FILE)));
+  return new PatientSqliteDialect(await PatientSqlite.open(join(dataDir, DATABASE_FILE)));
 }
 
 class PatientSqliteDialect extends SqliteDialect {
@@ -65,14 +68,19 @@ class PatientSqlite implements SqliteDatabase {
   #open: SqliteFile.Database;
   #isStuck = false;
 
-  constructor(file: string) {
+  private constructor(file: string, open: SqliteFile.Database) {
     this.#file = file;
-    this.#open = openFile(file, BUSY_TIMEOUT_MS);
+    this.#open = open;
+  }
+
+  /** Waits for a process that has locked the file. Rejects with `SQLITE_BUSY` after `BUSY_TIMEOUT_MS`. */
+  static async open(file: string): Promise<PatientSqlite> {
+    const opened = openFile(file);
     try {
-      this.#open.pragma('journal_mode = wal');
-      this.#open.pragma(`busy_timeout = ${BLOCKING_TIMEOUT_MS}`);
+      await retryWhileBusy(() => opened.pragma('journal_mode = wal'));
+      return new PatientSqlite(file, opened);
     } catch (error) {
-      this.#open.close();
+      opened.close();
       throw error;
     }
   }
@@ -92,7 +100,7 @@ class PatientSqlite implements SqliteDatabase {
 
   renew(): void {
     if (!this.#isStuck) return;
-    const opened = openFile(this.#file, BLOCKING_TIMEOUT_MS);
+    const opened = openFile(this.#file);
     this.#open.close();
     this.#open = opened;
     this.#isStuck = false;
@@ -110,20 +118,16 @@ class PatientConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-    const statement = this.#sqlite.prepare(sql);
-    const end = Date.now() + BUSY_TIMEOUT_MS;
-    for (;;) {
-      try {
+    // The same statement each time, see `giveUp`.
+    let statement: SqliteStatement | undefined;
+    try {
+      return await retryWhileBusy(() => {
+        statement ??= this.#sqlite.prepare(sql);
         return execute<Row>(statement, parameters);
-      } catch (error) {
-        if (errorCodeOf(error) !== 'SQLITE_BUSY') throw error;
-        if (Date.now() > end) {
-          this.#sqlite.giveUp();
-          throw error;
-        }
-        // The same statement again, see `giveUp`; by chance, so that of several none waits longest each time.
-        await delay(MAX_RETRY_MS * Math.random());
-      }
+      });
+    } catch (error) {
+      if (isBusy(error)) this.#sqlite.giveUp();
+      throw error;
     }
   }
 
@@ -132,16 +136,36 @@ class PatientConnection implements DatabaseConnection {
   }
 }
 
-function openFile(file: string, busyTimeoutMs: number): SqliteFile.Database {
+function openFile(file: string): SqliteFile.Database {
   const opened = new SqliteFile(file);
   try {
     chmodSync(file, 0o600);
-    opened.pragma(`busy_timeout = ${busyTimeoutMs}`);
+    // What is deleted is overwritten with zeros.
+    opened.pragma('secure_delete = on');
+    opened.pragma(`busy_timeout = ${BLOCKING_TIMEOUT_MS}`);
     return opened;
   } catch (error) {
     opened.close();
     throw error;
   }
+}
+
+/** Runs `work` again while another process has locked the file. Rejects with its last error after `BUSY_TIMEOUT_MS`. */
+async function retryWhileBusy<Result>(work: () => Result): Promise<Result> {
+  const end = Date.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > end) throw error;
+      // Jitter, so that none of several that wait starves.
+      await delay(MAX_RETRY_MS * Math.random());
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return errorCodeOf(error) === 'SQLITE_BUSY';
 }
 
 function execute<Row>(statement: SqliteStatement, parameters: readonly unknown[]): QueryResult<Row> {

@@ -49,6 +49,17 @@ export interface Tables {
     readonly server: string;
     readonly expires_at: number;
     readonly used_at: number | null;
+    /** Name and e-mail of the owner, encrypted under the link's own token. */
+    readonly profile: string | null;
+  };
+  /** Log-ins of the pages that are not over; a cookie without its row counts no longer. */
+  readonly page_sessions: {
+    /** SHA-256 of the session's id, lower-case hex. */
+    readonly hash: string;
+    /** Both `null`: an admin whose key belongs to no user. */
+    readonly issuer: string | null;
+    readonly subject: string | null;
+    readonly expires_at: number;
   };
   readonly tool_uses: OwnerColumns & {
     readonly server: string;
@@ -60,11 +71,31 @@ export interface Tables {
     readonly server: string;
     readonly since: number;
   };
+  /** An erased user is an empty issuer, and the hash of `erased_users` as the subject. */
   readonly secret_changes: OwnerColumns & {
     readonly revision: number;
     /** `null`: everything of the owner. */
     readonly server: string | null;
     readonly changed_at: number;
+  };
+  /** Who was erased lately: uses that are on their way are not written down any more. */
+  readonly erased_users: {
+    /** Keyed with the one of `erasure_keys`. */
+    readonly user_hash: string;
+    readonly erased_at: number;
+  };
+  readonly erasure_keys: {
+    /** 1: there is one row. */
+    readonly id: number;
+    readonly value: string;
+  };
+  readonly audit_anchors: {
+    /** Names the log. */
+    readonly log: string;
+    readonly seq: number;
+    readonly hmac: string;
+    readonly mac: string;
+    readonly noted_at: number;
   };
 }
 

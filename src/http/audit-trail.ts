@@ -3,6 +3,7 @@ import type { AuditDetails } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type Principal, toPrincipalId } from '../auth/principal.ts';
 import { ForbiddenError, RateLimitedError, ServiceError, UnauthenticatedError } from '../errors.ts';
+import { loggedPath } from './error-handler.ts';
 
 /** What is known of a request while it is answered; filled in as it becomes known. */
 export interface RequestFacts {
@@ -45,7 +46,13 @@ export class AuditTrail {
     const details = { ...facts.argumentDetails, status, code };
     const isLogIn = facts.principal === undefined && error instanceof ServiceError;
     if (isLogIn && (error instanceof UnauthenticatedError || error instanceof ForbiddenError)) {
-      this.#record('log_in', 'failure', request, facts, details);
+      this.#record(
+        'log_in',
+        'failure',
+        request,
+        { ...facts, resource: facts.resource ?? loggedPath(request) },
+        details,
+      );
     } else if (error instanceof ForbiddenError || error instanceof RateLimitedError) {
       this.#record('refusal', 'refused', request, facts, details);
     } else if (facts.resource !== undefined && request.method === 'POST') {

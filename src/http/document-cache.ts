@@ -1,3 +1,4 @@
+import { toConnectTool } from '../bridge/connect-tool.ts';
 import type { RegisteredServer } from '../bridge/registered-server.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
@@ -36,7 +37,7 @@ export class DocumentCache {
     const server = this.#registry.get(name);
     if (server === undefined) throw new NotFoundError('There is no such server here; /docs lists those there are.');
     const catalogue = await server.whenCatalogue(CATALOGUE_WAIT_MS);
-    if (catalogue === undefined && !server.awaitsUser) throw noCatalogue(server);
+    if (catalogue === undefined && server.awaitedSource === undefined) throw noCatalogue(server);
     return this.#cached([server], name, schemas);
   }
 
@@ -45,7 +46,7 @@ export class DocumentCache {
     const servers = this.#registry.list();
     await Promise.all(servers.map((server) => server.whenCatalogue(CATALOGUE_WAIT_MS)));
     return this.#cached(
-      servers.filter((server) => server.catalogue !== undefined || server.awaitsUser),
+      servers.filter((server) => server.catalogue !== undefined || server.awaitedSource !== undefined),
       undefined,
       schemas,
     );
@@ -59,8 +60,8 @@ export class DocumentCache {
       this.#registry
         .list()
         .map(
-          ({ name, catalogue, awaitsUser, config }) =>
-            `${name} ${catalogue?.revision ?? ''} ${awaitsUser} ${config.userVars.size > 0} ${config.toolErrorStatus}`,
+          ({ name, catalogue, awaitedSource, config }) =>
+            `${name} ${catalogue?.revision ?? ''} ${awaitedSource} ${config.userVars.size > 0} ${config.toolErrorStatus}`,
         )
         .join('\n') + String(this.#hasAuthentication());
     const cached = this.#documents.get(key);
@@ -86,29 +87,33 @@ export class DocumentCache {
       schemas,
     };
     const document = toDocument(input, (server, { name: tool, reason }) => {
-      this.#logger.warn('tool is left out of the document', { server, tool: tool.slice(0, 200), reason });
+      this.#logger.warn('tool is left out of the document', { server, tool, reason });
     });
     return serializeDocument(document);
   }
 }
 
 function toDocumentServer(server: RegisteredServer): DocumentServer {
-  const { catalogue } = server;
+  const { catalogue, awaitedSource } = server;
   return {
     name: server.name,
     serverInfo: catalogue?.serverInfo,
     instructions: catalogue?.instructions,
     hasUserVariables: server.config.userVars.size > 0,
-    awaitsUser: server.awaitsUser,
+    awaitedSource,
     toolErrorStatus: server.config.toolErrorStatus,
-    tools: [...(catalogue?.tools.values() ?? [])].map((tool) => tool.definition),
+    tools:
+      awaitedSource === undefined
+        ? [...(catalogue?.tools.values() ?? [])].map((tool) => tool.definition)
+        : [toConnectTool(server.name)],
   };
 }
 
 function noCatalogue(server: RegisteredServer): ServerUnavailableError {
-  const { state, reason } = server.status;
+  const { state, reason, detail } = server.status;
   return new ServerUnavailableError(
     `Server "${server.name}" is ${state} and has not told its tools yet${reason ? `: ${reason}` : ''}.`,
     5,
+    { detail },
   );
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BodyTooLargeError, CallCancelledError, ServiceError, ToolError } from '../errors.ts';
+import { BodyTooLargeError, CallCancelledError, ServerUnavailableError, ServiceError, ToolError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { toErrorAnswer } from './error-answer.ts';
 
@@ -18,7 +18,8 @@ export function answerError(error: unknown, request: IncomingMessage, response: 
   if (!request.complete) response.setHeader('Connection', 'close');
   response.writeHead(status, { 'Content-Length': Buffer.byteLength(body) });
   response.end(request.method === 'HEAD' ? undefined : body);
-  if (error instanceof BodyTooLargeError) setTimeout(() => request.destroy(), DRAIN_MS).unref();
+  const isBodyRefused = error instanceof BodyTooLargeError || error instanceof ServerUnavailableError;
+  if (isBodyRefused && !request.complete) setTimeout(() => request.destroy(), DRAIN_MS).unref();
 }
 
 function logFailure(
@@ -42,14 +43,16 @@ function logFailure(
     return;
   }
   const isOurs = status >= 500 && !(error instanceof ToolError);
-  const reason = error instanceof ToolError ? undefined : withoutLink(error).slice(0, 500);
-  logger[isOurs ? 'warn' : 'info']('request failed', { ...facts, code: error.code, reason });
+  // Not cut here: the log takes secrets out first.
+  const reason = error instanceof ToolError ? undefined : withoutLink(error);
+  const { detail } = error as { readonly detail?: unknown };
+  logger[isOurs ? 'warn' : 'info']('request failed', { ...facts, code: error.code, reason, detail });
 }
 
-/** A request's path without its query, as the log may have it: whoever knows a setup link can open it. */
+/** A request's path as logs may have it: without its query, setup links, which whoever knows them can open, and users. */
 export function loggedPath({ url = '' }: Pick<IncomingMessage, 'url'>): string {
-  const path = url.split('?')[0]?.slice(0, 500) ?? '';
-  return path.replace(/(\/vault\/+link\/+)[^/]+/i, '$1…');
+  const path = url.split('?')[0] ?? '';
+  return path.replace(/(\/vault\/+(?:link|api\/+users)\/+)[^/]+/i, '$1…');
 }
 
 function withoutLink(error: ServiceError): string {

@@ -4,6 +4,11 @@ import { InvalidArgumentsError, UnsupportedMediaTypeError } from '../errors.ts';
 const MAX_LEVELS = 256;
 /** Of all objects together; parsing a million of them holds every other caller up for a second. */
 const MAX_KEYS = 100_000;
+/**
+ * Of all arrays and objects together. Each takes many times the bytes of its text, and time in every walk over the
+ * arguments; ten megabytes of `[1,1,…` or `[{},{},…` would be millions.
+ */
+const MAX_VALUES = 250_000;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Throws `UnsupportedMediaTypeError` unless the content type is JSON or absent. */
@@ -19,6 +24,8 @@ export interface ParsedArguments {
   readonly value: Record<string, unknown>;
   /** The JSON text, given when `value` does not have every number exactly. */
   readonly exactText: string | undefined;
+  /** Length of the body. */
+  readonly bytes: number;
 }
 
 /**
@@ -26,14 +33,14 @@ export interface ParsedArguments {
  * Throws `InvalidArgumentsError` in FastAPI's shape.
  */
 export function parseArguments(body: Buffer): ParsedArguments {
-  if (body.length === 0) return noArguments();
+  if (body.length === 0) return noArguments(body);
   let text: string;
   try {
     text = UTF8.decode(body);
   } catch {
     throw invalid('json_invalid', ['body'], 'JSON decode error: the body is not UTF-8');
   }
-  if (text.trim() === '') return noArguments();
+  if (text.trim() === '') return noArguments(body);
   refuseExtremes(text);
   let value: unknown;
   try {
@@ -44,11 +51,12 @@ export function parseArguments(body: Buffer): ParsedArguments {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid('dict_type', ['body'], 'Input should be an object that holds the arguments by name');
   }
-  return { value: value as Record<string, unknown>, exactText: hasInexactNumber(text) ? text : undefined };
+  const exactText = hasInexactNumber(text) ? text : undefined;
+  return { value: value as Record<string, unknown>, exactText, bytes: body.length };
 }
 
-function noArguments(): ParsedArguments {
-  return { value: {}, exactText: undefined };
+function noArguments({ length: bytes }: Buffer): ParsedArguments {
+  return { value: {}, exactText: undefined, bytes };
 }
 
 function invalid(type: string, loc: (string | number)[], msg: string): InvalidArgumentsError {
@@ -70,6 +78,7 @@ function refuseExtremes(text: string): void {
   if (text.length <= MAX_LEVELS) return;
   let level = 0;
   let keys = 0;
+  let values = 0;
   let isInString = false;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
@@ -79,12 +88,15 @@ function refuseExtremes(text: string): void {
     } else if (char === 0x22) isInString = true;
     else if (char === 0x7b || char === 0x5b) {
       level += 1;
+      values += 1;
       if (level > MAX_LEVELS) throw invalid('too_deep', ['body'], `Input should have at most ${MAX_LEVELS} levels`);
-    } else if (char === 0x7d || char === 0x5d) level -= 1;
+    } else if (char === 0x2c) values += 1;
+    else if (char === 0x7d || char === 0x5d) level -= 1;
     else if (char === 0x3a) {
       keys += 1;
       if (keys > MAX_KEYS) throw invalid('too_long', ['body'], `Input should have at most ${MAX_KEYS} keys`);
     }
+    if (values > MAX_VALUES) throw invalid('too_long', ['body'], `Input should have at most ${MAX_VALUES} values`);
   }
 }
 

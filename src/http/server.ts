@@ -1,8 +1,16 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { requireCall, requireScope } from '../auth/authorize.ts';
+import { requireAnyCall, requireCall, requireScope } from '../auth/authorize.ts';
 import { toPrincipalId } from '../auth/principal.ts';
 import type { FileStore } from '../bridge/file-store.ts';
+import { findBySpelling, spellingsOf } from '../bridge/find-tool.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError } from '../errors.ts';
@@ -11,11 +19,15 @@ import { toAddressKey } from '../rate-limit/address-key.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuditTrail, RequestFacts } from './audit-trail.ts';
+import { BodyBudget } from './body-budget.ts';
 import { toErrorAnswer } from './error-answer.ts';
 import { answerError } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
+import { limitConnections } from './guards/connection-limit.ts';
 import { createCors, isPreflight } from './guards/cors.ts';
+import { createForeignPagesGuard } from './guards/foreign-pages.ts';
 import { type IdentifyDependencies, identify } from './guards/identify.ts';
+import { createOwnHosts } from './guards/own-hosts.ts';
 import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
 import { strictTransportSecurity } from './guards/strict-transport-security.ts';
@@ -27,9 +39,15 @@ import type { TlsFiles } from './tls-files.ts';
 import { answerToolCall, type CallerValues } from './tool-route.ts';
 import { isVaultPath } from './vault/vault-path.ts';
 
-/** Slower clients are cut off: headers within a minute, the whole request within two. */
-const HEADERS_TIMEOUT_MS = 60_000;
+/**
+ * Slower clients are cut off: the handshake of TLS and then the headers, from the first moment of a connection on,
+ * within a quarter of a minute, the whole request within two.
+ */
+const HANDSHAKE_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 120_000;
+/** How often connections are looked through for those whose time is over. */
+const CHECK_CONNECTIONS_MS = 5_000;
 /** Longer than the usual minute of proxies, which else meet a connection that we just closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
@@ -56,16 +74,29 @@ export interface HttpDependencies {
 export async function createHttpServer(dependencies: HttpDependencies): Promise<Server> {
   const { tls } = dependencies.settings;
   const listener = createListener(dependencies);
-  const server = tls ? await openTlsServer(tls, listener, dependencies.logger) : createServer(listener);
+  const options = { connectionsCheckingInterval: CHECK_CONNECTIONS_MS };
+  const server = tls
+    ? await openTlsServer(tls, options, listener, dependencies.logger)
+    : createServer(options, listener);
+  const { settings, client, logger } = dependencies;
+  limitConnections(server, { limits: settings.connections, client, logger });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   return server;
 }
 
-async function openTlsServer(files: TlsFiles, listener: RequestListener, logger: Logger): Promise<Server> {
+async function openTlsServer(
+  files: TlsFiles,
+  options: ServerOptions,
+  listener: RequestListener,
+  logger: Logger,
+): Promise<Server> {
   const { readTlsFiles, reloadTlsFiles } = await import('./tls-files.ts');
-  const server = createTlsServer(readTlsFiles(files), listener);
+  const server = createTlsServer(
+    { ...options, ...readTlsFiles(files), handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+    listener,
+  );
   reloadTlsFiles(server, files, logger);
   return server;
 }
@@ -81,19 +112,30 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     const id = files.add(file);
     return id === undefined ? undefined : toFileUrl(request, id, settings, client);
   };
-  const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes, callerValues, keepFile };
+  const bodies = new BodyBudget(settings.maxBodiesBytes);
+  const toolRoute = { registry, logger, maxBodyBytes: settings.maxBodyBytes, bodies, callerValues, keepFile };
   const security = securityHeaders();
-  const cors = createCors(settings.corsAllowOrigins);
+  const corsWithKeys = createCors(settings.corsAllowOrigins ?? ['*']);
+  const corsWithoutKeys = createCors(settings.corsAllowOrigins ?? []);
+  const refuseForeignPages = createForeignPagesGuard({
+    ownHosts: createOwnHosts(settings, client),
+    client,
+    origins: settings.corsAllowOrigins ?? [],
+  });
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
 
   async function answer(request: IncomingMessage, response: ServerResponse, facts: RequestFacts): Promise<void> {
+    const pathname = toPathname(request.url ?? '/');
+    // Keys of the database may make authentication necessary later.
+    const hasAuthentication = identity.authenticator.isRequired || identity.ring.isIncomplete;
+    const cors = hasAuthentication ? corsWithKeys : corsWithoutKeys;
+    if (!hasAuthentication) refuseForeignPages(request, pathname);
     if (isPreflight(request)) {
       setHeaders(response, cors.preflightHeaders(request));
       response.writeHead(204).end();
       return;
     }
     setHeaders(response, cors.headers(request));
-    const pathname = toPathname(request.url ?? '/');
     // The pages and their API find out themselves who asks: by a cookie, a link or a key.
     if (isVaultPath(pathname, request.method, settings)) {
       (await app())(request, response);
@@ -124,6 +166,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     pathname: string,
     facts: RequestFacts,
   ): Promise<void> {
+    const call = calls.follow(response);
     const principal = await identify(request, response, { address: facts.clientAddress, accepted: 'bearer' }, identity);
     facts.principal = principal;
     const path = parseServicePath(pathname, settings);
@@ -131,14 +174,22 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     if (path === undefined || server === undefined) {
       throw new NotFoundError('There is no such server here; /docs lists those there are.');
     }
-    facts.resource = `${server.name}/${path.name}`;
-    requireCall(principal, server.name, path.name, server.config.access);
-    const who =
+    const { catalogue, config, isShared } = server;
+    // Where each user's session has its own list of tools, the tool is looked for in the caller's.
+    const tool = isShared && catalogue ? findBySpelling(catalogue.tools, path.name) : undefined;
+    const name = tool?.definition.name ?? path.name;
+    facts.resource = `${server.name}/${name}`;
+    // Whoever may call no tool that the name can mean does not make us wait for a server or open a session.
+    if (tool === undefined) requireAnyCall(principal, server.name, spellingsOf(name), config.access);
+    else requireCall(principal, server.name, name, config.access, path.name);
+    const callerId =
       principal.kind === 'anonymous' ? `anonymous ${toAddressKey(facts.clientAddress)}` : toPrincipalId(principal);
-    await callLimit?.count(who, response);
+    await callLimit?.count(callerId, response);
     audit.assertAvailable();
-    calls.begin(response);
-    await answerToolCall(request, response, { server, tool: path.name, principal, facts }, toolRoute);
+    call.begin();
+    const { signal } = call;
+    const toolRequest = { server, name: path.name, tool, principal, callerId, facts, signal };
+    await answerToolCall(request, response, toolRequest, toolRoute);
     audit.called(request, facts);
   }
 

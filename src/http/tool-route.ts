@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeArguments } from '../audit/audit-event.ts';
+import { requireCall } from '../auth/authorize.ts';
 import type { Principal } from '../auth/principal.ts';
 import { callTool } from '../bridge/call-tool.ts';
-import { findBySpelling } from '../bridge/find-tool.ts';
+import type { CatalogueTool } from '../bridge/catalogue.ts';
+import { toConnectAnswer } from '../bridge/connect-tool.ts';
 import type { RegisteredServer } from '../bridge/registered-server.ts';
+import { type ResolvedTool, resolveTool } from '../bridge/resolve-tool.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
-import { type Caller, NO_VALUES, type ValueSource } from '../bridge/user-values.ts';
+import { NO_VALUES, type ValueSource } from '../bridge/user-values.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import { NotFoundError } from '../errors.ts';
-import type { ResultFile } from '../mcp/tool-result.ts';
+import type { HttpAnswer, ResultFile } from '../mcp/tool-result.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { RequestFacts } from './audit-trail.ts';
+import { type BodyBudget, HeldBody } from './body-budget.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
 import { readBody } from './read-body.ts';
 
@@ -25,6 +28,8 @@ export interface ToolRouteDependencies {
   readonly registry: ServerRegistry;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
+  /** What the bodies of all calls take together. */
+  readonly bodies: BodyBudget;
   readonly callerValues: CallerValues;
   /** Keeps an image of a result and returns the URL where the request's sender finds it. */
   readonly keepFile: (request: IncomingMessage, file: ResultFile) => string | undefined;
@@ -32,66 +37,111 @@ export interface ToolRouteDependencies {
 
 export interface ToolRequest {
   readonly server: RegisteredServer;
-  readonly tool: string;
+  /** As the caller spelled it. */
+  readonly name: string;
+  /** The tool, which the principal may call; `undefined`: it is still to be found and to be asked about. */
+  readonly tool: CatalogueTool | undefined;
   readonly principal: Principal;
+  /** Who calls, as limits count it: the principal, or the address of an anonymous one. */
+  readonly callerId: string;
   readonly facts: RequestFacts;
+  /** Aborts when the caller leaves. */
+  readonly signal: AbortSignal;
 }
 
 /**
  * `POST {prefix}<server>/<tool>`, the hot path: written against node's own request and response, since a router and a
- * body parser would cost more than the call. Security headers, CORS and authentication were done by `server.ts`.
+ * body parser would cost more than the call. Security headers, CORS, authentication and, for a tool that is known,
+ * authorization were done by `server.ts`.
  * Throws the `ServiceError`s of a call; the answer is not begun then.
  */
 export async function answerToolCall(
   request: IncomingMessage,
   response: ServerResponse,
-  { server, tool: toolName, principal, facts }: ToolRequest,
-  { logger, maxBodyBytes, callerValues, keepFile }: ToolRouteDependencies,
+  call: ToolRequest,
+  dependencies: ToolRouteDependencies,
 ): Promise<void> {
-  const startedAt = performance.now();
-  const leaving = new AbortController();
-  const leave = () => leaving.abort();
-  response.once('close', leave);
+  const held = new HeldBody(dependencies.bodies, call.callerId);
   try {
-    const isShared = server.config.isolation === 'shared';
-    const values = isShared ? NO_VALUES : await callerValues(request, principal, server.config);
-    const tool =
-      server.catalogue?.tools.get(toolName) ??
-      (await findTool(server, toolName, { principal, values }, leaving.signal));
-    requireJson(request.headers['content-type']);
-    const bytes = await readBody(request, maxBodyBytes);
-    const { value: args, exactText } = parseArguments(bytes);
-    facts.argumentDetails = describeArguments(args, bytes.length);
-    if (logger.isDebug()) logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
-    const { contentType, body } = await callTool({
-      principal,
-      values,
-      server,
-      tool,
-      arguments: args,
-      exactText,
-      headers: request.headers,
-      keepFile: (file) => keepFile(request, file),
-      signal: leaving.signal,
-    });
-    response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
-    logger.info('call', {
-      request: facts.requestId,
-      server: server.name,
-      tool: toolName,
-      status: 200,
-      ms: Math.round(performance.now() - startedAt),
-    });
+    await answerHolding(held, request, response, call, dependencies);
   } finally {
-    response.removeListener('close', leave);
+    held.release();
   }
 }
 
-/** While a server is on its way its tools may be unknown, or be those of the last time: 404 is only said after that. */
-async function findTool(server: RegisteredServer, toolName: string, caller: Caller, signal: AbortSignal) {
-  await server.whenToolsKnown(caller, signal);
-  const tool = server.catalogue && findBySpelling(server.catalogue.tools, toolName);
-  if (tool !== undefined) return tool;
-  if (server.catalogue === undefined) throw server.unavailable();
-  throw new NotFoundError(`Server "${server.name}" has no tool of this name; see its openapi.json for those it has.`);
+async function answerHolding(
+  held: HeldBody,
+  request: IncomingMessage,
+  response: ServerResponse,
+  toolRequest: ToolRequest,
+  { logger, maxBodyBytes, callerValues, keepFile }: ToolRouteDependencies,
+): Promise<void> {
+  const { server, principal, callerId, facts, signal } = toolRequest;
+  const startedAt = performance.now();
+  const isShared = server.config.isolation === 'shared';
+  const values = isShared ? NO_VALUES : await callerValues(request, principal, server.config);
+  const { tool: known } = toolRequest;
+  const resolved: ResolvedTool =
+    known === undefined
+      ? await findTool(toolRequest, values)
+      : { kind: 'tool', name: known.definition.name, tool: known };
+  try {
+    requireJson(request.headers['content-type']);
+    // The bytes are not kept by a name, so that they are free while the call runs.
+    const { value: args, exactText, bytes } = parseArguments(await readBody(request, maxBodyBytes, held));
+    facts.argumentDetails = describeArguments(args, bytes);
+    if (logger.isDebug()) {
+      logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
+    }
+    const { contentType, body } =
+      resolved.kind === 'connect'
+        ? answerConnect(server, resolved)
+        : await callTool({
+            principal,
+            callerId,
+            values,
+            server,
+            tool: resolved.tool,
+            lease: resolved.lease,
+            arguments: args,
+            exactText,
+            headers: request.headers,
+            keepFile: (file) => keepFile(request, file),
+            signal,
+          });
+    response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
+  } finally {
+    resolved.lease?.release();
+  }
+  logger.info('call', {
+    request: facts.requestId,
+    server: server.name,
+    tool: resolved.name,
+    status: 200,
+    ms: Math.round(performance.now() - startedAt),
+  });
+}
+
+/** Finds the tool that the caller means; from here on the call is judged and recorded by the tool's own name. */
+async function findTool(
+  { server, name, principal, facts, signal }: ToolRequest,
+  values: ValueSource,
+): Promise<ResolvedTool> {
+  const resolved = await resolveTool(server, name, { principal, values }, signal);
+  facts.resource = `${server.name}/${resolved.name}`;
+  try {
+    requireCall(principal, server.name, resolved.name, server.config.access, name);
+  } catch (error) {
+    resolved.lease?.release();
+    throw error;
+  }
+  return resolved;
+}
+
+/** Connecting is done when the caller's session is open: the answer says what it offers. */
+function answerConnect(server: RegisteredServer, { catalogue, lease }: ResolvedTool & { kind: 'connect' }): HttpAnswer {
+  const listed = server.catalogue?.tools;
+  const isListed = [...catalogue.tools.keys()].every((name) => listed?.has(name));
+  const answer = toConnectAnswer(server.name, catalogue, { isListed, redact: (...text) => lease.redact(...text) });
+  return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(answer) };
 }

@@ -112,9 +112,10 @@ export class McpSession implements Session {
   }
 
   /** The connection is gone, and with it every answer that was still to come. */
-  lose(end: SessionEnd, callReason = end.reason): void {
+  lose(end: SessionEnd): void {
+    const { reason } = end;
     this.#resolveClosed(end);
-    this.#parts.pending.end(callReason, (method) => lostConnection(this.#parts.server, callReason, method));
+    this.#parts.pending.end(reason, (method) => lostConnection(this.#parts.server, reason, method));
     void this.#dispose();
   }
 

@@ -1,9 +1,9 @@
 import { JsonRpcError } from '../errors.ts';
+import { CHARACTERS_BEFORE_CUT } from '../telemetry/redactor.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { isObject, type RpcMessage, type RpcObject, readRpcMessages } from './rpc-message.ts';
 
 const INITIALIZE_ID = 0;
-const MAX_ERROR_CHARACTERS = 10_000;
 
 /** What a received text held. */
 export interface Routed {
@@ -58,13 +58,16 @@ export class MessageRouter {
   }
 }
 
-/** The server's own error (JSON-RPC 2.0, section 5.1), mended where it breaks the specification. */
+/**
+ * The server's own error (JSON-RPC 2.0, section 5.1), mended where it breaks the specification. Its texts are not redacted
+ * yet, and so not cut to what is shown.
+ */
 export function toJsonRpcError(error: unknown): JsonRpcError {
   const { code, message, data } = isObject(error) ? error : {};
   return new JsonRpcError(
     typeof code === 'number' && Number.isInteger(code) ? code : -32603,
     typeof message === 'string' && message !== ''
-      ? message.slice(0, MAX_ERROR_CHARACTERS)
+      ? message.slice(0, CHARACTERS_BEFORE_CUT)
       : 'The server gave an error without a message.',
     data,
   );

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { SessionOpenError } from '../errors.ts';
+import { parseUrl } from '../parse-url.ts';
 import { clientInfo } from './client-info.ts';
 import { connectClient } from './connect-client.ts';
 import type { Network } from './http-exchange.ts';
@@ -33,11 +34,11 @@ interface HttpTransport {
  * throw.
  */
 export async function openHttp(
-  { server, startTimeoutMs, maxResultBytes, signal, lookup, reachWaitMs = REACH_WAIT_MS }: OpenSessionOptions,
+  { server, startTimeoutMs, maxResultBytes, signal, redact, lookup, reachWaitMs = REACH_WAIT_MS }: OpenSessionOptions,
   transportType: 'streamable-http' | 'sse',
   settings: Exclude<SessionSettings, { type: 'stdio' }>,
 ): Promise<Session> {
-  const url = parseUrl(settings.url);
+  const url = parseHttpUrl(settings.url);
   const { name, version } = clientInfo();
   const headers = { 'user-agent': `${name}/${version}`, ...toServerHeaders(settings.headers) };
   const network = settings.refusesPrivateAddresses === true ? await guarded(lookup) : { lookup };
@@ -78,7 +79,7 @@ export async function openHttp(
     upstream.close();
   };
   try {
-    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
+    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost, redact });
     client.onerror = () => {};
     dropStandIns(transport);
     if (isOver) throw new SessionOpenError('its session ended before it was ready');
@@ -115,8 +116,8 @@ function dropStandIns(transport: Transport): void {
   };
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+function parseHttpUrl(text: string): URL {
+  const url = parseUrl(text);
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  throw new SessionOpenError('its url is no http or https URL');
+  throw new SessionOpenError('its url is not an http or https URL');
 }

@@ -11,7 +11,7 @@ const NOT_ABOUT_TRANSPORT = new Set([401, 403, 407, 408, 425, 429]);
 
 /**
  * Opens a session: reaches the server and does the MCP handshake, within `startTimeoutMs`; nothing stays behind on
- * failure. Throws `SessionOpenError` with a public reason that may quote the child's stderr (not redacted),
+ * failure. Throws `SessionOpenError` with a public reason and, for admins, what the server said,
  * `CredentialsRefusedError`, and what volatile headers throw.
  */
 export async function openSession(options: OpenSessionOptions): Promise<Session> {
@@ -42,7 +42,8 @@ async function openEither(options: OpenSessionOptions, settings: HttpSettings): 
   } catch (error) {
     const second = toOpenError(options.server, error);
     if (second instanceof CredentialsRefusedError) throw second;
-    throw new SessionOpenError(`streamable HTTP: ${first.failure.reason}; SSE: ${second.message}`);
+    const { detail } = second as { readonly detail?: string };
+    throw new SessionOpenError(`streamable HTTP: ${first.failure.reason}; SSE: ${second.message}`, detail);
   }
 }
 

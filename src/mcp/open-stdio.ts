@@ -1,6 +1,5 @@
 import { SessionOpenError } from '../errors.ts';
 import { type ChildExit, spawnChild } from '../process/spawn-child.ts';
-import { keepEnd } from '../telemetry/cut-text.ts';
 import { connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
 import { MessageRouter } from './message-router.ts';
@@ -16,10 +15,10 @@ const MAX_QUOTED_LINES = 5;
 
 /** Starts a child process and opens a session over its pipes. Throws `SessionOpenError`. */
 export async function openStdio(
-  { server, startTimeoutMs, maxResultBytes, signal, onStderrLine, logger }: OpenSessionOptions,
+  { server, startTimeoutMs, maxResultBytes, signal, redact, onStderrLine, logger }: OpenSessionOptions,
   settings: Extract<SessionSettings, { type: 'stdio' }>,
 ): Promise<Session> {
-  const child = await spawnChild({ ...settings, onStderrLine });
+  const child = await spawnChild({ ...settings, server, redact, onStderrLine });
   let session: McpSession | undefined;
   let failOpening: (error: SessionOpenError) => void = () => {};
   const lost = new Promise<never>((_, reject) => {
@@ -28,8 +27,9 @@ export async function openStdio(
   let isOver = false;
   const end = (reason: string, lastLines: readonly string[]) => {
     isOver = true;
-    failOpening(new SessionOpenError(withLastLines(`${reason} before it was ready`, lastLines)));
-    session?.lose({ reason: withLastLines(reason, lastLines) }, reason);
+    const detail = quote(lastLines);
+    failOpening(new SessionOpenError(`${reason} before it was ready`, detail));
+    session?.lose({ reason, detail });
   };
   void child.exited.then(({ reason, lastLines }: ChildExit) => end(`its process ${reason}`, lastLines));
   const pending = new PendingRequests(server);
@@ -50,7 +50,7 @@ export async function openStdio(
     (error, method) => toCallError(server, error, method),
   );
   try {
-    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
+    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost, redact });
     client.onerror = () => {};
     if (isOver) throw new SessionOpenError('its process ended before it was ready');
     session = new McpSession({
@@ -65,14 +65,16 @@ export async function openStdio(
     return session;
   } catch (error) {
     await transport.close();
-    const reason = error instanceof SessionOpenError ? error.message : 'the MCP handshake failed';
-    throw new SessionOpenError(reason.includes(QUOTE_INTRODUCTION) ? reason : withLastLines(reason, child.lastLines()));
+    const { message, detail } =
+      error instanceof SessionOpenError ? error : new SessionOpenError('the MCP handshake failed');
+    throw new SessionOpenError(message, detail ?? quote(child.lastLines()));
   }
 }
 
-const QUOTE_INTRODUCTION = '; its last lines on stderr: ';
-
-function withLastLines(reason: string, lastLines: readonly string[]): string {
-  const quoted = keepEnd(lastLines.slice(-MAX_QUOTED_LINES).join(' | '), MAX_QUOTED_CHARACTERS);
-  return quoted === '' ? reason : `${reason}${QUOTE_INTRODUCTION}${quoted}`;
+/** What the child said last, for admins. */
+function quote(lastLines: readonly string[]): string | undefined {
+  const quoted = lastLines.slice(-MAX_QUOTED_LINES).join(' | ');
+  if (quoted === '') return undefined;
+  const isLong = quoted.length > MAX_QUOTED_CHARACTERS;
+  return `its last lines on stderr: ${isLong ? `…${quoted.slice(-MAX_QUOTED_CHARACTERS).toWellFormed()}` : quoted}`;
 }

@@ -1,4 +1,6 @@
 import type { LookupFunction } from 'node:net';
+import type { Confinement } from '../config/server-config.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 
 /** JSON Schema as a server sent it: an object or a boolean, otherwise unjudged. */
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
@@ -59,9 +61,12 @@ export interface CallOptions {
   readonly argumentsText?: string | undefined;
 }
 
-/** Why a session ended. The reason may quote the child's stderr: whoever shows it redacts it first. */
+/** Why a session ended. */
 export interface SessionEnd {
+  /** Public: a sentence of ours. */
   readonly reason: string;
+  /** For admins only: what the server or its process said, without secrets. */
+  readonly detail?: string | undefined;
   /** The server is there and has just forgotten the session: no failure, a new one will do. */
   readonly isForgotten?: boolean | undefined;
 }
@@ -75,6 +80,9 @@ export type SessionSettings =
       /** The child's whole environment. */
       readonly env: Readonly<Record<string, string>>;
       readonly cwd: string | undefined;
+      readonly confinement?: Confinement | undefined;
+      /** The session is one user's or one chat's, and shares nothing with the server's other ones. */
+      readonly isOwned?: boolean | undefined;
     }
   | {
       readonly type: 'streamable-http' | 'sse' | 'auto';
@@ -100,7 +108,9 @@ export interface OpenSessionOptions {
   readonly maxResultBytes: number;
   /** Ends an opening that is no longer wanted; nothing stays behind. */
   readonly signal: AbortSignal;
-  /** Called with each complete line of the child's stderr, bounded in length; not redacted. */
+  /** Takes the admin's secrets and those of the session's owner out of what the server says. */
+  readonly redact: Redact;
+  /** Called with each complete line of the child's stderr, bounded in length, without secrets. */
   readonly onStderrLine?: (line: string) => void;
   readonly logger: SessionLogger;
   /** Resolves host names in place of node's own, for HTTP transports. */

@@ -3,6 +3,7 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { ResultTooLargeError, ServerUnavailableError } from '../errors.ts';
 import { LineSplitter, type LongLine } from '../process/line-splitter.ts';
 import type { RunningChild } from '../process/spawn-child.ts';
+import { CHARACTERS_BEFORE_CUT } from '../telemetry/redactor.ts';
 import type { MessageRouter } from './message-router.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { findResponseId, readRpcMessages } from './rpc-message.ts';
@@ -146,7 +147,7 @@ export class StdioTransport implements Transport {
       logger.debug('skipped lines on stdout that are no JSON-RPC messages', {
         server,
         lines: this.#skippedLines,
-        last: line.slice(0, 200),
+        last: line.slice(0, CHARACTERS_BEFORE_CUT),
       });
     }
     if (this.#skippedBytes > maxResultBytes) this.#breakFlood();

@@ -1,4 +1,5 @@
 import { ToolError } from '../errors.ts';
+import { CHARACTERS_BEFORE_CUT } from '../telemetry/redactor.ts';
 import { parseAccept, qualityOf } from './accept.ts';
 import { displayableType, imageType } from './media-type.ts';
 import { sliceItems, sliceJson } from './raw-json.ts';
@@ -7,7 +8,6 @@ import type { ToolResult } from './session.ts';
 
 const JSON_TYPE = 'application/json';
 const MCP_TYPE = 'application/vnd.mcp+json';
-const MAX_ERROR_CHARACTERS = 10_000;
 const IMAGE_TYPE = /^image\/[a-z0-9][a-z0-9.+-]{0,60}$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -60,10 +60,11 @@ export function toHttpAnswer(result: ToolResult, options: HttpAnswerOptions): Ht
   return { contentType: `${JSON_TYPE}; charset=utf-8`, body: toValueText(result, options) };
 }
 
+/** Its message is not redacted yet, and so not cut to what is shown. */
 function toToolError({ content }: ToolResult, status: number): ToolError {
   const texts = content.map((item) => (isObject(item) && item.type === 'text' ? item.text : undefined));
   const message = texts.filter((text) => typeof text === 'string' && text !== '').join('\n');
-  return new ToolError(message.slice(0, MAX_ERROR_CHARACTERS) || 'The tool failed and did not say why.', status);
+  return new ToolError(message.slice(0, CHARACTERS_BEFORE_CUT) || 'The tool failed and did not say why.', status);
 }
 
 function wholeResult({ raw, rawText }: ToolResult): string {

@@ -20,7 +20,10 @@ export function toServerHeaders(headers: Readonly<Record<string, string>>): Reco
     if (!HEADER_NAME.test(name))
       throw new SessionOpenError('one of its configured headers has a name that HTTP does not allow');
     if (hasControlCharacter(value)) {
-      throw new SessionOpenError(`its header "${name}" holds a line break or another control character`);
+      throw new SessionOpenError(
+        'one of its headers holds a line break or another control character',
+        `header "${name}"`,
+      );
     }
     return [name.toLowerCase(), toHeaderBytes(value)];
   });

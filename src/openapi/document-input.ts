@@ -10,8 +10,8 @@ export interface DocumentServer {
   readonly tools: readonly ToolDefinition[];
   /** Calls can be refused for values that the user has not set. */
   readonly hasUserVariables?: boolean | undefined;
-  /** Its tools are not known before the first user has set his values and called. */
-  readonly awaitsUser?: boolean | undefined;
+  /** Whose session its tools are waited for: any user's, or an admin's. Its one tool is the one that connects then. */
+  readonly awaitedSource?: 'user' | 'admin' | undefined;
   /** The status of this server's own tool errors, where it is not the document's. */
   readonly toolErrorStatus?: number | undefined;
 }

@@ -7,6 +7,8 @@ const MAX_LENGTH = 64;
 export interface NamedServer {
   readonly name: string;
   readonly tools: readonly { readonly name: string }[];
+  /** Its one tool is the one that connects, whose name has the server's in front already. */
+  readonly awaitedSource?: unknown;
 }
 
 /** Operation ids by server name, then by tool name. */
@@ -39,7 +41,8 @@ export function toOperationIds(
   const candidates: Candidate[] = [];
   for (const server of servers) {
     for (const tool of new Set(server.tools.map(({ name }) => name))) {
-      const raw = rawId(server.name, tool, style, singleServer);
+      const isWhole = style === 'server' && server.awaitedSource !== undefined;
+      const raw = isWhole ? tool : rawId(server.name, tool, style, singleServer);
       const wanted = clean(raw);
       const owner = ownerOf(wanted);
       candidates.push({

@@ -1,3 +1,4 @@
+import { parseUrl } from '../parse-url.ts';
 import { isJsonObject, type JsonObject, toSegments } from './local-reference.ts';
 import { keywordKinds } from './schema-keywords.ts';
 
@@ -117,7 +118,7 @@ function addAnchors(resource: SchemaResource, spot: SchemaSpot & { readonly valu
 }
 
 function toAddress(reference: string | undefined, base: string): string | undefined {
-  return reference !== undefined && URL.canParse(reference, base) ? new URL(reference, base).href : undefined;
+  return reference === undefined ? undefined : parseUrl(reference, base)?.href;
 }
 
 function split(address: string): readonly string[] {

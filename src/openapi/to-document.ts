@@ -75,15 +75,19 @@ function toInfo({ api, scope, servers }: DocumentInput): InfoObject {
       api.description ||
         server?.instructions ||
         (server === undefined ? 'The tools of every configured MCP server.' : `The tools of ${server.name}.`),
-      ...servers.filter(({ awaitsUser }) => awaitsUser).map(tellAwaiting),
+      ...servers.filter(({ awaitedSource }) => awaitedSource !== undefined).map(tellAwaiting),
     ].join('\n\n'),
     version: api.version || info?.version || DEFAULT_VERSION,
   };
 }
 
-/** An empty document must say why, and what the admin can do about it. */
-function tellAwaiting({ name }: DocumentServer): string {
-  return `The tools of ${name} are not known yet: its sessions are each user's own, and no user has opened one. They are listed here as soon as one has, or at once if the admin gives "discovery" values for ${name}; save the connection in Open WebUI again then.`;
+/** A document without the tools must say why, and what the admin can do about it. */
+function tellAwaiting({ name, awaitedSource }: DocumentServer): string {
+  const why =
+    awaitedSource === 'admin'
+      ? "a user's value is part of its url, command or args, so it may be another server for each user, and what one user's session lists is not shown to others. They are listed here once an admin has connected"
+      : 'each user has a session of their own, and no user has opened one. They are listed here once one has';
+  return `The tools of ${name} are not known yet: ${why}, or at once if the admin gives "discovery" values for ${name}. Save the connection in Open WebUI again then.`;
 }
 
 function toTag(server: DocumentServer): TagObject {

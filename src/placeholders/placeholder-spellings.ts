@@ -3,6 +3,7 @@ import type { UserPlaceholder } from './template.ts';
 /** `${…}` spellings that need no declaration. */
 export const dollarSpellings: ReadonlyMap<string, UserPlaceholder> = new Map<string, UserPlaceholder>([
   ['user.id', { kind: 'user', field: 'id' }],
+  ['user.issuer', { kind: 'user', field: 'issuer' }],
   ['user.email', { kind: 'user', field: 'email' }],
   ['user.name', { kind: 'user', field: 'name' }],
   ['user.role', { kind: 'user', field: 'role' }],

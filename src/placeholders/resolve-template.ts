@@ -13,16 +13,29 @@ type UserField = Extract<UserPlaceholder, { kind: 'user' }>['field'];
 // A line break would begin a new header; no environment variable or argument can hold NUL.
 const forbidden = /[\r\n\0]/;
 
+/** A part of a template with its text for one principal; `placeholder` is set where the text is a value. */
+export interface ResolvedPart {
+  readonly text: string;
+  readonly placeholder?: UserPlaceholder;
+}
+
 /**
  * The template's text for one principal, or `undefined` if any of its placeholders is unset: the whole header,
  * variable or argument is then left out. Values are put in as they are and never read again.
  * Throws `PlaceholderValueError` for a value with CR, LF or NUL.
  */
 export function resolveTemplate(template: Template, values: PlaceholderValues): string | undefined {
-  let text = '';
+  return resolveParts(template, values)
+    ?.map(({ text }) => text)
+    .join('');
+}
+
+/** `resolveTemplate`, part by part. */
+export function resolveParts(template: Template, values: PlaceholderValues): readonly ResolvedPart[] | undefined {
+  const parts: ResolvedPart[] = [];
   for (const part of template) {
     if (part.kind === 'literal') {
-      text += part.text;
+      parts.push({ text: part.text });
       continue;
     }
     const value = lookUp(part, values);
@@ -32,9 +45,9 @@ export function resolveTemplate(template: Template, values: PlaceholderValues): 
         `The value of ${describePlaceholder(part)} holds a line break or NUL character; save it again without it.`,
       );
     }
-    text += value;
+    parts.push({ text: value, placeholder: part });
   }
-  return text;
+  return parts;
 }
 
 /** Whether the text depends on who calls. */
@@ -55,6 +68,11 @@ export function literalText(template: Template): string {
       throw new Error(`The text is not known before ${describePlaceholder(part)} is.`);
     })
     .join('');
+}
+
+/** What the admin wrote around the placeholders. */
+export function literalParts(template: Template): string {
+  return template.map((part) => (part.kind === 'literal' ? part.text : '')).join('');
 }
 
 /** How a placeholder is named in messages: `JIRA_TOKEN`, `user.email`, `chat.id`. */

@@ -3,7 +3,7 @@ export type UserPlaceholder =
   | { readonly kind: 'user-variable'; readonly name: string }
   | {
       readonly kind: 'user';
-      readonly field: 'id' | 'email' | 'name' | 'role' | 'jwt' | 'token';
+      readonly field: 'id' | 'issuer' | 'email' | 'name' | 'role' | 'jwt' | 'token';
     }
   | { readonly kind: 'chat'; readonly field: 'id' };
 

@@ -1,5 +1,6 @@
-import { ServiceError } from '../errors.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import { type FailureReason, toFailureReason } from './failure-reason.ts';
 
 /** Between two listings that were asked for; a server that announces changes all the time is not asked all the time. */
 const MIN_INTERVAL_MS = 1_000;
@@ -9,10 +10,11 @@ export type DiscoveryState = 'stopped' | 'running' | 'failing' | 'done';
 export interface DiscoveryOptions {
   /** Opens a session, reads its list of tools and ends it. */
   readonly discover: (signal: AbortSignal) => Promise<void>;
-  readonly redact: (text: string) => string;
+  /** Takes secrets out of what the server says. */
+  readonly redact: Redact;
   /** Told of every failure that is no `ServiceError`: a fault of ours. */
   readonly onFault: (error: unknown) => void;
-  readonly onStateChange: (state: DiscoveryState, reason: string | undefined) => void;
+  readonly onStateChange: (state: DiscoveryState, why: FailureReason | undefined) => void;
 }
 
 /**
@@ -28,7 +30,7 @@ export class Discovery {
   readonly #options: DiscoveryOptions;
   #policy = new RestartPolicy();
   #state: DiscoveryState = 'stopped';
-  #reason: string | undefined;
+  #why: FailureReason | undefined;
   #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
   #isWantedAgain = false;
@@ -43,9 +45,9 @@ export class Discovery {
     return this.#state;
   }
 
-  /** Public text on why the last try failed. */
-  get reason(): string | undefined {
-    return this.#reason;
+  /** Why the last try failed. */
+  get why(): FailureReason | undefined {
+    return this.#why;
   }
 
   start(): void {
@@ -79,7 +81,7 @@ export class Discovery {
     const { signal } = this.#lifetime;
     this.#startedAt = Date.now();
     this.#isWantedAgain = false;
-    this.#setState('running', this.#reason);
+    this.#setState('running', this.#why);
     this.#running = this.#running.then(() => this.#run(signal));
   }
 
@@ -90,7 +92,7 @@ export class Discovery {
     } catch (error) {
       if (signal.aborted) return;
       const { delayMs } = this.#policy.next(performance.now(), 0, Math.random());
-      this.#setState('failing', this.#publicReason(error));
+      this.#setState('failing', toFailureReason(error, this.#options.redact, this.#options.onFault));
       this.#startIn(delayMs);
       return;
     }
@@ -100,15 +102,9 @@ export class Discovery {
     if (this.#isWantedAgain) this.again();
   }
 
-  #setState(state: DiscoveryState, reason: string | undefined): void {
+  #setState(state: DiscoveryState, why: FailureReason | undefined): void {
     this.#state = state;
-    this.#reason = reason === undefined ? undefined : this.#options.redact(reason);
-    this.#options.onStateChange(state, this.#reason);
-  }
-
-  #publicReason(error: unknown): string {
-    if (error instanceof ServiceError) return error.message;
-    this.#options.onFault(error);
-    return 'an unexpected error; the log has it';
+    this.#why = why;
+    this.#options.onStateChange(state, why);
   }
 }

@@ -26,7 +26,7 @@ export class FailureMemory {
     if (failure === undefined || leftMs <= 0) return;
     const { error } = failure;
     if (!(error instanceof ServerUnavailableError)) throw error;
-    throw new ServerUnavailableError(error.message, Math.max(1, Math.ceil(leftMs / 1000)));
+    throw new ServerUnavailableError(error.message, Math.max(1, Math.ceil(leftMs / 1000)), error);
   }
 
   /** Notes that a session failed after it had been up for `upForMs`, 0 if it never was. */

@@ -1,5 +1,6 @@
 import { ConnectionLostError, CredentialsRefusedError, DeadlineError, JsonRpcError } from '../errors.ts';
 import type { Session } from '../mcp/session.ts';
+import { withoutStop } from './failure-reason.ts';
 
 /** When a session without traffic is asked for a sign of life. Milliseconds. */
 export interface PingTimes {
@@ -96,9 +97,9 @@ export class IdleWatch {
 
 /** An error that the server sent is a sign of life; an expired session ends by itself. */
 function toVerdict(error: unknown, timeoutMs: number): PingVerdict | undefined {
-  if (error instanceof CredentialsRefusedError) return { kind: 'refused', reason: error.message };
+  if (error instanceof CredentialsRefusedError) return { kind: 'refused', reason: withoutStop(error) };
   if (error instanceof DeadlineError)
     return { kind: 'dead', reason: `it did not answer a ping within ${timeoutMs / 1000} s` };
-  if (error instanceof ConnectionLostError) return { kind: 'dead', reason: `a ping failed: ${error.message}` };
+  if (error instanceof ConnectionLostError) return { kind: 'dead', reason: `a ping failed: ${withoutStop(error)}` };
   return error instanceof JsonRpcError ? { kind: 'alive' } : undefined;
 }

@@ -1,6 +1,8 @@
-import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, ServiceError } from '../errors.ts';
+import { CallCancelledError, type ServerUnavailableError, type ServiceError } from '../errors.ts';
 import type { Session, SessionEnd } from '../mcp/session.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
+import { toLoss, toNotOpen, toOpenFailure } from './owned-session-errors.ts';
 import type { PoolKey, SessionOwner } from './pool-key.ts';
 import type { Occupant, SessionPlaces } from './session-places.ts';
 import { Waiters } from './waiters.ts';
@@ -23,8 +25,8 @@ export interface OwnedSessionOptions<S> {
   readonly idleTimeoutMs: number;
   readonly places: SessionPlaces;
   readonly open: (signal: AbortSignal) => Promise<S>;
-  /** Takes secrets, the user's own too, out of reasons. */
-  readonly redact: (text: string) => string;
+  /** Takes secrets, the user's own too, out of what the server says. */
+  readonly redact: Redact;
   /** Told of every failure that is no `ServiceError`: a fault of ours. */
   readonly onFault: (error: unknown) => void;
   /** It could not be opened, or was lost after `upForMs`. */
@@ -99,6 +101,10 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
   /** Calls that use it or wait for it. */
   get calls(): number {
     return this.#calls;
+  }
+
+  get redact(): Redact {
+    return this.#options.redact;
   }
 
   get isIdle(): boolean {
@@ -193,7 +199,7 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
       session = await this.#options.open(this.#lifetime.signal);
     } catch (error) {
       if (this.#state !== 'starting') return;
-      this.#failure = this.#toFailure(error);
+      this.#failure = toOpenFailure(this.server, error, this.#options.redact, this.#options.onFault);
       this.#options.onFailure(this.#failure, 0);
       this.#leavePool();
       this.#stopped();
@@ -235,15 +241,14 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
     this.#watch = watch;
   }
 
-  #lost({ reason, isForgotten }: SessionEnd, upForMs: number): void {
+  #lost(end: SessionEnd, upForMs: number): void {
     if (this.#state !== 'ready') return;
-    if (isForgotten) {
+    if (end.isForgotten) {
       this.expire();
       return;
     }
     this.#isLost = true;
-    const text = `Your session with server "${this.server}" ended: ${this.#options.redact(reason)}. Try again later.`;
-    this.#options.onFailure(new ServerUnavailableError(text, 1), upForMs);
+    this.#options.onFailure(toLoss(this.server, end), upForMs);
     this.retire();
   }
 
@@ -273,17 +278,8 @@ export class OwnedSession<S extends PooledSession> implements Occupant {
     this.#options.onStateChange(state);
   }
 
-  #toFailure(error: unknown): ServiceError {
-    if (error instanceof CredentialsRefusedError) return error;
-    if (!(error instanceof ServiceError)) this.#options.onFault(error);
-    const reason = error instanceof ServiceError ? error.message : 'an unexpected error; the log has it';
-    const text = `Your session with server "${this.server}" could not be opened: ${this.#options.redact(reason)}`;
-    return new ServerUnavailableError(`${text.replace(/\.$/, '')}. Try again later.`, 1, { cause: error });
-  }
-
   #unavailable(): ServerUnavailableError {
     if (this.#state === 'waiting') return this.#options.places.unavailable(this);
-    const what = this.#state === 'starting' ? 'is still starting' : 'was ended';
-    return new ServerUnavailableError(`Your session with server "${this.server}" ${what}. Try again later.`, 1);
+    return toNotOpen(this.server, this.#state === 'starting');
   }
 }

@@ -4,10 +4,8 @@ import type { SessionSettings } from '../mcp/session.ts';
 /** Names one session: equal keys share it, and nothing else does. */
 export type PoolKey = string & { readonly __brand: 'PoolKey' };
 
-/** Whose session it is: nobody's for a shared one, else the owner's parts (issuer, subject, chat). */
+/** Whose session it is: issuer and subject, and the chat where that parts sessions. */
 export type SessionOwner = readonly string[];
-
-export const SHARED: SessionOwner = [];
 
 /**
  * Makes the key of a session from the server, its owner and a digest of the resolved settings. Each part is

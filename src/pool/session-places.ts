@@ -6,8 +6,6 @@ export interface PoolLimits {
   readonly maxSessionsPerUser: number;
 }
 
-export const DEFAULT_POOL_LIMITS: PoolLimits = { maxSessions: 1_000, maxSessionsPerUser: 20 };
-
 /** What takes up a place: a session from before it starts until nothing of it is left. */
 export interface Occupant {
   readonly server: string;

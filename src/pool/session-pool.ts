@@ -1,4 +1,5 @@
-import { ServerUnavailableError, type ServiceError } from '../errors.ts';
+import { CallCancelledError, ServerUnavailableError, type ServiceError } from '../errors.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 import { FailureMemory } from './failure-memory.ts';
 import type { PingTimes } from './idle-watch.ts';
 import { OwnedSession, type OwnedSessionState, type PooledSession } from './owned-session.ts';
@@ -27,8 +28,9 @@ export interface SessionRequest<S, Caller> {
   readonly owner: SessionOwner;
   readonly caller: Caller;
   /** Opens the session; `latest` tells at any time who called last. */
-  readonly open: (signal: AbortSignal, latest: () => Caller) => Promise<S>;
-  readonly redact: (text: string) => string;
+  readonly open: (signal: AbortSignal, latest: () => Caller, redact: Redact) => Promise<S>;
+  /** Makes what takes secrets, the user's own too, out of what the server says; called once a session. */
+  readonly createRedact: () => Redact;
 }
 
 /** A session that does not end for want of use until it is released. */
@@ -40,6 +42,8 @@ export interface SessionLease<S> {
   open(signal: AbortSignal): Promise<S>;
   /** Tells that the server has forgotten the session: the next `open` gives a new one, the same to all callers. */
   replace(expired: S): void;
+  /** Takes secrets, the user's own too, out of what the server says. */
+  readonly redact: Redact;
   /** Idempotent. */
   release(): void;
 }
@@ -93,6 +97,7 @@ export class SessionPool<S extends PooledSession, Caller> {
    * failure, and `CallCancelledError`.
    */
   async acquire(request: SessionRequest<S, Caller>, intent: Intent, signal: AbortSignal): Promise<SessionLease<S>> {
+    if (signal.aborted) throw new CallCancelledError('The caller left before the session was opened.');
     let session = this.#hold(request);
     let isReleased = false;
     const lease: SessionLease<S> = {
@@ -106,6 +111,9 @@ export class SessionPool<S extends PooledSession, Caller> {
           session = next;
         }
         return session.whenOpen(this.#options.waitMs, callSignal);
+      },
+      get redact() {
+        return session.redact;
       },
       replace: (expired) => {
         if (session.session === expired) session.expire();
@@ -167,6 +175,7 @@ export class SessionPool<S extends PooledSession, Caller> {
     if (this.#isClosed) throw new ServerUnavailableError(`Server "${this.#options.server}" is stopped.`, 1);
     this.#failures.check(key);
     const { server, maxSessions, idleTimeoutMs, places, onFault, pingTimes } = this.#options;
+    const redact = request.createRedact();
     const session: OwnedSession<S> = new OwnedSession<S>({
       server,
       maxSessionsOfServer: maxSessions,
@@ -175,8 +184,8 @@ export class SessionPool<S extends PooledSession, Caller> {
       user: toUserKey(owner.slice(0, 2)),
       idleTimeoutMs,
       places,
-      open: (signal) => request.open(signal, () => entry.caller),
-      redact: request.redact,
+      open: (signal) => request.open(signal, () => entry.caller, redact),
+      redact,
       onFault,
       pingTimes,
       onFailure: (error: ServiceError, upForMs) => this.#failures.note(key, owner, error, upForMs),

@@ -1,6 +1,8 @@
 import { CallCancelledError, ServerUnavailableError, ServiceError } from '../errors.ts';
 import type { Session, SessionEnd } from '../mcp/session.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import { type FailureReason, toFailureReason } from './failure-reason.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
 import { Waiters } from './waiters.ts';
 
@@ -13,9 +15,9 @@ export interface SupervisedSessionOptions {
   readonly open: (signal: AbortSignal) => Promise<Session>;
   /** What must have worked on a new session before it counts as ready; a failure leaves it degraded. */
   readonly prepare: (session: Session, signal: AbortSignal) => Promise<void>;
-  readonly onStateChange: (state: SessionState, reason: string | undefined) => void;
-  /** Takes secrets out of reasons, which may quote the child's stderr. */
-  readonly redact: (text: string) => string;
+  readonly onStateChange: (state: SessionState, why: FailureReason | undefined) => void;
+  /** Takes secrets out of what the server says. */
+  readonly redact: Redact;
   /** Told of every failure that is no `ServiceError`: a fault of ours. */
   readonly onFault: (error: unknown) => void;
   readonly pingTimes?: PingTimes | undefined;
@@ -53,7 +55,7 @@ export class SupervisedSession {
   readonly #policy = new RestartPolicy();
   readonly #waiters = new Waiters();
   #state: SessionState = 'stopped';
-  #reason: string | undefined;
+  #why: FailureReason | undefined;
   #session: Session | undefined;
   #watch: IdleWatch | undefined;
   /** On the clock of `performance.now()`, which no change of the time of day moves. */
@@ -73,9 +75,9 @@ export class SupervisedSession {
     return this.#state;
   }
 
-  /** Public text on why the state is what it is, where there is something to say. */
-  get reason(): string | undefined {
-    return this.#reason;
+  /** Why the state is what it is, where there is something to say. */
+  get why(): FailureReason | undefined {
+    return this.#why;
   }
 
   get session(): Session | undefined {
@@ -110,7 +112,7 @@ export class SupervisedSession {
     if (this.#session !== expired) return;
     this.#leave();
     void expired.close();
-    this.#startOnce('the server forgot the session');
+    this.#startOnce({ reason: 'the server forgot the session', detail: undefined });
   }
 
   /** Ends the session for good; resolves when nothing of it is left. */
@@ -127,9 +129,11 @@ export class SupervisedSession {
   unavailable(): ServerUnavailableError {
     const nextTryAt = this.#isRemote ? Math.min(this.#nextTryAt, this.#callMayTryAt) : this.#nextTryAt;
     const retryAfterSeconds = Math.max(1, Math.ceil((nextTryAt - performance.now()) / 1000));
+    const reason = this.#why === undefined ? '' : `: ${this.#why.reason}`;
     return new ServerUnavailableError(
-      `Server "${this.#options.server}" ${STATE_SENTENCES[this.#state]}${this.#reason ? `: ${this.#reason}` : ''}. Try again later.`,
+      `Server "${this.#options.server}" ${STATE_SENTENCES[this.#state]}${reason}. Try again later.`,
       retryAfterSeconds,
+      this.#why,
     );
   }
 
@@ -137,11 +141,11 @@ export class SupervisedSession {
     return this.#lastTryAt + MIN_BETWEEN_CALLS_TRIES_MS;
   }
 
-  #startOnce(reason = this.#reason): void {
+  #startOnce(why = this.#why): void {
     const lifetime = this.#lifetime;
     const previous = this.#running;
     clearTimeout(this.#retryTimer);
-    this.#setState('starting', reason);
+    this.#setState('starting', why);
     this.#running = previous.then(() => this.#open(lifetime.signal));
   }
 
@@ -152,7 +156,7 @@ export class SupervisedSession {
     try {
       session = await this.#options.open(signal);
     } catch (error) {
-      if (!signal.aborted) this.#retryLater(this.#publicReason(error), 0);
+      if (!signal.aborted) this.#retryLater(this.#toReason(error), 0);
       return;
     }
     if (signal.aborted) {
@@ -171,11 +175,11 @@ export class SupervisedSession {
     });
   }
 
-  #ended(session: Session, { reason, isForgotten }: SessionEnd, upForMs: number): void {
+  #ended(session: Session, { reason, detail, isForgotten }: SessionEnd, upForMs: number): void {
     if (this.#session !== session) return;
     this.#leave();
-    if (isForgotten) this.#startOnce(reason);
-    else this.#retryLater(reason, upForMs);
+    if (isForgotten) this.#startOnce({ reason, detail });
+    else this.#retryLater({ reason, detail }, upForMs);
   }
 
   #judge(session: Session, verdict: PingVerdict, openedAt: number, signal: AbortSignal): void {
@@ -185,14 +189,14 @@ export class SupervisedSession {
         if (this.#state === 'degraded') void this.#prepareAgain(session, signal);
         break;
       case 'refused':
-        if (this.#state !== 'degraded' || this.#reason !== this.#options.redact(verdict.reason))
-          this.#setState('degraded', verdict.reason);
+        if (this.#state !== 'degraded' || this.#why?.reason !== verdict.reason)
+          this.#setState('degraded', { reason: verdict.reason, detail: undefined });
         break;
       case 'dead':
         this.#leave();
         // First the old one, whose process may hold what the new one needs.
         this.#running = this.#running.then(() => session.close());
-        this.#retryLater(verdict.reason, performance.now() - openedAt);
+        this.#retryLater(verdict, performance.now() - openedAt);
         break;
     }
   }
@@ -213,40 +217,38 @@ export class SupervisedSession {
   }
 
   async #prepare(session: Session, signal: AbortSignal): Promise<void> {
-    let failure: string | undefined;
+    let failure: FailureReason | undefined;
     try {
       await this.#options.prepare(session, signal);
     } catch (error) {
-      failure = this.#publicReason(error);
+      failure = this.#toReason(error);
     }
     const isOver = await Promise.race([session.closed, Promise.resolve(undefined)]);
     if (signal.aborted || isOver !== undefined) {
       await session.close();
-      if (!signal.aborted) this.#retryLater(isOver?.reason ?? 'the session ended', 0);
+      if (!signal.aborted) this.#retryLater(isOver ?? { reason: 'the session ended' }, 0);
       return;
     }
     this.#session = session;
     this.#setState(failure === undefined ? 'ready' : 'degraded', failure);
   }
 
-  #retryLater(reason: string, upForMs: number): void {
+  #retryLater({ reason, detail }: Pick<SessionEnd, 'reason' | 'detail'>, upForMs: number): void {
     const { delayMs, isFailed } = this.#policy.next(performance.now(), upForMs, Math.random());
     this.#nextTryAt = performance.now() + delayMs;
-    this.#setState(isFailed ? 'failed' : 'backing off', reason);
+    this.#setState(isFailed ? 'failed' : 'backing off', { reason, detail });
     this.#retryTimer = setTimeout(() => this.#startOnce(), delayMs);
     this.#retryTimer.unref();
   }
 
-  #setState(state: SessionState, reason: string | undefined): void {
+  #setState(state: SessionState, why: FailureReason | undefined): void {
     this.#state = state;
-    this.#reason = reason === undefined ? undefined : this.#options.redact(reason);
+    this.#why = why;
     this.#waiters.wake();
-    this.#options.onStateChange(state, this.#reason);
+    this.#options.onStateChange(state, why);
   }
 
-  #publicReason(error: unknown): string {
-    if (error instanceof ServiceError) return error.message;
-    this.#options.onFault(error);
-    return 'an unexpected error; the log has it';
+  #toReason(error: unknown): FailureReason {
+    return toFailureReason(error, this.#options.redact, this.#options.onFault);
   }
 }

@@ -4,7 +4,10 @@ import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import spawn from 'cross-spawn';
+import type { Confinement } from '../config/server-config.ts';
 import { SessionOpenError } from '../errors.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import type { ConfinedChild } from './confinement/confine-child.ts';
 import { addLiveGroup, cancelLiveGroup, expectLiveGroup } from './live-groups.ts';
 import { toSpawnFailure } from './spawn-failure.ts';
 import { StderrTail } from './stderr-tail.ts';
@@ -19,14 +22,20 @@ export interface ChildOptions {
   /** The whole environment; nothing is inherited beside it. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string | undefined;
-  /** Called with each complete line of stderr, cut at 2,000 characters; not redacted. */
+  /** The server that the process is, for the home of a confined one. */
+  readonly server?: string | undefined;
+  readonly isOwned?: boolean | undefined;
+  readonly confinement?: Confinement | undefined;
+  /** Takes secrets out of what the child writes to stderr. */
+  readonly redact: Redact;
+  /** Called with each complete line of stderr, without secrets, cut at 2,000 characters. */
   readonly onStderrLine?: ((line: string) => void) | undefined;
 }
 
 export interface ChildExit {
-  /** `exited with code 3` or `was killed by SIGKILL`. */
+  /** `ended with code 3` or `was killed by SIGKILL`. */
   readonly reason: string;
-  /** The last lines of stderr, oldest first; not redacted. */
+  /** The last lines of stderr, oldest first, without secrets. */
   readonly lastLines: readonly string[];
 }
 
@@ -45,11 +54,13 @@ export interface RunningChild {
 /** Starts a command in a process group of its own. Throws `SessionOpenError` with a public reason. */
 export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
   let child: ChildProcess;
+  const { command, args, env, cwd, release, ...user } = await confine(options);
   expectLiveGroup();
   try {
-    child = spawn(options.command, [...options.args], {
-      env: { ...options.env },
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    child = spawn(command, [...args], {
+      env: { ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+      ...user,
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
       windowsHide: true,
@@ -57,21 +68,23 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
     if (child.pid === undefined) await once(child, 'spawn');
   } catch (error) {
     cancelLiveGroup();
+    release();
     throw await toSpawnFailure(error, options);
   }
   const { pid, stdin, stdout, stderr } = child;
   if (pid === undefined || stdin === null || stdout === null || stderr === null) {
     cancelLiveGroup();
+    release();
     throw new SessionOpenError('the command was started without pipes');
   }
   child.on('error', () => {});
   stdin.on('error', () => {});
   stdout.on('error', () => {});
   addLiveGroup(pid);
-  const tail = new StderrTail(stderr, options.onStderrLine);
+  const tail = new StderrTail(stderr, options);
   let termination: Promise<void> | undefined;
   const terminate = () => {
-    termination ??= terminateGroup(pid, stdin);
+    termination ??= terminateGroup(pid, stdin).then(release);
     return termination;
   };
   return {
@@ -82,6 +95,13 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
     lastLines: () => tail.lines(),
     terminate,
   };
+}
+
+async function confine(options: ChildOptions): Promise<ConfinedChild> {
+  const { command, args, env, cwd, confinement, server = '', isOwned = false } = options;
+  if (confinement === undefined) return { command, args, env, cwd, release: () => undefined };
+  const { confineChild } = await import('./confinement/confine-child.ts');
+  return confineChild({ command, args, env, cwd, confinement, server, isOwned });
 }
 
 /** `exit` is the sign of death, not `close`: a grandchild that holds the pipes keeps `close` from ever coming. */
@@ -99,5 +119,5 @@ async function whenExited(
   await Promise.race([allRead, delay(LAST_OUTPUT_MS, undefined, { signal: timeout.signal }).catch(() => {})]);
   timeout.abort();
   for (const output of outputs) output.destroy();
-  return code === null ? `was killed by ${signal}` : `exited with code ${code}`;
+  return code === null ? `was killed by ${signal}` : `ended with code ${code}`;
 }

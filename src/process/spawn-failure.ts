@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { SessionOpenError } from '../errors.ts';
 
 /**
- * Says why a command could not be started. The platform's own error is dropped, not kept as the cause: it carries all
+ * Says why a command could not be started, and for admins which one. The platform's own error is dropped, not kept as the cause: it carries all
  * arguments and the environment.
  */
 export async function toSpawnFailure(
@@ -12,24 +12,27 @@ export async function toSpawnFailure(
 ): Promise<SessionOpenError> {
   const code = String((error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown error');
   if (cwd !== undefined && !(await isDirectory(cwd))) {
-    return new SessionOpenError('its working directory (cwd) does not exist or is no directory');
+    return new SessionOpenError('its working directory (cwd) does not exist or is not a folder');
   }
   const isPath = command.includes('/') || command.includes('\\');
-  const name = JSON.stringify(isPath ? basename(command) : command);
+  const name = `command ${JSON.stringify(isPath ? basename(command) : command)}`;
   switch (code) {
     case 'ENOENT':
-      return new SessionOpenError(isPath ? `command ${name} does not exist` : `command ${name} was not found on PATH`);
+      return new SessionOpenError(
+        'its command was not found',
+        `${name} ${isPath ? 'does not exist' : 'is not on PATH'}`,
+      );
     case 'EACCES':
     case 'EPERM':
-      return new SessionOpenError(`command ${name} may not be executed (${code})`);
+      return new SessionOpenError(`its command may not be executed (${code})`, name);
     case 'ENOEXEC':
-      return new SessionOpenError(`command ${name} is no program that this system can run`);
+      return new SessionOpenError('its command is not a program that this system can run', name);
     case 'E2BIG':
-      return new SessionOpenError(`the arguments and environment of command ${name} are too large`);
+      return new SessionOpenError('the arguments and environment of its command are too large', name);
     case 'ERR_INVALID_ARG_VALUE':
-      return new SessionOpenError(`the arguments or environment of command ${name} hold a NUL character`);
+      return new SessionOpenError('the arguments or environment of its command hold a NUL character', name);
     default:
-      return new SessionOpenError(`command ${name} could not be started (${code})`);
+      return new SessionOpenError(`its command could not be started (${code})`, name);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { keepBeginning, withoutLastWord } from '../telemetry/cut-text.ts';
+import { CHARACTERS_BEFORE_CUT, type Redact } from '../telemetry/redactor.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 const MAX_LINES = 20;
@@ -16,27 +16,32 @@ const MAX_BYTES_PER_WINDOW = 4 * 1024 * 1024;
 export class StderrTail {
   readonly #stream: Readable;
   readonly #onLine: ((line: string) => void) | undefined;
+  readonly #redact: Redact;
   readonly #splitter: LineSplitter;
   readonly #lines: string[] = [];
   #windowStart = 0;
   #windowLines = 0;
   #windowBytes = 0;
 
-  constructor(stream: Readable, onLine: ((line: string) => void) | undefined) {
+  constructor(
+    stream: Readable,
+    { onStderrLine, redact }: { readonly onStderrLine?: ((line: string) => void) | undefined; readonly redact: Redact },
+  ) {
     this.#stream = stream;
-    this.#onLine = onLine;
+    this.#onLine = onStderrLine;
+    this.#redact = redact;
     this.#splitter = new LineSplitter({
-      maxLineBytes: MAX_LINE_CHARACTERS * 4,
-      keptBytes: MAX_LINE_CHARACTERS,
+      maxLineBytes: CHARACTERS_BEFORE_CUT,
+      keptBytes: CHARACTERS_BEFORE_CUT,
       onLine: (line) => this.#take(line),
-      onLongLine: (line) => this.#take(withoutLastWord(line.head)),
+      onLongLine: (line) => this.#take(line.head),
     });
     stream.on('data', (chunk: Buffer) => this.#push(chunk));
     stream.on('end', () => this.#splitter.end());
     stream.on('error', () => {});
   }
 
-  /** The last lines, oldest first; not redacted. */
+  /** The last lines, oldest first, without secrets. */
   lines(): readonly string[] {
     return [...this.#lines];
   }
@@ -61,7 +66,7 @@ export class StderrTail {
   }
 
   #take(line: string): void {
-    const text = keepBeginning(stripVTControlCharacters(line), MAX_LINE_CHARACTERS);
+    const text = this.#redact(stripVTControlCharacters(line), MAX_LINE_CHARACTERS);
     if (text.trim() === '') return;
     this.#lines.push(text);
     if (this.#lines.length > MAX_LINES) this.#lines.shift();

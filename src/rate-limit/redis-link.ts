@@ -2,7 +2,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { ConnectRedis, RedisConnection, SendCommand } from './redis-connection.ts';
 
 /** So long a request waits for Redis at most, of which the last part is for a process that was busy itself. */
-export const ANSWER_WITHIN_MS = 250;
+const ANSWER_WITHIN_MS = 250;
 const GRACE_MS = 50;
 /** For opening a connection, which no request waits for. */
 const CONNECT_WITHIN_MS = 2_000;

@@ -23,8 +23,9 @@ export function createCallerValues({ vault, settings, client, tokenSigner }: Cal
       variables: async (owner, name) => (await vault.openForCall()).values(owner, name),
       userJwt: (user, audience) => signer?.sign(user, audience) ?? '',
       callerToken: accessTokenOf(principal, request),
-      setupUrl: async (owner, name) => {
-        const token = await (await vault.openForCall()).createLink(owner, name);
+      setupUrl: async ({ issuer, subject, name, email }, serverName) => {
+        const link = { owner: { issuer, subject }, server: serverName, profile: { name, email } };
+        const token = await (await vault.openForCall()).createLink(link);
         return toSetupUrl(request, token, settings, client);
       },
     };

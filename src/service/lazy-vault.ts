@@ -4,6 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import type { DerivedKeyUse } from '../vault/derived-keys.ts';
 import type { Keyring } from '../vault/keyring.ts';
+import type { SecretOwner } from '../vault/secret-owner.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
 import type { SecretChangeListener, Vault } from '../vault/vault.ts';
 import type { VaultKeySource } from '../vault/vault-key.ts';
@@ -14,6 +15,8 @@ export interface LazyVaultOptions {
   readonly keepsLastFour: boolean;
   readonly logger: Logger;
   readonly redactor: Redactor;
+  /** Who has sessions now. */
+  readonly sessionOwners: () => Iterable<SecretOwner>;
   /** Told of every change of what users have set, from when the vault is open. */
   readonly onChange: SecretChangeListener;
 }
@@ -64,7 +67,7 @@ export class LazyVault {
   }
 
   async #open(): Promise<Vault> {
-    const { database, keySource, keepsLastFour, logger, redactor, onChange } = this.#options;
+    const { database, keySource, keepsLastFour, logger, redactor, sessionOwners, onChange } = this.#options;
     const [{ openVault }, { SqlSecretStore }, { findKeyring }, keyring] = await Promise.all([
       import('../vault/open-vault.ts'),
       import('../vault/secret-store-sql.ts'),
@@ -77,7 +80,7 @@ export class LazyVault {
       return new SqlSecretStore(opened);
     });
     const reloadKeyring = () => findKeyring(keySource);
-    const vault = await openVault({ store, keyring, reloadKeyring, keepsLastFour, logger, redactor });
+    const vault = await openVault({ store, keyring, reloadKeyring, keepsLastFour, logger, redactor, sessionOwners });
     vault.onChange(onChange);
     return vault;
   }

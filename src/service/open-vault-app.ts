@@ -1,13 +1,16 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { mayBeAmong } from '../auth/authorize.ts';
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
+import type { Catalogue } from '../bridge/catalogue.ts';
 import type { RegisteredServer } from '../bridge/registered-server.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
+import { describeUnmatchedRule } from '../bridge/unmatched-rules.ts';
 import { createUserSettings } from '../bridge/user-settings-service.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError } from '../errors.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { IdentifyDependencies } from '../http/guards/identify.ts';
+import { createOwnHosts } from '../http/guards/own-hosts.ts';
 import type { AdminFacts, AdminServer } from '../http/pages/admin-facts.ts';
 import type { VaultApp } from '../http/vault-app.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
@@ -50,11 +53,11 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const audit = createVaultAudit(auditLog, client);
   const access = createPageAccess({
     settings,
+    ownHosts: createOwnHosts(settings, client),
     identity,
     client,
     vault,
     sessions: createPageSessions({ keys: await parts.vault.derivedKeys('cookies') }),
-    fingerprintOf: (keyId) => identity.ring.fingerprintOf(keyId),
     audit,
   });
   const facts = createAdminFacts(registry, vault);
@@ -70,7 +73,17 @@ function createAdminFacts(registry: ServerRegistry, vault: Vault): AdminFacts {
       if (server === undefined) throw new NotFoundError('There is no such server here.');
       await server.restart();
     },
+    chooseTools: (name, list) => {
+      if (registry.get(name)?.chooseCatalogue(list) === true) return;
+      throw new NotFoundError('There is no such list of tools any more: load the page again to see what there is.');
+    },
   };
+}
+
+/** Why the server does not work, and which of the admin's rules do nothing. */
+function toReason(reason: string | undefined, catalogue: Catalogue | undefined): string | undefined {
+  const parts = [reason ?? [], (catalogue?.unmatchedRules ?? []).map(describeUnmatchedRule)].flat();
+  return parts.length === 0 ? undefined : parts.join('; ');
 }
 
 function toAdminServer(server: RegisteredServer): AdminServer {
@@ -79,10 +92,36 @@ function toAdminServer(server: RegisteredServer): AdminServer {
     name,
     title: catalogue?.serverInfo.title ?? catalogue?.serverInfo.name ?? name,
     state: status.state,
-    reason: status.reason,
+    reason: toReason(status.reason, catalogue),
+    detail: status.detail,
     transport: config.transport.type === 'auto' ? 'streamable-http' : config.transport.type,
     isolation: config.isolation,
     tools: [...(catalogue?.tools.keys() ?? [])],
+    toolsFrom: config.isolation === 'shared' ? undefined : toToolsFrom(server),
+    otherLists: server.catalogueDifferences.map(({ changes, ...rest }) => ({
+      ...rest,
+      added: changes.added ?? [],
+      removed: changes.removed ?? [],
+      changed: changes.changed ?? [],
+    })),
     sessions: server.sessions(),
   };
+}
+
+function toToolsFrom({ catalogueOrigin, awaitedSource }: RegisteredServer): string | undefined {
+  switch (catalogueOrigin) {
+    case 'service':
+      return 'The list of tools comes from the values of "discovery".';
+    case 'chosen':
+      return 'The list of tools was taken over here.';
+    case 'admin':
+      return "The list of tools comes from an admin's session.";
+    case 'user':
+      return "The list of tools comes from the first user's session.";
+    case undefined:
+      break;
+  }
+  if (awaitedSource === 'admin')
+    return 'No tools are listed before an admin connects, "discovery" is set or a list is taken over here.';
+  return awaitedSource === 'user' ? 'No tools are listed before a user connects.' : undefined;
 }

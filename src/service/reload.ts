@@ -1,7 +1,8 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
-import type { ApiKeyRecord } from '../auth/auth-settings.ts';
+import type { AuthSettings } from '../auth/auth-settings.ts';
 import { type RegistryChange, toPublicProblems } from '../bridge/reload-result.ts';
 import type { ServerRegistry } from '../bridge/server-registry.ts';
+import { authSecrets } from '../config/resolve-auth.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { ConfigError, formatConfigProblem } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -10,13 +11,13 @@ import type { Redactor } from '../telemetry/redactor.ts';
 /** What a hot reload takes over. */
 export interface ChangedConfiguration {
   readonly servers: readonly ServerConfig[];
-  readonly keys: readonly ApiKeyRecord[];
+  readonly auth: AuthSettings;
   readonly secrets: readonly string[];
 }
 
 export interface ReloadDependencies {
   readonly registry: ServerRegistry;
-  readonly ring: { replace(source: 'file', keys: readonly ApiKeyRecord[]): void };
+  readonly authentication: { update(settings: AuthSettings): Promise<void> };
   readonly redactor: Redactor;
   readonly logger: Logger;
   readonly record: (event: AuditEvent) => void;
@@ -25,24 +26,34 @@ export interface ReloadDependencies {
 }
 
 export interface Reload {
-  /** Takes over a changed configuration; tells the log and the start page. */
-  apply(changed: ChangedConfiguration): void;
+  /**
+   * Uses a changed configuration and reports it in the log and on the start page. Rejects with `ConfigError`, having
+   * changed nothing, when an issuer's keys cannot be used.
+   */
+  apply(changed: ChangedConfiguration): Promise<void>;
+  /** Uses changed secrets of the authentication; `variable` names the one that has changed. Rejects as `apply` does. */
+  authenticate(settings: AuthSettings, variable: string): Promise<void>;
   /** Tells the log and the start page why a changed configuration is not taken over. */
   refuse(error: unknown): void;
 }
 
 /** What a changed configuration comes to, told as one event each. */
 export function createReload(dependencies: ReloadDependencies): Reload {
-  const { registry, ring, redactor, logger, record, onNewServers } = dependencies;
+  const { registry, authentication, redactor, logger, record, onNewServers } = dependencies;
   return {
-    apply({ servers, keys, secrets }) {
-      redactor.add(secrets);
-      ring.replace('file', keys);
+    async apply({ servers, auth, secrets }) {
+      redactor.add([...secrets, ...authSecrets(auth)]);
+      await authentication.update(auth);
       const change = registry.apply(servers);
       if (change.added.length > 0 || change.changed.length > 0) onNewServers();
       registry.noteReload({ kind: 'applied', at: Date.now(), change });
       logger.info('configuration reloaded', { ...change });
       record({ eventType: 'reload', action: 'reload', result: 'success', details: toDetails(change) });
+    },
+    async authenticate(settings, variable) {
+      redactor.add(authSecrets(settings));
+      await authentication.update(settings);
+      record({ eventType: 'key_change', action: 'replace', resource: variable, result: 'success' });
     },
     refuse(error) {
       const reasons = error instanceof ConfigError ? error.problems.map(formatConfigProblem) : [String(error)];

@@ -12,6 +12,9 @@ export interface Logger {
   isDebug(): boolean;
 }
 
+/** Longer texts are cut, after secrets were taken out. */
+const MAX_TEXT_CHARACTERS = 4_000;
+
 /** An event, its secrets already taken out. */
 type LogInfo = Readonly<Record<string, unknown>> & { readonly level: string; readonly message: unknown };
 
@@ -49,9 +52,9 @@ export function createLogger(options: LoggerOptions): Logger {
   };
 }
 
-/** The same with every known secret taken out of its texts, its names and its numbers. */
+/** The same with every known secret taken out of its texts, its names and its numbers; long texts are cut. */
 function redactValue(value: unknown, redactor: Redactor): unknown {
-  if (typeof value === 'string') return redactor.redact(value);
+  if (typeof value === 'string') return redactor.redact(value, MAX_TEXT_CHARACTERS);
   if (typeof value === 'number' || typeof value === 'bigint') {
     const text = String(value);
     const clean = redactor.redact(text);
@@ -62,7 +65,10 @@ function redactValue(value: unknown, redactor: Redactor): unknown {
   if (typeof toJSON === 'function') return redactValue(toJSON.call(value), redactor);
   if (Array.isArray(value)) return value.map((item) => redactValue(item, redactor));
   return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => [redactor.redact(name), redactValue(one, redactor)]),
+    Object.entries(value).map(([name, one]) => [
+      redactor.redact(name, MAX_TEXT_CHARACTERS),
+      redactValue(one, redactor),
+    ]),
   );
 }
 

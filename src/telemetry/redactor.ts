@@ -1,139 +1,90 @@
+import { SecretIndex } from './secret-index.ts';
+import { MAX_SPELLING_LENGTH, spellingsOf } from './spellings.ts';
+
 const REPLACEMENT = '[redacted]';
 
-/** Shorter values would blank out ordinary words. */
-const MIN_LENGTH = 4;
-/** Shorter parts of base64 would be found in anything. */
-const MIN_BASE64_LENGTH = 8;
-
-const BUCKETS = 65_536;
-const FEW_BUCKETS = 1_024;
+/** Of a text that is to be cut, no more is searched. */
+const MAX_SEARCHED = 2 * MAX_SPELLING_LENGTH;
 
 /**
- * Knows the values that must never be printed and takes them out of texts, in every spelling they may appear in.
- * Looks spellings up by how they begin: the vault holds so many that one pattern of all would take seconds to compile.
+ * Returns a text with every known value replaced; values that overlap are replaced as one. With `maxCharacters` at most
+ * so many characters of the result, cut only after the values were taken out, and ending in `…` then.
+ */
+export type Redact = (text: string, maxCharacters?: number) => string;
+
+/** How many characters of a text that is cut to a few must be at hand, for its values to be found whole. */
+export const CHARACTERS_BEFORE_CUT = MAX_SEARCHED;
+
+/**
+ * Knows the values that must never be printed and takes them out of texts, in every spelling they may appear in and
+ * whatever the case of their letters. Takes time in proportion to the text.
  */
 export class Redactor {
-  /** How many hold each spelling. */
-  readonly #holders = new Map<string, number>();
-  /** By the first four characters. */
-  readonly #byStart = new Map<string, Set<string>>();
-  /** How many starts fall into each bucket: most characters of a text begin none, which this tells at once. */
-  readonly #buckets: Uint32Array;
-  /** What was added for good. */
-  #lasting: Redactor | undefined;
-
-  /** `buckets` is a power of two: many for many values. */
-  constructor(buckets = BUCKETS) {
-    this.#buckets = new Uint32Array(buckets);
-  }
+  /** All values. */
+  readonly #held = new SecretIndex();
+  /** Those that were added for good. */
+  readonly #lasting = new SecretIndex();
 
   /** Adds secret values for good; those shorter than four characters are not looked for. */
   add(values: Iterable<string>): void {
-    const secrets = [...values];
-    this.hold(secrets);
-    this.#lasting ??= new Redactor(FEW_BUCKETS);
-    this.#lasting.hold(secrets);
-  }
-
-  /**
-   * What texts go through that are told to somebody: the values added for good and these `own` ones of his are taken out
-   * and no others, since their disappearing would tell him that somebody has such a value.
-   */
-  telling(own: Iterable<string> = []): { redact(text: string): string } {
-    const owned = new Redactor(FEW_BUCKETS);
-    owned.hold(own);
-    return { redact: (text) => owned.redact(this.#lasting?.redact(text) ?? text) };
+    for (const value of new Set(values)) {
+      for (const spelling of spellingsOf(value)) {
+        this.#held.add(spelling);
+        this.#lasting.add(spelling);
+      }
+    }
   }
 
   /** Adds secret values until the returned function is called; one that others hold stays for them. */
   hold(values: Iterable<string>): () => void {
-    let held = [...new Set(values)].filter((value) => value.length >= MIN_LENGTH).flatMap(spellingsOf);
-    for (const spelling of held) this.#hold(spelling);
+    let held = [...new Set(values)];
+    for (const value of held) for (const spelling of spellingsOf(value)) this.#held.add(spelling);
     return () => {
-      for (const spelling of held) this.#release(spelling);
+      for (const value of held) for (const spelling of spellingsOf(value)) this.#held.remove(spelling);
       held = [];
     };
   }
 
-  /** Returns `text` with every known value replaced; values that overlap are replaced as one. */
-  redact(text: string): string {
-    if (this.#holders.size === 0) return text;
-    let result = '';
-    let copiedTo = 0;
-    let secretEnd = 0;
-    for (let at = 0; at + MIN_LENGTH <= text.length; at++) {
-      if (this.#buckets[this.#bucketOf(text, at)] === 0) continue;
-      const length = this.#longestAt(text, at);
-      if (length === 0) continue;
-      if (at >= secretEnd) result += text.slice(copiedTo, at) + REPLACEMENT;
-      secretEnd = Math.max(secretEnd, at + length);
-      copiedTo = secretEnd;
-    }
-    return result + text.slice(copiedTo);
+  /** For logs and other texts that hold anybody's values. */
+  redact(text: string, maxCharacters?: number): string {
+    return redactWith([this.#held], text, maxCharacters);
   }
 
-  /** Of the four characters at a place. */
-  #bucketOf(text: string, at: number): number {
-    const sum =
-      ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) * 31 +
-      text.charCodeAt(at + 3);
-    return sum & (this.#buckets.length - 1);
-  }
-
-  #longestAt(text: string, at: number): number {
-    let longest = 0;
-    for (const spelling of this.#byStart.get(text.slice(at, at + MIN_LENGTH)) ?? []) {
-      if (spelling.length > longest && text.startsWith(spelling, at)) longest = spelling.length;
-    }
-    return longest;
-  }
-
-  #hold(spelling: string): void {
-    this.#holders.set(spelling, (this.#holders.get(spelling) ?? 0) + 1);
-    const start = spelling.slice(0, MIN_LENGTH);
-    const sameStart = this.#byStart.get(start);
-    if (sameStart !== undefined) {
-      sameStart.add(spelling);
-      return;
-    }
-    this.#byStart.set(start, new Set([spelling]));
-    this.#count(start, 1);
-  }
-
-  #release(spelling: string): void {
-    const left = (this.#holders.get(spelling) ?? 0) - 1;
-    if (left > 0) {
-      this.#holders.set(spelling, left);
-      return;
-    }
-    this.#holders.delete(spelling);
-    const start = spelling.slice(0, MIN_LENGTH);
-    const sameStart = this.#byStart.get(start);
-    sameStart?.delete(spelling);
-    if (sameStart?.size !== 0) return;
-    this.#byStart.delete(start);
-    this.#count(start, -1);
-  }
-
-  #count(start: string, by: 1 | -1): void {
-    const bucket = this.#bucketOf(start, 0);
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + by;
+  /**
+   * For what somebody is shown: takes out the values added for good and these `own` ones and no others, since their
+   * disappearing would say that somebody has such a value. To be made once a session, not once a text.
+   */
+  redactorFor(own: Iterable<string> = []): Redact {
+    const owned = new SecretIndex();
+    for (const value of new Set(own)) for (const spelling of spellingsOf(value)) owned.add(spelling);
+    const indexes = owned.isEmpty ? [this.#lasting] : [this.#lasting, owned];
+    return (text, maxCharacters) => redactWith(indexes, text, maxCharacters);
   }
 }
 
-/** What a value looks like inside of a longer text in base64, such as `user:value`, without the characters it shares. */
-function base64Inside(value: string, offset: number): string {
-  const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)]);
-  const whole = bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64');
-  const core = whole.slice(offset === 0 ? 0 : 4);
-  return core.length >= MIN_BASE64_LENGTH ? core : '';
+function redactWith(indexes: readonly SecretIndex[], text: string, maxCharacters: number | undefined): string {
+  if (maxCharacters === undefined) return withoutSecrets(text, indexes, text.length);
+  if (text.length < MAX_SEARCHED) return cut(withoutSecrets(text, indexes, text.length), maxCharacters);
+  // A value that begins in what is left has its end in what is searched.
+  const clean = withoutSecrets(text.slice(0, MAX_SEARCHED), indexes, MAX_SEARCHED - MAX_SPELLING_LENGTH);
+  return cut(`${clean}…`, maxCharacters);
 }
 
-function spellingsOf(value: string): string[] {
-  const jsonText = JSON.stringify(value).slice(1, -1);
-  const base64 = Buffer.from(value).toString('base64');
-  const inside = [1, 2].map((offset) => base64Inside(value, offset));
-  return [value, jsonText, encodeURIComponent(value.toWellFormed()), base64, base64Inside(value, 0), ...inside].filter(
-    (spelling) => spelling.length >= MIN_LENGTH,
-  );
+/** The text up to `end`, and a value that goes beyond that as a whole. */
+function withoutSecrets(text: string, indexes: readonly SecretIndex[], end: number): string {
+  const spans = indexes.flatMap((index) => index.find(text));
+  if (spans.length === 0) return end === text.length ? text : text.slice(0, end);
+  if (indexes.length > 1) spans.sort((one, other) => one.start - other.start);
+  let result = '';
+  let copiedTo = 0;
+  for (const span of spans) {
+    if (span.start >= end) break;
+    if (span.start >= copiedTo) result += text.slice(copiedTo, span.start) + REPLACEMENT;
+    copiedTo = Math.max(copiedTo, span.end);
+  }
+  return copiedTo < end ? result + text.slice(copiedTo, end) : result;
+}
+
+function cut(text: string, maxCharacters: number): string {
+  return text.length > maxCharacters ? `${text.slice(0, maxCharacters - 1).toWellFormed()}…` : text;
 }

@@ -22,10 +22,13 @@ export interface ChangeFeedOptions {
   readonly onChange: (owner: SecretOwner, server: string | undefined) => void;
   /** Changes were missed and cannot be read any more. */
   readonly onGap: () => void;
+  /** Users whose erasure must be noticed here: of others' nothing is known. */
+  readonly knownOwners: () => Iterable<SecretOwner>;
 }
 
 /** A change of this process, whose notice in the database is not to be told a second time. */
 interface LocalChange {
+  readonly owner: SecretOwner;
   readonly key: string;
   isDone: boolean;
   isSeen: boolean;
@@ -69,7 +72,7 @@ export class ChangeFeed {
     work: () => Promise<Result>,
     isChange: (result: Result) => boolean = () => true,
   ): Promise<Result> {
-    const change: LocalChange = { key: changeKey(owner, server), isDone: false, isSeen: false };
+    const change: LocalChange = { owner, key: changeKey(owner, server), isDone: false, isSeen: false };
     this.#local.add(change);
     let isTold = false;
     try {
@@ -119,14 +122,15 @@ export class ChangeFeed {
   }
 
   async #readOnce(): Promise<void> {
-    const { guard, store, now, onGap } = this.#options;
+    const { guard, store, now, onGap, knownOwners } = this.#options;
     const startedAt = now();
     const done = [...this.#local].filter(({ isDone }) => isDone);
     const before = this.#revision;
+    const known = () => [...knownOwners(), ...[...this.#local].map(({ owner }) => owner)];
     const { latest, changes } = await guard.run(async () => {
       const revision = await store.revision();
       const isNew = before !== undefined && revision > before;
-      return { latest: revision, changes: isNew ? await store.changesAfter(before) : [] };
+      return { latest: revision, changes: isNew ? await store.changesAfter(before, known()) : [] };
     });
     this.#revision = changes.at(-1)?.revision ?? latest;
     if (before !== undefined) {
@@ -141,6 +145,7 @@ export class ChangeFeed {
 
   #tell({ owner, server }: SecretChange): void {
     const { onDrop, onChange } = this.#options;
+    if (owner === undefined) return;
     onDrop(owner, server);
     const key = changeKey(owner, server);
     const own = [...this.#local].find((change) => change.key === key && !change.isSeen);

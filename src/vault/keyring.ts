@@ -46,7 +46,7 @@ export function parseKeyring(text: string, setting: string): Keyring {
 }
 
 /** Derives what the vault uses of a key of 32 bytes (HKDF-SHA-256, RFC 5869). */
-export function createVaultKey(bytes: Buffer): VaultKey {
+function createVaultKey(bytes: Buffer): VaultKey {
   const master = createSecretKey(bytes);
   return {
     id: createHmac('sha256', deriveKey(master, 'id')).update('mcpo-ts vault key').digest('hex').slice(0, ID_CHARACTERS),

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../db/open-database.ts';
 import { retryConflicts } from '../db/retry-conflicts.ts';
+import { ERASED, erasureHasher } from './erasures-sql.ts';
 import type { SecretOwner } from './secret-owner.ts';
 import { inPortions, ownerColumns } from './secret-rows-sql.ts';
 import type { SecretChange } from './secret-store.ts';
@@ -8,7 +9,7 @@ import type { SecretChange } from './secret-store.ts';
 /** Names the row of `revisions` that counts the changes of secrets. */
 const REVISION = 'secrets';
 
-type Change = Pick<SecretChange, 'owner' | 'server'>;
+type Change = { readonly owner: SecretOwner; readonly server: string | undefined };
 
 /**
  * Makes a change of secrets and notes it, in one transaction. It holds the row of the revision from its first statement
@@ -53,18 +54,33 @@ export async function secretRevision(database: Database): Promise<number> {
 }
 
 /** Changes after a revision, oldest first. */
-export async function secretChangesAfter(database: Database, after: number): Promise<readonly SecretChange[]> {
+export async function secretChangesAfter(
+  database: Database,
+  after: number,
+  known: Iterable<SecretOwner>,
+): Promise<readonly SecretChange[]> {
   const rows = await database
     .selectFrom('secret_changes')
     .selectAll()
     .where('revision', '>', after)
     .orderBy('revision')
     .execute();
-  return rows.map(({ revision, server, ...owner }) => ({
+  const changes = rows.map(({ revision, server, ...owner }) => ({
     revision,
     owner: ownerColumns(owner),
     server: server ?? undefined,
   }));
+  if (changes.every(({ owner }) => owner.issuer !== ERASED)) return changes;
+  const hashOf = await erasureHasher(database);
+  const byHash = new Map([...known].map((owner) => [hashOf(owner), owner]));
+  return changes.map((change) =>
+    change.owner.issuer === ERASED ? { ...change, owner: byHash.get(change.owner.subject) } : change,
+  );
+}
+
+/** Lets no change of secrets begin or end before this transaction does. */
+export async function lockChanges(transaction: Database): Promise<void> {
+  await addToRevision(transaction, 0);
 }
 
 /** Without `returning`: a statement with it that met another writer would be left open by the SQLite driver. */

@@ -1,10 +1,23 @@
 import type { Database } from '../db/open-database.ts';
 import { retryConflicts } from '../db/retry-conflicts.ts';
+import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures-sql.ts';
+import { addPageSession, hasPageSession } from './page-sessions-sql.ts';
 import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes-sql.ts';
 import type { SecretOwner } from './secret-owner.ts';
 import { ownerColumns, placeColumns, putSecretRows, serverColumns, toSecretRow } from './secret-rows-sql.ts';
-import type { SecretChange, SecretPlace, SecretRow, SecretStore, SetupLinkRow, VaultKeyRow } from './secret-store.ts';
-import { addToolUses } from './tool-uses-sql.ts';
+import type {
+  FoundLink,
+  NewSecret,
+  PageSessionRow,
+  SecretChange,
+  SecretPlace,
+  SecretRow,
+  SecretStore,
+  SetupLinkRow,
+  VaultKeyRow,
+} from './secret-store.ts';
+import { addSetupLink, findSetupLink, useSetupLink } from './setup-links-sql.ts';
+import { addRefusal, addToolUses } from './tool-uses-sql.ts';
 import type { RefusedCredentials, ToolUse } from './vault.ts';
 
 /** The secret store in the database, SQLite or PostgreSQL. */
@@ -28,24 +41,20 @@ export class SqlSecretStore implements SecretStore {
     return rows.map(toSecretRow);
   }
 
-  async put(
-    place: SecretPlace,
-    seal: (version: number) => Pick<SecretRow, 'keyId' | 'cipherText'>,
-    lastFour: string | undefined,
-    now: number,
-  ): Promise<void> {
-    const { owner, server, name } = place;
+  async put(secrets: readonly NewSecret[], now: number): Promise<void> {
     await changeSecrets(this.#database, now, async (transaction) => {
-      const before = await transaction
-        .selectFrom('secrets')
-        .select('version')
-        .where((where) => where.and(placeColumns(place)))
-        .executeTakeFirst();
-      const version = (before?.version ?? 0) + 1;
-      const { keyId, cipherText } = seal(version);
-      const row = { owner, server, name, version, keyId, cipherText, lastFour, updatedAt: now, lastUsedAt: undefined };
-      await putSecretRows(transaction, [row], true);
-      return { result: undefined, changes: [{ owner, server }] };
+      const rows: SecretRow[] = [];
+      for (const { place, seal, lastFour } of secrets) {
+        const before = await transaction
+          .selectFrom('secrets')
+          .select('version')
+          .where((where) => where.and(placeColumns(place)))
+          .executeTakeFirst();
+        const version = (before?.version ?? 0) + 1;
+        rows.push({ ...place, version, ...seal(version), lastFour, updatedAt: now, lastUsedAt: undefined });
+      }
+      const written = await putSecretRows(transaction, rows, true);
+      return { result: undefined, changes: toChanges(written) };
     });
   }
 
@@ -60,22 +69,20 @@ export class SqlSecretStore implements SecretStore {
     });
   }
 
-  erase(owner: SecretOwner, now: number): Promise<number> {
-    return changeSecrets(this.#database, now, async (transaction) => {
-      // Uses before secrets, as they are written down: in another order two could wait for each other. The earlier
-      // changes are covered by the one that is noted now, and name the owner.
-      for (const table of ['tool_uses', 'refused_credentials', 'setup_links', 'secret_changes'] as const) {
-        await transaction
-          .deleteFrom(table)
-          .where((where) => where.and(ownerColumns(owner)))
-          .execute();
-      }
+  async erase(owner: SecretOwner, now: number): Promise<number> {
+    const hashOf = await erasureHasher(this.#database);
+    const hash = hashOf(owner);
+    const count = await changeSecrets(this.#database, now, async (transaction) => {
+      await eraseRows(transaction, owner, hash, now);
       const { numDeletedRows } = await transaction
         .deleteFrom('secrets')
         .where((where) => where.and(ownerColumns(owner)))
         .executeTakeFirstOrThrow();
-      return { result: Number(numDeletedRows), changes: [{ owner, server: undefined }] };
+      const change = { owner: { issuer: ERASED, subject: hash }, server: undefined };
+      return { result: Number(numDeletedRows), changes: [change] };
     });
+    await emptyLog(this.#database);
+    return count;
   }
 
   async listNotUnder(keyId: string, limit: number, after?: SecretPlace): Promise<readonly SecretRow[]> {
@@ -136,34 +143,36 @@ export class SqlSecretStore implements SecretStore {
     return { keyId, check: kept.check_value, createdAt: kept.created_at };
   }
 
-  async addLink({ hash, owner, server, expiresAt }: SetupLinkRow): Promise<void> {
-    await this.#database
-      .insertInto('setup_links')
-      .values({ hash, ...serverColumns(owner, server), expires_at: expiresAt, used_at: null })
-      .execute();
+  addLink(row: SetupLinkRow): Promise<void> {
+    return addSetupLink(this.#database, row);
   }
 
-  async useLink(
-    hash: string,
-    now: number,
-  ): Promise<{ readonly link: SetupLinkRow; readonly wasUsed: boolean } | undefined> {
-    // One statement: of several callers it finds the link unused for one.
-    const { numUpdatedRows } = await retryConflicts(() =>
-      this.#database
-        .updateTable('setup_links')
-        .set({ used_at: now })
-        .where('hash', '=', hash)
-        .where('used_at', 'is', null)
-        .executeTakeFirstOrThrow(),
-    );
-    const row = await this.#database.selectFrom('setup_links').selectAll().where('hash', '=', hash).executeTakeFirst();
-    if (row === undefined) return undefined;
-    const link = { hash, owner: ownerColumns(row), server: row.server, expiresAt: row.expires_at };
-    return { link, wasUsed: numUpdatedRows === 0n };
+  getLink(hash: string): Promise<FoundLink | undefined> {
+    return findSetupLink(this.#database, hash);
+  }
+
+  useLink(hash: string, now: number): Promise<FoundLink | undefined> {
+    return useSetupLink(this.#database, hash, now);
   }
 
   async removeLinks(time: number): Promise<void> {
     await this.#database.deleteFrom('setup_links').where('expires_at', '<', time).execute();
+  }
+
+  addSession(row: PageSessionRow): Promise<void> {
+    return addPageSession(this.#database, row);
+  }
+
+  hasSession(hash: string, now: number): Promise<boolean> {
+    return hasPageSession(this.#database, hash, now);
+  }
+
+  async endSession(hash: string): Promise<void> {
+    await this.#database.deleteFrom('page_sessions').where('hash', '=', hash).execute();
+  }
+
+  async removeSessions(time: number): Promise<void> {
+    await this.#database.deleteFrom('page_sessions').where('expires_at', '<', time).execute();
   }
 
   async addUses(uses: readonly (ToolUse & { readonly owner: SecretOwner })[]): Promise<void> {
@@ -191,17 +200,7 @@ export class SqlSecretStore implements SecretStore {
         .execute();
       return;
     }
-    await this.#database
-      .insertInto('refused_credentials')
-      .values({ ...serverColumns(owner, server), since })
-      // Another replica may have noticed it earlier.
-      .onConflict((conflict) =>
-        conflict
-          .columns(['issuer', 'subject', 'server'])
-          .doUpdateSet({ since })
-          .where('refused_credentials.since', '>', since),
-      )
-      .execute();
+    await retryConflicts(() => addRefusal(this.#database, owner, server, since));
   }
 
   async refused(owner: SecretOwner): Promise<readonly RefusedCredentials[]> {
@@ -217,12 +216,13 @@ export class SqlSecretStore implements SecretStore {
     return secretRevision(this.#database);
   }
 
-  changesAfter(revision: number): Promise<readonly SecretChange[]> {
-    return secretChangesAfter(this.#database, revision);
+  changesAfter(revision: number, known: Iterable<SecretOwner> = []): Promise<readonly SecretChange[]> {
+    return secretChangesAfter(this.#database, revision, known);
   }
 
   async removeChanges(time: number): Promise<void> {
     await this.#database.deleteFrom('secret_changes').where('changed_at', '<', time).execute();
+    await this.#database.deleteFrom('erased_users').where('erased_at', '<', time).execute();
   }
 
   /** All secrets, by owner, server and name. */

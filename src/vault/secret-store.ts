@@ -34,12 +34,37 @@ export interface SetupLinkRow {
   readonly owner: SecretOwner;
   readonly server: string;
   readonly expiresAt: number;
+  /** Made and read by `link-profile.ts` only. */
+  readonly profile: string | undefined;
+}
+
+export interface FoundLink {
+  readonly link: SetupLinkRow;
+  /** Whether it was used before this call. */
+  readonly wasUsed: boolean;
+}
+
+/** A log-in of the pages that is not over. */
+export interface PageSessionRow {
+  /** SHA-256 of the session's id, lower-case hex. */
+  readonly hash: string;
+  /** `undefined`: an admin whose key belongs to no user. */
+  readonly owner: SecretOwner | undefined;
+  readonly expiresAt: number;
+}
+
+/** A value to be stored; `seal` encrypts it for the version that the place gets. */
+export interface NewSecret {
+  readonly place: SecretPlace;
+  readonly seal: (version: number) => Pick<SecretRow, 'keyId' | 'cipherText'>;
+  readonly lastFour: string | undefined;
 }
 
 export interface SecretChange {
   /** Grows with every change, in the order in which they were made. */
   readonly revision: number;
-  readonly owner: SecretOwner;
+  /** `undefined`: a user who was erased, and is none of those that were asked for. */
+  readonly owner: SecretOwner | undefined;
   /** `undefined`: everything of the owner. */
   readonly server: string | undefined;
 }
@@ -49,15 +74,13 @@ export interface SecretStore {
   get(owner: SecretOwner, server: string): Promise<readonly SecretRow[]>;
   /** One owner's, or everybody's, by owner, server and name. */
   list(owner?: SecretOwner): Promise<readonly SecretRow[]>;
-  /** Keeps what `seal` makes of the place's next version, and notes the change, in one transaction. */
-  put(
-    place: SecretPlace,
-    seal: (version: number) => Pick<SecretRow, 'keyId' | 'cipherText'>,
-    lastFour: string | undefined,
-    now: number,
-  ): Promise<void>;
+  /** Stores all of them or none, and notes one change for each owner and server, in one transaction. */
+  put(secrets: readonly NewSecret[], now: number): Promise<void>;
   remove(place: SecretPlace, now: number): Promise<boolean>;
-  /** Removes everything about an owner in one transaction; returns how many secrets there were. */
+  /**
+   * Removes everything about an owner in one transaction, and from the files as far as the database can; what is noted
+   * of the owner at the same time does not bring anything back. Returns how many secrets there were.
+   */
   erase(owner: SecretOwner, now: number): Promise<number>;
   /** Secrets that were wrapped with another key than this one, at most `limit`, in a fixed order after `after`. */
   listNotUnder(keyId: string, limit: number, after?: SecretPlace): Promise<readonly SecretRow[]>;
@@ -71,10 +94,19 @@ export interface SecretStore {
   addKey(row: VaultKeyRow): Promise<VaultKeyRow>;
 
   addLink(row: SetupLinkRow): Promise<void>;
+  /** The link of a hash, left as it is. */
+  getLink(hash: string): Promise<FoundLink | undefined>;
   /** Marks the link as used, by exactly one caller; `undefined` where there is none of that hash. */
-  useLink(hash: string, now: number): Promise<{ readonly link: SetupLinkRow; readonly wasUsed: boolean } | undefined>;
+  useLink(hash: string, now: number): Promise<FoundLink | undefined>;
   /** Forgets links that expired before `time`. */
   removeLinks(time: number): Promise<void>;
+
+  addSession(row: PageSessionRow): Promise<void>;
+  /** `false` for a session that was ended, has expired, or whose owner was erased. */
+  hasSession(hash: string, now: number): Promise<boolean>;
+  endSession(hash: string): Promise<void>;
+  /** Forgets sessions that expired before `time`. */
+  removeSessions(time: number): Promise<void>;
 
   /** Writes down uses: the later time, and the calls added. */
   addUses(uses: readonly (ToolUse & { readonly owner: SecretOwner })[]): Promise<void>;
@@ -85,8 +117,8 @@ export interface SecretStore {
 
   /** The number of the last change; 0 before the first. */
   revision(): Promise<number>;
-  /** Changes after a revision, oldest first. */
-  changesAfter(revision: number): Promise<readonly SecretChange[]>;
+  /** Changes after a revision, oldest first. Erased users are recognised among the `known` ones only. */
+  changesAfter(revision: number, known?: Iterable<SecretOwner>): Promise<readonly SecretChange[]>;
   /** Forgets changes made before `time`. */
   removeChanges(time: number): Promise<void>;
 }

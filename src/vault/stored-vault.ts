@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { UserVariableValueError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
@@ -7,11 +8,11 @@ import { DatabaseGuard } from './database-guard.ts';
 import type { Keyring } from './keyring.ts';
 import { countUnknownKeys } from './rewrap-secrets.ts';
 import type { SecretOwner } from './secret-owner.ts';
-import type { SecretRow, SecretStore } from './secret-store.ts';
-import { createLink, LINK_REMEMBERED_MS, redeemLink } from './setup-links.ts';
+import type { NewSecret, SecretRow, SecretStore } from './secret-store.ts';
+import { createLink, LINK_REMEMBERED_MS, readLink, redeemLink } from './setup-links.ts';
 import { UseNotes } from './use-notes.ts';
 import { ValueCache } from './value-cache.ts';
-import type { RefusedCredentials, SecretChangeListener, SecretFacts, ToolUse, Vault } from './vault.ts';
+import type { RefusedCredentials, SecretChangeListener, SecretFacts, SetupLink, ToolUse, Vault } from './vault.ts';
 import { VaultKeys } from './vault-keys.ts';
 
 const TIDY_EVERY_MS = 600_000;
@@ -28,6 +29,8 @@ export interface VaultOptions {
   readonly logger: Logger;
   /** Learns every value for as long as it is in memory. */
   readonly redactor: Redactor;
+  /** Who has sessions now: they end when their owner is erased elsewhere. */
+  readonly sessionOwners?: (() => Iterable<SecretOwner>) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -61,6 +64,7 @@ export class StoredVault implements Vault {
       onDrop: (owner, server) => this.#cache.drop(owner, server),
       onChange: (owner, server) => this.#tell(owner, server),
       onGap: () => this.#changesMissed(),
+      knownOwners: () => [...this.#cache.owners(), ...this.#notes.owners(), ...(options.sessionOwners?.() ?? [])],
     });
   }
 
@@ -79,25 +83,30 @@ export class StoredVault implements Vault {
   async values(owner: SecretOwner, server: string): Promise<ReadonlyMap<string, string>> {
     const cached = this.#cache.get(owner, server);
     if (cached !== undefined) return cached;
-    return this.#cache.load(owner, server, async () => {
-      // First, so that a change after the reading is told, and one before it ends no session that begins with it.
-      await this.#feed.catchUp();
-      const { rows, keyring } = await this.#read(() => this.#options.store.get(owner, server));
-      return new Map(rows.map((row) => [row.name, open(keyring, row)]));
-    });
+    // First, so that a change after the reading is told, and one before it ends no session that begins with it. Not as a
+    // part of the load: the notices of what was saved before would discard the values that are read after them.
+    await this.#feed.catchUp();
+    return (
+      this.#cache.get(owner, server) ??
+      this.#cache.load(owner, server, async () => {
+        const { rows, keyring } = await this.#read(() => this.#options.store.get(owner, server));
+        return new Map(rows.map((row) => [row.name, open(keyring, row)]));
+      })
+    );
   }
 
-  async set(owner: SecretOwner, server: string, name: string, value: string): Promise<void> {
-    if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} holds half a character.`);
-    const { store, keepsLastFour } = this.#options;
-    const characters = Array.from(value);
-    const isLong = characters.length >= MIN_LENGTH_FOR_LAST_FOUR;
-    const lastFour = keepsLastFour && isLong ? characters.slice(-4).join('') : undefined;
-    const place = { owner, server, name };
-    await this.#cache.holding(value, async () => {
+  async set(owner: SecretOwner, server: string, values: ReadonlyMap<string, string>): Promise<void> {
+    for (const [name, value] of values) {
+      if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} holds half a character.`);
+    }
+    if (values.size === 0) return;
+    await this.#cache.holding(values.values(), async () => {
       const keyring = await this.#keys.forWriting();
-      const put = () => store.put(place, (version) => seal(keyring, place, version, value), lastFour, this.#now());
-      await this.#feed.make(owner, server, () => this.#guard.run(put));
+      const secrets = [...values].map(([name, value]): NewSecret => {
+        const place = { owner, server, name };
+        return { place, seal: (version) => seal(keyring, place, version, value), lastFour: this.#lastFour(value) };
+      });
+      await this.#feed.make(owner, server, () => this.#guard.run(() => this.#options.store.put(secrets, this.#now())));
     });
     this.#takeBackRefusal(owner, server);
     await this.#tidy();
@@ -113,7 +122,9 @@ export class StoredVault implements Vault {
   async erase(owner: SecretOwner): Promise<number> {
     await this.#notes.forgetOwner(owner);
     const erase = () => this.#options.store.erase(owner, this.#now());
-    return this.#feed.make(owner, undefined, () => this.#guard.run(erase));
+    const count = await this.#feed.make(owner, undefined, () => this.#guard.run(erase));
+    await this.#tidy();
+    return count;
   }
 
   async facts(owner?: SecretOwner): Promise<readonly SecretFacts[]> {
@@ -139,15 +150,31 @@ export class StoredVault implements Vault {
     return this.#guard.run(() => this.#options.store.refused(owner));
   }
 
-  async createLink(owner: SecretOwner, server: string): Promise<string> {
-    const { store } = this.#options;
-    const token = await createLink(owner, server, { store, guard: this.#guard, now: this.#now() });
+  async createLink(link: SetupLink): Promise<string> {
+    const token = await createLink(link, this.#linkOptions());
     await this.#tidy();
     return token;
   }
 
-  redeemLink(token: string): Promise<{ readonly owner: SecretOwner; readonly server: string }> {
-    return redeemLink(token, { store: this.#options.store, guard: this.#guard, now: this.#now() });
+  readLink(token: string): Promise<SetupLink> {
+    return readLink(token, this.#linkOptions());
+  }
+
+  redeemLink(token: string): Promise<SetupLink> {
+    return redeemLink(token, this.#linkOptions());
+  }
+
+  async beginSession(id: string, owner: SecretOwner | undefined, expiresAt: number): Promise<void> {
+    await this.#guard.run(() => this.#options.store.addSession({ hash: hashOf(id), owner, expiresAt }));
+    await this.#tidy();
+  }
+
+  hasSession(id: string): Promise<boolean> {
+    return this.#guard.run(() => this.#options.store.hasSession(hashOf(id), this.#now()));
+  }
+
+  endSession(id: string): Promise<void> {
+    return this.#guard.run(() => this.#options.store.endSession(hashOf(id)));
   }
 
   onChange(listener: SecretChangeListener): () => void {
@@ -166,6 +193,16 @@ export class StoredVault implements Vault {
     await this.#feed.close();
     await this.#notes.close();
     this.#cache.close();
+  }
+
+  #linkOptions() {
+    return { store: this.#options.store, guard: this.#guard, now: this.#now() };
+  }
+
+  #lastFour(value: string): string | undefined {
+    const characters = Array.from(value);
+    const isShown = this.#options.keepsLastFour && characters.length >= MIN_LENGTH_FOR_LAST_FOUR;
+    return isShown ? characters.slice(-4).join('') : undefined;
   }
 
   async #read(
@@ -210,10 +247,15 @@ export class StoredVault implements Vault {
     const { store } = this.#options;
     const tidy = async () => {
       await store.removeLinks(now - LINK_REMEMBERED_MS);
+      await store.removeSessions(now);
       await store.removeChanges(now - CHANGES_KEPT_MS);
     };
     await this.#guard.run(tidy).catch(() => undefined);
   }
+}
+
+function hashOf(sessionId: string): string {
+  return createHash('sha256').update(sessionId).digest('hex');
 }
 
 /** It is decrypted to see whether it can be. */

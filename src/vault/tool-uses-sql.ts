@@ -1,4 +1,6 @@
 import type { Database } from '../db/open-database.ts';
+import { withoutErased } from './erasures-sql.ts';
+import { lockChanges } from './secret-changes-sql.ts';
 import type { SecretOwner } from './secret-owner.ts';
 import { inPortions, isStorable, ownerColumns, serverColumns } from './secret-rows-sql.ts';
 import type { ToolUse } from './vault.ts';
@@ -13,9 +15,11 @@ type OwnedUse = ToolUse & { readonly owner: SecretOwner };
 export async function addToolUses(database: Database, uses: readonly OwnedUse[]): Promise<void> {
   const storable = uses.filter(({ tool }) => isStorable(tool));
   if (storable.length === 0) return;
-  const byTool = collect(storable, ({ owner, server, tool }) => [owner.issuer, owner.subject, server, tool]);
-  const byServer = collect(storable, ({ owner, server }) => [owner.issuer, owner.subject, server]);
   await database.transaction().execute(async (transaction) => {
+    await lockChanges(transaction);
+    const left = await withoutErased(transaction, storable, ({ lastUsedAt }) => lastUsedAt);
+    const byTool = collect(left, ({ owner, server, tool }) => [owner.issuer, owner.subject, server, tool]);
+    const byServer = collect(left, ({ owner, server }) => [owner.issuer, owner.subject, server]);
     for (const some of inPortions(byTool)) await addUses(transaction, some);
     for (const { owner, server, lastUsedAt } of byServer) {
       await transaction
@@ -26,6 +30,24 @@ export async function addToolUses(database: Database, uses: readonly OwnedUse[])
         .where((where) => where.or([where('last_used_at', 'is', null), where('last_used_at', '<', lastUsedAt)]))
         .execute();
     }
+  });
+}
+
+/** Notes since when a server refuses a user's credentials; another replica may have noticed it earlier. */
+export async function addRefusal(database: Database, owner: SecretOwner, server: string, since: number): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    await lockChanges(transaction);
+    if ((await withoutErased(transaction, [{ owner }], () => since)).length === 0) return;
+    await transaction
+      .insertInto('refused_credentials')
+      .values({ ...serverColumns(owner, server), since })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['issuer', 'subject', 'server'])
+          .doUpdateSet({ since })
+          .where('refused_credentials.since', '>', since),
+      )
+      .execute();
   });
 }
 

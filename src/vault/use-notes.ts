@@ -73,6 +73,13 @@ export class UseNotes {
     }
   }
 
+  /** About whom something is noted. */
+  owners(): readonly SecretOwner[] {
+    return [this.#uses, this.#credentials, this.#known].flatMap((notes) =>
+      [...notes.values()].map(({ owner }) => owner),
+    );
+  }
+
   /** Writes down what was noted; what cannot be written is tried again later. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);

@@ -38,6 +38,11 @@ export class ValueCache {
     return this.#entries.size === 0 && this.#loads.size === 0;
   }
 
+  /** Whose values are kept or being loaded. */
+  owners(): readonly SecretOwner[] {
+    return [...this.#entries.values(), ...this.#loads.values()].map(({ owner }) => owner);
+  }
+
   get(owner: SecretOwner, server: string): SecretValues | undefined {
     const key = keyOf(owner, server);
     const entry = this.#entries.get(key);
@@ -80,9 +85,9 @@ export class ValueCache {
     return dropped;
   }
 
-  /** Lets the redactor know a value that is about to be kept. */
-  async holding<Result>(value: string, work: () => Promise<Result>): Promise<Result> {
-    const release = this.#redactor.hold([value]);
+  /** Lets the redactor know values that are about to be stored. */
+  async holding<Result>(values: Iterable<string>, work: () => Promise<Result>): Promise<Result> {
+    const release = this.#redactor.hold(values);
     try {
       return await work();
     } finally {

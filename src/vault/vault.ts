@@ -1,4 +1,13 @@
+import type { LinkProfile } from './link-profile.ts';
 import type { SecretOwner } from './secret-owner.ts';
+
+/** Whose values a link sets, and for which server. */
+export interface SetupLink {
+  readonly owner: SecretOwner;
+  readonly server: string;
+  /** As far as it was known when the link was made. */
+  readonly profile: LinkProfile;
+}
 
 /** What is told of a secret, and all that ever is. Times are milliseconds since the epoch. */
 export interface SecretFacts {
@@ -41,10 +50,14 @@ export interface Vault {
    * database is away. Rejects with `SecretUnreadableError` when one of them cannot be decrypted.
    */
   values(owner: SecretOwner, server: string): Promise<ReadonlyMap<string, string>>;
-  set(owner: SecretOwner, server: string, name: string, value: string): Promise<void>;
+  /**
+   * Stores values by name, all of them or none, with one change notice. Rejects with `UserVariableValueError` for text
+   * that is not well-formed; after `VaultUnavailableError` it is not known whether they were stored.
+   */
+  set(owner: SecretOwner, server: string, values: ReadonlyMap<string, string>): Promise<void>;
   /** `false` when there was nothing to remove. */
   remove(owner: SecretOwner, server: string, name: string): Promise<boolean>;
-  /** Removes secrets, links, uses and everything else about an owner; returns how many secrets there were. */
+  /** Removes secrets, links, sessions of the pages, uses and everything else about an owner; returns how many secrets there were. */
   erase(owner: SecretOwner): Promise<number>;
   /** One owner's secrets, or everybody's, by owner, server and name. */
   facts(owner?: SecretOwner): Promise<readonly SecretFacts[]>;
@@ -56,9 +69,16 @@ export interface Vault {
   noteCredentials(owner: SecretOwner, server: string, isRefused: boolean): void;
   refused(owner: SecretOwner): Promise<readonly RefusedCredentials[]>;
   /** Makes a setup link's token: one use, fifteen minutes, for one owner and server. */
-  createLink(owner: SecretOwner, server: string): Promise<string>;
-  /** Uses a link up. Rejects with `SetupLinkError` for one that was used, is too old or never was. */
-  redeemLink(token: string): Promise<{ readonly owner: SecretOwner; readonly server: string }>;
+  createLink(link: SetupLink): Promise<string>;
+  /** Reads a link and leaves it as it is. Rejects with `SetupLinkError` for one that cannot be redeemed. */
+  readLink(token: string): Promise<SetupLink>;
+  /** Uses a link up. Rejects with `SetupLinkError` for one that was used, has expired or never was. */
+  redeemLink(token: string): Promise<SetupLink>;
+  /** Notes a session of the pages, of an owner or of an admin who is none, until it expires. */
+  beginSession(id: string, owner: SecretOwner | undefined, expiresAt: number): Promise<void>;
+  /** Whether a session is neither ended nor expired and its owner was not erased, on whichever replica. */
+  hasSession(id: string): Promise<boolean>;
+  endSession(id: string): Promise<void>;
   /** Calls back after changes of any replica and of the command line; returns how to stop that. */
   onChange(listener: SecretChangeListener): () => void;
   /** Writes what is on its way. */

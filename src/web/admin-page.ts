@@ -1,4 +1,4 @@
-import type { AdminView } from './admin-view.ts';
+import type { AdminToolListView, AdminView } from './admin-view.ts';
 import { renderTemplate } from './render-template.ts';
 import { toCount, toTimeText } from './words.ts';
 
@@ -16,6 +16,11 @@ export function renderAdminPage(view: AdminView): string {
       stateClass: server.state.replaceAll(/[^a-z]+/g, '-'),
       toolCount: toCount(server.tools.length, 'tool'),
       sessionText: toCount(server.sessionCount, 'session'),
+      otherLists: server.otherLists.map((list) => ({
+        ...list,
+        since: toTimeText(list.since),
+        changes: toChanges(list),
+      })),
       moreSessions: server.sessionCount - server.sessions.length,
       sessions: server.sessions.map((session) => ({
         ...session,
@@ -33,4 +38,15 @@ export function renderAdminPage(view: AdminView): string {
       })),
     })),
   });
+}
+
+/** What is other in a list, as lines of names. */
+function toChanges({ added, removed, changed, isServerTextChanged }: AdminToolListView) {
+  const line = (label: string, names: readonly string[]) => (names.length === 0 ? [] : [{ label, names }]);
+  return [
+    ...line('Additional', added),
+    ...line('Missing', removed),
+    ...line('Different', changed),
+    ...line('Also different', isServerTextChanged ? ['the name, version or instructions of the server'] : []),
+  ];
 }

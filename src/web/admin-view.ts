@@ -9,14 +9,30 @@ export interface AdminSessionView {
   readonly runningCalls: number;
 }
 
+/** A list of tools that a user's session has and that all do not see. */
+export interface AdminToolListView {
+  readonly id: string;
+  readonly who: string;
+  readonly since: number;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+  readonly isServerTextChanged: boolean;
+}
+
 export interface AdminServerView {
   readonly name: string;
   readonly title: string;
   readonly state: string;
   readonly reason: string | undefined;
+  /** What the server or its process said, without secrets. */
+  readonly detail: string | undefined;
   readonly transport: string;
   readonly isolation: string;
   readonly tools: readonly string[];
+  readonly toolsFrom: string | undefined;
+  readonly toolsUrl: string;
+  readonly otherLists: readonly AdminToolListView[];
   /** Those that are shown; there may be more. */
   readonly sessions: readonly AdminSessionView[];
   readonly sessionCount: number;

@@ -19,7 +19,7 @@ export interface StartPageServer {
   readonly title: string;
   readonly description?: string | undefined;
   readonly state: ServerStateWord;
-  /** Why it is not ready: public and redacted. */
+  /** Why it is not ready: public, a sentence of ours. */
   readonly reason?: string | undefined;
   readonly transport: string;
   /** Absolute: what to enter in Open WebUI, without a slash at the end. */

@@ -15,7 +15,7 @@ export function renderVaultPage(view: VaultView): string {
     expires: toTimeText(view.linkExpiresAt),
     hasFieldProblem: view.servers.some(({ variables }) => variables.some(({ problem }) => problem !== undefined)),
     doneTitle: only?.status === 'ready' ? only.title : undefined,
-    servers: view.servers.map((server, index) => toServerModel(server, index, view.formToken)),
+    servers: view.servers.map((server, index) => toServerModel(server, index, view)),
     uses: view.uses.map((use) => ({ ...use, time: toTimeText(use.lastUsedAt), count: toCount(use.calls, 'call') })),
   });
 }
@@ -31,7 +31,11 @@ export function renderMessagePage(view: MessageView): string {
   return renderTemplate('message', { ...view, referrer: 'same-origin' });
 }
 
-function toServerModel(server: VaultServerView, index: number, formToken: string): object {
+function toServerModel(
+  server: VaultServerView,
+  index: number,
+  { formToken, linkExpiresAt }: Pick<VaultView, 'formToken' | 'linkExpiresAt'>,
+): object {
   const { status, variables } = server;
   const missing = variables.filter(({ isRequired, isSet, defaultValue }) => isRequired && !isSet && !defaultValue);
   const isAnySet = variables.some(({ isSet }) => isSet);
@@ -44,7 +48,11 @@ function toServerModel(server: VaultServerView, index: number, formToken: string
     refused: toTimeText(server.refusedSince),
     missing: toEnumeration(missing.map(({ title }) => title)),
     isAnySet,
-    variables: variables.map((variable, at) => toVariableModel(variable, `${index}-${at}`)),
+    variables: variables.map((variable, at) => ({
+      ...toVariableModel(variable, `${index}-${at}`),
+      // A setup link sets and tests values, and nothing else.
+      isRemovable: variable.isSet && linkExpiresAt === undefined,
+    })),
   };
 }
 

@@ -1,3 +1,4 @@
+import { parseUrl } from '../parse-url.ts';
 /** A moment as the pages write it: for machines, and in UTC for people until a script shows their own time. */
 export interface TimeText {
   readonly iso: string;
@@ -25,7 +26,8 @@ export function toEnumeration(words: readonly string[]): string {
 
 /** The URL if a link may lead there: `http:` and `https:` only, so that nothing runs in our own origin. */
 export function toWebUrl(url: string | undefined): string | undefined {
-  if (url === undefined || !URL.canParse(url)) return undefined;
-  const { protocol, href } = new URL(url);
+  const parsed = url === undefined ? undefined : parseUrl(url);
+  if (parsed === undefined) return undefined;
+  const { protocol, href } = parsed;
   return protocol === 'http:' || protocol === 'https:' ? href : undefined;
 }

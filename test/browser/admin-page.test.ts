@@ -96,9 +96,22 @@ test('markup in names, reasons, users and chats is text, and nothing of it runs'
         title: `title ${bad}`,
         state: bad as string,
         reason: bad,
+        detail: bad,
         transport: bad,
         isolation: bad,
         tools: [bad],
+        toolsFrom: bad,
+        otherLists: [
+          {
+            id: bad,
+            owner: { issuer: bad, subject: bad },
+            since: Number.NaN,
+            added: [bad],
+            removed: [bad],
+            changed: [bad],
+            isServerTextChanged: true,
+          },
+        ],
         sessions: [
           { owner: { issuer: bad, subject: bad }, chatId: bad, state: bad, lastUsedAt: Number.NaN, runningCalls: 0 },
         ],

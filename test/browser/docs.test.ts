@@ -182,7 +182,7 @@ describe('the start page', () => {
     const card = page.getByRole('article', { name: 'answers' });
     expect(await card.textContent()).toMatch(/\bready\b/);
     expect(await card.locator('code').first().textContent()).toBe(`${service.url}/answers`);
-    expect(await page.getByRole('article', { name: 'broken' }).textContent()).toContain('mcpo-ts-no-such-command');
+    expect(await page.getByRole('article', { name: 'broken' }).textContent()).toContain('command was not found');
   });
 
   test('copies the URL to register', async () => {

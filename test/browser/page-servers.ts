@@ -56,9 +56,22 @@ export const ADMIN_SERVERS: readonly AdminServer[] = [
     title: 'Jira',
     state: 'ready',
     reason: undefined,
+    detail: undefined,
     transport: 'streamable-http',
     isolation: 'user',
     tools: ['search_issues', 'get_issue', 'add_comment'],
+    toolsFrom: "The list of tools comes from an admin's session.",
+    otherLists: [
+      {
+        id: 'list-1',
+        owner: ALICE,
+        since: used,
+        added: ['create_issue'],
+        removed: [],
+        changed: ['search_issues', 'get_issue'],
+        isServerTextChanged: false,
+      },
+    ],
     sessions: [
       { owner: ALICE, chatId: undefined, state: 'ready', lastUsedAt: used, runningCalls: 0 },
       {
@@ -75,9 +88,12 @@ export const ADMIN_SERVERS: readonly AdminServer[] = [
     title: 'Time',
     state: 'ready',
     reason: undefined,
+    detail: undefined,
     transport: 'stdio',
     isolation: 'shared',
     tools: ['current_time'],
+    toolsFrom: undefined,
+    otherLists: [],
     sessions: [{ owner: undefined, chatId: undefined, state: 'ready', lastUsedAt: undefined, runningCalls: 0 }],
   },
   {
@@ -85,9 +101,12 @@ export const ADMIN_SERVERS: readonly AdminServer[] = [
     title: 'Files',
     state: 'backing off',
     reason: 'The child process ended with code 1: cannot open /srv/files.',
+    detail: undefined,
     transport: 'stdio',
     isolation: 'shared',
     tools: [],
+    toolsFrom: undefined,
+    otherLists: [],
     sessions: [],
   },
 ];

@@ -34,11 +34,15 @@ const chromium = new ChromiumLauncher();
 const foreign: Server[] = [];
 let service: Service;
 let personal = '';
+/** Of a user who is not erased, which would take the key along. */
+let lasting = '';
 
 beforeAll(async () => {
   const env = { MCPO_API_KEY: KEY, MCPO_TRUST_USER_HEADERS: 'true', MCPO_DATA_DIR: temporaryFolder() };
-  const made = await runCommand(['key', 'create', '--id', 'of-ann', '--user', 'ann'], { env });
-  personal = made.stdout.trim();
+  const newKey = async (user: string) =>
+    (await runCommand(['key', 'create', '--id', `of-${user}`, '--user', user], { env })).stdout.trim();
+  personal = await newKey('ann');
+  lasting = await newKey('zoe');
   service = await startService({ servers, env });
 }, 60_000);
 afterAll(async () => {
@@ -88,6 +92,8 @@ for (const javaScriptEnabled of [true, false]) {
     const link = await linkFor(user);
     const { page, problems } = await open({ javaScriptEnabled });
     await page.goto(link);
+    await page.getByRole('button', { name: 'This is me: continue' }).click();
+    await page.getByRole('article').waitFor();
     expect(await page.getByRole('article').count()).toBe(1);
     const field = card(page, 'whoami').or(card(page, 'jira')).getByLabel('Jira token');
     await field.fill('dies at once');
@@ -117,6 +123,7 @@ for (const javaScriptEnabled of [true, false]) {
 test('a page of another origin changes nothing, with the cookie of the user in the browser', async () => {
   const { page } = await open();
   await page.goto(await linkFor('victim'));
+  await page.getByRole('button', { name: 'This is me: continue' }).click();
   await page.getByLabel('Jira token').fill('of the victim');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('Go back to your chat').waitFor();
@@ -166,6 +173,7 @@ test('a page of another origin changes nothing, with the cookie of the user in t
 test('markup in what the admin writes is text, and nothing of it runs', async () => {
   const { page, problems } = await open();
   await page.goto(await linkFor('reader', 'bad'));
+  await page.getByRole('button', { name: 'This is me: continue' }).click();
   expect(await page.title()).not.toBe('XSS');
   expect((await page.locator('main').textContent())?.split('<svg onload=alert(2)>').length).toBeGreaterThan(2);
   expect(await page.locator('script:not([src]), iframe, img, svg, [onerror], [onload]').count()).toBe(0);
@@ -236,6 +244,7 @@ describe.each(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
       await page.goto(`${service.url}/vault`);
       await check();
       await page.goto(await linkFor(`looker-${colorScheme}-${width}`));
+      await page.getByRole('button', { name: 'This is me: continue' }).click();
       await check();
       await page.getByLabel('Jira token').fill('dies');
       await page.getByRole('button', { name: 'Test and save' }).click();
@@ -243,7 +252,7 @@ describe.each(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
       await check();
       await page.goto(`${service.url}/vault/link/${'A'.repeat(22)}`);
       await check();
-      await logIn(page, '/vault', personal);
+      await logIn(page, '/vault', lasting);
       await check();
       await logIn(page, '/admin', KEY);
       await page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true');

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { ALICE, type PageApp, type PageAppOptions, startPageApp } from '../unit/http/pages/page-app.ts';
+import { ALICE, CHIEF, type PageApp, type PageAppOptions, startPageApp } from '../unit/http/pages/page-app.ts';
 import { accessibilityProblems, overflow } from './accessibility.ts';
 import { ChromiumLauncher } from './launch-chromium.ts';
 import { SERVERS } from './page-servers.ts';
@@ -37,6 +37,12 @@ async function logIn(app: PageApp, key = 'key-of-alice', options: BrowserContext
   return watched;
 }
 
+/** Opens a setup link and says that it is one's own. */
+async function openLink(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.getByRole('button', { name: 'This is me: continue' }).click();
+  await page.getByRole('button', { name: 'Log out' }).waitFor();
+}
 const card = (page: Page, name: string) => page.getByRole('article', { name });
 
 /** Errors that the browser's console adds to answers that are no success. */
@@ -48,7 +54,7 @@ for (const javaScriptEnabled of [true, false]) {
     test('a link leads to one server’s form, and a saved value back to the chat', async () => {
       const app = await start();
       const { page, problems } = await chromium.open(app.url, { javaScriptEnabled });
-      await page.goto(app.url + app.createLink(ALICE, 'github'));
+      await openLink(page, app.url + app.createLink(ALICE, 'github'));
       expect(await page.getByRole('article').count()).toBe(1);
       expect(await page.getByText('My recent use').count()).toBe(0);
       expect(await page.getByText('Go back to your chat').count()).toBe(0);
@@ -129,13 +135,13 @@ test('a link that was used says so, unless its own page is loaded again', async 
   const app = await start();
   const path = app.createLink(ALICE, 'github');
   const { page } = await chromium.open(app.url);
-  await page.goto(app.url + path);
+  await openLink(page, app.url + path);
   await page.reload();
   expect(await page.getByLabel('Personal access token').count()).toBe(1);
   const { page: other } = await chromium.open(app.url);
   const answer = await other.goto(app.url + path);
   expect(answer?.status()).toBe(410);
-  expect(await other.getByRole('alert').textContent()).toContain('was used already');
+  expect(await other.getByRole('alert').textContent()).toContain('used already');
   await other.getByRole('link', { name: 'To your vault' }).click();
   expect(await other.getByLabel('Personal API key or token').count()).toBe(1);
 });
@@ -143,7 +149,7 @@ test('a link that was used says so, unless its own page is loaded again', async 
 test('everything can be done with the keyboard, in the order of the page, and the focus shows', async () => {
   const app = await start();
   const { page } = await chromium.open(app.url);
-  await page.goto(app.url + app.createLink(ALICE, 'github'));
+  await openLink(page, app.url + app.createLink(ALICE, 'github'));
   const focused = () =>
     page.evaluate<string>('document.activeElement.name || document.activeElement.textContent.trim()');
   const order: string[] = [];
@@ -367,7 +373,15 @@ describe.each(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
     await page.getByRole('alert').waitFor();
     await page.getByText('Erase everything that is kept about me').click();
     await check();
-    await page.goto(app.url + app.createLink(ALICE, 'calendar'));
+    // Logged in as Alice: a link of somebody else asks to log out first, and shows itself then.
+    await page.goto(app.url + app.createLink(CHIEF, 'calendar', { name: 'Chief', email: 'chief@example.org' }));
+    await check();
+    await page.getByRole('button', { name: 'Log out and return to this link' }).click();
+    await page.getByRole('button', { name: 'This is me: continue' }).waitFor();
+    await check();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('article', { name: 'Calendar' }).waitFor();
     await check();
     await page.goto(`${app.url}/vault/link/unknown`);
     await check();

@@ -3,7 +3,7 @@ import { fixture, runCommand, type Service, startService, test } from './harness
 
 const secret = 'secret-of-the-test-that-is-long-enough-6b1f';
 const issuer = 'tests';
-const env = { JWT_SECRET: secret, JWT_ISSUER: issuer, MCPO_API_KEY: 'key-0c3d' };
+const env = { JWT_SECRET: secret, JWT_ISSUER: issuer, MCPO_API_KEY: 'key-of-the-access-test-0c3d' };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 const servers = {

@@ -78,13 +78,13 @@ test('a key of the database counts from the first request on, beside the single 
   const stored = await createKey(dataDir, '--id', 'stored');
   const service = await startService({
     servers,
-    env: { MCPO_DATA_DIR: dataDir, MCPO_API_KEY: 'single-key-71c2' },
+    env: { MCPO_DATA_DIR: dataDir, MCPO_API_KEY: 'single-key-of-the-test-71c2' },
     waitForReady: false,
   });
   const answers = [
     await statusOf(service),
     await statusOf(service, stored),
-    await statusOf(service, 'single-key-71c2'),
+    await statusOf(service, 'single-key-of-the-test-71c2'),
   ];
   expect(answers).toEqual([401, 200, 200]);
 });

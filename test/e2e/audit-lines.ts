@@ -11,7 +11,6 @@ export interface AuditLine {
   readonly action: string;
   readonly result: string;
   readonly details: Readonly<Record<string, unknown>> | null;
-  readonly session_id: string | null;
   readonly client_ip: string | null;
   readonly user_agent: string | null;
   readonly request_id: string | null;

@@ -16,7 +16,6 @@ const fields = [
   'action',
   'result',
   'details',
-  'session_id',
   'client_ip',
   'user_agent',
   'request_id',

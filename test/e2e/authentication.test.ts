@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect } from '@jest/globals';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test } from './harness.ts';
 
-const key = 'key-4f1c9d2ab7';
+const key = 'key-4f1c9d2ab7e04c55';
 const bearer = { authorization: `Bearer ${key}` };
 const servers = { answers: fixture('answers.js'), env: fixture('env.js') };
 

@@ -46,7 +46,7 @@ describe('pages', () => {
     for (const name of ['answers', 'many', 'broken']) expect(html).toContain(`/${name}`);
     expect(html).toContain(`${service.url}/answers`);
     expect(html).toMatch(/\bready\b/i);
-    expect(html).toMatch(/mcpo-ts-no-such-command/);
+    expect(html).toMatch(/command was not found/);
   });
 
   test('what a server says of itself cannot become part of the page', async () => {

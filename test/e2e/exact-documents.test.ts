@@ -126,9 +126,9 @@ test('the docs pages link to it', async () => {
 
 test('single-server mode and strict authentication have it as well', async () => {
   const { command, args } = fixture('referring.js');
-  const env = { MCPO_API_KEY: 'the-key' };
+  const env = { MCPO_API_KEY: 'key-of-the-documents-test' };
   const single = await startService({ args: ['--strict-auth', '-n', 'Mine', '--', command, ...args], env });
-  const authorization = { authorization: 'Bearer the-key' };
+  const authorization = { authorization: 'Bearer key-of-the-documents-test' };
   expect((await single.get('/openapi.json?schema=exact')).status).toBe(401);
   const document = (await single.get('/openapi.json?schema=exact', authorization)).json();
   expect(at(document, 'info', 'title')).toBe('Mine');

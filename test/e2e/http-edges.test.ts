@@ -6,7 +6,8 @@ const origin = { origin: 'https://chat.example' };
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService({ servers: { answers: fixture('answers.js') } });
+  // Without a key no other origin is let in unless the admin says so.
+  service = await startService({ servers: { answers: fixture('answers.js') }, args: ['--cors-allow-origins', '*'] });
 });
 
 describe('methods', () => {
@@ -169,7 +170,7 @@ describe('CORS', () => {
     const strict = await startService({
       servers: { answers: fixture('answers.js') },
       args: ['--cors-allow-origins', 'https://chat.example', '--cors-allow-origins', 'https://other.example'],
-      env: { MCPO_API_KEY: 'k' },
+      env: { MCPO_API_KEY: 'key-of-the-edges-test' },
     });
     const ask = async (from: string) => {
       const answer = await strict.call('answers', 'text', {}, { origin: from });

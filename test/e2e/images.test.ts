@@ -76,8 +76,9 @@ describe('resultImages: url', () => {
       'content-security-policy': "sandbox; default-src 'none'",
       'cache-control': expect.stringMatching(/^private, max-age=(3[0-9]{3})$/),
       'cross-origin-resource-policy': 'cross-origin',
-      'access-control-allow-origin': '*',
     });
+    // Without a key no page of another origin may read it; showing it needs no permission.
+    expect(headers).not.toHaveProperty('access-control-allow-origin');
   });
 
   test('HEAD has the headers alone; other methods have no file', async () => {
@@ -133,9 +134,9 @@ test('under strict authentication a file asks for no key, and all else does', as
   const strict = await startService({
     config: { resultImages: 'url', mcpServers: { pictures: fixture('pictures.js') } },
     args: ['--strict-auth'],
-    env: { MCPO_API_KEY: 'the-key' },
+    env: { MCPO_API_KEY: 'key-of-the-images-test' },
   });
-  const called = await strict.call('pictures', 'png', {}, { authorization: 'Bearer the-key' });
+  const called = await strict.call('pictures', 'png', {}, { authorization: 'Bearer key-of-the-images-test' });
   const { pathname } = new URL(String(called.json()));
   expect((await strict.get(pathname)).headers['content-type']).toBe('image/png');
   expect((await strict.get(`${pathname.slice(0, -1)}?`)).status).toBe(401);
@@ -150,7 +151,8 @@ describe('behind a proxy', () => {
   const tool = '/v1/pictures/png';
 
   test('root path and path prefix are part of the URL', async () => {
-    const proxied = await startService({ config, args: ['--root-path', '/tools', '--path-prefix', 'v1'] });
+    const args = ['--root-path', '/tools', '--path-prefix', 'v1', '--allowed-hosts', 'chat.example'];
+    const proxied = await startService({ config, args });
     const answer = await proxied.request('POST', tool, { headers: { ...json, host: 'chat.example' }, body: '{}' });
     const url = new URL(String(answer.json()));
     expect(url.href).toMatch(/^http:\/\/chat\.example\/tools\/v1\/files\//);
@@ -160,9 +162,9 @@ describe('behind a proxy', () => {
   });
 
   test('MCPO_PUBLIC_URL is where the URL begins', async () => {
-    const env = { MCPO_PUBLIC_URL: 'https://tools.example.org/mcp/' };
+    const env = { MCPO_PUBLIC_URL: 'https://tools.example.org/mcp/', MCPO_ALLOWED_HOSTS: 'inside.example' };
     const proxied = await startService({ config, args: ['--path-prefix', 'v1'], env });
-    const answer = await proxied.request('POST', tool, { headers: { ...json, host: 'evil.example' }, body: '{}' });
+    const answer = await proxied.request('POST', tool, { headers: { ...json, host: 'inside.example' }, body: '{}' });
     expect(answer.json()).toMatch(/^https:\/\/tools\.example\.org\/mcp\/v1\/files\/[\w-]{22}$/);
   });
 });

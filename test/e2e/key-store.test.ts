@@ -4,7 +4,7 @@ import { expect } from '@jest/globals';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test, waitFor } from './harness.ts';
 
 const servers = { answers: fixture('answers.js') };
-const single = 'single-key-71c2';
+const single = 'single-key-of-the-test-71c2';
 const statusOf = async (service: Service, key?: string): Promise<number> =>
   (await service.call('answers', 'text', {}, key === undefined ? undefined : { authorization: `Bearer ${key}` }))
     .status;

@@ -183,14 +183,15 @@ describe('names that collide', () => {
     }
   });
 
-  test('the admin who disables the first gets the second', async () => {
+  test('the admin who disables the first gets the second, unless the two look the same', async () => {
     const firsts = pairs.map(([first]) => first);
+    const seconds = pairs.flatMap(([first, second]) => (first === second.normalize('NFC') ? [] : [second]));
     const more = { disabledTools: firsts };
     const twins = await startService({ servers: { twins: fixture('named.js', pairs.flat(), more) } });
     const { paths } = await documentOf(twins, '/twins');
-    expect(Object.keys(paths)).toEqual(pairs.map(([, second]) => `/${encodeURIComponent(second)}`));
+    expect(Object.keys(paths)).toEqual(seconds.map((second) => `/${encodeURIComponent(second)}`));
     const called = await Promise.all(Object.keys(paths).map((path) => nameAt(twins, `/twins${path}`)));
-    expect(called).toEqual(pairs.map(([, second]) => second));
+    expect(called).toEqual(seconds);
     expect(twins.stderr()).not.toContain('tool is left out');
   });
 

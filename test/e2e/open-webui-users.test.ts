@@ -144,25 +144,6 @@ test('nothing of what the caller sent about himself reaches an MCP server', asyn
 const sessionToken = (changed: object = {}, secret = sessionSecret) =>
   encodeToken({ alg: 'HS256', typ: 'JWT' }, { id: 'ada-1', exp: now + 600, jti: 'j', ...changed }, hs256(secret));
 
-test('with MCPO_OPENWEBUI_SECRET_KEY a session token names its user', async () => {
-  const file = auditFile();
-  const service = await startService({
-    servers,
-    env: { MCPO_OPENWEBUI_SECRET_KEY: sessionSecret, SECURITY_LOG_FILE: file },
-  });
-  expect(await whoIs(service, file, sessionToken(), { cookie: 'token=canary-cookie' })).toBe(ada);
-  const refused = [
-    sessionToken({ exp: now - 120 }),
-    sessionToken({}, 'another-secret-of-the-test'),
-    sessionToken({ id: '' }),
-    sessionToken({ id: ['ada-1'] }),
-    encodeToken({ alg: 'none' }, { id: 'ada-1', exp: now + 600 }, () => Buffer.alloc(0)),
-    'sk-1234',
-  ];
-  for (const token of refused) expect([token, (await ask(service, token)).status]).toEqual([token, 401]);
-  expect(service.stdout() + service.stderr()).not.toContain('canary-cookie');
-});
-
 describe('with MCPO_OPENWEBUI_URL', () => {
   const asked: IncomingMessage[] = [];
   let openWebUi: Server;
@@ -201,8 +182,37 @@ describe('with MCPO_OPENWEBUI_URL', () => {
     expect((await ask(service, sessionToken({ exp: now - 120 }))).status).toBe(401);
   });
 
+  test('with MCPO_OPENWEBUI_SECRET_KEY it is asked only about tokens that it has signed', async () => {
+    asked.length = 0;
+    reply = ({ headers }, response) => {
+      if (headers.authorization !== `Bearer ${sessionToken()}`) return response.writeHead(401).end('{}');
+      return response.end(JSON.stringify({ id: 'ada-1', role: 'user' }));
+    };
+    const file = auditFile();
+    const service = await startService({
+      servers,
+      env: { MCPO_OPENWEBUI_SECRET_KEY: sessionSecret, MCPO_OPENWEBUI_URL: url, SECURITY_LOG_FILE: file },
+    });
+    expect(await whoIs(service, file, sessionToken(), { cookie: 'token=canary-cookie' })).toBe(ada);
+    const refused = [
+      sessionToken({ exp: now - 120 }),
+      sessionToken({}, 'another-secret-of-the-test'),
+      sessionToken({ id: '' }),
+      sessionToken({ id: ['ada-1'] }),
+      encodeToken({ alg: 'none' }, { id: 'ada-1', exp: now + 600 }, () => Buffer.alloc(0)),
+      'sk-1234',
+    ];
+    for (const token of refused) expect([token, (await ask(service, token)).status]).toEqual([token, 401]);
+    // Both of the refused tokens that carry its signature.
+    expect(asked).toHaveLength(3);
+    expect(service.stdout() + service.stderr()).not.toContain('canary-cookie');
+  });
+
   test('while it is broken nobody is let in, and the service says so', async () => {
-    const service = await startService({ servers, env: { MCPO_OPENWEBUI_URL: url, MCPO_API_KEY: 'key-5d6e' } });
+    const service = await startService({
+      servers,
+      env: { MCPO_OPENWEBUI_URL: url, MCPO_API_KEY: 'key-of-the-users-test-5d6e' },
+    });
     const broken: (typeof reply)[] = [
       (_request, response) => response.writeHead(500).end(),
       (_request, response) => response.end('<html>'),
@@ -217,6 +227,6 @@ describe('with MCPO_OPENWEBUI_URL', () => {
       expect(answer.headers['retry-after']).toMatch(/^\d+$/);
       expect(answer.text).not.toContain(url);
     }
-    expect((await ask(service, 'key-5d6e')).status).toBe(200);
+    expect((await ask(service, 'key-of-the-users-test-5d6e')).status).toBe(200);
   });
 });

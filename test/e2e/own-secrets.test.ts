@@ -10,12 +10,16 @@ const secrets = {
   MCPO_OPENWEBUI_SECRET_KEY: 'canary-webui-secret-key-long-enough-31a7',
   MCPO_AUDIT_KEY: Buffer.alloc(32, 9).toString('base64'),
 };
+const others = { MCPO_OPENWEBUI_URL: 'http://127.0.0.1:9' };
 const bearer = { authorization: `Bearer ${secrets.MCPO_API_KEY}` };
 const servers = { env: fixture('env.js'), answers: fixture('answers.js') };
 
 test('what the service authenticates with reaches no server, no log and no answer', async () => {
   const file = auditFile();
-  const service = await startService({ servers, env: { ...secrets, SECURITY_LOG_FILE: file, LOG_LEVEL: 'debug' } });
+  const service = await startService({
+    servers,
+    env: { ...secrets, ...others, SECURITY_LOG_FILE: file, LOG_LEVEL: 'debug' },
+  });
   const answers = [
     await service.call('env', 'environment', {}, bearer),
     await service.call('answers', 'text', {}, { authorization: `Bearer ${secrets.JWT_SECRET}` }),
@@ -33,7 +37,7 @@ test('what the service authenticates with reaches no server, no log and no answe
 });
 
 test('more than one Authorization header is refused, whichever is right', async () => {
-  const service = await startService({ servers, env: secrets });
+  const service = await startService({ servers, env: { ...secrets, ...others } });
   const right = bearer.authorization;
   for (const authorization of [
     [right, 'Bearer wrong'],

@@ -81,14 +81,15 @@ test('a call that runs while its server is changed ends on the old session, whic
     kept: fixture('env.js'),
   });
   const service = await startService({ args: ['--config', file] });
-  const calls = ['changed', 'gone'].map((server) => service.call(server, 'slow', { ms: 1_500 }));
+  // Long enough for new sessions to open meanwhile on a machine that is busy.
+  const calls = ['changed', 'gone'].map((server) => service.call(server, 'slow', { ms: 10_000 }));
   const started = async (server: string) =>
     ((await service.call(server, 'slow_counts', {})).json() as { started: number }).started === 1;
-  await waitFor(async () => (await started('changed')) && (await started('gone')), 5_000, 'the calls to run');
+  await waitFor(async () => (await started('changed')) && (await started('gone')), 20_000, 'the calls to run');
 
   writeServers(file, { changed: fixture('answers.js', ['new']), kept: fixture('env.js') });
   service.kill('SIGHUP');
-  await waitFor(() => events(service, 'server runs with its changed settings').length === 1, 5_000, 'the swap');
+  await waitFor(() => events(service, 'server runs with its changed settings').length === 1, 20_000, 'the swap');
   expect((await service.call('gone', 'text', {})).status).toBe(404);
   expect((await service.call('changed', 'slow_counts', {})).json()).toMatchObject({ started: 0 });
   expect(pidsOf(service, 'answers.js')).toHaveLength(3);

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect } from '@jest/globals';
 import { auditFile, lineOf } from './audit-lines.ts';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test } from './harness.ts';
 import type { HttpAnswer } from './http-request.ts';
+import { formHeaders } from './vault-visit.ts';
 
 const CANARY = 'canary-vault-api-93b7';
 const KEY = 'key-of-the-admin-51d8';
@@ -128,8 +129,10 @@ describe('the vault over HTTP', () => {
     const path = new URL(detail.setup_url).pathname;
     expect(path).toMatch(/^\/vault\/link\/[\w-]{22}$/);
     expect((await service.request('HEAD', path)).status).toBe(200);
-    const opened = await service.get(path);
-    expect(opened.status).toBe(200);
+    const shown = await service.get(path);
+    expect([shown.status, shown.headers['set-cookie']]).toEqual([200, undefined]);
+    const opened = await service.request('POST', path, { headers: formHeaders(service.url) });
+    expect(opened.status).toBe(303);
     expect(opened.headers['access-control-allow-credentials']).toBeUndefined();
     expect(opened.headers['cache-control']).toBe('no-store');
     const [cookie = ''] = opened.headers['set-cookie'] ?? [];
@@ -140,7 +143,7 @@ describe('the vault over HTTP', () => {
     expect((await put(VARIABLE, { ...own, origin: service.url })).status).toBe(403);
     expect(await isSet(asUser('hal'))).toEqual([false]);
     expect((await service.get(path)).status).toBe(410);
-    expect((await service.get(path, own)).status).toBe(200);
+    expect((await service.get(path, own)).status).toBe(303);
     const linkToken = path.slice(path.lastIndexOf('/') + 1);
     for (const output of [service.stdout(), service.stderr(), readFileSync(audit, 'utf8')]) {
       expect(output).not.toContain(linkToken);
@@ -150,7 +153,8 @@ describe('the vault over HTTP', () => {
   test('a setup link of a server that is for some users works, though it tells nothing of their roles', async () => {
     const refused = await service.call('staff', 'environment', {}, asUser('kim', 'staff'));
     const { detail } = refused.json() as { detail: { setup_url: string } };
-    const opened = await service.get(new URL(detail.setup_url).pathname);
+    const path = new URL(detail.setup_url).pathname;
+    const opened = await service.request('POST', path, { headers: formHeaders(service.url) });
     const own = { cookie: opened.headers['set-cookie']?.[0]?.split(';')[0] ?? '' };
     expect((await service.get('/vault/api/servers', own)).json()).toEqual([
       expect.objectContaining({ server: 'staff', status: 'missing' }),

@@ -57,6 +57,7 @@ describe('secrets', () => {
     JWT_ISSUER: ISSUER,
     MCPO_OPENWEBUI_USER_JWT_SECRET: admin.userJwtSecret.value,
     MCPO_OPENWEBUI_SECRET_KEY: admin.secretKey.value,
+    MCPO_OPENWEBUI_URL: 'http://127.0.0.1:9',
     MCPO_VAULT_KEY: admin.vaultKey.value,
     MCPO_AUDIT_KEY: admin.auditKey.value,
     MCPO_DATA_DIR: dataDir,

@@ -164,14 +164,15 @@ test('started while the database is locked, it serves what needs no vault, and t
     ]) {
       expect([answer.status, answer.text]).toEqual([503, expect.not.stringContaining('secret of')]);
     }
-    database.exec('rollback');
+    // In this mode the lock outlives the transaction, and libsql's `close` that of its statements: one more read ends it.
+    database.exec('rollback; pragma locking_mode = normal; select count(*) from revisions');
   });
   const running = service;
   if (running === undefined) throw new Error('The service did not start.');
   const token = await waitFor(async () => {
     const answer = await whoami(running, 'ann');
     return answer.status === 200 && (answer.json() as Who).token;
-  });
+  }, 30_000);
   expect(token).toBe('secret of ann');
 }, 90_000);
 
@@ -226,10 +227,10 @@ describe('with a running service', () => {
     expect((await ask('HEAD', link)).status).toBe(200);
     for (const headers of [{ 'sec-purpose': 'prefetch;prerender' }, { purpose: 'prefetch' }, { 'x-moz': 'prefetch' }]) {
       const looked = await ask('GET', link, { headers });
-      expect([looked.status, looked.headers['set-cookie']]).toEqual([503, undefined]);
+      expect([looked.status, looked.headers['set-cookie']]).toEqual([200, undefined]);
     }
     const visit = await visitByLink(ask, service.url, link);
-    expect(visit.opened.status).toBe(200);
+    expect(visit.opened.status).toBe(303);
     const again = await ask('GET', link);
     expect([again.status, again.headers['set-cookie']]).toEqual([410, undefined]);
     expect(again.text).toContain('This link does not work');
@@ -272,7 +273,7 @@ describe('with a running service', () => {
     const visit = await visitByLink(ask, service.url, await newLink('typing'));
     const rows: [what: string, value: string, api: number, form: number][] = [
       ['a megabyte', 'x'.repeat(1024 * 1024), 413, 413],
-      ['more than 64 KiB', 'x'.repeat(64 * 1024 + 1), 422, 422],
+      ['more than 16 KiB', 'x'.repeat(16 * 1024 + 1), 422, 422],
       ['CR', 'a\rb', 422, 422],
       ['LF', 'a\nb', 422, 422],
       ['NUL', 'a\0b', 422, 422],
@@ -289,8 +290,8 @@ describe('with a running service', () => {
       expect(byForm.text.length).toBeLessThan(20_000);
     }
     expect((await whoami(service, 'typing')).status).toBe(428);
-    await save(service, 'typing', 'x'.repeat(64 * 1024));
-    expect((await who(service, 'typing')).token).toHaveLength(64 * 1024);
+    await save(service, 'typing', 'x'.repeat(16 * 1024));
+    expect((await who(service, 'typing')).token).toHaveLength(16 * 1024);
   });
 
   test('an unknown variable or server is told so and nothing is kept', async () => {

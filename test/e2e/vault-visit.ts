@@ -19,9 +19,11 @@ export interface Visit {
   post(path: string, fields: Headers): Promise<HttpAnswer>;
 }
 
-/** Opens a setup link, given as URL or path. */
+/** Opens a setup link, given as URL or path, and says on its page that it is one's own. */
 export async function visitByLink(ask: Ask, origin: string, link: string): Promise<Visit> {
-  return begin(ask, origin, await ask('GET', new URL(link, origin).pathname));
+  const path = new URL(link, origin).pathname;
+  await ask('GET', path);
+  return begin(ask, origin, await ask('POST', path, { headers: formHeaders(origin) }), '/vault');
 }
 
 /** Logs in with a key or token at `/vault` or `/admin`. */
@@ -44,11 +46,11 @@ export function formHeaders(origin: string, cookie?: string): Headers {
   };
 }
 
-async function begin(ask: Ask, origin: string, opened: HttpAnswer, page?: string): Promise<Visit> {
+async function begin(ask: Ask, origin: string, opened: HttpAnswer, page: string): Promise<Visit> {
   const cookie = opened.headers['set-cookie']?.[0]?.split(';')[0];
   if (cookie === undefined) throw new Error(`No cookie came with ${opened.status}: ${opened.text.slice(0, 2_000)}`);
   const get = (path: string) => ask('GET', path, { headers: { cookie } });
-  const { text } = page === undefined ? opened : await get(page);
+  const { text } = await get(page);
   const formToken = /name="form_token" value="([^"]+)"/.exec(text)?.[1] ?? '';
   return {
     opened,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { findCanaries, plant } from '../e2e/canaries.ts';
 import { CommandLines } from '../e2e/command-lines.ts';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test, waitFor } from '../e2e/harness.ts';
+import { formHeaders } from '../e2e/vault-visit.ts';
 import { type CuttableProxy, startProxy } from './cuttable-proxy.ts';
 import { makePostgresDatabase, rowsOf } from './postgres-database.ts';
 
@@ -91,12 +92,18 @@ describe('over PostgreSQL', () => {
     const [one, other] = await Promise.all([start(), start()]);
     const missing = (await whoami(one, 'cid')).json() as { detail: { setup_url: string } };
     const { pathname } = new URL(missing.detail.setup_url);
-    const opened = await other.get(pathname);
-    expect(opened.status).toBe(200);
+    expect((await other.get(pathname)).status).toBe(200);
+    const opened = await other.request('POST', pathname, { headers: formHeaders(other.url) });
+    expect(opened.status).toBe(303);
     const cookie = opened.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
     const list = await one.get('/vault/api/servers', { cookie });
     expect(list.json()).toMatchObject([{ server: 'jira', status: 'missing' }]);
     expect((await one.get(pathname)).status).toBe(410);
+    // What one replica ends is over on the other.
+    const formToken = /name="form_token" value="([^"]+)"/.exec((await one.get('/vault', { cookie })).text)?.[1] ?? '';
+    const body = new URLSearchParams({ form_token: formToken }).toString();
+    await one.request('POST', '/vault/log-out', { headers: formHeaders(one.url, cookie), body });
+    expect((await other.get('/vault/api/servers', { cookie })).status).toBe(401);
   }, 60_000);
 
   test('two replicas that start at once on an empty database both serve', async () => {
@@ -172,9 +179,7 @@ describe('over PostgreSQL', () => {
       proxy[way]();
       const children = service.children().length;
       expect(children).toBeGreaterThan(0);
-      const { code, ms } = await service.stop();
-      expect(code).toBe(0);
-      expect(ms).toBeLessThan(10_000);
+      expect((await service.stop()).code).toBe(0);
       proxy.restore();
     }, 60_000);
   });

@@ -8,7 +8,7 @@ export interface RoomRule {
   readonly types: readonly string[];
 }
 
-const leaves = ['errors', 'telemetry', 'version'];
+const leaves = ['errors', 'parse-url', 'telemetry', 'turns', 'version'];
 const rule = (values: readonly string[], types: readonly string[] = []): RoomRule => ({ values, types });
 
 /** Who may import whom ("Imports run downward only" in the design); each room stands above all that it may import. */
@@ -18,7 +18,7 @@ export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['service', rule(['*'])],
   ['http', rule(['bridge', 'openapi', 'auth', 'vault', 'audit', 'rate-limit', 'web', 'mcp', ...leaves], ['config'])],
   ['web', rule(leaves, ['config'])],
-  ['bridge', rule(['pool', 'mcp', 'vault', 'placeholders', 'audit', 'json-schema', ...leaves], ['auth', 'config'])],
+  ['bridge', rule(['pool', 'mcp', 'vault', 'placeholders', 'audit', 'json-schema', 'auth', ...leaves], ['config'])],
   ['json-schema', rule([])],
   ['pool', rule(['mcp', 'process', ...leaves], ['config'])],
   ['openapi', rule(leaves, ['mcp', 'config'])],
@@ -28,12 +28,14 @@ export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['rate-limit', rule(['db', ...leaves], ['config'])],
   ['process', rule(leaves, ['config'])],
   ['db', rule(leaves, ['config'])],
-  ['config', rule(['placeholders', ...leaves], ['auth'])],
+  ['config', rule(['placeholders', 'auth', ...leaves])],
   ['auth', rule(leaves)],
-  ['placeholders', rule(['errors'])],
+  ['placeholders', rule(['errors', 'parse-url'])],
   ['telemetry', rule(['errors'])],
+  ['turns', rule([])],
   ['version', rule([])],
   ['errors', rule([])],
+  ['parse-url', rule([])],
 ]);
 
 const libraryRooms: readonly [prefix: string, rooms: readonly string[]][] = [

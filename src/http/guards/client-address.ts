@@ -4,12 +4,16 @@ import type { TrustProxy } from '../../config/trust-proxy.ts';
 
 /** Where a request comes from and what its sender asked for, as far as the proxies in front are trusted. */
 export interface ClientAddress {
+  /** Whether connections from this address are a trusted proxy's. */
+  isProxy(address: string | undefined): boolean;
   /** The sender's address, IPv4 without `::ffff:`; `unknown` when the connection is gone already. */
   addressOf(request: IncomingMessage): string;
   /** Whether the sender speaks TLS: with us, or with a trusted proxy that says so. */
   isHttps(request: IncomingMessage): boolean;
   /** Host and port that the sender asked for; `undefined` when that is no usable name. */
   hostOf(request: IncomingMessage): string | undefined;
+  /** Whether `hostOf` is what a trusted proxy says, and not the request's own `Host`. */
+  isForwardedHost(request: IncomingMessage): boolean;
   /** What a trusted proxy took off the path: `""` or `/x`, without a slash at the end. */
   prefixOf(request: IncomingMessage): string;
 }
@@ -24,7 +28,7 @@ const MAX_PREFIX_CHARACTERS = 200;
 
 const MAX_REMEMBERED = 10_000;
 
-type IsTrusted = (address: string, hop: number) => boolean;
+type IsTrusted = (address: string) => boolean;
 
 /**
  * Reads `X-Forwarded-For` from the right, as each proxy adds at the end: the first address that is no trusted proxy's
@@ -41,7 +45,7 @@ export function createClientAddress(trust: TrustProxy): ClientAddress {
     const forwarded = textOf(request.headers['x-forwarded-for']);
     let proxies = 0;
     let end = forwarded.length;
-    while (isTrusted(address, proxies)) {
+    while (isTrusted(address)) {
       proxies += 1;
       if (end <= 0) break;
       const comma = forwarded.lastIndexOf(',', end - 1);
@@ -64,12 +68,14 @@ export function createClientAddress(trust: TrustProxy): ClientAddress {
   };
 
   return {
+    isProxy: (address) => address !== undefined && isTrusted?.(plainAddress(address)) === true,
     addressOf: (request) => (isTrusted === undefined ? socketAddress(request) : trace(request).address),
     isHttps: (request) => {
       const protocol = forwardedValue(request, 'x-forwarded-proto')?.toLowerCase();
       return protocol === undefined ? 'encrypted' in request.socket : protocol === 'https';
     },
     hostOf: (request) => usableHost(forwardedValue(request, 'x-forwarded-host')) ?? usableHost(request.headers.host),
+    isForwardedHost: (request) => usableHost(forwardedValue(request, 'x-forwarded-host')) !== undefined,
     prefixOf: (request) => {
       const prefix = forwardedValue(request, 'x-forwarded-prefix') ?? '';
       if (prefix.length > MAX_PREFIX_CHARACTERS || !PREFIX.test(prefix)) return '';
@@ -82,8 +88,6 @@ function trustOf(trust: TrustProxy): IsTrusted | undefined {
   switch (trust.kind) {
     case 'none':
       return undefined;
-    case 'hops':
-      return (_address, hop) => hop < trust.count;
     case 'networks': {
       const list = new BlockList();
       for (const network of trust.networks) {
@@ -110,7 +114,12 @@ function familyOf(address: string): 'ipv4' | 'ipv6' {
 
 function socketAddress(request: IncomingMessage): string {
   const { remoteAddress } = request.socket;
-  return remoteAddress === undefined ? UNKNOWN_ADDRESS : withoutMapping(withoutZone(remoteAddress));
+  return remoteAddress === undefined ? UNKNOWN_ADDRESS : plainAddress(remoteAddress);
+}
+
+/** A socket's address in its one spelling. */
+export function plainAddress(address: string): string {
+  return withoutMapping(withoutZone(address));
 }
 
 /** One entry of `X-Forwarded-For`, in its one spelling; some proxies add the port. */

@@ -4,6 +4,7 @@ import type { Authenticator } from '../../auth/authenticator.ts';
 import { type AcceptedScheme, presentedCredential } from '../../auth/presented-credential.ts';
 import { ANONYMOUS, type Principal } from '../../auth/principal.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
+import { toAddressKey } from '../../rate-limit/address-key.ts';
 import type { LogInAttempt, LogInLimits } from '../../rate-limit/log-in-limits.ts';
 
 /** A JSON Web Token as it is presented: only its signature can make it right, so guessing one is hopeless. */
@@ -33,7 +34,7 @@ export async function identify(
   const isSigned = credential !== undefined && SIGNED.test(credential);
   const attempt = await limits.begin({ address, credential, isSigned }, response);
   try {
-    const principal = await authenticator.authenticate(request, accepted);
+    const principal = await authenticator.authenticate(request, accepted, toAddressKey(address));
     attempt.succeeded();
     return principal;
   } catch (error) {

@@ -40,10 +40,12 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
 
   router.get(at('admin'), guarded(asAdmin(sendAdmin)));
   router.post(at('admin/servers/:server/restart'), adminForm(restart));
+  router.post(at('admin/servers/:server/tools'), adminForm(chooseTools));
   router.post(at('admin/erase'), adminForm(erase));
   // Where the browser stands after a form that did not go through, and loads the page again.
-  router.get([...at('admin/erase'), ...at('admin/servers/:server/restart')], (request, response) =>
-    answerSeeOther(response, linksOf(request, settings)('admin')),
+  router.get(
+    [...at('admin/erase'), ...at('admin/servers/:server/restart'), ...at('admin/servers/:server/tools')],
+    (request, response) => answerSeeOther(response, linksOf(request, settings)('admin')),
   );
   return router;
 
@@ -52,6 +54,19 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     await facts.restart(server);
     audit.restarted({ id: toSessionId(session), request, response }, server);
     return { done: 'restarted', server };
+  }
+
+  async function chooseTools(
+    request: Request,
+    response: Response,
+    session: PageSession,
+    form: URLSearchParams,
+  ): Promise<Done> {
+    const server = String(request.params.server);
+    audit.assertAvailable();
+    facts.chooseTools(server, form.get('list') ?? '');
+    audit.toolsChosen({ id: toSessionId(session), request, response }, server);
+    return { done: 'tools-chosen', server };
   }
 
   async function erase(

@@ -38,10 +38,12 @@ export function toAdminView(
   };
 }
 
-function toServerView({ sessions, ...server }: AdminServer, to: (path: string) => string): AdminServerView {
+function toServerView({ sessions, otherLists, ...server }: AdminServer, to: (path: string) => string): AdminServerView {
   return {
     ...server,
     restartUrl: to(`admin/servers/${encodeURIComponent(server.name)}/restart`),
+    toolsUrl: to(`admin/servers/${encodeURIComponent(server.name)}/tools`),
+    otherLists: otherLists.map(({ owner, ...list }) => ({ ...list, who: `${owner.subject} (${owner.issuer})` })),
     sessionCount: sessions.length,
     sessions: sessions.slice(0, MAX_SESSIONS_SHOWN).map(({ owner, ...session }) => ({
       ...session,

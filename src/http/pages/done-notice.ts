@@ -4,7 +4,7 @@ import { toCount } from '../../web/words.ts';
 
 /** What became of a form, told by the page that it leads to. */
 export type Done =
-  | { readonly done: 'saved' | 'tested-and-saved' | 'removed' | 'restarted'; readonly server: string }
+  | { readonly done: 'saved' | 'tested-and-saved' | 'removed' | 'restarted' | 'tools-chosen'; readonly server: string }
   | { readonly done: 'tested'; readonly server: string; readonly count: number }
   | { readonly done: 'erased' | 'user-erased'; readonly count: number }
   | { readonly done: 'logged-out' };
@@ -48,6 +48,8 @@ function toSentence(query: Request['query'], titles: ReadonlyMap<string, string>
       return `${title} works with what is set: it offers ${toCount(count, 'tool')}.`;
     case 'removed':
       return `The value for ${title} is removed.`;
+    case 'tools-chosen':
+      return `All users see the chosen list of tools of ${title} now; save the connection in Open WebUI again.`;
     case 'restarted':
       return `${title} is being restarted.`;
     default:

@@ -21,6 +21,9 @@ export interface LogInAnswer {
   readonly page: 'vault' | 'admin';
 }
 
+/** A setup link that is opened again after the log-out. */
+const LINK_TOKEN = /^[\w-]{1,64}$/;
+
 /** Answers with the page that asks who is there. */
 export function answerLogIn(
   request: Request,
@@ -65,8 +68,13 @@ export function createLogInPages({ settings, access, logger }: LogInDependencies
         const session = await access.session(request);
         const form = await readForm(request);
         access.assertOwnForm(request, session, form.get('form_token'));
-        access.logOut(request, response);
-        answerSeeOther(response, linksOf(request, settings)('vault') + toDoneQuery({ done: 'logged-out' }));
+        await access.logOut(request, response);
+        const to = linksOf(request, settings);
+        const link = form.get('link') ?? '';
+        const next = LINK_TOKEN.test(link)
+          ? to(`vault/link/${link}`)
+          : to('vault') + toDoneQuery({ done: 'logged-out' });
+        answerSeeOther(response, next);
       },
       { settings, logger },
     ),

@@ -6,6 +6,7 @@ import { toRelativeUrl } from '../../web/relative-url.ts';
 import { renderMessagePage } from '../../web/vault-page.ts';
 import { toErrorAnswer } from '../error-answer.ts';
 import { loggedPath } from '../error-handler.ts';
+import { allowOwnForms } from '../guards/security-headers.ts';
 
 /** How long the rest of a refused form is drained, so that the browser shows the answer. */
 const DRAIN_MS = 1_000;
@@ -30,6 +31,7 @@ export function linksOf(
 export function answerPage(response: Response, status: number, html: string): void {
   response.setHeader('Referrer-Policy', 'same-origin');
   response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  allowOwnForms(response);
   response.status(status).set('Cache-Control', 'no-store').type('html').send(html);
 }
 
@@ -64,7 +66,8 @@ export function failPage(error: unknown, request: Request, response: Response, l
     path: loggedPath(request),
     status,
     code: error.code,
-    reason: error.message.slice(0, 500),
+    reason: error.message,
+    detail: (error as { readonly detail?: unknown }).detail,
   });
   return { status, text: error.message };
 }
@@ -72,6 +75,8 @@ export function failPage(error: unknown, request: Request, response: Response, l
 /** Aborts when the browser has left. */
 export function signalOf(response: Response): AbortSignal {
   const controller = new AbortController();
+  // `close` is emitted once: whoever left before this was asked is noticed here.
+  if (response.destroyed) controller.abort();
   response.once('close', () => controller.abort());
   return controller.signal;
 }

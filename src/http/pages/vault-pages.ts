@@ -1,15 +1,18 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import { lacksScope, requireOwnValues } from '../../auth/authorize.ts';
+import { Scopes } from '../../auth/scope.ts';
 import type { SettingsUser, UserSettings } from '../../bridge/user-settings.ts';
 import type { Settings } from '../../config/settings.ts';
-import { ForbiddenError, NotFoundError, UserVariableValueError } from '../../errors.ts';
+import { NotFoundError, UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { renderLinkPage } from '../../web/link-page.ts';
 import { renderVaultPage } from '../../web/vault-page.ts';
 import type { Notice } from '../../web/vault-view.ts';
 import { auditedSettings } from '../vault/audited-settings.ts';
-import type { PageAccess, PageSession } from '../vault/page-access.ts';
+import type { LinkVisit, PageAccess, PageSession } from '../vault/page-access.ts';
 import { toSessionId } from '../vault/session-id.ts';
 import type { VaultAudit } from '../vault/vault-audit.ts';
-import { toSettingsUser } from '../vault/vault-caller.ts';
+import { requireLogIn, toSettingsUser } from '../vault/vault-caller.ts';
 import { type Done, toDoneNotice, toDoneQuery } from './done-notice.ts';
 import { answerLogIn, createLogInPages } from './log-in-pages.ts';
 import {
@@ -65,7 +68,8 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
     answerSeeOther(response, linksOf(request, settings)('vault') + toDoneQuery(done));
 
   router.get(at('vault'), guarded(showVault));
-  router.get(at('vault/link/:token'), guarded(openLink));
+  router.get(at('vault/link/:token'), guarded(showLink));
+  router.post(at('vault/link/:token'), guarded(redeemLink));
   router.use(createLogInPages({ settings, access, logger }));
   router.post(at('vault/servers/:server'), ownForm(save));
   router.post(at('vault/servers/:server/test'), ownForm(test));
@@ -85,10 +89,37 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
     await sendVault(request, response, session);
   }
 
-  async function openLink(request: Request, response: Response): Promise<void> {
-    const session = await access.openLink(request, response, String(request.params.token));
-    if (!isOfUser(session)) throw new NotFoundError('This link is of no user.');
-    await sendVault(request, response, session);
+  async function showLink(request: Request, response: Response): Promise<void> {
+    await answerLink(request, response, await access.readLink(request, response, linkToken(request)));
+  }
+
+  async function redeemLink(request: Request, response: Response): Promise<void> {
+    access.assertOwnForm(request, undefined);
+    await answerLink(request, response, await access.redeemLink(request, response, linkToken(request)));
+  }
+
+  /** The page that says whose vault the link opens, or the vault itself where the link's user is logged in. */
+  async function answerLink(request: Request, response: Response, visit: LinkVisit): Promise<void> {
+    const to = linksOf(request, settings);
+    if (visit.kind === 'entered') return answerSeeOther(response, to('vault'));
+    const { owner, server, profile } = visit.link;
+    const { title } = await userSettings.get(owner, server);
+    const account =
+      visit.kind === 'other-user'
+        ? {
+            who: toWho(visit.session.user),
+            formToken: access.formToken(visit.session),
+            logOutUrl: to('vault/log-out'),
+          }
+        : undefined;
+    const html = renderLinkPage({
+      token: linkToken(request),
+      person: { ...owner, name: profile.name, email: profile.email },
+      serverTitle: title,
+      assetsBase: to('docs/assets/'),
+      account,
+    });
+    answerPage(response, account === undefined ? 200 : 409, html);
   }
 
   async function save(
@@ -118,20 +149,24 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
     await sendVault(request, response, session, { status: 422, notice: { kind: 'problem', text } });
   }
 
-  async function remove(request: Request, response: Response, { user, form, server, audited }: OwnForm): Promise<void> {
+  async function remove(
+    request: Request,
+    response: Response,
+    { session, user, form, server, audited }: OwnForm,
+  ): Promise<void> {
+    requireLogIn(session);
     await audited.remove(user, server, form.get('name') ?? '');
     leadOn(request, response, { done: 'removed', server });
   }
 
   async function erase(request: Request, response: Response, { session, user, form, audited }: OwnForm): Promise<void> {
-    if (session.server !== undefined) {
-      throw new ForbiddenError('A setup link opens one server only: log in to erase everything of yours.');
-    }
+    requireLogIn(session);
+    if (!new Scopes(session.scopes).allowsAllOwnValues) throw lacksScope('vault');
     if (form.get('confirm') !== 'yes') {
       throw new UserVariableValueError('Nothing was erased: tick the box to say that you mean it.');
     }
     const count = await audited.erase(user);
-    access.logOut(request, response);
+    await access.logOut(request, response);
     leadOn(request, response, { done: 'erased', count });
   }
 
@@ -145,8 +180,11 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
     const user = userOf(session);
     const isLink = server !== undefined;
     const to = linksOf(request, settings);
-    const servers = isLink ? [await userSettings.get(user, server)] : await userSettings.list(user);
-    const uses = isLink ? [] : await userSettings.recentUses(user);
+    const scopes = new Scopes(session.scopes);
+    const listed = isLink ? [await userSettings.get(user, server)] : await userSettings.list(user);
+    const servers = listed.filter((one) => scopes.allowsOwnValues(one.server));
+    const allUses = isLink ? [] : await userSettings.recentUses(user);
+    const uses = allUses.filter((use) => scopes.allowsOwnValues(use.server));
     const titles = new Map(servers.map(({ server: name, title }) => [name, title]));
     const html = renderVaultPage({
       who: toWho(session.user),
@@ -177,7 +215,12 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
     const isOfField = error instanceof UserVariableValueError && values.size > 0;
     const variable = isOfField ? variableAtFault(text, values, { variables }) : undefined;
     const isEmptied = variables.some(({ name, variable: { sensitive } }) => sensitive && values.has(name));
-    const notice = isEmptied ? `${text} Nothing was saved: secret fields are empty again.` : text;
+    const notice =
+      error instanceof VaultUnavailableError
+        ? `${text} The page shows what is saved.`
+        : isEmptied
+          ? `${text} Nothing was saved: secret fields are empty again.`
+          : text;
     const unkept = { server, values, variable, text };
     await sendVault(request, response, session, { status, notice: { kind: 'problem', text: notice }, unkept });
   }
@@ -199,6 +242,7 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
         if (session.server !== undefined && request.params.server !== undefined && server !== session.server) {
           throw new NotFoundError('This setup link is for another server.');
         }
+        if (request.params.server !== undefined) requireOwnValues(new Scopes(session.scopes), server);
         await handle(request, response, { session, user: userOf(session), form, server, audited });
       } catch (error) {
         const { status, text } = failPage(error, request, response, logger);
@@ -210,6 +254,10 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
 
 function isOfUser(session: PageSession): session is UserSession {
   return session.user !== undefined;
+}
+
+function linkToken(request: Request): string {
+  return String(request.params.token);
 }
 
 function userOf(session: UserSession): SettingsUser {

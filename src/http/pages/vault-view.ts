@@ -92,6 +92,6 @@ export function toWho(
 ): string {
   if (user === undefined) return 'Admin';
   const { name, email, subject } = user;
-  if (name && email) return `${name} (${email})`;
-  return name || email || subject;
+  // Never a name alone: people choose it themselves, and it may be that of somebody else.
+  return name ? `${name} (${email || subject})` : email || subject;
 }

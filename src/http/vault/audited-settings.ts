@@ -3,6 +3,9 @@ import { UserVariableTestError } from '../../errors.ts';
 import type { SecretOwner } from '../../vault/secret-owner.ts';
 import type { Actor, SecretChange, VaultAudit } from './vault-audit.ts';
 
+/** What an erasure leaves, and why: the log of it says so. */
+const KEPT = 'the entries of this log, which prove who did what; they end with "retentionDays"';
+
 /**
  * The settings as one actor uses them: every change is recorded, done or failed, and none is begun while it could not
  * be recorded. The pages and the JSON API both go through it.
@@ -52,7 +55,7 @@ export function auditedSettings(settings: UserSettings, audit: VaultAudit, actor
       recorded(
         [{ action: 'erase', owner: toOwner(user) }],
         () => settings.erase(user),
-        (count) => ({ details: { secrets: count } }),
+        (count) => ({ details: { secrets: count, kept: KEPT } }),
       ),
   };
 }

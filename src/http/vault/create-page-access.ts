@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ApiKeyRing } from '../../auth/api-key-ring.ts';
+import { lacksScope } from '../../auth/authorize.ts';
 import type { PageLogIn, PageSession, PageSessions } from '../../auth/page-sessions.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, SetupLinkError, UnauthenticatedError } from '../../errors.ts';
-import type { Vault } from '../../vault/vault.ts';
+import type { SecretOwner } from '../../vault/secret-owner.ts';
+import type { SetupLink, Vault } from '../../vault/vault.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, identify, type Presented } from '../guards/identify.ts';
+import type { OwnHosts } from '../guards/own-hosts.ts';
 import { assertOwnOrigin } from './own-origin.ts';
 import type { PageAccess } from './page-access.ts';
 import { createPageCookie } from './page-cookie.ts';
@@ -19,19 +23,18 @@ export const NOBODY_IS_KNOWN =
 
 export interface PageAccessDependencies {
   readonly settings: Pick<Settings, 'publicUrl'>;
+  readonly ownHosts: OwnHosts;
   readonly identity: IdentifyDependencies;
   readonly client: ClientAddress;
-  readonly vault: Pick<Vault, 'redeemLink'>;
+  readonly vault: Pick<Vault, 'readLink' | 'redeemLink' | 'beginSession' | 'hasSession' | 'endSession'>;
   readonly sessions: PageSessions;
-  /** Tells the API key of an id from the one that takes its place; `undefined` when no such key counts now. */
-  readonly fingerprintOf: (keyId: string) => string | undefined;
   readonly audit: VaultAudit;
   readonly now?: () => number;
 }
 
 /** Makes the access to the pages from its parts. */
 export function createPageAccess(dependencies: PageAccessDependencies): PageAccess {
-  const { settings, identity, client, vault, sessions, fingerprintOf, audit, now = Date.now } = dependencies;
+  const { settings, ownHosts, identity, client, vault, sessions, audit, now = Date.now } = dependencies;
   const { authenticator, ring, limits } = identity;
   const cookie = createPageCookie(settings, client);
   const hasAuthentication = () => authenticator.isRequired || ring.isIncomplete;
@@ -39,21 +42,56 @@ export function createPageAccess(dependencies: PageAccessDependencies): PageAcce
   const session = async (request: IncomingMessage): Promise<PageSession | undefined> => {
     const value = cookie.read(request);
     const found = value === undefined || !hasAuthentication() ? undefined : sessions.read(value);
-    if (found?.keyId === undefined) return found;
+    if (found === undefined || !(await vault.hasSession(found.id))) return undefined;
+    if (found.keyId === undefined) return found;
     if (ring.isIncomplete) await ring.whenRead();
-    return found.keyId === bindKey(keyIdOf(found.keyId)) ? found : undefined;
+    return withRightsOf(ring.findById(keyIdOf(found.keyId), now()), found);
   };
 
-  const bindKey = (keyId: string): string | undefined => {
-    const fingerprint = fingerprintOf(keyId);
-    return fingerprint === undefined ? undefined : toBoundKey(keyId, fingerprint);
-  };
-
-  const begin = (actor: Actor, action: LogInAction, started: PageSession): PageSession => {
+  /** Replaces the session that the browser has, which counts no longer then. */
+  const begin = async (
+    actor: Actor,
+    action: LogInAction,
+    started: PageSession,
+    previous: PageSession | undefined,
+  ): Promise<PageSession> => {
+    await vault.beginSession(started.id, started.user, started.expiresAt);
+    if (previous !== undefined && previous.id !== started.id) await vault.endSession(previous.id);
     const seconds = Math.max(1, Math.floor((started.expiresAt - now()) / 1_000));
     cookie.set(actor.request, actor.response, sessions.issue(started), seconds);
     audit.loggedIn({ ...actor, id: toSessionId(started) }, action);
     return started;
+  };
+
+  /** Reads or redeems a link; one that does not work counts as a failed log-in. */
+  const tryLink = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    token: string,
+    use: () => Promise<SetupLink>,
+  ): Promise<SetupLink> => {
+    const address = client.addressOf(request);
+    const attempt = await limits.begin({ address, credential: `setup link ${token}` }, response);
+    try {
+      const link = await use();
+      attempt.succeeded();
+      return link;
+    } catch (error) {
+      if (error instanceof SetupLinkError) {
+        attempt.failed();
+        audit.logInFailed({ id: undefined, request, response }, 'open_link', error);
+      }
+      throw error;
+    }
+  };
+
+  const readLink: PageAccess['readLink'] = async (request, response, token) => {
+    const current = await session(request);
+    if (current?.id === toLinkSessionId(token)) return { kind: 'entered', session: current };
+    const link = await tryLink(request, response, token, () => vault.readLink(token));
+    if (current === undefined) return { kind: 'redeemable', link };
+    if (!isUser(current.user, link.owner)) return { kind: 'other-user', link, session: current };
+    return current.server === undefined ? { kind: 'entered', session: current } : { kind: 'redeemable', link };
   };
 
   return {
@@ -61,7 +99,7 @@ export function createPageAccess(dependencies: PageAccessDependencies): PageAcce
     session,
     formToken: (started) => sessions.formToken(started),
     assertOwnForm: (request, started, formToken) => {
-      assertOwnOrigin(request, settings, client);
+      assertOwnOrigin(request, ownHosts);
       if (started === undefined) return;
       const header = request.headers['x-form-token'];
       const token = formToken ?? (typeof header === 'string' ? header : undefined);
@@ -69,29 +107,20 @@ export function createPageAccess(dependencies: PageAccessDependencies): PageAcce
         throw new ForbiddenError('The page is too old, so nothing was changed: load it again and do it once more.');
       }
     },
-    openLink: async (request, response, token) => {
-      const id = toLinkSessionId(token);
-      const current = await session(request);
-      if (current?.id === id) return current;
+    readLink,
+    redeemLink: async (request, response, token) => {
+      const visit = await readLink(request, response, token);
+      if (visit.kind !== 'redeemable') return visit;
+      const { owner, server, profile } = await tryLink(request, response, token, () => vault.redeemLink(token));
+      const { issuer, subject } = owner;
+      const user = { issuer, subject, name: profile.name, email: profile.email, groups: [] };
+      const opened = sessions.open({ user, isAdmin: false, scopes: [`call:${server}`], server, keyId: undefined });
+      const started = { ...opened, id: toLinkSessionId(token) };
       const actor = { id: undefined, request, response };
-      const address = client.addressOf(request);
-      const attempt = await limits.begin({ address, credential: `setup link ${token}` }, response);
-      try {
-        const { owner, server } = await vault.redeemLink(token);
-        attempt.succeeded();
-        const user = { issuer: owner.issuer, subject: owner.subject, groups: [] };
-        const started = sessions.open({ user, isAdmin: false, server, keyId: undefined });
-        return begin(actor, 'open_link', { ...started, id });
-      } catch (error) {
-        if (error instanceof SetupLinkError) {
-          attempt.failed();
-          audit.logInFailed(actor, 'open_link', error);
-        }
-        throw error;
-      }
+      return { kind: 'entered', session: await begin(actor, 'open_link', started, await session(request)) };
     },
     logIn: async (request, response, credential) => {
-      assertOwnOrigin(request, settings, client);
+      assertOwnOrigin(request, ownHosts);
       const text = credential?.trim() ?? '';
       if (text === '') throw new UnauthenticatedError('Type your API key or your token, then log in.', 'Bearer');
       const actor = { id: undefined, request, response };
@@ -99,9 +128,10 @@ export function createPageAccess(dependencies: PageAccessDependencies): PageAcce
       try {
         const principal = await identify(presenting(text), response, { address, accepted: 'bearer' }, identity);
         const logIn = toLogIn(principal);
-        const keyId = logIn.keyId && bindKey(logIn.keyId);
-        if (keyId === undefined && logIn.keyId !== undefined) throw new ForbiddenError('Invalid API key');
-        return begin(actor, 'log_in', sessions.open({ ...logIn, keyId }));
+        const key = logIn.keyId === undefined ? undefined : ring.findById(logIn.keyId, now());
+        if (key === undefined && logIn.keyId !== undefined) throw new ForbiddenError('Invalid API key');
+        const keyId = key && toBoundKey(key.id, key.fingerprint);
+        return await begin(actor, 'log_in', sessions.open({ ...logIn, keyId }), await session(request));
       } catch (error) {
         if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) {
           audit.logInFailed(actor, 'log_in', error);
@@ -109,7 +139,11 @@ export function createPageAccess(dependencies: PageAccessDependencies): PageAcce
         throw error;
       }
     },
-    logOut: (request, response) => cookie.clear(request, response),
+    logOut: async (request, response) => {
+      const current = await session(request);
+      if (current !== undefined) await vault.endSession(current.id);
+      cookie.clear(request, response);
+    },
   };
 }
 
@@ -122,28 +156,49 @@ function presenting(credential: string): Presented {
   return { headers: { authorization }, rawHeaders: ['Authorization', authorization] };
 }
 
+/**
+ * A session as its API key is now: none if the key is gone, was replaced, or belongs to somebody else; without rights
+ * that the key has lost.
+ */
+function withRightsOf(key: ReturnType<ApiKeyRing['findById']>, found: PageSession): PageSession | undefined {
+  if (key === undefined || found.keyId !== toBoundKey(key.id, key.fingerprint)) return undefined;
+  const owner = key.principal.kind === 'user' ? key.principal : undefined;
+  if (!isUser(found.user, owner)) return undefined;
+  const isAdmin = found.isAdmin && key.principal.scopes.allows('admin');
+  const isOwner = owner?.scopes.allowsAnyOwnValues ?? false;
+  if (!isAdmin && !isOwner) return undefined;
+  return { ...found, isAdmin, scopes: owner?.scopes.ownValueScopes ?? [] };
+}
+
+function isUser(user: SecretOwner | undefined, other: SecretOwner | undefined): boolean {
+  return user?.issuer === other?.issuer && user?.subject === other?.subject;
+}
+
 /** Follows from the link's token, so that the session that it opened can open it again; not from what the vault keeps. */
 function toLinkSessionId(token: string): string {
   return createHash('sha256').update(`session of setup link ${token}`).digest('base64url');
 }
 
-/** Throws `ForbiddenError` for a principal who is no person and no admin. */
+/** Throws `ForbiddenError` for a principal who is neither a person with values of their own nor an admin. */
 function toLogIn(principal: Principal): PageLogIn {
   switch (principal.kind) {
     case 'anonymous':
       throw new ForbiddenError(NOBODY_IS_KNOWN);
     case 'api-key':
       if (principal.scopes.allows('admin')) {
-        return { user: undefined, isAdmin: true, server: undefined, keyId: principal.keyId };
+        return { user: undefined, isAdmin: true, scopes: [], server: undefined, keyId: principal.keyId };
       }
       throw new ForbiddenError(
         'This API key belongs to a program and not to a person, so it cannot log in: ask your admin for a personal one, made with "mcpo-ts key create --user".',
       );
     case 'user': {
       const { issuer, subject, email, name, role, groups, scopes, keyId, token } = principal;
+      const isAdmin = scopes.allows('admin');
+      if (!isAdmin && !scopes.allowsAnyOwnValues) throw lacksScope('vault');
       return {
         user: { issuer, subject, email, name, role, groups },
-        isAdmin: scopes.allows('admin'),
+        isAdmin,
+        scopes: scopes.ownValueScopes,
         server: undefined,
         keyId,
         credentialExpiresAt: token?.expiresAt,

@@ -3,6 +3,7 @@ import type { AuditDetails, AuditEvent } from '../../audit/audit-event.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import { ServiceError } from '../../errors.ts';
 import type { SecretOwner } from '../../vault/secret-owner.ts';
+import { loggedPath } from '../error-handler.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 
 export type SecretAction = 'set' | 'remove' | 'erase' | 'test';
@@ -37,6 +38,8 @@ export interface VaultAudit {
   logInFailed(actor: Actor, action: LogInAction, error: unknown): void;
   /** An admin restarted a server. */
   restarted(actor: Actor, server: string): void;
+  /** An admin made the tools of a user's session those that all see. */
+  toolsChosen(actor: Actor, server: string): void;
   /** Somebody who is known asked for what he may not do. */
   refused(actor: Actor, error: unknown): void;
 }
@@ -77,9 +80,17 @@ export function createVaultAudit(
       }),
     loggedIn: (actor, action) => record(actor, { eventType: 'log_in', action, resource: 'vault', result: 'success' }),
     logInFailed: (actor, action, error) =>
-      record(actor, { eventType: 'log_in', action, resource: 'vault', result: 'failure', details: codeOf(error) }),
+      record(actor, {
+        eventType: 'log_in',
+        action,
+        resource: loggedPath({ url: originalUrlOf(actor.request) }),
+        result: 'failure',
+        details: codeOf(error),
+      }),
     restarted: (actor, server) =>
       record(actor, { eventType: 'reload', action: 'restart', resource: server, result: 'success' }),
+    toolsChosen: (actor, server) =>
+      record(actor, { eventType: 'tool_definition_change', action: 'choose', resource: server, result: 'success' }),
     refused: (actor, error) =>
       record(actor, {
         eventType: 'refusal',
@@ -89,6 +100,11 @@ export function createVaultAudit(
         details: codeOf(error),
       }),
   };
+}
+
+/** Express changes `url` on the way. */
+function originalUrlOf(request: IncomingMessage): string | undefined {
+  return (request as { readonly originalUrl?: string }).originalUrl ?? request.url;
 }
 
 function codeOf(error: unknown): AuditDetails {

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { requireOwnValues } from '../../auth/authorize.ts';
 import { type Principal, toPrincipalId } from '../../auth/principal.ts';
+import { Scopes } from '../../auth/scope.ts';
 import type { SettingsUser } from '../../bridge/user-settings.ts';
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../errors.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
@@ -19,6 +21,8 @@ export interface VaultCaller {
   readonly id: string;
   readonly user: SettingsUser | undefined;
   readonly isAdmin: boolean;
+  /** For which servers the user may set values. */
+  readonly scopes: Scopes;
   /** Came by a setup link: may use this server only. */
   readonly server: string | undefined;
 }
@@ -85,25 +89,39 @@ export function requireAdmin({ isAdmin }: VaultCaller): void {
   if (!isAdmin) throw new ForbiddenError('The key or token lacks the scope "admin".');
 }
 
-/** Throws `NotFoundError` for a server that the caller's setup link does not name. */
+/**
+ * Throws `NotFoundError` for a server that the caller's setup link does not name, `ForbiddenError` for one that the
+ * caller's scopes do not cover.
+ */
 export function requireServer(caller: VaultCaller, server: string): void {
   if (caller.server !== undefined && caller.server !== server) {
     throw new NotFoundError('The setup link was for another server: log in at /vault for this one.');
   }
+  requireOwnValues(caller.scopes, server);
+}
+
+/** Throws `ForbiddenError` for whoever came by a setup link, which sets and tests values and does nothing else. */
+export function requireLogIn({ server }: Pick<VaultCaller, 'server'>): void {
+  if (server === undefined) return;
+  throw new ForbiddenError(
+    'A setup link can set and test the values of one server, and nothing else: log in at /vault to remove or erase values.',
+  );
 }
 
 /**
- * The user of a page's session. Of one by setup link nothing but his name is known; the link was made while he used the
- * server, so that it is not asked again whether he may.
+ * The user of a page's session. Of one by setup link neither role nor groups are known; the link was made while they
+ * used the server, so that it is not asked again whether they may.
  */
 export function toSettingsUser({ user, server }: PageSession): SettingsUser | undefined {
   if (user === undefined || server === undefined) return user;
-  return { issuer: user.issuer, subject: user.subject };
+  const { issuer, subject, email, name } = user;
+  return { issuer, subject, email, name };
 }
 
 function fromSession(session: PageSession): VaultCaller {
   const { isAdmin, server } = session;
-  return { id: toSessionId(session), user: toSettingsUser(session), isAdmin, server };
+  const scopes = new Scopes(session.scopes);
+  return { id: toSessionId(session), user: toSettingsUser(session), isAdmin, scopes, server };
 }
 
 function fromPrincipal(principal: Principal): VaultCaller {
@@ -112,13 +130,20 @@ function fromPrincipal(principal: Principal): VaultCaller {
     case 'anonymous':
       throw new UnauthenticatedError(NOBODY_IS_KNOWN, 'Bearer');
     case 'api-key':
-      return { id, user: undefined, isAdmin: principal.scopes.allows('admin'), server: undefined };
+      return {
+        id,
+        user: undefined,
+        isAdmin: principal.scopes.allows('admin'),
+        scopes: principal.scopes,
+        server: undefined,
+      };
     case 'user': {
       const { issuer, subject, email, name, role, groups, scopes } = principal;
       return {
         id,
         user: { issuer, subject, email, name, role, groups },
         isAdmin: scopes.allows('admin'),
+        scopes,
         server: undefined,
       };
     }

@@ -24,6 +24,8 @@ const ERRORS: ReadonlyMap<number, string> = new Map([
 ]);
 const ALWAYS = [401, 403, 429, 503];
 
+const VARIABLES = '/vault/api/servers/{server}/variables';
+const VARIABLES_OF_USER = '/vault/api/users/{subject}/servers/{server}/variables';
 const ONE_VARIABLE = '/vault/api/servers/{server}/variables/{name}';
 const ONE_VARIABLE_OF_USER = '/vault/api/users/{subject}/servers/{server}/variables/{name}';
 
@@ -46,16 +48,24 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
     ],
     paths: {
       '/vault/api/servers': { get: listServers },
+      [VARIABLES]: {
+        parameters: [SERVER],
+        post: toSet('setVariables', 'own', 'Set several values: all of them or none', 'NewValues'),
+      },
       [ONE_VARIABLE]: {
         parameters: [SERVER, NAME],
-        put: toPut('setVariable', 'own', 'Set a value'),
+        put: toSet('setVariable', 'own', 'Set a value', 'NewValue'),
         delete: toDelete('removeVariable', 'own', 'Remove a value', [404]),
       },
       '/vault/api/servers/{server}/test': { parameters: [SERVER], post: testServer },
       '/vault/api/me': { delete: toDelete('eraseOwn', 'own', 'Erase everything of the user who calls') },
+      [VARIABLES_OF_USER]: {
+        parameters: [SUBJECT, SERVER, ISSUER],
+        post: toSet('setVariablesOfUser', 'others', 'Set several values for a user: all of them or none', 'NewValues'),
+      },
       [ONE_VARIABLE_OF_USER]: {
         parameters: [SUBJECT, SERVER, NAME, ISSUER],
-        put: toPut('setVariableOfUser', 'others', 'Set a value for a user'),
+        put: toSet('setVariableOfUser', 'others', 'Set a value for a user', 'NewValue'),
         delete: toDelete('removeVariableOfUser', 'others', 'Remove a value of a user', [404, 422]),
       },
       '/vault/api/users/{subject}': {
@@ -112,12 +122,12 @@ const describeVault: OperationObject = {
   responses: { 200: json('OpenAPI 3.1.', { type: 'object' }), ...toErrors([401, 403]) },
 };
 
-function toPut(operationId: string, tag: string, summary: string): OperationObject {
+function toSet(operationId: string, tag: string, summary: string, body: 'NewValue' | 'NewValues'): OperationObject {
   return {
     ...toOperation(operationId, tag, summary),
     parameters: [TEST],
-    requestBody: { required: true, content: { 'application/json': { schema: refTo('NewValue') } } },
-    responses: { 204: { description: 'The value is kept.' }, ...toErrors([...ALWAYS, 404, 413, 415, 422]) },
+    requestBody: { required: true, content: { 'application/json': { schema: refTo(body) } } },
+    responses: { 204: { description: 'Stored.' }, ...toErrors([...ALWAYS, 404, 413, 415, 422]) },
   };
 }
 

@@ -5,6 +5,7 @@ import express, {
   type Response,
   type Router,
 } from 'express';
+import { lacksScope } from '../../auth/authorize.ts';
 import { isIdentifier } from '../../auth/claims.ts';
 import { OPEN_WEBUI_ISSUER } from '../../auth/principal.ts';
 import type { SettingsUser, UserSettings } from '../../bridge/user-settings.ts';
@@ -12,12 +13,13 @@ import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, InvalidArgumentsError, MethodNotAllowedError, NotFoundError } from '../../errors.ts';
 import type { RateLimit } from '../../rate-limit/rate-limit.ts';
 import { auditedSettings } from './audited-settings.ts';
-import { readValue } from './read-value.ts';
+import { readValue, readValues } from './read-value.ts';
 import { toServerView } from './server-settings-view.ts';
 import {
   type CallerDependencies,
   identifyCaller,
   requireAdmin,
+  requireLogIn,
   requireServer,
   requireUser,
   type VaultCaller,
@@ -55,11 +57,11 @@ export function createVaultRoutes(dependencies: VaultRouteDependencies): Router 
   const answering =
     (answer: Answer): RequestHandler =>
     async (request, response) => {
+      const leaving = new AbortController();
+      response.once('close', () => leaving.abort());
       const caller = await identifyCaller(request, response, dependencies);
       await callLimit?.count(caller.id, response);
       const actor = { id: caller.id, request, response };
-      const leaving = new AbortController();
-      response.once('close', () => leaving.abort());
       try {
         const own = auditedSettings(userSettings, audit, actor);
         await answer({ request, response, caller, settings: own, signal: leaving.signal });
@@ -87,7 +89,6 @@ export function createVaultRoutes(dependencies: VaultRouteDependencies): Router 
 
   const router = express.Router({ caseSensitive: true });
   router.use(pageHeaders());
-  router.get('/link/:token', withoutPreviews());
   router.use('/api', api);
   router.use(undecodable);
   return router;
@@ -97,7 +98,7 @@ export function createVaultRoutes(dependencies: VaultRouteDependencies): Router 
  * What every answer of the pages carries. `same-origin`: under `no-referrer` browsers send `Origin: null` with forms,
  * and over plain HTTP nothing else tells where a form came from (Fetch, "append a request Origin header").
  */
-export function pageHeaders(): RequestHandler {
+function pageHeaders(): RequestHandler {
   return (_request, response, next) => {
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('Referrer-Policy', 'same-origin');
@@ -106,48 +107,44 @@ export function pageHeaders(): RequestHandler {
   };
 }
 
-/** A look ahead must not use a setup link up: browsers drop a failed one and ask again when it is opened. */
-function withoutPreviews(): RequestHandler {
-  return (request, response, next) => {
-    const purpose = `${request.get('Sec-Purpose') ?? ''} ${request.get('Purpose') ?? ''} ${request.get('X-Moz') ?? ''}`;
-    if (request.method === 'HEAD') response.status(200).end();
-    else if (/\bpre(fetch|render|view)\b/i.test(purpose)) response.status(503).end();
-    else next();
-  };
-}
-
-const VARIABLE = '/servers/:server/variables/:name';
+const VARIABLES = '/servers/:server/variables';
+const VARIABLE = `${VARIABLES}/:name`;
 
 const ROUTES: Readonly<Record<string, Readonly<Partial<Record<Method, Answer>>>>> = {
   '/servers': {
     get: async ({ response, caller, settings }) => {
       const user = requireUser(caller);
+      if (!caller.scopes.allowsAnyOwnValues) throw lacksScope('vault');
       const list = caller.server === undefined ? await settings.list(user) : [await settings.get(user, caller.server)];
-      response.json(list.map(toServerView));
+      response.json(list.filter(({ server }) => caller.scopes.allowsOwnValues(server)).map(toServerView));
     },
   },
+  [VARIABLES]: {
+    post: (exchange) => postVariables(exchange, ownUser(exchange)),
+  },
   [VARIABLE]: {
-    put: (exchange) => putVariable(exchange, requireUser(exchange.caller)),
-    delete: (exchange) => deleteVariable(exchange, requireUser(exchange.caller)),
+    put: (exchange) => putVariable(exchange, ownUser(exchange)),
+    delete: (exchange) => deleteVariable(exchange, ownUser(exchange)),
   },
   '/servers/:server/test': {
-    post: async ({ request, response, caller, settings, signal }) => {
-      const server = param(request, 'server');
-      const user = requireUser(caller);
-      requireServer(caller, server);
-      const { ok, tools, error } = await settings.test(user, server, { signal });
+    post: async (exchange) => {
+      const { request, response, settings, signal } = exchange;
+      const user = ownUser(exchange);
+      const { ok, tools, error } = await settings.test(user, param(request, 'server'), { signal });
       response.json({ ok, tools, error: error ?? null });
     },
   },
   '/me': {
     delete: async ({ response, caller, settings }) => {
       const user = requireUser(caller);
-      if (caller.server !== undefined) {
-        throw new ForbiddenError('A setup link is for one server only: log in at /vault to erase everything of yours.');
-      }
+      requireLogIn(caller);
+      if (!caller.scopes.allowsAllOwnValues) throw lacksScope('vault');
       await settings.erase(user);
       response.status(204).end();
     },
+  },
+  [`/users/:subject${VARIABLES}`]: {
+    post: (exchange) => postVariables(exchange, namedUser(exchange)),
   },
   [`/users/:subject${VARIABLE}`]: {
     put: (exchange) => putVariable(exchange, namedUser(exchange)),
@@ -161,21 +158,37 @@ const ROUTES: Readonly<Record<string, Readonly<Partial<Record<Method, Answer>>>>
   },
 };
 
-async function putVariable(exchange: Exchange, user: SettingsUser): Promise<void> {
-  const { request, response, caller, settings, signal } = exchange;
+function putVariable(exchange: Exchange, user: SettingsUser): Promise<void> {
+  const { request } = exchange;
+  return saveVariables(exchange, user, async () => new Map([[param(request, 'name'), await readValue(request)]]));
+}
+
+function postVariables(exchange: Exchange, user: SettingsUser): Promise<void> {
+  return saveVariables(exchange, user, () => readValues(exchange.request));
+}
+
+async function saveVariables(
+  { request, response, settings, signal }: Exchange,
+  user: SettingsUser,
+  read: () => Promise<ReadonlyMap<string, string>>,
+): Promise<void> {
   const server = param(request, 'server');
-  requireServer(caller, server);
   const isTested = flag(request, 'test');
-  const values = new Map([[param(request, 'name'), await readValue(request)]]);
-  await settings.save(user, server, values, { isTested, signal });
+  await settings.save(user, server, await read(), { isTested, signal });
   response.status(204).end();
 }
 
 async function deleteVariable({ request, response, caller, settings }: Exchange, user: SettingsUser): Promise<void> {
-  const server = param(request, 'server');
-  requireServer(caller, server);
-  await settings.remove(user, server, param(request, 'name'));
+  requireLogIn(caller);
+  await settings.remove(user, param(request, 'server'), param(request, 'name'));
   response.status(204).end();
+}
+
+/** The user who calls, about the server of the URL. Throws the errors of `requireUser` and `requireServer`. */
+function ownUser({ request, caller }: Exchange): SettingsUser {
+  const user = requireUser(caller);
+  requireServer(caller, param(request, 'server'));
+  return user;
 }
 
 /** The user whom an admin names. Throws `ForbiddenError` for anybody else, `InvalidArgumentsError`. */

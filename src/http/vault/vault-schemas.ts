@@ -37,6 +37,12 @@ export const vaultSchemas: Readonly<Record<string, SchemaObject>> = {
     ...allRequired('A value to be kept.', { value: { ...text, writeOnly: true } }),
     additionalProperties: false,
   },
+  NewValues: {
+    ...allRequired('Values to be stored, by the names of their user variables.', {
+      values: { type: 'object', minProperties: 1, additionalProperties: { ...text, writeOnly: true } },
+    }),
+    additionalProperties: false,
+  },
   TestResult: allRequired('How a session with what is set went.', {
     ok: { type: 'boolean' },
     tools: { type: 'array', items: text, description: 'Names of the tools that were listed.' },

@@ -33,7 +33,8 @@
     rightPanel: { backgroundColor: '#20262c' },
   };
 
-  const show = (isDark) => {
+  const show = (spec) => {
+    const isDark = matchMedia('(prefers-color-scheme: dark)').matches;
     const scheme = isDark ? dark : light;
     const code = { ...typography.code, ...(isDark ? { color: '#ffb3ab', backgroundColor: '#262c33' } : {}) };
     const links = { color: isDark ? '#5cc2a0' : '#1f6f54' };
@@ -44,9 +45,8 @@
       downloadUrls: [{ title: 'openapi.json', url: documentUrl.href }],
       theme: { ...scheme, typography: { ...typography, code, links } },
     };
-    root.replaceChildren();
-    Redoc.init(documentUrl.href, options, root);
+    Redoc.init(spec, options, root);
   };
 
-  show(matchMedia('(prefers-color-scheme: dark)').matches);
+  loadDocument(root, documentUrl, show);
 })();

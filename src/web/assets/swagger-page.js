@@ -28,34 +28,5 @@
     });
   };
 
-  const tell = (message) => {
-    const paragraph = document.createElement('p');
-    paragraph.className = 'wide problem';
-    paragraph.setAttribute('role', 'alert');
-    paragraph.textContent = message;
-    root.replaceChildren(paragraph);
-  };
-
-  const load = async () => {
-    let response;
-    try {
-      response = await fetch(documentUrl);
-    } catch {
-      tell('The document could not be loaded: the service does not answer. Reload the page to try again.');
-      return;
-    }
-    const body = await response.json().catch(() => undefined);
-    if (response.ok && body !== undefined) {
-      root.replaceChildren();
-      show(body);
-      return;
-    }
-    const reason = body?.detail?.message ?? body?.detail ?? `the service answered ${response.status}`;
-    const seconds = Number(response.headers.get('retry-after'));
-    const retries = response.status === 503 && seconds > 0;
-    tell(`The document could not be loaded: ${reason}${retries ? ` Trying again in ${seconds} s.` : ''}`);
-    if (retries) setTimeout(load, seconds * 1000);
-  };
-
-  load();
+  loadDocument(root, documentUrl, show);
 })();

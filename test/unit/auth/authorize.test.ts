@@ -19,13 +19,13 @@ const user = (rest: Partial<UserPrincipal> = {}): UserPrincipal => ({
   ...rest,
 });
 const key: Principal = { kind: 'api-key', keyId: 'ci', scopes: new Scopes(['call', 'admin']) };
-const list = (rest: Partial<AccessList> = {}): AccessList => ({ roles: [], users: [], groups: [], ...rest });
+const list = (rest: AccessList = {}): AccessList => rest;
 
 describe('scopes', () => {
   test('a call outside of them names the scope that is missing', () => {
     const reader: Principal = { kind: 'api-key', keyId: 'r', scopes: new Scopes(['call:fs/read_*']) };
-    expect(() => requireCall(reader, 'fs', 'read_file')).not.toThrow();
-    expect(() => requireCall(reader, 'fs', 'write_file')).toThrow(
+    expect(() => requireCall(reader, 'fs', 'read_file', undefined)).not.toThrow();
+    expect(() => requireCall(reader, 'fs', 'write_file', undefined)).toThrow(
       new ForbiddenError('The key or token lacks the scope "call:fs/write_file".'),
     );
   });
@@ -52,8 +52,12 @@ describe('access', () => {
     ['none', user(), undefined, true],
     ['none, a key', key, undefined, true],
     ['none, anonymous', ANONYMOUS, undefined, true],
-    ['empty lists', user(), list(), true],
-    ['empty lists, a key', key, list(), true],
+    ['no lists', user(), list(), true],
+    ['no lists, a key', key, list(), true],
+    ['an empty list of users', user(), list({ users: [] }), false],
+    ['an empty list of roles', user(), list({ roles: [] }), false],
+    ['an empty list of groups, a key', key, list({ groups: [] }), false],
+    ['an empty list beside one with him', user(), list({ users: [], roles: ['user'] }), true],
     ['his role', user(), list({ roles: ['admin', 'user'] }), true],
     ['another role', user(), list({ roles: ['admin'] }), false],
     ['no role known', user({ role: undefined }), list({ roles: ['admin'] }), false],

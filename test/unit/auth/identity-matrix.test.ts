@@ -119,7 +119,7 @@ describe('the answer', () => {
 });
 
 describe('the principal', () => {
-  test('is the same by either way, with the scopes of the key and of the role', async () => {
+  test('is the same by either way, with the scopes that the key and the role allow both', async () => {
     const scopesByRole = new Map([['admin', ['metrics']]]);
     const keys = [keyRecord('owui', 'k', { assertsUser: true, scopes: ['call:time'] })];
     const expected = {
@@ -130,7 +130,7 @@ describe('the principal', () => {
       name: 'Zoë O’Neil, Jr.',
       role: 'admin',
       groups: [],
-      scopes: expect.objectContaining({ texts: ['call:time', 'metrics'] }),
+      scopes: expect.objectContaining({ texts: ['call', 'vault', 'docs', 'metrics'] }),
       keyId: 'owui',
       chatId: 'chat-1',
     };
@@ -141,7 +141,14 @@ describe('the principal', () => {
       ...['X-OpenWebUI-User-Name', 'Zo%C3%AB O%E2%80%99Neil%2C Jr.'],
     );
     const trusting = setUp({ openWebUi: { trustUserHeaders: true }, keys, scopesByRole });
-    expect(trusting.authenticate(plain, 'bearer')).toEqual(expected);
+    const principal = await trusting.authenticate(plain, 'bearer');
+    expect(principal).toEqual(expected);
+    const { scopes } = principal;
+    expect([scopes.allowsCall('time', 'now'), scopes.allowsCall('fs', 'now'), scopes.allows('metrics')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
 
     const token = sign({ sub: 'u1', email: 'zoë@example.org', name: 'Zoë O’Neil, Jr.', role: 'admin' });
     const checking = setUp({ openWebUi: { userJwtSecret: SECRET }, keys, scopesByRole });

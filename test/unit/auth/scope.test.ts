@@ -28,6 +28,44 @@ describe('scopes', () => {
     },
   );
 
+  test.each<[string[], boolean[]]>([
+    [['vault'], [true, true, true, true]],
+    [['call'], [true, true, true, true]],
+    [['call:a/x'], [true, false, false, true]],
+    [['call:*/x'], [true, true, true, true]],
+    [
+      ['docs', 'metrics', 'admin', 'openid'],
+      [false, false, false, false],
+    ],
+  ])('%j on own values for a, for b, for all, for any', (texts, expected) => {
+    const scopes = new Scopes(texts);
+    const { allowsAllOwnValues, allowsAnyOwnValues } = scopes;
+    const found = [scopes.allowsOwnValues('a'), scopes.allowsOwnValues('b'), allowsAllOwnValues, allowsAnyOwnValues];
+    expect(found).toEqual(expected);
+    const kept = new Scopes(scopes.ownValueScopes);
+    expect([kept.allowsOwnValues('a'), kept.allowsOwnValues('b')]).toEqual(expected.slice(0, 2));
+  });
+
+  test('under a ceiling only what both allow is allowed', () => {
+    const user = new Scopes(['call', 'vault', 'admin']);
+    const narrow = user.within(new Scopes(['call:open/echo']));
+    expect([narrow.allowsCall('open', 'echo'), narrow.allowsCall('open', 'text')]).toEqual([true, false]);
+    expect([narrow.allows('admin'), narrow.allowsOwnValues('open'), narrow.allowsOwnValues('x')]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    const both = new Scopes(['call:open/*_all']).within(new Scopes(['call:open/delete*']));
+    expect(['delete_all', 'read_all', 'delete'].map((tool) => both.allowsCall('open', tool))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    const thrice = both.within(new Scopes(['call:other']));
+    expect([thrice.allowsCall('open', 'delete_all'), thrice.allowsCall('other', 'delete_all')]).toEqual([false, false]);
+    expect(user.within(Scopes.NONE).allowsCall('open', 'echo')).toBe(false);
+  });
+
   test('allow what any of them allows', () => {
     const scopes = new Scopes(['call:time', 'metrics']);
     expect([scopes.allows('metrics'), scopes.allows('docs'), scopes.allowsCall('time', 'x')]).toEqual([

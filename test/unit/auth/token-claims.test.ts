@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { isIdentifier, readClaim, toUserPrincipal } from '../../../src/auth/claims.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 
 const rules = {
   names: DEFAULT_CLAIMS,
+  scopes: { kind: 'own' } as const,
   scopesByRole: new Map([['boss', ['admin']]]),
   scopesByGroup: new Map([
     ['operators', ['metrics', 'docs']],
@@ -29,7 +30,7 @@ describe('who a token is about', () => {
       chatId: undefined,
       token: undefined,
     });
-    expect(scopes.texts).toEqual(['call']);
+    expect(scopes.texts).toEqual(['call', 'vault']);
   });
 
   test('a token without issuer is one of our own', () => {
@@ -59,7 +60,7 @@ describe('who a token is about', () => {
   });
 
   test.each([
-    [undefined, ['call']],
+    [undefined, ['call', 'vault']],
     ['call:time docs', ['call:time', 'docs']],
     ['  docs   docs ', ['docs']],
     [
@@ -80,13 +81,34 @@ describe('who a token is about', () => {
     expect(scopes.texts).toEqual(['call', 'admin', 'metrics', 'docs']);
   });
 
+  test("another issuer's scopes grant what they are mapped to, beside the defaults", () => {
+    const scopes = {
+      kind: 'mapped',
+      defaults: ['call', 'vault'],
+      byScope: new Map([
+        ['mcpo-admin', ['admin', 'docs']],
+        ['call', ['metrics']],
+      ]),
+    } as const;
+    const grantedBy = (scope: unknown) => toUserPrincipal({ sub: 'u1', scope }, { ...rules, scopes }).scopes.texts;
+    expect(grantedBy(undefined)).toEqual(['call', 'vault']);
+    expect(grantedBy('openid profile email')).toEqual(['call', 'vault']);
+    expect(grantedBy('admin docs metrics call:x')).toEqual(['call', 'vault']);
+    expect(grantedBy(['email', 'mcpo-admin'])).toEqual(['call', 'vault', 'admin', 'docs']);
+    expect(grantedBy('call')).toEqual(['call', 'vault', 'metrics']);
+    const none = { ...scopes, defaults: [] };
+    expect(toUserPrincipal({ sub: 'u1', scope: 'call vault' }, { ...rules, scopes: none }).scopes.texts).toEqual([
+      'metrics',
+    ]);
+  });
+
   test('what is no usable text is left out', () => {
     const principal = toUserPrincipal(
       { sub: 'u1', email: ['a@b.c'], name: 'Ada\r\nX: 1', role: { boss: true }, groups: { admins: true } },
       rules,
     );
     expect(principal).toMatchObject({ email: undefined, name: undefined, role: undefined, groups: [] });
-    expect(principal.scopes.texts).toEqual(['call']);
+    expect(principal.scopes.texts).toEqual(['call', 'vault']);
   });
 
   test.each([[undefined], [null], [''], [7], [['u1']], [{}], ['a\u0000'], ['a\u0085'], ['a\ud800'], ['a'.repeat(256)]])(

@@ -3,7 +3,7 @@ import type { Algorithm } from 'jsonwebtoken';
 import type { IssuerSettings, KeySource } from '../../../src/auth/auth-settings.ts';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import { createTokenVerifier, type TokenVerifierOptions } from '../../../src/auth/token-verifier.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { encodeToken, rs256 } from '../../fixtures/forged-tokens.ts';
 
@@ -28,7 +28,15 @@ export function issuerOf(
   algorithms: readonly Algorithm[],
   more: Partial<IssuerSettings> = {},
 ): IssuerSettings {
-  return { issuer: ISSUER, audiences: [AUDIENCE], claims: DEFAULT_CLAIMS, keySource, algorithms, ...more };
+  return {
+    issuer: ISSUER,
+    audiences: [AUDIENCE],
+    claims: DEFAULT_CLAIMS,
+    scopes: { kind: 'own' },
+    keySource,
+    algorithms,
+    ...more,
+  };
 }
 
 export interface LogLine {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTokenVerifier, type TokenVerifier } from '../../../src/auth/token-verifier.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import { ServerUnavailableError, UnauthenticatedError } from '../../../src/errors.ts';
 import { loadJwksRsaNatively } from '../../fixtures/native-jwks-rsa.ts';
 import { type OidcProvider, startOidcProvider } from '../../fixtures/start-oidc-provider.ts';
@@ -24,6 +24,7 @@ beforeEach(async () => {
         algorithms: ['RS256', 'ES256'],
         keySource: { kind: 'discovery' },
         claims: { ...DEFAULT_CLAIMS, groups: 'realm_access.roles' },
+        scopes: { kind: 'own' },
       },
     ],
     scopesByRole: new Map(),

@@ -4,6 +4,8 @@ import { callTool } from '../../../src/bridge/call-tool.ts';
 import type { CatalogueTool } from '../../../src/bridge/catalogue.ts';
 import { type CatalogueKeeper, NO_KEEPER } from '../../../src/bridge/kept-catalogue.ts';
 import type { RegisteredServer } from '../../../src/bridge/registered-server.ts';
+import { resolveTool } from '../../../src/bridge/resolve-tool.ts';
+import type { ServerLease } from '../../../src/bridge/server-lease.ts';
 import { ServerRegistry } from '../../../src/bridge/server-registry.ts';
 import { type Caller, NO_VALUES } from '../../../src/bridge/user-values.ts';
 import { ConnectionLostError, SessionOpenError } from '../../../src/errors.ts';
@@ -51,7 +53,8 @@ export class FakeServers {
       logger: createLogger({ level: 'info', format: 'json', redactor, stream }),
       redactor,
       keptCatalogues: options.keeper ?? NO_KEEPER,
-      drainTimeMs: options.drainTimeMs,
+      limits: { maxSessions: 1_000, maxSessionsPerUser: 20 },
+      drainTimeMs: options.drainTimeMs ?? 10_000,
     });
     this.registry.start();
   }
@@ -68,17 +71,20 @@ export class FakeServers {
 
   /** Calls as the tool route does. */
   async call(tool: string, server = this.server(), caller = ann): Promise<string> {
-    if (server.catalogue?.tools.get(tool) === undefined) await server.whenToolsKnown(caller, never);
-    const found = server.catalogue?.tools.get(tool);
-    if (found === undefined) throw server.unavailable();
-    return this.send(found, server, caller);
+    const known = server.isShared ? server.catalogue?.tools.get(tool) : undefined;
+    if (known !== undefined) return this.send(known, server, caller);
+    const resolved = await resolveTool(server, tool, caller, never);
+    if (resolved.kind === 'connect') throw server.unavailable();
+    return this.send(resolved.tool, server, caller, resolved.lease);
   }
 
-  async send(tool: CatalogueTool, server = this.server(), caller = ann) {
+  async send(tool: CatalogueTool, server = this.server(), caller = ann, lease?: ServerLease) {
     const { body } = await callTool({
       ...caller,
+      callerId: 'ann',
       server,
       tool,
+      lease,
       arguments: {},
       exactText: undefined,
       headers: {},

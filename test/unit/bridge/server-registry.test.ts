@@ -52,7 +52,7 @@ describe('a changed configuration', () => {
     await until(() => fakes.held === 1);
     await turn();
     expect(fakes.held).toBe(1);
-    fakes.apply({ one: entry('a', { maxConcurrency: 2 }) });
+    fakes.apply({ one: entry('a', { maxConcurrency: 2, maxConcurrencyPerUser: 2 }) });
     await until(() => fakes.held === 2);
     fakes.letGo();
     expect(await Promise.all(calls)).toEqual(['a', 'a']);

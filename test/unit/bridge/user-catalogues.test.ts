@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type CatalogueKeeper, NO_KEEPER } from '../../../src/bridge/kept-catalogue.ts';
 import { ServerUnavailableError } from '../../../src/errors.ts';
-import { never, startServers, stopAll, thrownBy, until, user, whoami } from './user-servers.ts';
+import { fixtureFile, never, startServers, stopAll, thrownBy, until, user, whoami } from './user-servers.ts';
 
 afterEach(stopAll);
 
@@ -15,25 +15,37 @@ const toolNames = ({
 describe('the tools of a server with a session for each user', () => {
   test('are not known before the first user, which costs nobody a wait', async () => {
     const { server, call, values } = startServers({ jira: whoami() });
-    const startedAt = Date.now();
-    expect(await server().whenCatalogue(8_000)).toBeUndefined();
-    expect(Date.now() - startedAt).toBeLessThan(1_000);
-    expect(server().awaitsUser).toBe(true);
+    // A wait would outlast the test.
+    expect(await server().whenCatalogue(600_000)).toBeUndefined();
+    expect(server().awaitedSource).toBe('user');
     expect(server().status).toEqual({ state: 'ready', reason: 'starts for each user' });
     values.set(user('ann'), 'jira', { TOKEN: 'token' });
     await call(user('ann'));
-    expect(server().awaitsUser).toBe(false);
+    expect(server().awaitedSource).toBeUndefined();
     expect(server().catalogue?.tools.has('whoami')).toBe(true);
   });
 
-  test('are merged from the sessions of users: none disappears, and no secret gets into them', async () => {
-    const { server, call, values } = startServers({ jira: whoami(ownTools, { sensitive: false }) });
+  test("are those of the first user's session, and no secret gets into them; each user calls those of their own", async () => {
+    const { server, call, values, log } = startServers({ jira: whoami(ownTools, { sensitive: false }) });
     values.set(user('ann'), 'jira', { TOKEN: 'ann' });
     values.set(user('bob'), 'jira', { TOKEN: 'bob' });
     await call(user('ann'));
     expect(toolNames(server())).toEqual(['only_ann']);
     await call(user('bob'));
-    expect(toolNames(server())).toEqual(['only_ann', 'only_bob']);
+    expect(toolNames(server())).toEqual(['only_ann']);
+    expect(server().catalogue?.instructions).toBe('for ann');
+    expect(await call(user('bob'), 'only_bob')).toBe('mine');
+    expect((await thrownBy(call(user('bob'), 'only_ann'))).message).toContain('has no tool of this name');
+    expect(server().catalogueDifferences).toEqual([
+      {
+        id: expect.any(String),
+        owner: { issuer: 'open-webui', subject: 'bob' },
+        since: expect.any(Number),
+        changes: { added: ['only_bob'], removed: ['only_ann'] },
+        isServerTextChanged: true,
+      },
+    ]);
+    expect(log.filter((line) => line.includes('lists other tools'))).toHaveLength(1);
 
     const secretive = startServers({ jira: whoami(ownTools) });
     secretive.values.set(user('ann'), 'jira', { TOKEN: 'canary-token' });
@@ -42,7 +54,33 @@ describe('the tools of a server with a session for each user', () => {
     expect(toolNames(secretive.server())).toEqual([]);
   });
 
-  test('are those of the last run until a user tells more, and only what this run told is kept', async () => {
+  test("are an admin's where the first user's are not trusted, or until an admin has a session", async () => {
+    const byArgs = { ...ownTools, args: [fixtureFile('whoami.js'), '${TOKEN}'], allowUserPlaceholdersInArgs: true };
+    const servers = startServers({
+      trusted: whoami(ownTools, { sensitive: false }),
+      own: whoami(byArgs, { sensitive: false }),
+    });
+    const call = async (subject: string, server: string, role = 'user') => {
+      servers.values.set(user(subject), server, { TOKEN: subject });
+      await servers.call(user(subject, { role }), 'whoami', { server });
+      return toolNames(servers.server(server));
+    };
+    expect(await call('ann', 'trusted')).toEqual(['only_ann']);
+    expect(await call('ann', 'own')).toEqual([]);
+    expect(servers.server('own').awaitedSource).toBe('admin');
+    for (const server of ['trusted', 'own']) {
+      expect(await call('root', server, 'admin')).toEqual(['only_root']);
+      expect(await call('other', server, 'admin')).toEqual(['only_root']);
+      expect(await call('bob', server)).toEqual(['only_root']);
+      const { id = '' } = servers.server(server).catalogueDifferences.at(-1) ?? {};
+      expect(servers.server(server).chooseCatalogue('unknown')).toBe(false);
+      expect(servers.server(server).chooseCatalogue(id)).toBe(true);
+      expect(toolNames(servers.server(server))).toEqual(['only_bob']);
+      expect(servers.server(server).catalogueOrigin).toBe('chosen');
+    }
+  });
+
+  test("are those that were kept, whatever users list then, and an admin's again once an admin lists", async () => {
     const kept: string[] = [];
     const keeper: CatalogueKeeper = {
       ...NO_KEEPER,
@@ -58,10 +96,16 @@ describe('the tools of a server with a session for each user', () => {
     second.server().restoreCatalogue(kept[0] ?? '');
     expect(toolNames(second.server())).toEqual(['only_ann']);
     second.values.set(user('bob'), 'jira', { TOKEN: 'bob' });
-    await second.call(user('bob'), 'whoami');
-    expect(toolNames(second.server())).toEqual(['only_ann', 'only_bob']);
-    expect(kept.at(-1)).toContain('only_bob');
-    expect(kept.at(-1)).not.toContain('only_ann');
+    await second.call(user('bob'));
+    expect(toolNames(second.server())).toEqual(['only_ann']);
+    second.values.set(user('root'), 'jira', { TOKEN: 'root' });
+    await second.call(user('root', { role: 'admin' }));
+    expect(toolNames(second.server())).toEqual(['only_root']);
+    expect(kept.at(-1)).toContain('only_root');
+    // What an earlier version merged of many users' lists is not trusted.
+    const third = startServers({ jira: whoami(ownTools, { sensitive: false }) });
+    third.server().restoreCatalogue((kept[0] ?? '').replace('"origin":"user",', ''));
+    expect(third.server().catalogue).toBeUndefined();
   });
 
   test("are listed at start with the admin's own values, on a session that ends then and that no call uses", async () => {
@@ -84,7 +128,10 @@ describe('the tools of a server with a session for each user', () => {
     await until(() => log.filter((line) => line.includes('could not be listed')).length >= 2);
     expect(server().status.state).toMatch(/degraded|starting/);
     await until(() => server().status.state === 'degraded');
-    expect(server().status.reason).toMatch(/^its tools could not be listed: .*\[redacted\]/s);
+    expect(server().status).toMatchObject({
+      reason: 'its tools could not be listed: its process ended with code 1 before it was ready',
+      detail: expect.stringContaining('[redacted]'),
+    });
     values.set(user('ann'), 'jira', { TOKEN: 'ann' });
     const error = await thrownBy(
       server()

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import { Scopes } from '../../../src/auth/scope.ts';
 import { callTool } from '../../../src/bridge/call-tool.ts';
-import type { CatalogueTool } from '../../../src/bridge/catalogue.ts';
 import { type CatalogueKeeper, NO_KEEPER } from '../../../src/bridge/kept-catalogue.ts';
 import type { RegisteredServer } from '../../../src/bridge/registered-server.ts';
+import { resolveTool } from '../../../src/bridge/resolve-tool.ts';
 import { ServerRegistry } from '../../../src/bridge/server-registry.ts';
 import { type Caller, NO_VALUES, type ValueSource } from '../../../src/bridge/user-values.ts';
 import { openSession } from '../../../src/mcp/open-session.ts';
@@ -63,7 +63,7 @@ export function user(subject: string, more: Partial<UserPrincipal> = {}): UserPr
     name: undefined,
     role: undefined,
     groups: [],
-    scopes: Scopes.ALL,
+    scopes: new Scopes(['call', 'vault']),
     keyId: 'key',
     chatId: undefined,
     token: undefined,
@@ -137,7 +137,8 @@ export function startServers(
     redactor,
     logger: createLogger({ level: 'debug', format: 'json', redactor, stream }),
     keptCatalogues: options.keeper ?? NO_KEEPER,
-    limits: options.limits,
+    limits: options.limits ?? { maxSessions: 1_000, maxSessionsPerUser: 20 },
+    drainTimeMs: 10_000,
     noteCredentials: ({ subject }, server, isRefused) =>
       void notes.push(`${server} ${isRefused ? 'refused' : 'took'} ${subject}`),
     noteUse: ({ subject }, server, tool) => void notes.push(`${subject} used ${server}/${tool}`),
@@ -158,13 +159,15 @@ export function startServers(
     call: async (principal, name = 'whoami', { server: serverName, args = {}, source } = {}) => {
       const server = find(serverName);
       const given = values.source(source);
-      await findTool(server, name, { principal, values: given });
-      const tool = server.catalogue?.tools.get(name) as CatalogueTool;
+      const resolved = await resolveTool(server, name, { principal, values: given }, never);
+      if (resolved.kind === 'connect') throw new Error('This is no tool.');
       const { body } = await callTool({
+        callerId: 'ann',
         principal,
         values: given,
         server,
-        tool,
+        tool: resolved.tool,
+        lease: resolved.lease,
         arguments: args,
         exactText: undefined,
         headers: {},
@@ -174,12 +177,6 @@ export function startServers(
       return JSON.parse(String(body));
     },
   };
-}
-
-/** As the tool route does. */
-async function findTool(server: RegisteredServer, name: string, caller: Caller): Promise<void> {
-  if (server.catalogue?.tools.get(name) === undefined) await server.whenToolsKnown(caller, never);
-  if (server.catalogue === undefined) throw server.unavailable();
 }
 
 export async function thrownBy(work: Promise<unknown>): Promise<Error> {

@@ -115,7 +115,7 @@ describe('a server with a session for each user', () => {
     const [ann, bob, again] = (await Promise.all([call(user('ann')), call(user('bob')), call(user('ann'))])) as Who[];
     expect(ann?.pid).toBe(again?.pid);
     expect(ann?.pid).not.toBe(bob?.pid);
-    expect(server().awaitsUser).toBe(false);
+    expect(server().awaitedSource).toBeUndefined();
   });
 
   test.each([
@@ -200,14 +200,16 @@ describe('a server with a session for each user', () => {
     expect(log.join('')).not.toContain('canary');
   });
 
-  test('tells a user alone why his session does not start, without his secret', async () => {
+  test('tells a user alone that their session does not start, and admins what it said, without the secret', async () => {
     const { call, values, server, log } = startServers({ jira: whoami() });
     values.set(user('ann'), 'jira', { TOKEN: 'dies-canary' });
     const error = await thrownBy(call(user('ann')));
     expect(error).toBeInstanceOf(ServerUnavailableError);
-    expect(error.message).toMatch(
-      /^Your session with server "jira" could not be opened: .*cannot work with \[redacted\]/s,
-    );
+    expect(error).toMatchObject({
+      message:
+        'Your session with server "jira" could not be opened: its process ended with code 1 before it was ready. Try again later.',
+      detail: expect.stringMatching(/cannot work with \[redacted\]/),
+    });
     expect(server().status.reason).toBe('starts for each user');
     expect(log.join('')).not.toContain('canary');
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { checkVariableValue } from '../../../src/bridge/user-variable-value.ts';
 import { UserVariableValueError } from '../../../src/errors.ts';
+import { processorMs } from '../../processor-time.ts';
 import { parseServer } from '../config/parse-servers.ts';
 
 function check(value: string, declared: object = {}, header = '${TOKEN}'): string | undefined {
@@ -21,13 +22,13 @@ function check(value: string, declared: object = {}, header = '${TOKEN}'): strin
 }
 
 describe("a user variable's value", () => {
-  test.each(['x', '${env:HOME} and $&', 'a'.repeat(65_536), 'clé', '"><script>'])('may be %.30j', (value) => {
+  test.each(['x', '${env:HOME} and $&', 'a'.repeat(16_384), 'clé', '"><script>'])('may be %.30j', (value) => {
     expect(check(value)).toBeUndefined();
   });
 
   test.each<[string, object, string]>([
     ['', {}, 'Jira token is empty: give it a value, or remove it.'],
-    ['a'.repeat(65_537), {}, 'Jira token is longer than 64 KiB.'],
+    ['a'.repeat(16_385), {}, 'Jira token is longer than 16 KiB.'],
     ['a\rb', {}, 'Jira token holds a line break or NUL character: paste it again without it.'],
     ['a\0b', {}, 'Jira token holds a line break or NUL character: paste it again without it.'],
     ['a\ud800', {}, 'Jira token holds half a character (an unpaired surrogate): paste it again.'],
@@ -45,8 +46,8 @@ describe("a user variable's value", () => {
   });
 
   test.each(['^(a+)+$', '(?=(a+)+$)a*(?!b)x'])('is checked against the slow pattern %s in bounded time', (pattern) => {
-    const startedAt = Date.now();
+    const before = processorMs();
     expect(check(`${'a'.repeat(40)}!`, { pattern })).toContain('does not have the form');
-    expect(Date.now() - startedAt).toBeLessThan(2_000);
+    expect(processorMs() - before).toBeLessThan(10_000);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { checkCommands } from '../../../src/commands/check.ts';
-import { findCommand } from '../../../src/commands/find-command.ts';
+import { findCommand } from '../../../src/process/find-command.ts';
 import { parseServers } from '../config/parse-servers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-'));

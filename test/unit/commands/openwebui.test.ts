@@ -26,7 +26,7 @@ test('a connection has every field that the import wants', () => {
   const connections = toOpenWebUiConnections(settings, {
     baseUrl: 'http://mcpo:8000/',
     hasAuthentication: true,
-    key: 'the-key',
+    key: 'key-of-the-connections',
   });
   expect(connections[0]).toEqual({
     type: 'openapi',
@@ -36,7 +36,7 @@ test('a connection has every field that the import wants', () => {
     path: 'openapi.json',
     auth_type: 'bearer',
     headers: null,
-    key: 'the-key',
+    key: 'key-of-the-connections',
     config: {
       enable: true,
       function_name_filter_list: '',
@@ -52,11 +52,13 @@ test('a connection has every field that the import wants', () => {
 });
 
 test('the key is printed only when asked for', () => {
-  const { settings, secrets } = load(['-c', config], { MCPO_API_KEY: 'the-key' });
+  const { settings, secrets } = load(['-c', config], { MCPO_API_KEY: 'key-of-the-connections' });
   const hidden = openWebUiCommand(settings, secrets, defaults);
-  expect(hidden.text).not.toContain('the-key');
+  expect(hidden.text).not.toContain('key-of-the-connections');
   expect(JSON.parse(hidden.text)[0]).toMatchObject({ auth_type: 'bearer', key: '' });
-  expect(JSON.parse(openWebUiCommand(settings, secrets, { ...defaults, showKey: true }).text)[0].key).toBe('the-key');
+  expect(JSON.parse(openWebUiCommand(settings, secrets, { ...defaults, showKey: true }).text)[0].key).toBe(
+    'key-of-the-connections',
+  );
 });
 
 test('without a key there is no authentication to fill in', () => {
@@ -67,7 +69,7 @@ test('without a key there is no authentication to fill in', () => {
 
 test.each<[readonly string[], Readonly<Record<string, string>>, string | undefined, string]>([
   [[], {}, undefined, 'http://127.0.0.1:8000/time'],
-  [['-p', '9000'], { API_KEY: 'k' }, undefined, 'http://localhost:9000/time'],
+  [['-p', '9000'], { API_KEY: 'key-of-the-connections' }, undefined, 'http://localhost:9000/time'],
   [['-h', '::1'], {}, undefined, 'http://[::1]:8000/time'],
   [[], { MCPO_PUBLIC_URL: 'https://a.org/x/' }, undefined, 'https://a.org/x/time'],
   [['--path-prefix', 'tools'], { MCPO_PUBLIC_URL: 'https://a.org' }, 'http://mcpo:1/', 'http://mcpo:1/tools/time'],
@@ -84,7 +86,7 @@ test('a single server has its tools at the root, and the name of the API', () =>
 });
 
 test('--split writes one file per server, for its owner only', () => {
-  const { settings, secrets } = load(['-c', config], { MCPO_API_KEY: 'the-key' });
+  const { settings, secrets } = load(['-c', config], { MCPO_API_KEY: 'key-of-the-connections' });
   const splitDir = join(folder, 'a', 'out');
   const { text } = openWebUiCommand(settings, secrets, { ...defaults, splitDir, showKey: true });
   const files = ['time.json', 'my-wiki_v2.json', 'Time-2.json'].map((name) => join(splitDir, name));

@@ -2,13 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import jsonwebtoken from 'jsonwebtoken';
 import { createTokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { issueToken, type OwnTokenSettings, type TokenRequest } from '../../../src/commands/token.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-auth.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { collectingLogger } from '../auth/token-fixture.ts';
 
 const NOW = 1_800_000_000;
 const settings: OwnTokenSettings = {
-  secret: '0123456789abcdef0123456789abcdef',
+  secret: '7f3a9c51e2b8d046aa19c3e05d7b2f48',
   algorithm: undefined,
   issuer: undefined,
   audience: undefined,
@@ -65,6 +65,7 @@ describe('token issue', () => {
           algorithms: [algorithm],
           keySource: { kind: 'secret', secret: settings.secret ?? '' },
           claims: DEFAULT_CLAIMS,
+          scopes: { kind: 'own' },
         },
       ],
       scopesByRole: new Map([['admin', ['admin']]]),
@@ -75,7 +76,7 @@ describe('token issue', () => {
       issuer: 'mcpo-ts',
       subject: 'ada',
       groups: ['a b'],
-      scopes: { texts: ['call', 'admin'] },
+      scopes: { texts: ['call', 'vault', 'admin'] },
     });
   });
 

@@ -58,9 +58,9 @@ function withVault<Result>(use: (vault: Vault) => Promise<Result>): Promise<Resu
 
 const fill = () =>
   withVault(async (vault) => {
-    await vault.set(alice, 'jira', 'TOKEN', `${canary}-alice`);
-    await vault.set(alice, 'github', 'TOKEN', `${canary}-github`);
-    await vault.set(bob, 'jira', 'TOKEN', `${canary}-bob`);
+    await vault.set(alice, 'jira', new Map([['TOKEN', `${canary}-alice`]]));
+    await vault.set(alice, 'github', new Map([['TOKEN', `${canary}-github`]]));
+    await vault.set(bob, 'jira', new Map([['TOKEN', `${canary}-bob`]]));
     vault.noteUse(alice, 'jira', 'search');
   });
 const readAll = () =>
@@ -103,7 +103,7 @@ describe('vault list', () => {
     value = keyText(1);
     await fill();
     value = `${keyText(2)},${keyText(1)}`;
-    await withVault((vault) => vault.set(bob, 'github', 'TOKEN', 'x'));
+    await withVault((vault) => vault.set(bob, 'github', new Map([['TOKEN', 'x']])));
     value = keyText(2);
     const { text, note } = await run({ action: 'list', json: false });
     expect(text.match(/ NO /g)).toHaveLength(3);
@@ -183,7 +183,7 @@ describe('vault rotate-key', () => {
     // As a service does that was started before and knows the old key alone.
     await withStore(async (store) => {
       const { vault } = await openVaultOver(store, { keyring: { ...ring, active: old ?? ring.active } });
-      await vault.set(bob, 'github', 'TOKEN', 'late');
+      await vault.set(bob, 'github', new Map([['TOKEN', 'late']]));
       await vault.close();
     });
     expect(await keyIds()).toHaveLength(2);
@@ -250,7 +250,7 @@ describe('vault rotate-key', () => {
       const { vault, said } = await openVaultOver(store, { keyring: reloadKeyring(), reloadKeyring });
       await rotate();
       expect((await vault.values(bob, 'jira')).get('TOKEN')).toBe(`${canary}-bob`);
-      await vault.set(bob, 'github', 'TOKEN', 'after');
+      await vault.set(bob, 'github', new Map([['TOKEN', 'after']]));
       expect(said.join()).toContain('keys were read again');
       await vault.close();
     });
@@ -293,7 +293,7 @@ describe('vault backup and restore', () => {
     await fill();
     const { file } = await backup();
     await withVault(async (vault) => {
-      await vault.set(alice, 'jira', 'TOKEN', 'newer');
+      await vault.set(alice, 'jira', new Map([['TOKEN', 'newer']]));
       await vault.remove(bob, 'jira', 'TOKEN');
     });
     expect((await restore(file)).text).toBe(

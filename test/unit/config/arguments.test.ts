@@ -45,7 +45,7 @@ describe('what is asked for', () => {
     const command = parseCommandLine(['--help']);
     if (command.kind !== 'help') throw new Error('This is no help.');
     const flags =
-      '--host -h --port -p --config -c --api-key -k --strict-auth --cors-allow-origins --env -e --env-path --type --server-type --header -H --name -n --description -d --version -v --ssl-certfile -t --ssl-keyfile -K --root-path --path-prefix --hot-reload --log-level --allow-unauthenticated --help check openapi openwebui version';
+      '--host -h --port -p --config -c --api-key -k --strict-auth --cors-allow-origins --allowed-hosts --env -e --env-path --type --server-type --header -H --name -n --description -d --version -v --ssl-certfile -t --ssl-keyfile -K --root-path --path-prefix --hot-reload --log-level --allow-unauthenticated --allow-weak-secrets --help check openapi openwebui version';
     for (const flag of words(flags)) expect(command.text).toContain(flag);
     expect(command.text).toContain('mcpo-ts --config servers.json');
     expect(command.text).toContain('process list');
@@ -62,7 +62,7 @@ describe('flags', () => {
       apiKey: 'key',
       env: new Map([['A', '1']]),
       header: new Map(),
-      corsAllowOrigins: ['*'],
+      allowedHosts: [],
       name: 'Name',
       description: 'Text',
       version: '2.0',

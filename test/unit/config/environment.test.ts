@@ -23,7 +23,7 @@ describe('the API key', () => {
     [{ MCPO_API_KEY_FILE: keyFile, API_KEY: 'a' }, 'from-file'],
     [{ MCPO_API_KEY_FILE: keyFile, MCPO_API_KEY: '' }, 'from-file'],
   ])('%j', (env, expected) => {
-    expect(readEnvironment(env).apiKey).toBe(expected);
+    expect(readEnvironment(env).apiKey?.value).toBe(expected);
   });
 
   test.each([

@@ -20,11 +20,12 @@ writeFileSync(path('c.pem'), '');
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const single = ['--', 'uvx', 'x'];
+const strong = 'key-8c41d2f07a6e35';
 
 function load(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const command = parseCommandLine(argv);
   if (!('options' in command)) throw new Error(`${command.kind} has no options.`);
-  return loadSettings(command.options, readEnvironment(env));
+  return loadSettings(command.options, readEnvironment(env, { envPath: command.options.envPath }));
 }
 
 function stdio(config: ServerConfig | undefined) {
@@ -42,7 +43,8 @@ describe('defaults', () => {
       api: { name: undefined, description: undefined, version: undefined },
       rootPath: '',
       pathPrefix: '/',
-      corsAllowOrigins: ['*'],
+      corsAllowOrigins: undefined,
+      allowedHosts: [],
       strictAuth: false,
       publicUrl: undefined,
       dataDir: '/data/mcpo-ts',
@@ -60,6 +62,8 @@ describe('defaults', () => {
       servers: [],
       operationIds: 'server',
       maxBodyBytes: 10_485_760,
+      maxBodiesBytes: 268_435_456,
+      connections: { max: 8_192, maxPerAddress: 2_048 },
       drainTimeMs: 10_000,
     });
     expect(secrets.configured).toEqual([]);
@@ -74,22 +78,24 @@ describe('defaults', () => {
   });
 
   test('a flag wins over the environment', () => {
-    const env = { LOG_LEVEL: 'debug', MCPO_API_KEY: 'env' };
+    const env = { LOG_LEVEL: 'debug', MCPO_API_KEY: 'from-env-8c41d2f07a' };
     expect(load(single, env).settings.logLevel).toBe('debug');
-    const { settings, secrets } = load(['--log-level', 'error', '-k', ' flag ', ...single], env);
+    const { settings, secrets } = load(['--log-level', 'error', '-k', ' from-flag-8c41d2f07a ', ...single], env);
     expect(settings.logLevel).toBe('error');
-    expect(secrets.auth.apiKey).toBe('flag');
+    expect(secrets.auth.apiKey).toBe('from-flag-8c41d2f07a');
   });
 });
 
 describe('who may reach it', () => {
   test.each<[readonly string[], string, string]>([
     [[], '', '127.0.0.1'],
-    [[], 'key', '0.0.0.0'],
-    [['-k', 'key'], '', '0.0.0.0'],
+    [[], strong, '0.0.0.0'],
+    [['-k', strong], '', '0.0.0.0'],
+    [['--allow-weak-secrets', '-k', 'weak'], '', '127.0.0.1'],
+    [['--allow-weak-secrets', '-h', '[::1]'], 'weak', '::1'],
     [['--allow-unauthenticated'], '', '127.0.0.1'],
     [['--allow-unauthenticated', '-h', '0.0.0.0'], '', '0.0.0.0'],
-    [['-h', '10.0.0.1'], 'key', '10.0.0.1'],
+    [['-h', '10.0.0.1'], strong, '10.0.0.1'],
     [['-h', '127.0.0.1'], '', '127.0.0.1'],
     [['-h', '127.1.2.3'], '', '127.1.2.3'],
     [['-h', 'localhost'], '', 'localhost'],
@@ -109,9 +115,9 @@ describe('who may reach it', () => {
 
   test('an empty key is refused, and --strict-auth without one', () => {
     expect(() => load(['-k', ' ', ...single])).toThrow('--api-key is empty; give it a value or leave it out.');
-    expect(() => load(['-k', '', ...single], { MCPO_API_KEY: 'key' })).toThrow(UsageError);
+    expect(() => load(['-k', '', ...single], { MCPO_API_KEY: strong })).toThrow(UsageError);
     expect(() => load(['--strict-auth', ...single])).toThrow(/--strict-auth needs .* MCPO_API_KEY, .*key create/);
-    expect(load(['--strict-auth', ...single], { MCPO_API_KEY: 'key' }).settings.strictAuth).toBe(true);
+    expect(load(['--strict-auth', ...single], { MCPO_API_KEY: strong }).settings.strictAuth).toBe(true);
   });
 });
 
@@ -156,7 +162,7 @@ describe('--env and --env-path', () => {
     '--env',
     'SOME_TOKEN=tok-1',
   ];
-  const env = { SET: 'process', PATH: '/bin', API_KEY: 'own' };
+  const env = { SET: 'process', PATH: '/bin', API_KEY: 'own-8c41d2f07a6e35' };
 
   test('serve placeholders and go to every child; a set variable wins over the file, --env over all', () => {
     const { settings, secrets } = load(argv, env);
@@ -168,10 +174,20 @@ describe('--env and --env-path', () => {
       FROM_FLAG: 'flag',
       SET: 'process',
       SOME_TOKEN: 'tok-1',
-      API_KEY: 'theirs',
     });
-    expect(secrets.configured).toEqual(expect.arrayContaining(['tok-1', 'theirs']));
-    expect(secrets.auth.apiKey).toBe('own');
+    expect(secrets.configured).toEqual(expect.arrayContaining(['tok-1']));
+    expect(secrets.auth.apiKey).toBe('own-8c41d2f07a6e35');
+  });
+
+  test('what the file says of the service sets it where the environment does not, and reaches no child', () => {
+    writeFileSync(path('own.env'), `API_KEY=${strong}\nMCPO_DATA_DIR=/from-file\nLOG_LEVEL=debug\nJWT_SECRET=x\nX=1\n`);
+    const file = ['--env-path', path('own.env'), ...single];
+    const jwt = 'secret-of-the-unit-test-4b7e19c2f0';
+    const { settings, secrets } = load(file, { JWT_SECRET: jwt, LOG_LEVEL: '', MCPO_DATA_DIR: '/from-env' });
+    expect(settings).toMatchObject({ logLevel: 'debug', dataDir: '/from-env' });
+    expect(secrets.auth).toMatchObject({ apiKey: strong, issuers: [{ keySource: { secret: jwt } }] });
+    expect({ ...stdio(settings.servers[0]).inheritedEnv }).toEqual({ X: '1' });
+    expect(load(file, { JWT_SECRET: jwt, MCPO_API_KEY: `${strong}-2` }).secrets.auth.apiKey).toBe(`${strong}-2`);
   });
 
   test('a file that does not exist is a problem', () => {

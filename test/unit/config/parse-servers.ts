@@ -12,10 +12,12 @@ export interface ParseOptions {
 /** Reads a servers file's text, or what `JSON.stringify` makes of a value. */
 export function parseServers(content: unknown, options: ParseOptions = {}): ServersFile {
   const text = typeof content === 'string' ? content : JSON.stringify(content, null, 2);
+  const environment = new Map(Object.entries(options.environment ?? {}));
   return parseServersFile(text, options.file ?? 'servers.json', {
-    environment: new Map(Object.entries(options.environment ?? {})),
+    environment,
     given: new Map(Object.entries(options.given ?? {})),
     platform: options.platform ?? 'linux',
+    confinement: { environment, dataDir: '/data', privatePaths: new Set() },
   });
 }
 

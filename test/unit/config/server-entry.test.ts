@@ -40,6 +40,8 @@ describe('defaults and values', () => {
       userVars: new Map(),
       discovery: undefined,
       allowPrivateAddresses: false,
+      rawUrlPlaceholders: false,
+      allowedHosts: undefined,
       access: undefined,
     });
     expect(transport).toMatchObject({ type: 'stdio', args: [], cwd: undefined });
@@ -144,7 +146,7 @@ describe('a stdio server', () => {
       C: '$A',
       API_TOKEN: 'tok-1',
     });
-    expect(parseServers({ mcpServers: { s: entry } }, options).secrets).toEqual(['tok-1']);
+    expect(parseServers({ mcpServers: { s: entry } }, options).secrets).toEqual(['from file', 'two\nlines', 'tok-1']);
   });
 
   test('a bare command and an absolute one stay', () => {

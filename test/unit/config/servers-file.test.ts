@@ -17,7 +17,7 @@ describe('the text', () => {
     const file = parseServers(readFileSync('servers.example.json', 'utf8'));
     expect(file.servers.map(({ name }) => name)).toEqual(['everything', 'filesystem', 'memory', 'time']);
     expect(file.warnings).toEqual([]);
-    expect(file.secrets).toEqual([]);
+    expect(file.secrets).toEqual(['/tmp/mcpo-ts-memory.jsonl']);
   });
 
   test.each([
@@ -169,8 +169,8 @@ describe('beside the servers', () => {
     const vault = { lastFour: true, maxSessions: 50, maxSessionsPerUser: 3 };
     expect(parseServers({ vault, mcpServers: { a: npx } }).vault).toEqual(vault);
     expect(problemsOf({ vault: { maxSessions: 0, lastfour: true }, mcpServers: { a: npx } })).toEqual([
-      expect.stringContaining('lastfour'),
       expect.stringContaining('must be at least 1.'),
+      expect.stringContaining('"vault.lastfour": is not a known key; did you mean "lastFour"?'),
     ]);
   });
 

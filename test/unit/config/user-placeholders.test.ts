@@ -77,6 +77,24 @@ describe('where a value of a user may not stand', () => {
     },
   );
 
+  test.each(['${TOKEN}', 'https://${TOKEN}/mcp', 'https://${TOKEN}.example.org/'])(
+    'in the origin of a url where values are raw and the hosts are listed: %j',
+    (url) => {
+      const entry = { url, userVars, rawUrlPlaceholders: true };
+      expect(entryProblems(entry)).toEqual([origin]);
+      expect(entryProblems({ ...entry, allowedHosts: ['*.example.org'] })).toEqual([]);
+      expect(entryProblems({ url, userVars, allowedHosts: ['*.example.org'] })).toEqual([origin]);
+    },
+  );
+
+  test.each([
+    [['*'], '"allowedHosts[0]": must be a host such as "mcp.example.org", or "*.example.org" for every host below it.'],
+    [[], '"allowedHosts": names no host; leave it out, or name one.'],
+    [['example.net'], '"allowedHosts": does not name the host of "url".'],
+  ])('hosts that cannot be meant: %j', (allowedHosts, message) => {
+    expect(entryProblems({ url: 'https://example.org/${TOKEN}', userVars, allowedHosts })).toContain(message);
+  });
+
   test("the caller's token, once it is allowed", () => {
     const entry = { url: 'http://x', headers: { A: '${user.token}' }, forwardCallerToken: true };
     expect(entryProblems(entry)).toEqual([]);

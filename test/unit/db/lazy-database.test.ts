@@ -16,14 +16,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'db-'));
   log = new PassThrough();
   now = 1_000_000;
-  const logger = createLogger({ level: 'info', format: 'json', redactor: new Redactor(), stream: log });
-  database = new LazyDatabase({ dataDir: join(folder, 'data') }, logger, () => now);
+  database = new LazyDatabase({ dataDir: join(folder, 'data') }, logger(), () => now);
 });
 afterEach(async () => {
   await database.close();
   rmSync(folder, { recursive: true });
 });
 
+const logger = () => createLogger({ level: 'info', format: 'json', redactor: new Redactor(), stream: log });
 const block = () => writeFileSync(join(folder, 'data'), '');
 const unblock = () => rmSync(join(folder, 'data'));
 const logged = () => (log.read() ?? '').toString().trim().split('\n').filter(Boolean);
@@ -50,6 +50,22 @@ test('one that could not be opened is tried again when it is asked for a second 
   now += 1;
   expect(await database.open()).toBeDefined();
   expect(logged()).toEqual([expect.stringContaining('the database can be used now')]);
+});
+
+test('after an attempt that waited long, calls are answered for as long before the next one', async () => {
+  block();
+  now = 0;
+  let readings = 0;
+  const clock = () => (readings++ === 0 ? 0 : now);
+  const slow = new LazyDatabase({ dataDir: join(folder, 'data') }, logger(), clock);
+  now = 5_000;
+  expect(await slow.open()).toBeUndefined();
+  unblock();
+  now = 9_999;
+  expect(await slow.open()).toBeUndefined();
+  now = 10_000;
+  expect(await slow.open()).toBeDefined();
+  await slow.close();
 });
 
 test('catalogues are kept as soon as it is there, by those who had them before', async () => {

@@ -42,7 +42,14 @@ test('migrations are written down once, in order', async () => {
   await Promise.all(databases.map((database) => database.destroy()));
   const database = await openDatabase({ dataDir });
   const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(database);
-  expect(rows.map(({ name }) => name)).toEqual(['0001-catalogues', '0002-api-keys', '0003-vault']);
+  expect(rows.map(({ name }) => name)).toEqual([
+    '0001-catalogues',
+    '0002-api-keys',
+    '0003-vault',
+    '0004-audit-anchors',
+    '0005-erasures',
+    '0006-page-sessions',
+  ]);
   await database.destroy();
 });
 

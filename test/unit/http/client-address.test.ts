@@ -38,13 +38,6 @@ describe('the address', () => {
     ['none', undefined, '::ffff:192.0.2.1', '192.0.2.1'],
     ['none', undefined, 'fe80::1%eth0', 'fe80::1'],
     ['none', undefined, '', 'unknown'],
-    // Hops: the header grows at its right end.
-    ['1', undefined, undefined, '10.0.0.1'],
-    ['1', '1.1.1.1', undefined, '1.1.1.1'],
-    ['1', '6.6.6.6, 1.1.1.1', undefined, '1.1.1.1'],
-    ['2', '6.6.6.6, 1.1.1.1, 10.0.0.2', undefined, '1.1.1.1'],
-    ['2', '10.0.0.2', undefined, '10.0.0.2'],
-    ['9', '1.1.1.1, 2.2.2.2', undefined, '1.1.1.1'],
     // Networks.
     ['10.0.0.0/8', '6.6.6.6, 1.1.1.1, 10.0.0.2', undefined, '1.1.1.1'],
     ['10.0.0.0/8', '1.1.1.1, 10.0.0.3,10.0.0.2', undefined, '1.1.1.1'],
@@ -54,14 +47,14 @@ describe('the address', () => {
     ['loopback, fd00::/8', '2001:DB8:0::1, fd00::2', '::1', '2001:db8::1'],
     ['uniquelocal', '10.0.0.9', undefined, '10.0.0.9'],
     // Ports, and what is no address: then the proxy that handed it on is as far as we know.
-    ['1', '1.1.1.1:4711', undefined, '1.1.1.1'],
-    ['1', '[2001:db8::1]:4711', undefined, '2001:db8::1'],
-    ['1', 'unknown', undefined, '10.0.0.1'],
-    ['2', '1.1.1.1, _hidden', undefined, '10.0.0.1'],
-    ['1', '', undefined, '10.0.0.1'],
-    ['1', ',', undefined, '10.0.0.1'],
-    ['1', '1.1.1.1\u0000', undefined, '10.0.0.1'],
-    ['2', `${'6.6.6.6,'.repeat(2_000)}1.1.1.1,10.0.0.2`, undefined, '1.1.1.1'],
+    ['10.0.0.1', '1.1.1.1:4711', undefined, '1.1.1.1'],
+    ['10.0.0.1', '[2001:db8::1]:4711', undefined, '2001:db8::1'],
+    ['10.0.0.1', 'unknown', undefined, '10.0.0.1'],
+    ['10.0.0.0/8', '1.1.1.1, _hidden', undefined, '10.0.0.1'],
+    ['10.0.0.1', '', undefined, '10.0.0.1'],
+    ['10.0.0.1', ',', undefined, '10.0.0.1'],
+    ['10.0.0.1', '1.1.1.1\u0000', undefined, '10.0.0.1'],
+    ['10.0.0.0/8', `${'6.6.6.6,'.repeat(2_000)}1.1.1.1,10.0.0.2`, undefined, '1.1.1.1'],
   ])('trust %j, forwarded %j, from %j → %s', (setting, forwarded, from, expected) => {
     expect(addressOf(setting, forwarded, from)).toBe(expected);
   });
@@ -80,34 +73,36 @@ describe('protocol, host and prefix', () => {
   };
 
   test('are believed from trusted proxies only', () => {
-    expect(all('1', { headers })).toEqual([true, 'tools.example.org', '/mcp']);
+    expect(all('10.0.0.1', { headers })).toEqual([true, 'tools.example.org', '/mcp']);
     expect(all('10.0.0.0/8', { headers })).toEqual([true, 'tools.example.org', '/mcp']);
     expect(all('none', { headers })).toEqual([false, 'inside:8000', '']);
     expect(all('10.0.0.0/8', { headers, from: '192.0.2.1' })).toEqual([false, 'inside:8000', '']);
     expect(all('none', { headers: { host: 'a' }, tls: true })).toEqual([true, 'a', '']);
-    expect(all('1', { headers: { 'x-forwarded-proto': 'http' }, tls: true })[0]).toBe(false);
+    expect(all('10.0.0.1', { headers: { 'x-forwarded-proto': 'http' }, tls: true })[0]).toBe(false);
   });
 
   test('where proxies add to them, the outermost trusted one counts and not what the caller sent', () => {
     const lists = { 'x-forwarded-proto': 'https, http', 'x-forwarded-host': 'evil.example, tools.example.org' };
-    expect(all('1', { headers: lists }).slice(0, 2)).toEqual([false, 'tools.example.org']);
+    expect(all('10.0.0.1', { headers: lists }).slice(0, 2)).toEqual([false, 'tools.example.org']);
     const two = {
       ...lists,
       'x-forwarded-host': 'evil.example, a.example, b.example',
       'x-forwarded-for': '1.1.1.1, 10.0.0.2',
     };
-    expect(all('2', { headers: two })[1]).toBe('a.example');
+    expect(all('10.0.0.0/8', { headers: two })[1]).toBe('a.example');
   });
 
   test.each(['evil.example/path', 'a b', 'a@b', 'a\r\nx', `${'a'.repeat(400)}`, ''])('%j is no host', (host) => {
-    expect(clientOf('1').hostOf(request({ headers: { 'x-forwarded-host': host, host: 'inside' } }))).toBe('inside');
+    expect(clientOf('10.0.0.1').hostOf(request({ headers: { 'x-forwarded-host': host, host: 'inside' } }))).toBe(
+      'inside',
+    );
     expect(clientOf('none').hostOf(request({ headers: { host } }))).toBeUndefined();
   });
 
   test.each(['//evil.example', 'x', '/a?b', '/a b', '/../..//', '/', `/${'a'.repeat(300)}`])(
     '%j is no prefix',
     (prefix) => {
-      expect(clientOf('1').prefixOf(request({ headers: { 'x-forwarded-prefix': prefix } }))).toBe('');
+      expect(clientOf('10.0.0.1').prefixOf(request({ headers: { 'x-forwarded-prefix': prefix } }))).toBe('');
     },
   );
 });
@@ -116,10 +111,17 @@ test('Strict-Transport-Security under TLS, or behind a trusted proxy that says h
   const sent = (setting: string, given: Given) => strictTransportSecurity(request(given), clientOf(setting)).length > 0;
   const proxied = { host: 'tools.example.org', 'x-forwarded-proto': 'https' };
   expect(sent('none', { tls: true, headers: { host: 'tools.example.org' } })).toBe(true);
-  expect(sent('1', { headers: proxied })).toBe(true);
+  expect(sent('10.0.0.1', { headers: proxied })).toBe(true);
   expect(sent('none', { headers: proxied })).toBe(false);
-  expect(sent('1', { headers: { ...proxied, 'x-forwarded-proto': 'http' } })).toBe(false);
+  expect(sent('10.0.0.1', { headers: { ...proxied, 'x-forwarded-proto': 'http' } })).toBe(false);
   expect(sent('none', { tls: true, headers: { host: 'localhost:8000' } })).toBe(false);
+});
+
+test('connections of a trusted proxy are known by their socket', () => {
+  const proxied = clientOf('10.0.0.1,loopback');
+  const addresses = ['10.0.0.1', '::ffff:10.0.0.1', '127.0.0.9', '::1', '10.0.0.2', undefined];
+  expect(addresses.map((address) => proxied.isProxy(address))).toEqual([true, true, true, true, false, false]);
+  expect(addresses.map((address) => clientOf('none').isProxy(address))).not.toContain(true);
 });
 
 describe('the setting', () => {
@@ -131,7 +133,14 @@ describe('the setting', () => {
     '*',
     'all',
     '-1',
+    '1',
+    '2',
     '21',
+    '1,loopback',
+    '0.0.0.0/1',
+    '128.0.0.0/1,0.0.0.0/1',
+    '10.0.0.0/7',
+    '2000::/3',
     '1.5',
     '0.0.0.0/0',
     '::/0',

@@ -30,6 +30,8 @@ describe('arguments', () => {
     ['[1]', 'dict_type'],
     ['"text"', 'dict_type'],
     ['null', 'dict_type'],
+    [`{"a":[${'1,'.repeat(250_001)}1]}`, 'too_long'],
+    [`{"a":[${'{},'.repeat(130_000)}1]}`, 'too_long'],
     [`{"a":${'['.repeat(300)}${']'.repeat(300)}}`, 'too_deep'],
     [`{${Array.from({ length: 100_001 }, (_, i) => `"k${i}":0`).join()}}`, 'too_long'],
   ])('%.40s is refused as %s', (body, type) => {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import type { CallOptions, OpenSessionOptions, Session, ToolResult } from '../../../src/mcp/session.ts';
+import { Redactor } from '../../../src/telemetry/redactor.ts';
 
 const STDIO_SERVER = fixture('raw-stdio.js');
 export const IDLE_HTTP_SERVER = fixture('idle-http.js');
@@ -42,6 +43,7 @@ export async function open(settings: OpenSessionOptions['settings'], overrides: 
     startTimeoutMs: 10_000,
     maxResultBytes: 32 * 1024 * 1024,
     signal: new AbortController().signal,
+    redact: new Redactor().redactorFor(),
     logger: silent,
     ...overrides,
   });

@@ -32,26 +32,33 @@ describe('opening', () => {
   test.each([
     {
       mode: 'exit-at-start',
-      reason: /^its process exited with code 3 before it was ready; .*the database password is missing$/,
+      message: 'its process ended with code 3 before it was ready',
+      detail: expect.stringMatching(/^its last lines on stderr: .*the database password is missing$/),
     },
-    { mode: 'refuses', reason: /^refused the MCP handshake: no licence \(-32602\)$/ },
-    { mode: 'future', reason: /^speaks MCP version 2999-01-01, which is not supported$/ },
+    { mode: 'refuses', message: 'it refused the MCP handshake (-32602)', detail: 'it said: no licence' },
+    {
+      mode: 'future',
+      message: 'it speaks a version of MCP that is not supported',
+      detail: 'version 2999-01-01',
+    },
     {
       mode: 'garbage-for-ever',
-      reason: /^its process floods its output with something other than JSON-RPC before it was ready$/,
+      message: 'its process floods its output with something other than JSON-RPC before it was ready',
+      detail: undefined,
     },
-  ])('of a server that is $mode fails with the reason', async ({ mode, reason }) => {
+  ])('of a server that is $mode fails with the reason, and what it said apart from it', async ({ mode, ...told }) => {
     const failure = await openStdio(mode, { maxResultBytes: MIB }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(SessionOpenError);
-    expect((failure as Error).message).toMatch(reason);
+    expect(failure).toMatchObject(told);
   });
 
   test('gives up a server that does not answer, and leaves no process', async () => {
     const lines: string[] = [];
     const opening = openStdio('hang', { startTimeoutMs: 600, onStderrLine: (line) => lines.push(line) });
-    await expect(opening).rejects.toThrow(
-      /^did not answer the MCP handshake within 0.6 s; its last lines on stderr: pid \d+$/,
-    );
+    await expect(opening).rejects.toMatchObject({
+      message: 'it did not answer the MCP handshake within 0.6 s',
+      detail: expect.stringMatching(/^its last lines on stderr: pid \d+$/),
+    });
     expect(await isRunning(Number(lines[0]?.slice('pid '.length)))).toBe(false);
   });
 
@@ -64,7 +71,7 @@ describe('opening', () => {
 
   test('of an unknown command says so', async () => {
     const settings = { type: 'stdio' as const, command: 'no-such-command', args: [], env: {}, cwd: undefined };
-    await expect(open(settings)).rejects.toThrow('command "no-such-command" was not found on PATH');
+    await expect(open(settings)).rejects.toThrow('its command was not found');
   });
 });
 
@@ -265,33 +272,35 @@ describe('progress', () => {
 });
 
 describe('the end of the child', () => {
-  test('by SIGKILL fails the call within a second and says that the tool may have run', async () => {
+  test('by SIGKILL fails the call, before its deadline, and says that the tool may have run', async () => {
     const session = await openStdio();
     // Killed before it has read the call it would be told that nothing ran.
-    let killedAt = 0;
+    let isKilled = false;
     const kill = () => {
-      if (killedAt > 0) return;
-      killedAt = performance.now();
+      if (isKilled) return;
+      isKilled = true;
       process.kill(session.pid ?? 0, 'SIGKILL');
     };
     const call = session.callTool('progress', { steps: 1_000, everyMs: 50 }, { ...limits, onProgress: kill });
     await expect(call).rejects.toThrow(ConnectionLostError);
-    expect(performance.now() - killedAt).toBeLessThan(1_000);
     await expect(call).rejects.toThrow(/its process was killed by SIGKILL\. The tool may have run\.$/);
     expect(await session.closed).toEqual({ reason: 'its process was killed by SIGKILL' });
   });
 
   test('by itself is told with its last words, and later calls are refused unsent', async () => {
     const session = await openStdio();
-    await expect(session.callTool('exit', { code: 4 }, limits)).rejects.toThrow(/exited with code 4\. The tool/);
-    expect((await session.closed).reason).toBe('its process exited with code 4; its last lines on stderr: going down');
+    await expect(session.callTool('exit', { code: 4 }, limits)).rejects.toThrow(/ended with code 4\. The tool/);
+    expect(await session.closed).toEqual({
+      reason: 'its process ended with code 4',
+      detail: 'its last lines on stderr: going down',
+    });
     await expect(session.callTool('echo', {}, limits)).rejects.toThrow(SessionExpiredError);
   });
 
   test('right after an answer does not lose the answer', async () => {
     const session = await openStdio();
     expect(textOf(await session.callTool('answer-and-exit', {}, limits))).toBe('last words');
-    expect((await session.closed).reason).toBe('its process exited with code 0');
+    expect((await session.closed).reason).toBe('its process ended with code 0');
   });
 
   test('of its output alone ends the session', async () => {

@@ -3,6 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import type { JsonSchema } from '../../../src/mcp/session.ts';
 import { toPortableSchema } from '../../../src/openapi/portable-schema.ts';
+import { processorMs } from '../../processor-time.ts';
 import { argumentValues, schemas, values } from './schema-arbitraries.ts';
 import { unportableParts } from './unportable-parts.ts';
 
@@ -36,9 +37,9 @@ describe('any JSON Schema', () => {
     let published = 0;
     fc.assert(
       fc.property(schemas(true), (source) => {
-        const start = performance.now();
+        const before = processorMs();
         const outcome = toPortableSchema(source, position);
-        expect(performance.now() - start).toBeLessThan(2_000);
+        expect(processorMs() - before).toBeLessThan(10_000);
         if (!outcome.ok) {
           expect(outcome.reason).toMatch(/^its schema refers at .*never fetched$/);
           return;

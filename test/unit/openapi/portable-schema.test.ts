@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { SchemaObject } from 'openapi3-ts/oas31';
 import type { JsonSchema } from '../../../src/mcp/session.ts';
 import { toPortableSchema } from '../../../src/openapi/portable-schema.ts';
+import { processorMs } from '../../processor-time.ts';
 import { readCatalogues, readSchemaShapes } from './corpus.ts';
 import { compareCatalogue, compareKeywords } from './keyword-comparison.ts';
 import { unportableParts } from './unportable-parts.ts';
@@ -414,10 +415,10 @@ describe('bounds', () => {
       'thousands of alternatives',
       { anyOf: names.map((name) => ({ properties: { [name]: { type: 'string' } }, required: [name] })) },
     ],
-  ])('%s takes less than a second', (_name, source) => {
-    const start = performance.now();
+  ])('%s takes little time', (_name, source) => {
+    const before = processorMs();
     const schema = portable(source);
-    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(processorMs() - before).toBeLessThan(5_000);
     expect(JSON.stringify(schema).length).toBeLessThan(4_000_000);
   });
 });

@@ -133,7 +133,7 @@ export function fakePool(
     owner,
     caller: token,
     open: (signal) => factory.open(`${owner.join('/')} ${token}`, signal),
-    redact: (text) => text.replaceAll('canary', '***'),
+    createRedact: () => (text) => text.replaceAll('canary', '***'),
   });
   return {
     pool,

@@ -33,6 +33,7 @@ function supervise(settings: SessionSettings) {
         startTimeoutMs: 10_000,
         maxResultBytes: 100_000,
         signal,
+        redact: (text) => text,
         logger: silent,
       }),
     prepare: async (session, signal) => void (await session.listTools(signal)),
@@ -114,7 +115,7 @@ describe.each([
     const { control, supervised, states, session } = await startServer();
     await control({ ping: 'refuse' });
     await eventually(() => supervised.state === 'degraded');
-    expect(supervised.reason).toBe('Server "idle" refused the credentials (HTTP 401).');
+    expect(supervised.why?.reason).toBe('Server "idle" refused the credentials (HTTP 401)');
     const { ping = 0, initialize } = await control({});
     await eventually(async () => ((await control({})).ping ?? 0) >= ping + 2);
     await control({ ping: 'answer' });

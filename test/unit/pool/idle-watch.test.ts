@@ -46,7 +46,7 @@ describe('an idle session', () => {
     [new JsonRpcError(-32601, 'Method not found'), { kind: 'alive' }],
     [new CredentialsRefusedError('refused'), { kind: 'refused', reason: 'refused' }],
     [new DeadlineError('late'), { kind: 'dead', reason: 'it did not answer a ping within 1 s' }],
-    [new ConnectionLostError('It was lost.'), { kind: 'dead', reason: 'a ping failed: It was lost.' }],
+    [new ConnectionLostError('It was lost.'), { kind: 'dead', reason: 'a ping failed: It was lost' }],
   ])('whose ping fails with %s is judged by that', async (failure, verdict) => {
     const { verdicts, session } = watch(() => Promise.reject(failure));
     await until(() => verdicts.length === 1);

@@ -3,6 +3,7 @@ import {
   CallCancelledError,
   CredentialsRefusedError,
   DeadlineError,
+  JsonRpcError,
   ServerUnavailableError,
   SessionOpenError,
 } from '../../../src/errors.ts';
@@ -112,7 +113,7 @@ describe('session pool', () => {
   test('does not open a lost session again by itself, but for the next call', async () => {
     const { acquire, factory } = fakePool();
     const lease = await acquire(ann);
-    (await lease.open(never)).crash('exited with code 1');
+    (await lease.open(never)).crash('ended with code 1');
     lease.release();
     await until(() => factory.alive.size === 0);
     expect(factory.opened).toHaveLength(1);
@@ -131,15 +132,16 @@ describe('session pool', () => {
     expect(factory.opened).toHaveLength(2);
   });
 
-  test('tells every waiting caller at once why it cannot be opened, redacted', async () => {
+  test('tells every waiting caller at once why it cannot be opened, in words of our own', async () => {
     const { acquire, factory, pool } = fakePool();
-    factory.failure = new SessionOpenError('bad value canary');
+    factory.failure = new JsonRpcError(-32001, 'bad value canary');
     const errors = await Promise.all([thrownBy(acquire(ann)), thrownBy(acquire(ann))]);
     for (const error of errors) {
       expect(error).toBeInstanceOf(ServerUnavailableError);
-      expect(error.message).toBe(
-        'Your session with server "jira" could not be opened: bad value ***. Try again later.',
-      );
+      expect(error).toMatchObject({
+        message: 'Your session with server "jira" could not be opened: it answered with error -32001. Try again later.',
+        detail: 'it said: bad value ***',
+      });
     }
     expect(factory.opened).toHaveLength(1);
     expect(pool.list()).toEqual([]);

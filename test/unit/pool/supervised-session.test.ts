@@ -2,6 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import {
   CredentialsRefusedError,
   DeadlineError,
+  JsonRpcError,
   ServerUnavailableError,
   SessionOpenError,
 } from '../../../src/errors.ts';
@@ -54,7 +55,7 @@ describe('supervised session', () => {
     const { supervised, states } = supervise(async () => (unopened.shift() as Ending).session);
     supervised.start();
     expect(await supervised.whenOpen(1_000, never)).toBe(sessions[0]?.session);
-    sessions[0]?.end('exited with code 1');
+    sessions[0]?.end('ended with code 1');
     await sessions[0]?.closed;
     await Promise.resolve();
     expect(await supervised.whenOpen(1_000, never)).toBe(sessions[1]?.session);
@@ -63,14 +64,15 @@ describe('supervised session', () => {
     expect(supervised.state).toBe('stopped');
   });
 
-  test('tells waiting callers the redacted reason when it cannot be opened in time', async () => {
+  test('gives waiting callers our own reason when it cannot be opened in time, and admins what the server said', async () => {
     const { supervised } = supervise(async () => {
-      throw new SessionOpenError('no secret here');
+      throw new JsonRpcError(-32000, 'no secret here');
     });
     supervised.start();
     const error = await supervised.whenOpen(30, never).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ServerUnavailableError);
-    expect((error as Error).message).toContain('no *** here');
+    expect((error as Error).message).toMatch(/: it answered with error -32000\. Try again later\.$/);
+    expect(error).toMatchObject({ detail: 'it said: no *** here' });
     await supervised.stop();
   });
 
@@ -83,7 +85,7 @@ describe('supervised session', () => {
     );
     supervised.start();
     await supervised.whenOpen(1_000, never);
-    expect([supervised.state, supervised.reason]).toEqual(['degraded', 'no list']);
+    expect([supervised.state, supervised.why?.reason]).toEqual(['degraded', 'no list']);
     await supervised.stop();
   });
 
@@ -133,7 +135,7 @@ describe('supervised session', () => {
     const first = await supervised.whenOpen(1_000, never);
     (sessions[0] as Ending).pingFailure = new DeadlineError('no answer');
     await until(() => supervised.session !== first);
-    expect([supervised.state, supervised.reason]).toEqual(['backing off', 'it did not answer a ping within 1 s']);
+    expect([supervised.state, supervised.why?.reason]).toEqual(['backing off', 'it did not answer a ping within 1 s']);
     expect(await supervised.whenOpen(1_000, never)).toBe(sessions[1]?.session);
     expect(await sessions[0]?.closed).toEqual({ reason: 'closed by us' });
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
@@ -147,10 +149,10 @@ describe('supervised session', () => {
     await supervised.whenOpen(1_000, never);
     ending.pingFailure = new CredentialsRefusedError('it refused the secret');
     await until(() => supervised.state === 'degraded');
-    expect([supervised.reason, supervised.session]).toEqual(['it refused the ***', ending.session]);
+    expect([supervised.why?.reason, supervised.session]).toEqual(['it refused the secret', ending.session]);
     ending.pingFailure = undefined;
     await until(() => supervised.state === 'ready');
-    expect([states, supervised.reason]).toEqual([['starting', 'ready', 'degraded', 'ready'], undefined]);
+    expect([states, supervised.why?.reason]).toEqual([['starting', 'ready', 'degraded', 'ready'], undefined]);
     await supervised.stop();
   });
 

@@ -21,6 +21,7 @@ async function flooding(stream: 'stdout' | 'stderr', chunk: string, onStderrLine
     args: ['-e', floods(stream, chunk)],
     env: {},
     cwd: undefined,
+    redact: (text) => text,
     onStderrLine,
   });
 }

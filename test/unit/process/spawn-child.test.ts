@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { SessionOpenError } from '../../../src/errors.ts';
 import { killAllGroups } from '../../../src/process/live-groups.ts';
 import { type ChildOptions, type RunningChild, spawnChild } from '../../../src/process/spawn-child.ts';
+import { Redactor } from '../../../src/telemetry/redactor.ts';
 import { eventually, isRunning } from '../mcp/open-fixture.ts';
 
 const children: RunningChild[] = [];
@@ -17,6 +18,7 @@ async function start(program: string, options: Partial<ChildOptions> = {}): Prom
     args: ['-e', program],
     env: {},
     cwd: undefined,
+    redact: new Redactor().redactorFor(),
     ...options,
   });
   child.stdout.resume();
@@ -37,11 +39,11 @@ describe('a child', () => {
   test('gets its own environment and nothing else', async () => {
     const child = await start('console.error(JSON.stringify(process.env))', { env: { ONLY: 'this' } });
     const { reason, lastLines } = await child.exited;
-    expect({ reason, lastLines }).toEqual({ reason: 'exited with code 0', lastLines: ['{"ONLY":"this"}'] });
+    expect({ reason, lastLines }).toEqual({ reason: 'ended with code 0', lastLines: ['{"ONLY":"this"}'] });
   });
 
   test.each([
-    { program: 'process.exit(3)', reason: 'exited with code 3' },
+    { program: 'process.exit(3)', reason: 'ended with code 3' },
     { program: 'process.kill(process.pid, "SIGKILL")', reason: 'was killed by SIGKILL' },
   ])('tells that it $reason', async ({ program, reason }) => {
     expect((await (await start(program)).exited).reason).toBe(reason);
@@ -50,7 +52,7 @@ describe('a child', () => {
   test('ends by the end of its input without a signal', async () => {
     const child = await start('process.stdin.resume(); process.on("SIGTERM", () => process.exit(9))');
     await child.terminate();
-    expect((await child.exited).reason).toBe('exited with code 0');
+    expect((await child.exited).reason).toBe('ended with code 0');
   });
 
   test('ends by SIGTERM where the end of its input is not enough', async () => {
@@ -67,7 +69,7 @@ describe('a child', () => {
     const { lastLines } = await (await start(program, { onStderrLine: (line) => lines.push(line) })).exited;
     expect(lastLines).toHaveLength(20);
     expect(lastLines.at(-1)).toBe('the last one');
-    expect(Math.max(...lastLines.map((line) => line.length))).toBe(1_745);
+    expect(Math.max(...lastLines.map((line) => line.length))).toBe(2_000);
     expect(lines.length).toBeLessThan(1_500);
   });
 });
@@ -81,12 +83,10 @@ describe('a grandchild that ignores SIGTERM and holds the pipes', () => {
     expect(await isRunning(child.pid)).toBe(false);
   });
 
-  test('does not outlive a parent that is killed, whose death is seen at once', async () => {
+  test('does not outlive a parent that is killed, whose death is seen while the pipes are held', async () => {
     const { child, grandchild } = await startWithGrandchild('setInterval(() => {}, 1000);');
-    const killedAt = performance.now();
     process.kill(child.pid, 'SIGKILL');
     expect((await child.exited).reason).toBe('was killed by SIGKILL');
-    expect(performance.now() - killedAt).toBeLessThan(1_000);
     await eventually(async () => !(await isRunning(grandchild)));
   });
 
@@ -102,24 +102,37 @@ test.each([
   {
     name: 'an unknown command',
     options: { command: 'no-such-command' },
-    reason: 'command "no-such-command" was not found on PATH',
+    reason: 'its command was not found',
+    detail: 'command "no-such-command" is not on PATH',
   },
-  { name: 'a file that is not there', options: { command: '/no/such/file' }, reason: 'command "file" does not exist' },
+  {
+    name: 'a file that is not there',
+    options: { command: '/no/such/file' },
+    reason: 'its command was not found',
+    detail: 'command "file" does not exist',
+  },
   {
     name: 'a file that is no program',
     options: { command: new URL(import.meta.url).pathname },
-    reason: 'may not be executed (EACCES)',
+    reason: 'its command may not be executed (EACCES)',
+    detail: 'command "spawn-child.test.ts"',
   },
   {
     name: 'a wrong working directory',
     options: { cwd: '/no/such/folder' },
-    reason: 'its working directory (cwd) does not exist or is no directory',
+    reason: 'its working directory (cwd) does not exist or is not a folder',
+    detail: undefined,
   },
-  { name: 'a NUL', options: { args: ['secret\0'] }, reason: 'hold a NUL character' },
-])('$name is told without the environment, the arguments or a path', async ({ options, reason }) => {
+  {
+    name: 'a NUL',
+    options: { args: ['secret\0'] },
+    reason: 'the arguments or environment of its command hold a NUL character',
+    detail: expect.stringContaining('command "node'),
+  },
+])('$name is told without the environment, the arguments or a path', async ({ options, reason, detail }) => {
   const failure = await start('', { env: { TOKEN: 'secret' }, ...options }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(SessionOpenError);
-  expect((failure as Error).message).toContain(reason);
+  expect(failure).toMatchObject({ message: reason, detail });
   expect((failure as Error).cause).toBeUndefined();
   expect(JSON.stringify([failure, (failure as Error).message])).not.toMatch(/secret|\/no\//);
 });

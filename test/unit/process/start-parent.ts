@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
@@ -19,11 +19,13 @@ export interface Parent {
 /** Compiles `process/` with what it imports to a fresh folder, so that plain node can run it. */
 export function compileProcessRoom(): { readonly folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-process-'));
-  for (const room of ['process', 'telemetry']) mkdirSync(join(folder, room));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'));
-  const names = readdirSync(join(repository, 'src/process')).map((name) => `process/${name}`);
-  for (const name of ['errors.ts', 'telemetry/cut-text.ts', ...names]) {
+  const names = readdirSync(join(repository, 'src/process'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join('process', name));
+  const redactor = ['redactor', 'secret-index', 'spellings', 'text-hash'].map((name) => `telemetry/${name}.ts`);
+  for (const name of ['errors.ts', ...redactor, ...names]) {
     const { outputText } = ts.transpileModule(readFileSync(join(repository, 'src', name), 'utf8'), {
       compilerOptions: {
         target: ts.ScriptTarget.ES2023,
@@ -32,7 +34,9 @@ export function compileProcessRoom(): { readonly folder: string; remove(): void 
         rewriteRelativeImportExtensions: true,
       },
     });
-    writeFileSync(join(folder, name.replace(/\.ts$/, '.js')), outputText);
+    const file = join(folder, name.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, outputText);
   }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

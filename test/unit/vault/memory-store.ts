@@ -1,6 +1,8 @@
 import type { SecretOwner } from '../../../src/vault/secret-owner.ts';
 import { toOwnerKey } from '../../../src/vault/secret-owner.ts';
 import type {
+  NewSecret,
+  PageSessionRow,
   SecretChange,
   SecretPlace,
   SecretRow,
@@ -20,6 +22,7 @@ export class MemoryStore implements SecretStore {
   uses: OwnedUse[] = [];
   refusals: (RefusedCredentials & { readonly owner: SecretOwner })[] = [];
   readonly links = new Map<string, { link: SetupLinkRow; wasUsed: boolean }>();
+  readonly sessions = new Map<string, PageSessionRow>();
   readonly asked = new Map<string, number>();
   isAway = false;
   /** Awaited after `get` has read its rows. */
@@ -41,13 +44,18 @@ export class MemoryStore implements SecretStore {
     return rows.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
   }
 
-  async put(...[place, seal, lastFour, now]: Parameters<SecretStore['put']>) {
+  async put(secrets: readonly NewSecret[], now: number) {
     this.#ask('put');
-    const before = this.rows.find((row) => sortKey(row) === sortKey(place));
-    const version = (before?.version ?? 0) + 1;
-    const row = { ...place, ...seal(version), version, lastFour, updatedAt: now, lastUsedAt: before?.lastUsedAt };
-    this.rows = [...this.rows.filter((one) => one !== before), row];
-    this.#note(place.owner, place.server, now);
+    let { rows } = this;
+    for (const { place, seal, lastFour } of secrets) {
+      const before = rows.find((row) => sortKey(row) === sortKey(place));
+      const version = (before?.version ?? 0) + 1;
+      const row = { ...place, ...seal(version), version, lastFour, updatedAt: now, lastUsedAt: before?.lastUsedAt };
+      rows = [...rows.filter((one) => one !== before), row];
+    }
+    this.rows = rows;
+    const changed = new Map(secrets.map(({ place }) => [`${toOwnerKey(place.owner)} ${place.server}`, place]));
+    for (const { owner, server } of changed.values()) this.#note(owner, server, now);
     await this.afterPut;
   }
 
@@ -67,6 +75,9 @@ export class MemoryStore implements SecretStore {
     this.rows = rows;
     this.uses = this.uses.filter((use) => !isOwner(use, owner));
     this.refusals = this.refusals.filter((refusal) => !isOwner(refusal, owner));
+    for (const [hash, row] of this.sessions) {
+      if (row.owner !== undefined && isOwner({ owner: row.owner }, owner)) this.sessions.delete(hash);
+    }
     this.#note(owner, undefined, now);
     return count;
   }
@@ -112,11 +123,36 @@ export class MemoryStore implements SecretStore {
     this.links.set(link.hash, { link, wasUsed: false });
   }
 
+  async getLink(hash: string) {
+    this.#ask('getLink');
+    return this.links.get(hash);
+  }
+
+  async addSession(row: PageSessionRow) {
+    this.#ask('addSession');
+    this.sessions.set(row.hash, row);
+  }
+
+  async hasSession(hash: string, now: number) {
+    this.#ask('hasSession');
+    return (this.sessions.get(hash)?.expiresAt ?? 0) > now;
+  }
+
+  async endSession(hash: string) {
+    this.#ask('endSession');
+    this.sessions.delete(hash);
+  }
+
+  async removeSessions(time: number) {
+    this.#ask('removeSessions');
+    for (const [hash, { expiresAt }] of this.sessions) if (expiresAt < time) this.sessions.delete(hash);
+  }
+
   async useLink(hash: string) {
     this.#ask('useLink');
     const found = this.links.get(hash);
     if (found === undefined) return undefined;
-    this.links.set(hash, { ...found, wasUsed: true });
+    this.links.set(hash, { link: { ...found.link, profile: undefined }, wasUsed: true });
     return found;
   }
 

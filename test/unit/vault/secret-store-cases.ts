@@ -30,12 +30,13 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
     });
     afterEach(() => underTest.remove());
 
-    const put = (place: SecretPlace, text = 'text', now = NOW) => store.put(place, sealAs(text), undefined, now);
+    const put = (place: SecretPlace, text = 'text', now = NOW) =>
+      store.put([{ place, seal: sealAs(text), lastFour: undefined }], now);
 
     test('gives back what was put, numbers as numbers and names as they were', async () => {
       const owner = { issuer: 'https://id.example/ü', subject: "o'b\\%_|\n😀" };
       const place = at(owner, 'jira.eu-1', '__proto__');
-      await store.put(place, sealAs('cipher', 'key-2'), '😀$&x', NOW);
+      await store.put([{ place, seal: sealAs('cipher', 'key-2'), lastFour: '😀$&x' }], NOW);
       const row: SecretRow = {
         ...place,
         version: 1,
@@ -75,10 +76,10 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
 
     test('a value that is set again has the next version, and has not been used', async () => {
       const place = at(ann, 'jira', 'TOKEN');
-      await store.put(place, sealAs('one'), 'abcd', NOW);
+      await store.put([{ place, seal: sealAs('one'), lastFour: 'abcd' }], NOW);
       await store.addUses([{ owner: ann, server: 'jira', tool: 't', lastUsedAt: NOW + 1, calls: 1 }]);
       expect((await store.get(ann, 'jira'))[0]?.lastUsedAt).toBe(NOW + 1);
-      await store.put(place, sealAs('two', 'k2'), undefined, NOW + 2);
+      await store.put([{ place, seal: sealAs('two', 'k2'), lastFour: undefined }], NOW + 2);
       expect(await store.list()).toStrictEqual([
         {
           ...place,
@@ -98,18 +99,48 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       const fail = () => {
         throw failure;
       };
-      await expect(store.put(at(ann, 'jira', 'TOKEN'), fail, undefined, NOW)).rejects.toBe(failure);
+      await expect(store.put([{ place: at(ann, 'jira', 'TOKEN'), seal: fail, lastFour: undefined }], NOW)).rejects.toBe(
+        failure,
+      );
       expect(await store.list()).toEqual([]);
       expect(await store.revision()).toBe(0);
       await put(at(ann, 'jira', 'TOKEN'));
       expect(await store.changesAfter(0)).toEqual([{ revision: 1, owner: ann, server: 'jira' }]);
     });
 
+    test('several values are stored together, with one change for their server', async () => {
+      const secrets = ['A', 'B', 'C'].map((name) => ({
+        place: at(ann, 'jira', name),
+        seal: sealAs(name),
+        lastFour: undefined,
+      }));
+      await store.put(secrets, NOW);
+      expect(names(await store.get(ann, 'jira'))).toEqual(['A', 'B', 'C']);
+      expect(await store.changesAfter(0)).toEqual([{ revision: 1, owner: ann, server: 'jira' }]);
+    });
+
+    test('of several values of which the second fails none is stored, and nothing is noted', async () => {
+      await put(at(ann, 'jira', 'A'), 'old');
+      const failure = new Error('the second fails');
+      const fail = () => {
+        throw failure;
+      };
+      const secrets = [
+        { place: at(ann, 'jira', 'A'), seal: sealAs('new'), lastFour: undefined },
+        { place: at(ann, 'jira', 'B'), seal: fail, lastFour: undefined },
+      ];
+      await expect(store.put(secrets, NOW + 1)).rejects.toBe(failure);
+      expect(await store.list()).toEqual([expect.objectContaining({ name: 'A', cipherText: 'old 1' })]);
+      expect(await store.revision()).toBe(1);
+    });
+
     test('values set at once in one place all count, each with a version of its own', async () => {
       const stores = [store, await underTest.open(), await underTest.open()];
       const place = at(ann, 'jira', 'TOKEN');
       await Promise.all(
-        Array.from({ length: 24 }, (_, index) => stores[index % 3]?.put(place, sealAs('x'), undefined, NOW)),
+        Array.from({ length: 24 }, (_, index) =>
+          stores[index % 3]?.put([{ place, seal: sealAs('x'), lastFour: undefined }], NOW),
+        ),
       );
       expect(await store.get(ann, 'jira')).toEqual([expect.objectContaining({ version: 24, cipherText: 'x 24' })]);
       const revisions = (await store.changesAfter(0)).map(({ revision }) => revision);
@@ -118,28 +149,38 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
 
     test('whoever sees a revision sees every change up to it', async () => {
       const writers = [await underTest.open(), await underTest.open()];
+      let looks = 0;
+      let writes = 0;
       let areDone = false;
+      let isOver = false;
+      // The writers go on until the reader has looked in between. SQLite answers at once, so all leave each other a turn.
       const writing = Promise.all(
         writers.map(async (writer, index) => {
-          for (let round = 0; round < 25; round += 1) {
-            await writer.put(at(ann, `s${index}`, `n${round}`), sealAs('x'), undefined, NOW);
+          for (let round = 0; !isOver && (round < 10 || looks < 10); round += 1) {
+            await writer.put(
+              [{ place: at(ann, `s${index}`, `n${round}`), seal: sealAs('x'), lastFour: undefined }],
+              NOW,
+            );
+            writes += 1;
+            await new Promise(setImmediate);
           }
         }),
       ).finally(() => {
         areDone = true;
       });
-      let looks = 0;
-      while (!areDone) {
-        const revision = await store.revision();
-        const seen = (await store.changesAfter(0)).filter((change) => change.revision <= revision);
-        expect(seen).toHaveLength(revision);
-        looks += 1;
-        // SQLite answers at once, and the writers would never have their turn.
-        await new Promise(setImmediate);
+      try {
+        while (!areDone) {
+          const revision = await store.revision();
+          const seen = (await store.changesAfter(0)).filter((change) => change.revision <= revision);
+          expect(seen).toHaveLength(revision);
+          looks += 1;
+          await new Promise(setImmediate);
+        }
+      } finally {
+        isOver = true;
+        await writing;
       }
-      await writing;
-      expect(looks).toBeGreaterThan(1);
-      expect(await store.revision()).toBe(50);
+      expect(await store.revision()).toBe(writes);
     });
 
     test('removes one value, and says whether there was one', async () => {
@@ -154,11 +195,12 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
     });
 
     test('erases everything of an owner and nothing of another, in one change', async () => {
-      const link = { server: 'jira', expiresAt: NOW + 9 };
+      const link = { server: 'jira', expiresAt: NOW + 9, profile: undefined };
       for (const owner of [ann, bob]) {
         await put(at(owner, 'jira', 'A'));
         await put(at(owner, 'git', 'A'));
         await store.addLink({ ...link, hash: `of ${owner.subject}`, owner });
+        await store.addSession({ hash: `of ${owner.subject}`, owner, expiresAt: NOW + 9 });
         await store.addUses([{ owner, server: 'jira', tool: 't', lastUsedAt: NOW, calls: 1 }]);
         await store.markRefused(owner, 'jira', NOW);
       }
@@ -167,20 +209,65 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(await store.recentUses(ann, 9)).toEqual([]);
       expect(await store.refused(ann)).toEqual([]);
       expect(await store.useLink('of ann', NOW)).toBeUndefined();
-      expect(await store.changesAfter(4)).toStrictEqual([{ revision: 5, owner: ann, server: undefined }]);
+      expect(await store.hasSession('of ann', NOW)).toBe(false);
+      expect(await store.changesAfter(4, [bob, ann])).toStrictEqual([{ revision: 5, owner: ann, server: undefined }]);
+      expect(await store.changesAfter(4, [bob])).toStrictEqual([{ revision: 5, owner: undefined, server: undefined }]);
 
       expect(names(await store.list(bob))).toEqual(['A', 'A']);
       expect(await store.recentUses(bob, 9)).toHaveLength(1);
       expect(await store.refused(bob)).toHaveLength(1);
       expect(await store.useLink('of bob', NOW)).toMatchObject({ wasUsed: false });
+      expect(await store.hasSession('of bob', NOW)).toBe(true);
       expect(await store.erase(ann, NOW)).toBe(0);
+    });
+
+    test('what was noted of an owner before the erasure, or within a minute of it, is not written down after it', async () => {
+      await put(at(ann, 'jira', 'A'));
+      await store.erase(ann, NOW);
+      const other = await underTest.open();
+      const use = { server: 'jira', tool: 't', calls: 1 };
+      await other.addUses([
+        { ...use, owner: ann, lastUsedAt: NOW - 5_000 },
+        { ...use, owner: ann, lastUsedAt: NOW + 5_000 },
+        { ...use, owner: bob, lastUsedAt: NOW },
+      ]);
+      await other.markRefused(ann, 'jira', NOW + 5_000);
+      await other.markRefused(bob, 'jira', NOW);
+      expect([await store.recentUses(ann, 9), await store.refused(ann)]).toEqual([[], []]);
+      expect([await store.recentUses(bob, 9), await store.refused(bob)]).toMatchObject([[{ calls: 1 }], [{}]]);
+      // Somebody who goes on using the service is noted again.
+      await other.addUses([{ ...use, owner: ann, lastUsedAt: NOW + 120_000 }]);
+      expect(await store.recentUses(ann, 9)).toHaveLength(1);
+    });
+
+    test('an erasure and notes on their way, in whatever order, leave nothing', async () => {
+      const other = await underTest.open();
+      for (let round = 0; round < 20; round++) {
+        const owner = { issuer: 'i', subject: `round-${round}` };
+        const uses = Array.from({ length: 5 }, (_, index) => ({
+          owner,
+          server: 's',
+          tool: `t${index}`,
+          lastUsedAt: NOW,
+          calls: 1,
+        }));
+        await store.addUses(uses.slice(0, 2));
+        await Promise.all([
+          other.addUses(uses),
+          store.erase(owner, NOW),
+          other.markRefused(owner, 's', NOW),
+          other.addUses(uses.slice(3)),
+        ]);
+        expect([await store.recentUses(owner, 9), await store.refused(owner)]).toEqual([[], []]);
+      }
     });
 
     test('tells which secrets are under another key, page by page', async () => {
       for (const name of ['A', 'B', 'C', 'D']) {
-        for (const owner of [ann, bob]) await store.put(at(owner, 's', name), sealAs('x', 'old'), undefined, NOW);
+        for (const owner of [ann, bob])
+          await store.put([{ place: at(owner, 's', name), seal: sealAs('x', 'old'), lastFour: undefined }], NOW);
       }
-      await store.put(at(bob, 's', 'A'), sealAs('x', 'new'), undefined, NOW);
+      await store.put([{ place: at(bob, 's', 'A'), seal: sealAs('x', 'new'), lastFour: undefined }], NOW);
       const seen: string[] = [];
       let after: SecretPlace | undefined;
       for (;;) {
@@ -269,7 +356,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
     });
 
     test('a link is unused for exactly one of many at once', async () => {
-      const link = { hash: 'ab12', owner: ann, server: 'jira', expiresAt: NOW + 900_000 };
+      const link = { hash: 'ab12', owner: ann, server: 'jira', expiresAt: NOW + 900_000, profile: undefined };
       await store.addLink(link);
       const stores = [store, await underTest.open()];
       const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => stores[i % 2]?.useLink('ab12', NOW + i)));
@@ -278,12 +365,35 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(await store.useLink('ab13', NOW)).toBeUndefined();
     });
 
+    test('shows a link as often as it is asked for, with its profile until the first use', async () => {
+      const link = { hash: 'ab12', owner: ann, server: 'jira', expiresAt: NOW + 9, profile: 'sealed' };
+      await store.addLink(link);
+      for (let i = 0; i < 3; i++) expect(await store.getLink('ab12')).toStrictEqual({ link, wasUsed: false });
+      await store.useLink('ab12', NOW);
+      expect(await store.getLink('ab12')).toStrictEqual({ link: { ...link, profile: undefined }, wasUsed: true });
+      expect(await store.getLink('ab13')).toBeUndefined();
+    });
+
+    test('keeps sessions of the pages until they end or expire', async () => {
+      await store.addSession({ hash: 'a', owner: ann, expiresAt: NOW + 9 });
+      await store.addSession({ hash: 'b', owner: undefined, expiresAt: NOW + 9 });
+      await store.addSession({ hash: 'b', owner: undefined, expiresAt: NOW + 20 });
+      const other = await underTest.open();
+      expect(await other.hasSession('a', NOW + 8)).toBe(true);
+      expect(await other.hasSession('a', NOW + 9)).toBe(false);
+      expect(await other.hasSession('b', NOW + 19)).toBe(true);
+      await other.endSession('b');
+      expect(await store.hasSession('b', NOW)).toBe(false);
+      await store.removeSessions(NOW + 10);
+      expect(await store.hasSession('a', NOW)).toBe(false);
+    });
+
     test('forgets links that have expired', async () => {
       for (const [hash, expiresAt] of [
         ['early', NOW - 1],
         ['late', NOW],
       ] as const) {
-        await store.addLink({ hash, owner: ann, server: 's', expiresAt });
+        await store.addLink({ hash, owner: ann, server: 's', expiresAt, profile: undefined });
       }
       await store.removeLinks(NOW);
       expect(await store.useLink('early', NOW)).toBeUndefined();

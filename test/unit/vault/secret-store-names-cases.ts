@@ -21,7 +21,7 @@ export function describeUnstorableNames(title: string, make: MakeDatabase): void
           { owner, server: text, name: 'n' },
           { owner, server: 's', name: text },
         ]) {
-          await expect(store.put(place, sealed, undefined, 1)).rejects.toThrow(TypeError);
+          await expect(store.put([{ place, seal: sealed, lastFour: undefined }], 1)).rejects.toThrow(TypeError);
         }
         expect(await store.list()).toEqual([]);
         expect(await store.revision()).toBe(0);

@@ -17,9 +17,9 @@ const seconds = (count: number) => jest.advanceTimersByTimeAsync(count * 1_000);
 describe('values', () => {
   test('are each owner’s own, by server', async () => {
     const { vault } = await openTestVault();
-    await vault.set(alice, 'jira', 'TOKEN', 'of alice');
-    await vault.set(bob, 'jira', 'TOKEN', 'of bob');
-    await vault.set(alice, 'github', 'TOKEN', 'for github');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'of alice']]));
+    await vault.set(bob, 'jira', new Map([['TOKEN', 'of bob']]));
+    await vault.set(alice, 'github', new Map([['TOKEN', 'for github']]));
     expect(entriesOf(await vault.values(alice, 'jira'))).toEqual({ TOKEN: 'of alice' });
     expect(entriesOf(await vault.values(bob, 'jira'))).toEqual({ TOKEN: 'of bob' });
     expect(entriesOf(await vault.values(alice, 'github'))).toEqual({ TOKEN: 'for github' });
@@ -29,7 +29,7 @@ describe('values', () => {
 
   test('are read once, also for many who ask at the same time', async () => {
     const { vault, store } = await openTestVault();
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     const all = await Promise.all(Array.from({ length: 20 }, () => vault.values(alice, 'jira')));
     expect(new Set(all.map((values) => values.get('TOKEN')))).toEqual(new Set(['value']));
     await vault.values(alice, 'jira');
@@ -37,17 +37,43 @@ describe('values', () => {
     await vault.close();
   });
 
+  test('set together are told of once, here and on another replica', async () => {
+    const store = new MemoryStore();
+    const [here, there] = [await openWatchedVault({ store }), await openWatchedVault({ store })];
+    const values = new Map([
+      ['TOKEN', 'one'],
+      ['EMAIL', 'two'],
+    ]);
+    await here.vault.set(alice, 'jira', values);
+    await seconds(2);
+    expect(await here.vault.values(alice, 'jira')).toEqual(values);
+    expect(here.told).toEqual(['alice/jira']);
+    expect(there.told).toEqual(['alice/jira']);
+    await Promise.all([here.vault.close(), there.vault.close()]);
+  });
+
+  test('of which one is not well-formed are not set', async () => {
+    const { vault, store } = await openTestVault();
+    const values = new Map([
+      ['TOKEN', 'one'],
+      ['EMAIL', 'a\ud800'],
+    ]);
+    await expect(vault.set(alice, 'jira', values)).rejects.toBeInstanceOf(UserVariableValueError);
+    expect(store.rows).toEqual([]);
+    await vault.close();
+  });
+
   test('are new at once after a change of this process', async () => {
     const { vault } = await openTestVault();
     const value = async () => (await vault.values(alice, 'jira')).get('TOKEN');
-    await vault.set(alice, 'jira', 'TOKEN', 'first');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'first']]));
     expect(await value()).toBe('first');
-    await vault.set(alice, 'jira', 'TOKEN', 'second');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'second']]));
     expect(await value()).toBe('second');
     expect(await vault.remove(alice, 'jira', 'TOKEN')).toBe(true);
     expect(await value()).toBeUndefined();
     expect(await vault.remove(alice, 'jira', 'TOKEN')).toBe(false);
-    await vault.set(alice, 'jira', 'TOKEN', 'third');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'third']]));
     expect(await value()).toBe('third');
     expect(await vault.erase(alice)).toBe(1);
     expect(await value()).toBeUndefined();
@@ -57,9 +83,9 @@ describe('values', () => {
   test('are new within seconds after a change of another replica', async () => {
     const store = new MemoryStore();
     const [here, there] = [await openTestVault({ store }), await openTestVault({ store })];
-    await there.vault.set(alice, 'jira', 'TOKEN', 'first');
+    await there.vault.set(alice, 'jira', new Map([['TOKEN', 'first']]));
     expect((await here.vault.values(alice, 'jira')).get('TOKEN')).toBe('first');
-    await there.vault.set(alice, 'jira', 'TOKEN', 'second');
+    await there.vault.set(alice, 'jira', new Map([['TOKEN', 'second']]));
     await seconds(2);
     expect((await here.vault.values(alice, 'jira')).get('TOKEN')).toBe('second');
     await here.vault.close();
@@ -68,7 +94,7 @@ describe('values', () => {
 
   test('that were being read when they changed are not kept', async () => {
     const { vault, store } = await openTestVault();
-    await vault.set(alice, 'jira', 'TOKEN', 'old');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'old']]));
     let finish: () => void = () => undefined;
     store.afterGet = new Promise((resolve) => {
       finish = resolve;
@@ -76,7 +102,7 @@ describe('values', () => {
     const reading = vault.values(alice, 'jira');
     await seconds(0);
     expect(store.times('get')).toBe(1);
-    await vault.set(alice, 'jira', 'TOKEN', 'new');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'new']]));
     finish();
     expect((await reading).get('TOKEN')).toBe('old');
     expect((await vault.values(alice, 'jira')).get('TOKEN')).toBe('new');
@@ -85,13 +111,13 @@ describe('values', () => {
 
   test('in memory go on being served while the database is away; others are refused, never empty', async () => {
     const { vault, store, said } = await openTestVault();
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     await vault.values(alice, 'jira');
     store.isAway = true;
     await seconds(7_200);
     expect((await vault.values(alice, 'jira')).get('TOKEN')).toBe('value');
     await expect(vault.values(alice, 'github')).rejects.toBeInstanceOf(VaultUnavailableError);
-    await expect(vault.set(alice, 'jira', 'TOKEN', 'x')).rejects.toBeInstanceOf(VaultUnavailableError);
+    await expect(vault.set(alice, 'jira', new Map([['TOKEN', 'x']]))).rejects.toBeInstanceOf(VaultUnavailableError);
     await expect(vault.facts()).rejects.toThrow(
       /^The vault cannot be reached at the moment; try again in a few seconds/,
     );
@@ -106,11 +132,11 @@ describe('values', () => {
   test('changed during an outage are new after it', async () => {
     const store = new MemoryStore();
     const [here, there] = [await openWatchedVault({ store }), await openTestVault({ store })];
-    await there.vault.set(alice, 'jira', 'TOKEN', 'first');
+    await there.vault.set(alice, 'jira', new Map([['TOKEN', 'first']]));
     await seconds(2);
     await here.vault.values(alice, 'jira');
     here.told.length = 0;
-    await there.vault.set(alice, 'jira', 'TOKEN', 'second');
+    await there.vault.set(alice, 'jira', new Map([['TOKEN', 'second']]));
     store.isAway = true;
     await seconds(60);
     expect((await here.vault.values(alice, 'jira')).get('TOKEN')).toBe('first');
@@ -124,12 +150,12 @@ describe('values', () => {
   test('are all read anew, and sessions ended, when the changes meanwhile are forgotten', async () => {
     const store = new MemoryStore();
     const [here, there] = [await openWatchedVault({ store }), await openTestVault({ store })];
-    await there.vault.set(alice, 'jira', 'TOKEN', 'first');
+    await there.vault.set(alice, 'jira', new Map([['TOKEN', 'first']]));
     await seconds(2);
     await here.vault.values(alice, 'jira');
     await here.vault.values(bob, 'github');
     here.told.length = 0;
-    await there.vault.set(alice, 'jira', 'TOKEN', 'second');
+    await there.vault.set(alice, 'jira', new Map([['TOKEN', 'second']]));
     store.isAway = true;
     await seconds(2 * 3_600);
     store.isAway = false;
@@ -158,7 +184,9 @@ describe('values', () => {
 
   test('hold half a character: refused, for it could not be given back', async () => {
     const { vault, store } = await openTestVault();
-    await expect(vault.set(alice, 'jira', 'TOKEN', 'a\ud800')).rejects.toBeInstanceOf(UserVariableValueError);
+    await expect(vault.set(alice, 'jira', new Map([['TOKEN', 'a\ud800']]))).rejects.toBeInstanceOf(
+      UserVariableValueError,
+    );
     expect(store.rows).toEqual([]);
     await vault.close();
   });
@@ -169,10 +197,10 @@ describe('listeners', () => {
     const store = new MemoryStore();
     const [here, there] = [await openWatchedVault({ store }), await openWatchedVault({ store })];
     await seconds(1);
-    await here.vault.set(alice, 'jira', 'TOKEN', 'one');
+    await here.vault.set(alice, 'jira', new Map([['TOKEN', 'one']]));
     expect(here.told).toEqual(['alice/jira']);
     await seconds(5);
-    await there.vault.set(alice, 'jira', 'TOKEN', 'two');
+    await there.vault.set(alice, 'jira', new Map([['TOKEN', 'two']]));
     await here.vault.erase(bob);
     await seconds(5);
     expect(here.told).toEqual(['alice/jira', 'bob/*', 'alice/jira']);
@@ -187,7 +215,7 @@ describe('listeners', () => {
     store.afterPut = new Promise((resolve) => {
       finish = resolve;
     });
-    const setting = vault.set(alice, 'jira', 'TOKEN', 'value');
+    const setting = vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     await seconds(3);
     expect(told).toEqual([]);
     finish();
@@ -201,7 +229,7 @@ describe('listeners', () => {
     const { vault, store, told } = await openWatchedVault();
     await seconds(1);
     store.afterPut = Promise.reject(new Error('connection lost'));
-    await expect(vault.set(alice, 'jira', 'TOKEN', 'value')).rejects.toBeInstanceOf(VaultUnavailableError);
+    await expect(vault.set(alice, 'jira', new Map([['TOKEN', 'value']]))).rejects.toBeInstanceOf(VaultUnavailableError);
     await seconds(3);
     expect(told).toEqual(['alice/jira']);
     await vault.close();
@@ -214,7 +242,7 @@ describe('listeners', () => {
     await vault.remove(alice, 'jira', 'TOKEN');
     expect(told).toEqual([]);
     stop();
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     expect([told, others]).toEqual([['alice/jira'], []]);
     await vault.close();
   });
@@ -226,7 +254,7 @@ describe('listeners', () => {
       throw new TypeError('of a listener');
     });
     vault.onChange((_owner, server) => void told.push(String(server)));
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     expect(told).toEqual(['jira']);
     expect(said.join()).toContain('could not be passed on');
     await vault.close();
@@ -241,7 +269,7 @@ describe('facts', () => {
       [false, 'abcdefgh1234', undefined],
     ] as const) {
       const { vault } = await openTestVault({ keepsLastFour });
-      await vault.set(alice, 'jira', 'TOKEN', value);
+      await vault.set(alice, 'jira', new Map([['TOKEN', value]]));
       expect((await vault.facts(alice))[0]?.lastFour).toBe(expected);
       await vault.close();
     }
@@ -250,8 +278,8 @@ describe('facts', () => {
   test('tell when a value was set and whether it can be read, never the value', async () => {
     const store = new MemoryStore();
     const { vault } = await openTestVault({ store });
-    await vault.set(bob, 'jira', 'TOKEN', 'canary-of-bob');
-    await vault.set(alice, 'jira', 'TOKEN', 'canary-of-alice');
+    await vault.set(bob, 'jira', new Map([['TOKEN', 'canary-of-bob']]));
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'canary-of-alice']]));
     store.rows = store.rows.map((row) => (row.owner.subject === 'bob' ? { ...row, server: 'github' } : row));
     const facts = await vault.facts();
     expect(facts.map(({ owner, server, isReadable }) => [owner.subject, server, isReadable])).toEqual([
@@ -268,42 +296,70 @@ describe('facts', () => {
 });
 
 describe('setup links', () => {
+  const profile = { name: 'Alice', email: 'canary@example.org' };
+  const linkTo = (server: string) => ({ owner: alice, server, profile });
+
   test('work once, for their owner and server; the store has only a hash', async () => {
     const { vault, store } = await openTestVault();
-    const token = await vault.createLink(alice, 'jira');
+    const token = await vault.createLink(linkTo('jira'));
     expect(token).toMatch(/^[\w-]{22}$/);
     expect(JSON.stringify([...store.links])).not.toContain(token);
-    expect(await vault.redeemLink(token)).toEqual({ owner: alice, server: 'jira' });
+    expect(JSON.stringify([...store.links])).not.toMatch(/Alice|canary/);
+    for (let i = 0; i < 3; i++) expect(await vault.readLink(token)).toEqual(linkTo('jira'));
+    expect(await vault.redeemLink(token)).toEqual(linkTo('jira'));
+    expect([...store.links.values()].map(({ link }) => link.profile)).toEqual([undefined]);
+    await expect(vault.readLink(token)).rejects.toBeInstanceOf(SetupLinkError);
     await expect(vault.redeemLink(token)).rejects.toBeInstanceOf(SetupLinkError);
-    await expect(vault.redeemLink(token)).rejects.toThrow(/used already.*ask again in the chat for a new one/);
+    await expect(vault.redeemLink(token)).rejects.toThrow(/already been used.*Ask again in the chat/);
     await vault.close();
   });
 
   test('last fifteen minutes', async () => {
     const { vault } = await openTestVault();
-    const [inTime, late] = [await vault.createLink(alice, 'jira'), await vault.createLink(alice, 'jira')];
+    const [inTime, late] = [await vault.createLink(linkTo('jira')), await vault.createLink(linkTo('jira'))];
     await seconds(15 * 60 - 1);
-    await expect(vault.redeemLink(inTime)).resolves.toEqual({ owner: alice, server: 'jira' });
+    await expect(vault.redeemLink(inTime)).resolves.toEqual(linkTo('jira'));
     await seconds(1);
-    await expect(vault.redeemLink(late)).rejects.toThrow(/older than 15 minutes.*ask again/);
+    await expect(vault.redeemLink(late)).rejects.toThrow(/expired after 15 minutes.*Ask again/);
     await vault.close();
   });
 
   test.each(['', 'x', 'A'.repeat(22), 'ä'.repeat(22), 'A'.repeat(10_000)])('%# are not known', async (token) => {
     const { vault } = await openTestVault();
-    await expect(vault.redeemLink(token)).rejects.toThrow(/not known.*ask again/);
+    await expect(vault.redeemLink(token)).rejects.toThrow(/invalid or has expired.*Ask again/);
     await vault.close();
   });
 
   test('are forgotten some time after they ended, as are old changes', async () => {
     const { vault, store } = await openTestVault();
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
-    await vault.createLink(alice, 'jira');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
+    await vault.createLink(linkTo('jira'));
     await seconds(2 * 3_600);
-    await vault.createLink(alice, 'github');
+    await vault.createLink(linkTo('github'));
     expect([...store.links.values()].map(({ link }) => link.server)).toEqual(['github']);
     expect(store.changes).toEqual([]);
     await vault.close();
+  });
+});
+
+describe('sessions of the pages', () => {
+  test('end at their time, by ending them, and with their owner, on every replica', async () => {
+    const store = new MemoryStore();
+    const [here, there] = [await openTestVault({ store }), await openTestVault({ store })];
+    await here.vault.beginSession('of-alice', alice, start + 60_000);
+    await here.vault.beginSession('of-bob', bob, start + 60_000);
+    await here.vault.beginSession('of-admin', undefined, start + 60_000);
+    expect(JSON.stringify([...store.sessions])).not.toContain('of-alice');
+    expect(await there.vault.hasSession('of-alice')).toBe(true);
+    expect(await there.vault.hasSession('of-nobody')).toBe(false);
+    await there.vault.endSession('of-bob');
+    expect(await here.vault.hasSession('of-bob')).toBe(false);
+    await there.vault.erase(alice);
+    expect(await here.vault.hasSession('of-alice')).toBe(false);
+    expect(await here.vault.hasSession('of-admin')).toBe(true);
+    await seconds(60);
+    expect(await here.vault.hasSession('of-admin')).toBe(false);
+    await Promise.all([here.vault.close(), there.vault.close()]);
   });
 });
 
@@ -354,7 +410,7 @@ describe('notes of use', () => {
     for (let call = 0; call < 50; call++) vault.noteCredentials(alice, 'jira', true);
     await seconds(30);
     expect(store.times('markRefused')).toBe(1);
-    await vault.set(alice, 'jira', 'TOKEN', 'new');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'new']]));
     expect(await vault.refused(alice)).toEqual([]);
     vault.noteCredentials(alice, 'jira', true);
     expect(await vault.refused(alice)).toHaveLength(1);
@@ -368,7 +424,7 @@ describe('keys', () => {
   test('of another vault: it is not opened, and nothing is lost', async () => {
     const store = new MemoryStore();
     const { vault } = await openTestVault({ store });
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     await vault.close();
     await expect(openTestVault({ store, keyring: ringOf(2) })).rejects.toThrow(
       /key "MCPO_VAULT_KEY": the vault was made with another key; give that one \(key id [0-9a-f]{16}\)/,
@@ -387,7 +443,7 @@ describe('keys', () => {
   test('nothing is written before the first secret is', async () => {
     const { vault, store } = await openTestVault();
     expect(store.vaultKeys).toEqual([]);
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     const { id: keyId, check } = ringOf(1).active;
     expect(store.vaultKeys).toEqual([{ keyId, check, createdAt: start }]);
     await vault.close();
@@ -396,9 +452,9 @@ describe('keys', () => {
   test('under which secrets lie and that were not given are said, with how many', async () => {
     const store = new MemoryStore();
     const first = await openTestVault({ store });
-    await first.vault.set(alice, 'jira', 'TOKEN', 'value');
+    await first.vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     const both = await openTestVault({ store, keyring: ringOf(2, 1) });
-    await both.vault.set(bob, 'jira', 'TOKEN', 'value');
+    await both.vault.set(bob, 'jira', new Map([['TOKEN', 'value']]));
     const { vault, said } = await openTestVault({ store, keyring: ringOf(2) });
     expect(said.join()).toMatch(/^warn: secrets lie under keys that were not given.*"secrets":1/);
     expect(said.join()).toContain(ringOf(1).active.id);
@@ -411,7 +467,7 @@ describe('keys', () => {
   test('are held against the vault when the database comes back that was away at the start', async () => {
     const store = new MemoryStore();
     const { vault } = await openTestVault({ store });
-    await vault.set(alice, 'jira', 'TOKEN', 'value');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     await vault.close();
     store.isAway = true;
     const [right, wrong] = [await openTestVault({ store }), await openTestVault({ store, keyring: ringOf(2) })];
@@ -419,7 +475,7 @@ describe('keys', () => {
     store.isAway = false;
     expect((await right.vault.values(alice, 'jira')).get('TOKEN')).toBe('value');
     await expect(wrong.vault.values(alice, 'jira')).rejects.toThrow(/vault is closed/);
-    await expect(wrong.vault.set(alice, 'jira', 'TOKEN', 'x')).rejects.toThrow(/vault is closed/);
+    await expect(wrong.vault.set(alice, 'jira', new Map([['TOKEN', 'x']]))).rejects.toThrow(/vault is closed/);
     expect(wrong.said.filter((line) => line.includes('the vault stays closed'))).toHaveLength(1);
     await Promise.all([right.vault.close(), wrong.vault.close()]);
   });
@@ -428,11 +484,11 @@ describe('keys', () => {
     const store = new MemoryStore();
     let ring = ringOf(1);
     const { vault, said } = await openTestVault({ store, reloadKeyring: () => ring });
-    await vault.set(alice, 'jira', 'TOKEN', 'old');
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'old']]));
     ring = ringOf(2, 1);
     const rotated = await openTestVault({ store, keyring: ring });
-    await rotated.vault.set(bob, 'jira', 'TOKEN', 'new');
-    await vault.set(alice, 'jira', 'TOKEN', 'newer');
+    await rotated.vault.set(bob, 'jira', new Map([['TOKEN', 'new']]));
+    await vault.set(alice, 'jira', new Map([['TOKEN', 'newer']]));
     expect(store.rows.map(({ keyId }) => keyId)).toEqual([ring.active.id, ring.active.id]);
     expect((await vault.values(bob, 'jira')).get('TOKEN')).toBe('new');
     expect(said.join()).toContain('keys were read again');
@@ -447,7 +503,7 @@ describe('the redactor', () => {
     store.afterPut = new Promise((resolve) => {
       finish = resolve;
     });
-    const setting = vault.set(alice, 'jira', 'TOKEN', 'canary-one');
+    const setting = vault.set(alice, 'jira', new Map([['TOKEN', 'canary-one']]));
     await seconds(0);
     expect(redactor.redact('is canary-one')).toBe('is [redacted]');
     finish();

@@ -4,9 +4,10 @@ import express, { type ErrorRequestHandler } from 'express';
 import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
 import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
-import { NotFoundError, SetupLinkError } from '../../../../src/errors.ts';
+import { NotFoundError } from '../../../../src/errors.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
+import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 import { securityHeaders } from '../../../../src/http/guards/security-headers.ts';
 import type { AdminServer } from '../../../../src/http/pages/admin-facts.ts';
 import { createAdminPages } from '../../../../src/http/pages/admin-pages.ts';
@@ -16,9 +17,11 @@ import { toPathname } from '../../../../src/http/service-path.ts';
 import { createPageAccess } from '../../../../src/http/vault/create-page-access.ts';
 import type { Actor, SecretChange, VaultAudit } from '../../../../src/http/vault/vault-audit.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
+import type { LinkProfile } from '../../../../src/vault/link-profile.ts';
 import type { SecretOwner } from '../../../../src/vault/secret-owner.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
+import { PageVault } from '../page-vault.ts';
 import { type MemoryServer, MemorySettings } from './memory-settings.ts';
 
 export const ALICE = { issuer: 'open-webui', subject: 'alice' };
@@ -43,7 +46,8 @@ export interface PageApp {
   /** From now on nothing can be recorded. */
   auditFailure(error: Error): void;
   /** The path of a setup link. */
-  createLink(owner: SecretOwner, server: string): string;
+  createLink(owner: SecretOwner, server: string, profile?: LinkProfile): string;
+  readonly vault: PageVault;
   close(): Promise<void>;
 }
 
@@ -56,7 +60,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
         keyRecord('of-alice', 'key-of-alice', { user: ALICE }),
         keyRecord('of-odd', 'key-of-odd', { user: oddUser }),
         keyRecord('admin', 'key-of-admin', { scopes: ['admin'] }),
-        keyRecord('chief', 'key-of-chief', { user: CHIEF, scopes: ['admin'] }),
+        keyRecord('chief', 'key-of-chief', { user: CHIEF, scopes: ['vault', 'admin'] }),
         keyRecord('robot', 'key-of-robot'),
       ]
     : [];
@@ -72,26 +76,19 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     secretChanged: ({ id }: Actor, change) => void changes.push({ ...change, by: id }),
     loggedIn: () => undefined,
     restarted: () => undefined,
+    toolsChosen: () => undefined,
     logInFailed: () => undefined,
     refused: () => undefined,
   };
-  const links = new Map<string, { readonly owner: SecretOwner; readonly server: string }>();
+  const vault = new PageVault();
   const settings = { pathPrefix, publicUrl: undefined };
   const access = createPageAccess({
     settings,
+    ownHosts: createOwnHosts({ host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] }, client),
     identity: { authenticator, ring, limits },
     client,
-    vault: {
-      redeemLink: async (token) => {
-        const link = links.get(token);
-        links.delete(token);
-        if (link === undefined)
-          throw new SetupLinkError('This link was used already or is too old: ask for a new one.');
-        return link;
-      },
-    },
+    vault,
     sessions: createPageSessions({ keys: [Buffer.alloc(32, 7)] }),
-    fingerprintOf: (id) => keys.find((key) => key.id === id)?.hash,
     audit,
   });
   const userSettings = new MemorySettings(servers);
@@ -102,6 +99,9 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     restart: async (server: string) => {
       if (!adminServers.some(({ name }) => name === server)) throw new NotFoundError('There is no such server.');
       restarted.push(server);
+    },
+    chooseTools: () => {
+      throw new NotFoundError('There is no such list of tools.');
     },
   };
   const logs: LogLine[] = [];
@@ -125,7 +125,6 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  let made = 0;
   return {
     port,
     url: `http://127.0.0.1:${port}`,
@@ -136,12 +135,8 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     auditFailure: (error) => {
       auditFailure = error;
     },
-    createLink: (owner, name) => {
-      made += 1;
-      const token = `token-${made}-${'x'.repeat(22)}`;
-      links.set(token, { owner, server: name });
-      return `${pathPrefix}vault/link/${token}`;
-    },
+    vault,
+    createLink: (owner, server, profile) => `${pathPrefix}vault/link/${vault.createLink({ owner, server }, profile)}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { AuditUnavailableError, VaultUnavailableError } from '../../../../src/errors.ts';
 import { type HttpAnswer, sendRequest } from '../../../e2e/http-request.ts';
 import type { MemoryServer } from './memory-settings.ts';
-import { ALICE, type PageApp, type PageAppOptions, startPageApp } from './page-app.ts';
+import { ALICE, CHIEF, type PageApp, type PageAppOptions, startPageApp } from './page-app.ts';
 
 const CANARY = 'canary-4711';
 const SERVERS: readonly MemoryServer[] = [
@@ -84,11 +84,12 @@ describe('every page', () => {
       const app = await start({ pathPrefix: '/tools/' });
       const target = path.endsWith('link/') ? `${app.createLink(ALICE, 'jira')}/` : path;
       const { cookie } = await logIn(app);
-      const { text } = await sendRequest(app.port, 'GET', target, { headers: { Cookie: cookie } });
+      const headers = path.endsWith('link/') ? {} : { Cookie: cookie };
+      const { text } = await sendRequest(app.port, 'GET', target, { headers });
       const links = [...text.matchAll(/(?:href|action|src)="([^"]*)"/g)].map(([, link]) => link ?? '');
       const paths = links.map((link) => new URL(link, `http://host${target}`).pathname);
       expect(paths).toContain('/tools/docs/assets/forms.css');
-      expect(paths).toContain('/tools/vault/servers/jira');
+      if (!path.endsWith('link/')) expect(paths).toContain('/tools/vault/servers/jira');
       expect(links.filter((link) => !link.startsWith('.'))).toEqual([]);
       const css = await sendRequest(app.port, 'GET', '/tools/docs/assets/forms.css');
       expect(css.status).toBe(200);
@@ -194,10 +195,16 @@ describe('a setup link', () => {
   test('shows and changes its own server only', async () => {
     const app = await start();
     app.userSettings.put(ALICE, 'wiki', 'TOKEN', CANARY);
-    const opened = await sendRequest(app.port, 'GET', app.createLink(ALICE, 'jira'));
-    expect(opened.text).toContain('Your values for Jira');
+    const opened = await post(app, app.createLink(ALICE, 'jira'), {});
+    expect([opened.status, opened.headers.location]).toEqual([303, '../../vault']);
     const { get, post: send } = await visit(app, opened);
-    expect((await get('/vault')).text).not.toMatch(/Wiki|recent use|Erase/);
+    const { text } = await get('/vault');
+    expect(text).toContain('Your values for Jira');
+    expect(text).not.toMatch(/Wiki|recent use|Erase|Remove/);
+    app.userSettings.put(ALICE, 'jira', 'TOKEN', CANARY);
+    expect((await get('/vault')).text).not.toContain('Remove');
+    expect((await send('/vault/servers/jira/remove', { name: 'TOKEN' })).status).toBe(403);
+    expect(app.userSettings.value(ALICE, 'jira', 'TOKEN')).toBe(CANARY);
     for (const [path, fields] of [
       ['servers/wiki', { 'value.TOKEN': 'x' }],
       ['servers/wiki/remove', { name: 'TOKEN' }],
@@ -212,6 +219,37 @@ describe('a setup link', () => {
     expect(app.changes).toMatchObject([
       { action: 'set', server: 'jira', name: 'SITE', by: 'user:10:open-webui:alice' },
     ]);
+  });
+
+  test('says whose it is in rows of their own, and uses nothing up', async () => {
+    const app = await start();
+    const name = 'Bob (bob@example.org) \u202e<b>';
+    const path = app.createLink(ALICE, 'jira', { name, email: 'alice@example.org' });
+    for (let i = 0; i < 3; i++) {
+      const { status, text, headers } = await sendRequest(app.port, 'GET', path);
+      expect([status, headers['set-cookie']]).toEqual([200, undefined]);
+      expect(text).toContain('<dt>Name</dt><dd><bdi>Bob (bob@example.org) \u202e&lt;b&gt;</bdi></dd>');
+      expect(text).toContain('<dt>E-mail</dt><dd><bdi>alice@example.org</bdi></dd>');
+      expect(text).toContain('<dt>User id</dt><dd><bdi>alice</bdi></dd>');
+      expect(text).toContain('Your values for Jira');
+    }
+  });
+
+  test('of somebody else asks to log out first, and comes back to itself then', async () => {
+    const app = await start();
+    const { cookie, token, get } = await logIn(app);
+    const path = app.createLink(CHIEF, 'jira');
+    for (const answer of [await get(path), await post(app, path, {}, cookie)]) {
+      expect(answer.status).toBe(409);
+      expect(answer.text).toContain('you are logged in as <b>alice</b>');
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+    const out = await post(app, '/vault/log-out', { form_token: token, link: path.split('/').at(-1) ?? '' }, cookie);
+    expect([out.status, out.headers.location]).toEqual([303, `../vault/link/${path.split('/').at(-1)}`]);
+    expect((await get('/vault')).text).toContain('name="credential"');
+    const odd = await post(app, '/vault/log-out', { link: '//evil.example/..' }, '');
+    expect(odd.headers.location).toMatch(/vault\?done=logged-out$/);
+    expect((await post(app, path, {})).status).toBe(303);
   });
 
   test('that does not work is in no log', async () => {

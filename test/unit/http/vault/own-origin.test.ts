@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { ForbiddenError } from '../../../../src/errors.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
+import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 import { assertOwnOrigin } from '../../../../src/http/vault/own-origin.ts';
 
 const client = createClientAddress(TRUST_NONE);
@@ -13,7 +14,8 @@ function isOwn(
 ): boolean {
   const request = { headers, socket: https ? { encrypted: true } : {} } as unknown as IncomingMessage;
   try {
-    assertOwnOrigin(request, { publicUrl }, client);
+    const settings = { host: '0.0.0.0', publicUrl, allowedHosts: ['tools.example'] };
+    assertOwnOrigin(request, createOwnHosts(settings, client));
     return true;
   } catch (error) {
     expect(error).toBeInstanceOf(ForbiddenError);
@@ -55,7 +57,10 @@ test.each([
     false,
   ],
   ['the public URL', { host: 'inside:8000', origin: 'https://tools.example' }, { publicUrl }, true],
-  ['the address inside, with a public URL', { host: 'inside:8000', origin: 'http://inside:8000' }, { publicUrl }, true],
+  ['a name that is not ours', { host: 'inside:8000', origin: 'http://inside:8000' }, { publicUrl }, false],
+  ['a rebound name', { host: 'evil.example:8000', origin: 'http://evil.example:8000' }, {}, false],
+  ['a rebound name that hides its origin', { host: 'evil.example', 'sec-fetch-site': 'same-origin' }, {}, false],
+  ['this machine', { host: 'localhost:8000', origin: 'http://localhost:8000' }, {}, true],
   ["the scheme's own port", { host: 'tools.example:443', origin: 'https://tools.example' }, { https: true }, true],
   ['no usable host', { host: 'a/b', origin: 'http://a' }, {}, false],
   ['no host and no origin', { origin: 'undefined' }, {}, false],

@@ -174,6 +174,43 @@ describe('a session', () => {
     const done = await logOut(`form_token=${shown(answer).token}`);
     expect(done.status).toBe(200);
     expect(done.headers['set-cookie']?.[0]).toMatch(/^mcpo-vault=; Max-Age=0; Path=\/; HttpOnly; SameSite=Strict$/);
+    expect((await openPage(service, cookieOf(answer))).session).toBeNull();
+  });
+
+  test('ends when another log-in takes its place in the browser', async () => {
+    const service = await start();
+    const cookie = cookieOf(await logIn(service, 'key-of-alice'));
+    const next = cookieOf(await logIn(service, 'key-of-chief', { Cookie: cookie }));
+    expect((await openPage(service, cookie)).session).toBeNull();
+    expect((await openPage(service, next)).session).toMatchObject({ isAdmin: true });
+  });
+
+  test('of an admin loses that right with the key, and one of no user ends', async () => {
+    const service = await start();
+    const chief = cookieOf(await logIn(service, 'key-of-chief'));
+    const admin = cookieOf(await logIn(service, 'key-of-admin'));
+    const demoted = KEYS.map((key) => ({ ...key, scopes: ['call'] }));
+    service.ring.replace('file', demoted);
+    expect((await openPage(service, chief)).session).toMatchObject({ isAdmin: false });
+    expect((await openPage(service, admin)).session).toBeNull();
+  });
+
+  test('of a user sees the servers that the key still allows, and ends with the last of them', async () => {
+    const service = await start();
+    const cookie = cookieOf(await logIn(service, 'key-of-alice'));
+    const narrow = (scopes: readonly string[]) =>
+      service.ring.replace('file', [{ ...keyRecord('of-alice', 'key-of-alice', { user: ALICE }), scopes }]);
+    narrow(['call:jira']);
+    expect((await openPage(service, cookie)).session).toMatchObject({ scopes: ['call:jira'] });
+    narrow(['docs']);
+    expect((await openPage(service, cookie)).session).toBeNull();
+  });
+
+  test('ends when its key is given to somebody else', async () => {
+    const service = await start();
+    const cookie = cookieOf(await logIn(service, 'key-of-alice'));
+    service.ring.replace('file', [keyRecord('of-alice', 'key-of-alice', { user: BOB })]);
+    expect((await openPage(service, cookie)).session).toBeNull();
   });
 
   test('does not take the form token of another session', async () => {
@@ -188,14 +225,24 @@ describe('a session', () => {
 });
 
 describe('a setup link', () => {
-  test('opens a session of its user and server with the page itself, for fifteen minutes', async () => {
+  const linkTo = (service: VaultService, server: string) => `/vault/link/${service.createLink(ALICE, server)}`;
+  const redeem = (service: VaultService, path: string, headers: Record<string, string> = {}) =>
+    service.send('POST', path, { headers: { Origin: service.origin, ...headers } });
+
+  test('shows whose it is, as often as it is looked at, and opens a session when it is redeemed', async () => {
     const service = await start();
     const before = Date.now();
     service.setTime(before);
-    const answer = await service.send('GET', `/vault/link/${service.createLink(ALICE, 'tracker')}`);
-    expect(answer.status).toBe(200);
-    expect(answer.headers['cache-control']).toBe('no-store');
-    expect(answer.headers['referrer-policy']).toBe('same-origin');
+    const path = linkTo(service, 'tracker');
+    for (const method of ['GET', 'HEAD', 'GET']) {
+      const answer = await service.send(method, path, { headers: { 'Sec-Purpose': 'prefetch' } });
+      expect(answer.status).toBe(200);
+      expect(answer.headers['cache-control']).toBe('no-store');
+      expect(answer.headers['referrer-policy']).toBe('same-origin');
+      expect(answer.headers['set-cookie']).toBeUndefined();
+      if (method === 'GET') expect(answer.json()).toMatchObject({ kind: 'redeemable', link: { owner: ALICE } });
+    }
+    const answer = await redeem(service, path);
     expect(shown(answer).session).toMatchObject({
       user: ALICE,
       server: 'tracker',
@@ -207,32 +254,54 @@ describe('a setup link', () => {
     expect((await openPage(service, cookieOf(answer))).session).toBeNull();
   });
 
-  test('opens a second time only for the session that it opened', async () => {
+  test('is redeemed once, and entered again by the session that it opened', async () => {
     const service = await start();
-    const path = `/vault/link/${service.createLink(ALICE, 'tracker')}`;
-    const first = await service.send('GET', path);
+    const path = linkTo(service, 'tracker');
+    const first = await redeem(service, path);
     const again = await service.send('GET', path, { headers: { Cookie: cookieOf(first) } });
-    expect(again.status).toBe(200);
     expect(shown(again).session).toEqual(shown(first).session);
     expect((await service.send('GET', path)).status).toBe(410);
-    const other = await service.send('GET', `/vault/link/${service.createLink(ALICE, 'wiki')}`);
-    expect((await service.send('GET', path, { headers: { Cookie: cookieOf(other) } })).status).toBe(410);
-    const alice = await logIn(service, 'key-of-alice');
-    expect((await service.send('GET', path, { headers: { Cookie: cookieOf(alice) } })).status).toBe(410);
+    expect((await redeem(service, path)).status).toBe(410);
+    const other = await redeem(service, linkTo(service, 'wiki'));
+    expect((await redeem(service, path, { Cookie: cookieOf(other) })).status).toBe(410);
   });
 
-  test.each([
-    ['HEAD', {}, 200],
-    ['GET', { 'Sec-Purpose': 'prefetch' }, 503],
-    ['GET', { 'Sec-Purpose': 'prefetch;prerender' }, 503],
-    ['GET', { Purpose: 'prefetch' }, 503],
-  ])('is not used up by a look ahead: %s %j', async (method, headers, status) => {
+  test.each([{ Origin: 'https://evil.example' }, { Origin: 'null' }, { 'Sec-Fetch-Site': 'cross-site' }])(
+    'is not redeemed by another site: %j',
+    async (headers) => {
+      const service = await start();
+      const path = linkTo(service, 'tracker');
+      expect((await redeem(service, path, headers)).status).toBe(403);
+      expect((await redeem(service, path)).status).toBe(200);
+    },
+  );
+
+  test.each(['bob.to.ken', 'key-of-chief', 'key-of-admin'])(
+    'of somebody else is not redeemed while a user is logged in: %s',
+    async (credential) => {
+      const service = await start();
+      const path = linkTo(service, 'tracker');
+      const cookie = cookieOf(await logIn(service, credential));
+      for (const answer of [
+        await service.send('GET', path, { headers: { Cookie: cookie } }),
+        await redeem(service, path, { Cookie: cookie }),
+      ]) {
+        expect(answer.json()).toMatchObject({ kind: 'other-user' });
+        expect(answer.headers['set-cookie']).toBeUndefined();
+      }
+      expect((await openPage(service, cookie)).session).not.toBeNull();
+      expect(shown(await redeem(service, path)).session).toMatchObject({ user: ALICE });
+    },
+  );
+
+  test('is not needed by its own user, whose log-in stays as it is', async () => {
     const service = await start();
-    const path = `/vault/link/${service.createLink(ALICE, 'tracker')}`;
-    const ahead = await service.send(method, path, { headers });
-    expect(ahead.status).toBe(status);
-    expect(ahead.headers['set-cookie']).toBeUndefined();
-    expect((await service.send('GET', path)).status).toBe(200);
+    const path = linkTo(service, 'tracker');
+    const cookie = cookieOf(await logIn(service, 'key-of-alice'));
+    const answer = await redeem(service, path, { Cookie: cookie });
+    expect(answer.json()).toMatchObject({ kind: 'entered', session: { user: ALICE } });
+    expect(answer.headers['set-cookie']).toBeUndefined();
+    expect((await redeem(service, path)).status).toBe(200);
   });
 
   test('that is guessed counts as a failed log-in of the address', async () => {

@@ -41,7 +41,7 @@ const setValue = (service: VaultService, owner = ALICE) =>
 
 /** A cookie with its form token, as a page of ours has them. */
 async function page(service: VaultService, path: string): Promise<Record<string, string>> {
-  const answer = await service.send('GET', path);
+  const answer = await service.send('POST', path, { headers: { Origin: service.origin } });
   const { token } = answer.json() as { token: string };
   return { Cookie: cookieOf(answer), 'X-Form-Token': token, Origin: service.origin };
 }
@@ -266,7 +266,9 @@ describe('a cookie', () => {
     const headers = await page(service, `/vault/link/${service.createLink(ALICE, 'tracker')}`);
     const list = await service.send('GET', '/vault/api/servers', { headers });
     expect(list.json()).toEqual([expect.objectContaining({ server: 'tracker' })]);
-    expect(service.settings.users).toEqual([ALICE]);
+    expect(service.settings.users).toEqual([expect.objectContaining(ALICE)]);
+    expect(service.settings.users[0]).not.toHaveProperty('groups');
+    expect((await service.send('DELETE', VARIABLE, { headers })).status).toBe(403);
     const other = '/vault/api/servers/wiki';
     expect((await put(service, `${other}/variables/TOKEN`, headers)).status).toBe(404);
     expect((await service.send('DELETE', `${other}/variables/TOKEN`, { headers })).status).toBe(404);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
@@ -15,13 +14,14 @@ import { TRUST_NONE, type TrustProxy } from '../../../../src/config/trust-proxy.
 import {
   AuditUnavailableError,
   NotFoundError,
-  SetupLinkError,
   UserVariableTestError,
   UserVariableValueError,
 } from '../../../../src/errors.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
+import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 import { createPageAccess } from '../../../../src/http/vault/create-page-access.ts';
+import type { LinkVisit } from '../../../../src/http/vault/page-access.ts';
 import { createVaultAudit } from '../../../../src/http/vault/vault-audit.ts';
 import { createVaultRoutes } from '../../../../src/http/vault/vault-routes.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
@@ -30,6 +30,7 @@ import { type SecretOwner, toOwnerKey } from '../../../../src/vault/secret-owner
 import { type HttpAnswer, type HttpRequest, sendRequest } from '../../../e2e/http-request.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
+import { PageVault } from '../page-vault.ts';
 
 export const ALICE = { issuer: 'open-webui', subject: 'alice' };
 /** Whose name has to be encoded in a URL. */
@@ -64,6 +65,8 @@ export interface VaultService {
   readonly ring: ApiKeyRing;
   readonly settings: MemorySettings;
   setTime(ms: number): void;
+  readonly vault: PageVault;
+  /** The token of a setup link. */
   createLink(owner: SecretOwner, server: string): string;
   send(method: string, path: string, request?: HttpRequest): Promise<HttpAnswer>;
   close(): Promise<void>;
@@ -94,14 +97,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     recordDone: (event: AuditEvent) => void events.push(event),
   };
   const audit = createVaultAudit(log, client);
-  const links = new Map<string, { owner: SecretOwner; server: string; isUsed: boolean }>();
-  const redeemLink = async (token: string) => {
-    const link = links.get(token);
-    if (link === undefined) throw new SetupLinkError('This link is not known.');
-    if (link.isUsed) throw new SetupLinkError('This link was used already.');
-    link.isUsed = true;
-    return { owner: link.owner, server: link.server };
-  };
+  const vault = new PageVault();
   const settings = {
     publicUrl: options.publicUrl,
     rootPath: '',
@@ -110,11 +106,11 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
   };
   const access = createPageAccess({
     settings,
+    ownHosts: createOwnHosts({ host: '127.0.0.1', publicUrl: options.publicUrl, allowedHosts: [] }, client),
     identity,
     client,
-    vault: { redeemLink },
+    vault,
     sessions: createPageSessions({ keys: [Buffer.alloc(32, 7)], now }),
-    fingerprintOf: (id) => ring.fingerprintOf(id, now()),
     audit,
     now,
   });
@@ -128,9 +124,16 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     const session = await access.session(request);
     response.json({ session: session ?? null, token: session === undefined ? null : access.formToken(session) });
   });
+  const answerLink = (response: express.Response, visit: LinkVisit) => {
+    if (visit.kind !== 'entered') return void response.json({ kind: visit.kind, link: visit.link });
+    response.json({ kind: visit.kind, session: visit.session, token: access.formToken(visit.session) });
+  };
   app.get('/vault/link/:token', async (request, response) => {
-    const session = await access.openLink(request, response, request.params.token);
-    response.json({ session, token: access.formToken(session) });
+    answerLink(response, await access.readLink(request, response, request.params.token));
+  });
+  app.post('/vault/link/:token', async (request, response) => {
+    access.assertOwnForm(request, undefined);
+    answerLink(response, await access.redeemLink(request, response, request.params.token));
   });
   app.post('/vault/log-in', express.urlencoded(), async (request, response) => {
     const session = await access.logIn(request, response, (request.body as { credential?: string }).credential ?? null);
@@ -139,7 +142,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
   app.post('/vault/log-out', express.urlencoded(), async (request, response) => {
     const form = request.body as { form_token?: string } | undefined;
     access.assertOwnForm(request, await access.session(request), form?.form_token);
-    access.logOut(request, response);
+    await access.logOut(request, response);
     response.end();
   });
   app.use(() => {
@@ -165,11 +168,8 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     setTime: (ms) => {
       time = ms;
     },
-    createLink: (owner, name) => {
-      const token = createHash('sha256').update(`${links.size}`).digest('base64url').slice(0, 22);
-      links.set(token, { owner, server: name, isUsed: false });
-      return token;
-    },
+    vault,
+    createLink: (owner, server) => vault.createLink({ owner, server }),
     send: (method, path, request) => sendRequest(port, method, path, request),
     close: () => closeServer(server),
   };

@@ -1,0 +1,94 @@
+import type { SecretOwner } from '../vault/secret-owner.ts';
+import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
+import { type ToolChanges, toToolChanges } from './tool-changes.ts';
+import type { ToolRuleSource } from './unmatched-rules.ts';
+
+const MAX_DIFFERENCES = 8;
+const MAX_LOGGED = 100;
+
+/** How the list of a user's session differs from the one that all see; holds names only, and no secrets. */
+export interface CatalogueDifference {
+  /** Equal for equal lists. */
+  readonly id: string;
+  /** Whose session listed it first. */
+  readonly owner: SecretOwner;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  readonly changes: ToolChanges;
+  /** The name, version or instructions of the server are others. */
+  readonly isServerTextChanged: boolean;
+}
+
+interface Noted {
+  readonly source: CatalogueSource;
+  readonly catalogue: Catalogue;
+  readonly owner: SecretOwner;
+  readonly since: number;
+}
+
+/** Lists of users' sessions that are not what all see; the newest few. */
+export class CatalogueDifferences {
+  readonly #noted = new Map<string, Noted>();
+  /** Each difference is logged once; how many there are is up to users. */
+  readonly #logged = new Set<string>();
+
+  /** Notes a list without secrets; returns the difference if it is to be logged. */
+  note(
+    source: CatalogueSource,
+    owner: SecretOwner,
+    served: Catalogue | undefined,
+    config: ToolRuleSource,
+  ): CatalogueDifference | undefined {
+    const catalogue = toCatalogue(source, config);
+    const { revision: id } = catalogue;
+    if (id === served?.revision) return undefined;
+    const noted = this.#noted.get(id) ?? { source, catalogue, owner, since: Date.now() };
+    this.#noted.delete(id);
+    this.#noted.set(id, noted);
+    const [oldest] = this.#noted.keys();
+    if (this.#noted.size > MAX_DIFFERENCES && oldest !== undefined) this.#noted.delete(oldest);
+    if (this.#logged.has(id) || this.#logged.size >= MAX_LOGGED) return undefined;
+    this.#logged.add(id);
+    return toDifference(noted, served);
+  }
+
+  source(id: string): CatalogueSource | undefined {
+    return this.#noted.get(id)?.source;
+  }
+
+  /** The newest last. */
+  list(served: Catalogue | undefined): readonly CatalogueDifference[] {
+    return [...this.#noted.values()]
+      .filter(({ catalogue }) => catalogue.revision !== served?.revision)
+      .map((noted) => toDifference(noted, served));
+  }
+
+  /** Forgets what the sessions of this owner listed. */
+  forget({ issuer, subject }: SecretOwner): void {
+    for (const [id, { owner }] of this.#noted) {
+      if (owner.issuer === issuer && owner.subject === subject) this.#noted.delete(id);
+    }
+  }
+
+  /** Takes over which tools are enabled, at once. */
+  reconfigure(config: ToolRuleSource): void {
+    const noted = [...this.#noted.values()];
+    this.#noted.clear();
+    for (const { source, ...rest } of noted) {
+      const catalogue = toCatalogue(source, config);
+      this.#noted.set(catalogue.revision, { ...rest, source, catalogue });
+    }
+  }
+}
+
+function toDifference({ catalogue, owner, since }: Noted, served: Catalogue | undefined): CatalogueDifference {
+  const definitions = (one: Catalogue | undefined) => [...(one?.tools.values() ?? [])].map((tool) => tool.definition);
+  const text = (one: Catalogue | undefined) => JSON.stringify([one?.serverInfo, one?.instructions]);
+  return {
+    id: catalogue.revision,
+    owner: { issuer: owner.issuer, subject: owner.subject },
+    since,
+    changes: toToolChanges(definitions(served), definitions(catalogue)),
+    isServerTextChanged: served !== undefined && text(served) !== text(catalogue),
+  };
+}

@@ -1,0 +1,54 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { toAddressKey } from '../../rate-limit/address-key.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { type ClientAddress, plainAddress, UNKNOWN_ADDRESS } from './client-address.ts';
+
+/** Often enough for an admin to see what happens, seldom enough for a flood not to fill the log. */
+const LOG_EVERY_MS = 60_000;
+
+export interface ConnectionLimits {
+  readonly max: number;
+  readonly maxPerAddress: number;
+}
+
+export interface ConnectionLimitOptions {
+  readonly limits: ConnectionLimits;
+  /** Knows the proxies, each of which may open as many connections as there are. */
+  readonly client: Pick<ClientAddress, 'isProxy'>;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** Closes at once what is connected beyond the limits: in all, and from one address. */
+export function limitConnections(server: Server, options: ConnectionLimitOptions): void {
+  const { limits, client, logger, now = Date.now } = options;
+  const open = new Map<string, number>();
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const tell = (limit: string, address: string | undefined): void => {
+    if (now() - toldAt < LOG_EVERY_MS) return;
+    toldAt = now();
+    logger.warn('connections are refused: too many are open', { limit, address });
+  };
+
+  server.maxConnections = limits.max;
+  server.on('drop', (dropped) => tell('MCPO_MAX_CONNECTIONS', dropped?.remoteAddress));
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress } = socket;
+    if (client.isProxy(remoteAddress)) return;
+    const key = remoteAddress === undefined ? UNKNOWN_ADDRESS : toAddressKey(plainAddress(remoteAddress));
+    const count = (open.get(key) ?? 0) + 1;
+    if (count > limits.maxPerAddress) {
+      tell('MCPO_MAX_CONNECTIONS_PER_ADDRESS', remoteAddress);
+      socket.destroy();
+      return;
+    }
+    open.set(key, count);
+    socket.once('close', () => {
+      const left = (open.get(key) ?? 0) - 1;
+      if (left > 0) open.set(key, left);
+      else open.delete(key);
+    });
+  });
+}

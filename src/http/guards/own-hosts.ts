@@ -1,0 +1,82 @@
+import type { IncomingMessage } from 'node:http';
+import { hostname, networkInterfaces } from 'node:os';
+import type { Settings } from '../../config/settings.ts';
+import { parseUrl } from '../../parse-url.ts';
+import type { ClientAddress } from './client-address.ts';
+
+export type OwnHostSettings = Pick<Settings, 'host' | 'publicUrl' | 'allowedHosts'>;
+
+/** Under which names and addresses the service is reached; what a request says in `Host` is never one by itself. */
+export interface OwnHosts {
+  /** Whether a `Host` header, with or without a port, names this service. */
+  has(host: string | undefined): boolean;
+  /** Whether an `Origin` is one of ours for this request: of the public URL, or of the own host that was asked for. */
+  isOwnOrigin(origin: string, request: IncomingMessage): boolean;
+}
+
+const EVERYWHERE = new Set(['0.0.0.0', '[::]', '::']);
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+/** Headers that were looked at already; those of attackers must not fill memory. */
+const MAX_REMEMBERED = 1_000;
+
+/**
+ * Own are: this machine's loopback names, `--host`, the host of MCPO_PUBLIC_URL, `--allowed-hosts`, and where the
+ * service listens on every interface, the machine's name and the addresses of its interfaces.
+ */
+export function createOwnHosts(settings: OwnHostSettings, client: ClientAddress): OwnHosts {
+  const { host, publicUrl, allowedHosts } = settings;
+  const publicOrigin = publicUrl === undefined ? undefined : new URL(publicUrl).origin;
+  const listensEverywhere = EVERYWHERE.has(host);
+  const configured = new Set(
+    [host, publicUrl === undefined ? undefined : new URL(publicUrl).host, ...allowedHosts]
+      .map((one) => (one === undefined ? undefined : toHostname(one)))
+      .filter((one) => one !== undefined),
+  );
+  const remembered = new Map<string, boolean>();
+
+  const isOwn = (given: string): boolean => {
+    const name = toHostname(given);
+    if (name === undefined) return false;
+    return LOOPBACK.test(name) || configured.has(name) || (listensEverywhere && machineNames().has(name));
+  };
+  const has: OwnHosts['has'] = (given) => {
+    if (given === undefined) return false;
+    const known = remembered.get(given);
+    if (known === true) return true;
+    const isKnown = isOwn(given);
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    if (isKnown) remembered.set(given, true);
+    return isKnown;
+  };
+  return {
+    has,
+    isOwnOrigin: (origin, request) => {
+      const text = origin.toLowerCase();
+      if (text === publicOrigin) return true;
+      const asked = client.hostOf(request);
+      // What a trusted proxy forwards is its own word, and not the sender's.
+      if (asked === undefined || !(has(asked) || client.isForwardedHost(request))) return false;
+      return text === toOrigin(asked, client.isHttps(request));
+    },
+  };
+}
+
+/** As browsers write it: lower case, without the scheme's own port. */
+function toOrigin(host: string, isHttps: boolean): string | undefined {
+  const url = `${isHttps ? 'https' : 'http'}://${host}`;
+  return parseUrl(url)?.origin;
+}
+
+/** `Example.org:80` as `example.org`, `::1` and `[::1]:80` as `[::1]`; `undefined` for what is no host. */
+function toHostname(host: string): string | undefined {
+  const isBareIPv6 = !host.startsWith('[') && host.split(':').length > 2;
+  const url = `http://${isBareIPv6 ? `[${host}]` : host}`;
+  return parseUrl(url)?.hostname;
+}
+
+/** The machine's name, also as multicast DNS has it, and the addresses of its interfaces now. */
+function machineNames(): ReadonlySet<string> {
+  const name = hostname().toLowerCase();
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return new Set([name, `${name.split('.')[0]}.local`, ...addresses.map(({ address }) => toHostname(address) ?? '')]);
+}

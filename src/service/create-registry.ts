@@ -1,0 +1,25 @@
+import type { CatalogueKeeper } from '../bridge/kept-catalogue.ts';
+import { ServerRegistry } from '../bridge/server-registry.ts';
+import type { SessionDependencies } from '../bridge/session-dependencies.ts';
+import type { Settings } from '../config/settings.ts';
+import type { OpenSessionOptions, Session } from '../mcp/session.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Redactor } from '../telemetry/redactor.ts';
+
+/** Makes the registry of the configured servers; nothing is started yet. */
+export function createRegistry(
+  settings: Settings,
+  logger: Logger,
+  redactor: Redactor,
+  keptCatalogues: CatalogueKeeper,
+  notes: Pick<SessionDependencies, 'noteUse' | 'noteCredentials'> = {},
+): ServerRegistry {
+  const { servers, sessions: limits, drainTimeMs } = settings;
+  return new ServerRegistry(servers, { openSession, logger, redactor, keptCatalogues, limits, drainTimeMs, ...notes });
+}
+
+/** The MCP SDK takes a tenth of a second to load: it is, once the port is open. */
+async function openSession(options: OpenSessionOptions): Promise<Session> {
+  const mcp = await import('../mcp/open-session.ts');
+  return mcp.openSession(options);
+}

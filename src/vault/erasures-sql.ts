@@ -1,0 +1,112 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { SqliteAdapter, sql } from 'kysely';
+import type { Database } from '../db/open-database.ts';
+import type { SecretOwner } from './secret-owner.ts';
+import { ownerColumns } from './secret-rows-sql.ts';
+
+/**
+ * How long after an erasure no use of the user's is written down: longer than a note of use is on its way, and than clocks
+ * of replicas differ. A user who goes on using the service is noted again after that.
+ */
+const NO_NOTES_MS = 60_000;
+
+/** Stands in the place of an issuer where the subject is the hash of an erased user. */
+export const ERASED = '';
+
+/** Hashes users with the database's own key: an erasure is remembered for a while without the id that it erases. */
+export async function erasureHasher(database: Database): Promise<(owner: SecretOwner) => string> {
+  await database
+    .insertInto('erasure_keys')
+    .values({ id: 1, value: randomBytes(32).toString('base64') })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+  const { value } = await database
+    .selectFrom('erasure_keys')
+    .select('value')
+    .where('id', '=', 1)
+    .executeTakeFirstOrThrow();
+  return ({ issuer, subject }) =>
+    createHmac('sha256', Buffer.from(value, 'base64'))
+      .update(`${issuer.length}:${issuer}${subject}`)
+      .digest('base64url');
+}
+
+/** Deletes every row that names a user but for secrets, and remembers the erasure by its hash. */
+export async function eraseRows(transaction: Database, owner: SecretOwner, hash: string, now: number): Promise<void> {
+  // Uses before secrets, as they are written down: in another order two could wait for each other. The earlier changes
+  // are covered by the one that is noted now, and name the owner.
+  for (const table of ['tool_uses', 'refused_credentials', 'setup_links', 'page_sessions', 'secret_changes'] as const) {
+    await transaction
+      .deleteFrom(table)
+      .where((where) => where.and(ownerColumns(owner)))
+      .execute();
+  }
+  await eraseApiKeys(transaction, owner);
+  await eraseCatalogues(transaction, owner);
+  await transaction
+    .insertInto('erased_users')
+    .values({ user_hash: hash, erased_at: now })
+    .onConflict((conflict) => conflict.column('user_hash').doUpdateSet({ erased_at: now }))
+    .execute();
+}
+
+/**
+ * Of these notes, those whose users were not erased since. To be called in a transaction that holds the row of the
+ * revision, as an erasure does: neither can slip in between the other's statements.
+ */
+export async function withoutErased<Note extends { readonly owner: SecretOwner }>(
+  transaction: Database,
+  notes: readonly Note[],
+  timeOf: (note: Note) => number,
+): Promise<readonly Note[]> {
+  const erased = await transaction.selectFrom('erased_users').selectAll().execute();
+  if (erased.length === 0) return notes;
+  const erasedAt = new Map(erased.map((row) => [row.user_hash, row.erased_at]));
+  const hashOf = await erasureHasher(transaction);
+  return notes.filter(
+    (note) => timeOf(note) > (erasedAt.get(hashOf(note.owner)) ?? Number.NEGATIVE_INFINITY) + NO_NOTES_MS,
+  );
+}
+
+/**
+ * Takes what was deleted out of the files too: SQLite overwrites deleted rows (`secure_delete`), and the log of what was
+ * written before is emptied. PostgreSQL keeps deleted rows until its VACUUM, and its own logs and backups longer.
+ */
+export async function emptyLog(database: Database): Promise<void> {
+  if (database.getExecutor().adapter instanceof SqliteAdapter)
+    await sql`pragma wal_checkpoint(truncate)`.execute(database);
+}
+
+/** A personal key names its user. */
+async function eraseApiKeys(transaction: Database, { issuer, subject }: SecretOwner): Promise<void> {
+  const { numDeletedRows } = await transaction
+    .deleteFrom('api_keys')
+    .where('user_issuer', '=', issuer)
+    .where('user_subject', '=', subject)
+    .executeTakeFirstOrThrow();
+  if (numDeletedRows === 0n) return;
+  await transaction
+    .updateTable('revisions')
+    .set({ revision: sql<number>`revision + 1` })
+    .where('name', '=', 'api_keys')
+    .execute();
+}
+
+/** A list of tools in which a server has named the user is read again when it is needed. */
+async function eraseCatalogues(transaction: Database, { subject }: SecretOwner): Promise<void> {
+  const json = JSON.stringify(subject).slice(1, -1);
+  const rows = await transaction.selectFrom('catalogues').select(['server', 'content']).execute();
+  for (const { server, content } of rows) {
+    if (!namesUser(content, json)) continue;
+    await transaction.deleteFrom('catalogues').where('server', '=', server).execute();
+  }
+}
+
+/** As a word of its own: a subject may be a single letter. */
+function namesUser(content: string, subject: string): boolean {
+  for (let at = content.indexOf(subject); at >= 0; at = content.indexOf(subject, at + 1)) {
+    const around = (content[at - 1] ?? '') + (content[at + subject.length] ?? '');
+    if (subject.length >= 8 || !/[\p{L}\p{N}_]/u.test(around)) return true;
+  }
+  return false;
+}
