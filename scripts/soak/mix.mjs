@@ -1,4 +1,4 @@
-export const API_KEY = 'key-of-the-soak';
+export const API_KEY = 'key-of-the-soak-test';
 
 /**
  * The headers of a call that the service's key makes for a user.

@@ -5,7 +5,7 @@ import { send, startService, startUpstream, waitFor } from '../faults/service.mj
 import { Fleet } from './fleet.mjs';
 import { API_KEY, headersOf, pickTool, seededRandom } from './mix.mjs';
 import { report } from './report.mjs';
-import { takeSample } from './samples.mjs';
+import { MEASURING_ARGS, takeSample } from './samples.mjs';
 
 const SAMPLE_MS = 1_000;
 /** A 502 or 503 is explained if its server was killed or changed so long before the call at most, or during it. */
@@ -52,6 +52,7 @@ export class Soak {
     const service = await startService({
       config: fleet.toConfig(),
       args: ['--hot-reload'],
+      nodeArgs: MEASURING_ARGS,
       env: { MCPO_API_KEY: API_KEY, MCPO_TRUST_USER_HEADERS: 'true', LOG_LEVEL: 'error' },
     });
     try {
@@ -77,7 +78,7 @@ export class Soak {
     while (performance.now() < endAt && !service.hasExited()) {
       await delay(SAMPLE_MS);
       if (service.hasExited()) break;
-      samples.push(takeSample(service.pid, startedAt));
+      samples.push(takeSample(service, startedAt));
       for (const entry of descendantsOf(service.pid)) this.#seen.set(`${entry.pid} ${entry.startTime}`, entry);
     }
     this.#isOver = true;
@@ -97,7 +98,7 @@ export class Soak {
       await Promise.all(calls);
     }
     await delay(2_000);
-    return takeSample(service.pid, startedAt);
+    return takeSample(service, startedAt);
   }
 
   /** @param {Service} service @param {Fleet} fleet @param {string} user */
@@ -189,13 +190,13 @@ export class Soak {
     service.writeConfig(fleet.toConfig());
     const isBack = async () => {
       const states = Object.entries(await service.states());
-      const now = takeSample(service.pid, startedAt);
+      const now = takeSample(service, startedAt);
       const areReady = states.every(([name, { state }]) => state === 'ready' || fleet.kindOf(name) === 'personal');
       return areReady && now.descriptors <= before.descriptors + DESCRIPTOR_SLACK && now.processes <= before.processes;
     };
     const settleMs = this.#options.hasVault ? SETTLE_WITH_USERS_MS : SETTLE_MS;
     await waitFor(isBack, settleMs, 'the service to be where it began').catch(async () => {
-      const now = takeSample(service.pid, startedAt);
+      const now = takeSample(service, startedAt);
       const unready = Object.entries(await service.states()).filter(([, { state }]) => state !== 'ready');
       this.#breaches.push(
         `at the end ${now.descriptors} descriptors and ${now.processes} processes, ` +
@@ -206,7 +207,7 @@ export class Soak {
 
   /** @param {Service} service @param {import('./samples.mjs').Sample[]} samples @param {import('./samples.mjs').Sample} before @param {number} startedAt */
   async #report(service, samples, before, startedAt) {
-    const last = service.hasExited() ? before : takeSample(service.pid, startedAt);
+    const last = service.hasExited() ? before : takeSample(service, startedAt);
     const { code } = await this.#stop(service);
     return report({
       options: this.#options,
