@@ -35,7 +35,7 @@ function sampleTools() {
 async function benchCompiling() {
   const { toDocument } = await importBuilt('openapi/to-document.js');
   const { serializeDocument } = await importBuilt('openapi/serialize-document.js');
-  const { toCatalogue } = await importBuilt('bridge/catalogue.js');
+  const { toCatalogue } = await importBuilt('servers/catalogue.js');
   const input = (schemas) => ({
     servers: [{ name: 'bench', ...source }],
     scope: 'server',

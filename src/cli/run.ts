@@ -1,11 +1,11 @@
-import type { OneTimeCommand } from '../commands/run-command.ts';
-import { type ReadEnvironment, serve } from '../commands/serve.ts';
 import { type CommandLine, parseCommandLine, type ServiceOptions } from '../config/arguments.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { staysInProcess, takeEnvironment } from '../config/take-environment.ts';
 import { ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { hideOwnMemory, type OwnMemory } from '../process/own-memory.ts';
 import { readVersion } from '../version.ts';
+import type { OneTimeCommand } from './run-command.ts';
+import { type ReadEnvironment, serve } from './serve.ts';
 import type { ServiceSignals } from './service-signals.ts';
 
 /** With nothing left to do for this long, something holds the process that should not. */
@@ -39,7 +39,7 @@ async function dispatch(command: CommandLine, signals: ServiceSignals): Promise<
       return 0;
     default: {
       // Loaded only for them: the service does not wait for what it does not use.
-      const { runCommand } = await import('../commands/run-command.ts');
+      const { runCommand } = await import('./run-command.ts');
       const { read } = takeOwnEnvironment(envPathOf(command));
       const { text, exitCode, note = '' } = await runCommand(command, read());
       process.stderr.write(note);

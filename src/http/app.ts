@@ -1,8 +1,8 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
-import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { MethodNotAllowedError, NotFoundError } from '../errors.ts';
 import type { LimitsStatus } from '../rate-limit/open-limits.ts';
+import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { toRelativeUrl } from '../web/relative-url.ts';
 import { DocumentCache } from './document-cache.ts';

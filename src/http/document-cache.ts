@@ -1,11 +1,11 @@
-import { toConnectTool } from '../bridge/connect-tool.ts';
-import type { RegisteredServer } from '../bridge/registered-server.ts';
-import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError, ServerUnavailableError } from '../errors.ts';
 import type { DocumentInput, DocumentServer, SchemaForm } from '../openapi/document-input.ts';
 import { type SerializedDocument, serializeDocument } from '../openapi/serialize-document.ts';
 import { toDocument } from '../openapi/to-document.ts';
+import { toConnectTool } from '../servers/connect-tool.ts';
+import type { RegisteredServer } from '../servers/registered-server.ts';
+import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { serverPath } from './service-path.ts';
 

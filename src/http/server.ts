@@ -9,14 +9,14 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import { requireAnyCall, requireCall, requireScope } from '../auth/authorize.ts';
 import { toPrincipalId } from '../auth/principal.ts';
-import type { FileStore } from '../bridge/file-store.ts';
-import { findBySpelling, spellingsOf } from '../bridge/find-tool.ts';
-import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError } from '../errors.ts';
 import type { ResultFile } from '../mcp/tool-result.ts';
 import { toAddressKey } from '../rate-limit/address-key.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
+import type { FileStore } from '../servers/file-store.ts';
+import { findBySpelling, spellingsOf } from '../servers/find-tool.ts';
+import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuditTrail, RequestFacts } from './audit-trail.ts';
 import { BodyBudget } from './body-budget.ts';

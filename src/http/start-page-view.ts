@@ -1,7 +1,7 @@
 import type { Request } from 'express';
-import type { RegisteredServer } from '../bridge/registered-server.ts';
-import type { ServerRegistry } from '../bridge/server-registry.ts';
 import type { Settings } from '../config/settings.ts';
+import type { RegisteredServer } from '../servers/registered-server.ts';
+import type { ServerRegistry } from '../servers/server-registry.ts';
 import { readVersion } from '../version.ts';
 import { toRelativeUrl } from '../web/relative-url.ts';
 import type { StartPageServer, StartPageView } from '../web/start-page-view.ts';

@@ -1,10 +1,10 @@
 import { accessTokenOf } from '../auth/access-token.ts';
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
-import { placeholdersOf } from '../bridge/user-values.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { CallerValues } from '../http/tool-route.ts';
 import { toSetupUrl } from '../http/vault/vault-path.ts';
+import { placeholdersOf } from '../servers/user-values.ts';
 import type { LazyVault } from './lazy-vault.ts';
 
 export interface CallerValuesOptions {

@@ -1,8 +1,8 @@
-import type { CatalogueKeeper } from '../bridge/kept-catalogue.ts';
-import { ServerRegistry } from '../bridge/server-registry.ts';
-import type { SessionDependencies } from '../bridge/session-dependencies.ts';
 import type { Settings } from '../config/settings.ts';
 import type { OpenSessionOptions, Session } from '../mcp/session.ts';
+import type { CatalogueKeeper } from '../servers/kept-catalogue.ts';
+import { ServerRegistry } from '../servers/server-registry.ts';
+import type { SessionDependencies } from '../servers/session-dependencies.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 

@@ -1,10 +1,10 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
 import type { AuthSettings } from '../auth/auth-settings.ts';
-import { type RegistryChange, toPublicProblems } from '../bridge/reload-result.ts';
-import type { ServerRegistry } from '../bridge/server-registry.ts';
 import { authSecrets } from '../config/resolve-auth.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { ConfigError, formatConfigProblem } from '../errors.ts';
+import { type RegistryChange, toPublicProblems } from '../servers/reload-result.ts';
+import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 

@@ -2,7 +2,7 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { issueToken } from '../../src/commands/token.ts';
+import { issueToken } from '../../src/cli/token.ts';
 import { fixture, type Service, startService } from '../e2e/harness.ts';
 import { ChromiumLauncher } from './launch-chromium.ts';
 

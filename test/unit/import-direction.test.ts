@@ -34,13 +34,13 @@ describe('the rules notice', () => {
   const cases: [string, Record<string, string>, RegExp][] = [
     [
       'an import upward',
-      { 'mcp/session.ts': `import { acquire } from '../pool/pool.ts';` },
-      /mcp .* may not import pool/,
+      { 'mcp/session.ts': `import { Server } from '../servers/server.ts';` },
+      /mcp .* may not import servers/,
     ],
     [
       'a type imported upward',
-      { 'pool/pool.ts': `import type { App } from '../http/app.ts';` },
-      /pool .* may not import http/,
+      { 'servers/server.ts': `import type { App } from '../http/app.ts';` },
+      /servers .* may not import http/,
     ],
     [
       'an import between neighbours',
@@ -55,10 +55,10 @@ describe('the rules notice', () => {
     ['a re-export upward', { 'errors.ts': `export { a } from './mcp/a.ts';` }, /errors .* may not import mcp/],
     [
       'an import at run time',
-      { 'mcp/a.ts': `const a = await import('../bridge/a.ts');` },
-      /mcp .* may not import bridge/,
+      { 'mcp/a.ts': `const a = await import('../servers/a.ts');` },
+      /mcp .* may not import servers/,
     ],
-    ['a type by import()', { 'mcp/a.ts': `let a: import('../bridge/a.ts').A;` }, /mcp .* may not import bridge/],
+    ['a type by import()', { 'mcp/a.ts': `let a: import('../servers/a.ts').A;` }, /mcp .* may not import servers/],
     ['a room without a rule', { 'utils/a.ts': '' }, /utils .* no rule/],
     ['express outside http', { 'web/page.ts': `import express from 'express';` }, /express belongs to http/],
     [
@@ -68,7 +68,7 @@ describe('the rules notice', () => {
     ],
     [
       'the MCP SDK outside mcp',
-      { 'pool/a.ts': `import { Client } from '@modelcontextprotocol/sdk/client/index.js';` },
+      { 'servers/a.ts': `import { Client } from '@modelcontextprotocol/sdk/client/index.js';` },
       /belongs to mcp/,
     ],
     ['jsonwebtoken outside auth', { 'http/a.ts': `import jwt from 'jsonwebtoken';` }, /jsonwebtoken belongs to auth/],

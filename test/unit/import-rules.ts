@@ -14,13 +14,11 @@ const rule = (values: readonly string[], types: readonly string[] = []): RoomRul
 /** Who may import whom ("Imports run downward only" in the design); each room stands above all that it may import. */
 export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['cli', rule(['*'])],
-  ['commands', rule(['*'])],
   ['service', rule(['*'])],
-  ['http', rule(['bridge', 'openapi', 'auth', 'vault', 'audit', 'rate-limit', 'web', 'mcp', ...leaves], ['config'])],
+  ['http', rule(['servers', 'openapi', 'auth', 'vault', 'audit', 'rate-limit', 'web', 'mcp', ...leaves], ['config'])],
   ['web', rule(leaves, ['config'])],
-  ['bridge', rule(['pool', 'mcp', 'vault', 'placeholders', 'audit', 'json-schema', 'auth', ...leaves], ['config'])],
-  ['json-schema', rule([])],
-  ['pool', rule(['mcp', 'process', ...leaves], ['config'])],
+  ['servers', rule(['mcp', 'process', 'vault', 'placeholders', 'audit', 'schema', 'auth', ...leaves], ['config'])],
+  ['schema', rule([])],
   ['openapi', rule(leaves, ['mcp', 'config'])],
   ['mcp', rule(['process', ...leaves], ['config'])],
   ['vault', rule(['db', ...leaves], ['config'])],

@@ -1,7 +1,7 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
-import type { UserSettings } from '../../bridge/user-settings.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, UserVariableValueError } from '../../errors.ts';
+import type { UserSettings } from '../../servers/user-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { renderAdminPage } from '../../web/admin-page.ts';
 import { renderMessagePage } from '../../web/vault-page.ts';

@@ -1,9 +1,9 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { lacksScope, requireOwnValues } from '../../auth/authorize.ts';
 import { Scopes } from '../../auth/scope.ts';
-import type { SettingsUser, UserSettings } from '../../bridge/user-settings.ts';
 import type { Settings } from '../../config/settings.ts';
 import { NotFoundError, UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
+import type { SettingsUser, UserSettings } from '../../servers/user-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { renderLinkPage } from '../../web/link-page.ts';
 import { renderVaultPage } from '../../web/vault-page.ts';

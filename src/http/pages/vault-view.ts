@@ -1,4 +1,4 @@
-import type { ServerUserSettings, UserVariableState } from '../../bridge/user-settings.ts';
+import type { ServerUserSettings, UserVariableState } from '../../servers/user-settings.ts';
 import type { VariableView, VaultServerView } from '../../web/vault-view.ts';
 
 /** What was typed for a server and not kept, and why. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { StoredFile } from '../../bridge/file-store.ts';
 import type { Settings } from '../../config/settings.ts';
 import { NotFoundError } from '../../errors.ts';
+import type { StoredFile } from '../../servers/file-store.ts';
 import { toBaseUrl } from '../base-url.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 

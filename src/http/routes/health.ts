@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
-import type { ServerRegistry } from '../../bridge/server-registry.ts';
 import type { LimitsStatus } from '../../rate-limit/open-limits.ts';
+import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { shownRejectedTools } from '../rejected-tools.ts';
 
 /** `GET /healthz`: the process answers. */

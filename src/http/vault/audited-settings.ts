@@ -1,5 +1,5 @@
-import type { UserSettings } from '../../bridge/user-settings.ts';
 import { UserVariableTestError } from '../../errors.ts';
+import type { UserSettings } from '../../servers/user-settings.ts';
 import type { SecretOwner } from '../../vault/secret-owner.ts';
 import type { Actor, SecretChange, VaultAudit } from './vault-audit.ts';
 

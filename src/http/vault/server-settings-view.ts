@@ -1,4 +1,4 @@
-import type { ServerUserSettings, UserVariableState } from '../../bridge/user-settings.ts';
+import type { ServerUserSettings, UserVariableState } from '../../servers/user-settings.ts';
 
 /** One entry of `GET /vault/api/servers`: what is known of a user's values, and never a value. */
 export function toServerView({ server, title, variables, status }: ServerUserSettings): object {

@@ -8,10 +8,10 @@ import express, {
 import { lacksScope } from '../../auth/authorize.ts';
 import { isIdentifier } from '../../auth/claims.ts';
 import { OPEN_WEBUI_ISSUER } from '../../auth/principal.ts';
-import type { SettingsUser, UserSettings } from '../../bridge/user-settings.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, InvalidArgumentsError, MethodNotAllowedError, NotFoundError } from '../../errors.ts';
 import type { RateLimit } from '../../rate-limit/rate-limit.ts';
+import type { SettingsUser, UserSettings } from '../../servers/user-settings.ts';
 import { auditedSettings } from './audited-settings.ts';
 import { readValue, readValues } from './read-value.ts';
 import { toServerView } from './server-settings-view.ts';

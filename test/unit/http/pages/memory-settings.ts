@@ -1,6 +1,6 @@
-import type { ServerUserSettings, UserSettings } from '../../../../src/bridge/user-settings.ts';
 import type { UserVariable } from '../../../../src/config/server-config.ts';
 import { NotFoundError, UserVariableTestError, UserVariableValueError } from '../../../../src/errors.ts';
+import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
 import { type SecretOwner, toOwnerKey } from '../../../../src/vault/secret-owner.ts';
 import type { SecretFacts, ToolUse } from '../../../../src/vault/vault.ts';
 

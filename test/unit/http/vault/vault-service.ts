@@ -9,7 +9,6 @@ import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scope.ts';
 import { TokenRefusedError } from '../../../../src/auth/token-refusal.ts';
-import type { ServerUserSettings, SettingsUser, UserSettings } from '../../../../src/bridge/user-settings.ts';
 import { TRUST_NONE, type TrustProxy } from '../../../../src/config/trust-proxy.ts';
 import {
   AuditUnavailableError,
@@ -26,6 +25,7 @@ import { createVaultAudit } from '../../../../src/http/vault/vault-audit.ts';
 import { createVaultRoutes } from '../../../../src/http/vault/vault-routes.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import { RateLimit } from '../../../../src/rate-limit/rate-limit.ts';
+import type { ServerUserSettings, SettingsUser, UserSettings } from '../../../../src/servers/user-settings.ts';
 import { type SecretOwner, toOwnerKey } from '../../../../src/vault/secret-owner.ts';
 import { type HttpAnswer, type HttpRequest, sendRequest } from '../../../e2e/http-request.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';

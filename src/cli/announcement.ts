@@ -1,0 +1,63 @@
+import type { Settings } from '../config/settings.ts';
+import type { CatalogueTool } from '../servers/catalogue.ts';
+import type { RegisteredServer } from '../servers/registered-server.ts';
+import type { Service } from '../service.ts';
+
+/** What an example may call: a tool that only looks, and at nothing that people would not paste into a terminal. */
+const LOOKS = [/current|now|time/i, /^(list|status|info|version|ping)/i, /^(get|read|show|describe|search|find)/i];
+const PRIVATE = /env|secret|token|key|password|credential/i;
+
+/** Where to look, printed as soon as the port is open. The first line never changes its form: programs wait for it. */
+export function whereToLook(service: Service, settings: Settings): string {
+  const base = service.url + settings.pathPrefix.replace(/\/$/, '');
+  const names = settings.servers.map((server) => server.name);
+  const width = Math.max(...names.map((name) => name.length));
+  const urls = settings.singleServer
+    ? [`  ${base}`]
+    : names.map((name) => `  ${name.padEnd(width)}  ${base}/${encodeURIComponent(name)}`);
+  return [
+    `Listening on ${service.url}`,
+    '',
+    `Docs: ${service.url}/docs`,
+    '',
+    `Register in Open WebUI (Admin Settings, External Tools, type OpenAPI):`,
+    ...urls,
+    '',
+  ].join('\n');
+}
+
+/** A curl line that works when pasted, for a tool that changes nothing; `undefined` if no server offers one. */
+export function curlLine(service: Service, settings: Settings, hasApiKey: boolean): string | undefined {
+  const candidates = service.registry
+    .list()
+    .flatMap((server) => [...(server.catalogue?.tools.values() ?? [])].map((tool) => ({ server, tool })))
+    .filter(({ tool }) => !PRIVATE.test(tool.definition.name) && requiresNothing(tool));
+  const choice = LOOKS.map((looks) =>
+    candidates.find(({ tool }) => looks.test(tool.definition.name) && takesNoArguments(tool)),
+  ).find(Boolean);
+  if (choice === undefined) return undefined;
+  const key = hasApiKey ? ' -H "Authorization: Bearer $MCPO_API_KEY"' : '';
+  const url = `${service.url}${toolPath(choice.server, choice.tool, settings)}`;
+  return `curl -sS -X POST '${url}' -H 'Content-Type: application/json'${key} -d '{}'`;
+}
+
+/** Compiling every tool's check only to choose one would cost more than all the rest of a start. */
+function requiresNothing({ definition: { inputSchema } }: CatalogueTool): boolean {
+  const required = typeof inputSchema === 'object' ? inputSchema.required : undefined;
+  return !Array.isArray(required) || required.length === 0;
+}
+
+function takesNoArguments(tool: CatalogueTool): boolean {
+  try {
+    tool.checkArguments({});
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function toolPath(server: RegisteredServer, tool: CatalogueTool, { pathPrefix, singleServer }: Settings): string {
+  const parts = singleServer ? [tool.definition.name] : [server.name, tool.definition.name];
+  // A quote would end the shell's word.
+  return pathPrefix + parts.map((part) => encodeURIComponent(part).replaceAll("'", '%27')).join('/');
+}

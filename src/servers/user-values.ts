@@ -1,0 +1,201 @@
+import type { Principal, UserPrincipal } from '../auth/principal.ts';
+import type { ServerConfig, UserVariable } from '../config/server-config.ts';
+import { SecretUnreadableError, ServiceError, UnauthenticatedError, UserVariablesMissingError } from '../errors.ts';
+import { parseUrl } from '../parse-url.ts';
+import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
+import type { Template, UserPlaceholder } from '../placeholders/template.ts';
+import type { SecretOwner } from '../vault/secret-owner.ts';
+import type { SessionOwner } from './pool-key.ts';
+
+/** A user and what is known of him. */
+export type KnownUser = SecretOwner & Partial<Pick<UserPrincipal, 'email' | 'name' | 'role' | 'chatId'>>;
+
+/** Where the values of the calling user come from. */
+export interface ValueSource {
+  /** What the owner has set for a server, by name. Rejects as `Vault.values` does. */
+  variables(owner: SecretOwner, server: string): Promise<ReadonlyMap<string, string>>;
+  /** A token about the user, signed by the service. */
+  userJwt(user: KnownUser, audience: string): string;
+  /** The caller's own OIDC access token, if he presented one. */
+  readonly callerToken: string | undefined;
+  /** Where users can set their values for a server; makes a link, so it is asked for only when it is shown. */
+  setupUrl(user: KnownUser, server: string): Promise<string | undefined>;
+}
+
+/** Nothing is known of anybody. */
+export const NO_VALUES: ValueSource = {
+  variables: async () => new Map(),
+  userJwt: () => '',
+  callerToken: undefined,
+  setupUrl: async () => undefined,
+};
+
+/** Who calls, and where his values come from. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly values: ValueSource;
+}
+
+/** A caller who is a user, as a server with a session for each user needs him. */
+export interface UserCaller {
+  readonly user: KnownUser;
+  /** The user has the role or the scope `admin`: what their session lists may be what all see. */
+  readonly isAdmin: boolean;
+  readonly values: ValueSource;
+}
+
+/** What a user's session is opened with. */
+export interface UserValues {
+  readonly variables: ReadonlyMap<string, string>;
+  /** Those of the variables that he set himself: none of the defaults. */
+  readonly own: ReadonlySet<string>;
+}
+
+/**
+ * The user who calls. Throws `UnauthenticatedError` where none is known, or where the server has a session for each
+ * chat and the chat is not known.
+ */
+export function requireUser({ principal, values }: Caller, { name, isolation }: ServerConfig): UserCaller {
+  if (principal.kind !== 'user') {
+    throw new UnauthenticatedError(
+      `Server "${name}" has a session for each user, and this request does not say which user calls: send Open WebUI's user headers or user token with a key that may assert users, a personal key, or a token of the user.`,
+      'Bearer',
+    );
+  }
+  if (isolation === 'chat' && principal.chatId === undefined) {
+    throw new UnauthenticatedError(
+      `Server "${name}" has a session for each chat, and this request does not say to which chat it belongs: send the header X-OpenWebUI-Chat-Id.`,
+      'Bearer',
+    );
+  }
+  return { user: principal, isAdmin: principal.role === 'admin' || principal.scopes.allows('admin'), values };
+}
+
+/** Whose session it is: one for each chat where the settings or the admin part chats. */
+export function toSessionOwner({ issuer, subject, chatId }: KnownUser, config: ServerConfig): SessionOwner {
+  const isOfChat = config.isolation === 'chat' || placeholdersOf(config).some(({ kind }) => kind === 'chat');
+  return isOfChat && chatId !== undefined ? [issuer, subject, chatId] : [issuer, subject];
+}
+
+/**
+ * Reads what the user has set and fills in defaults.
+ * Rejects with `UserVariablesMissingError` and the errors of the vault.
+ */
+export async function readUserValues(caller: UserCaller, config: ServerConfig): Promise<UserValues> {
+  if (config.userVars.size === 0) return { variables: new Map(), own: new Set() };
+  const set = await readSetValues(caller, config.name);
+  const { variables, own, missing } = completeValues(config, set);
+  if (missing.length === 0) return { variables, own };
+  const url = await setupUrl(caller, config.name);
+  const titles = toTitles(missing.map((name) => titleOf(config, name)));
+  const next = url === undefined ? 'set it on the vault page of this service' : `open ${url} to set it`;
+  throw new UserVariablesMissingError(`${config.name} needs your ${titles}: ${next}, then try again.`, missing, url);
+}
+
+/** One that cannot be decrypted is told with the place where it can be set again. */
+async function readSetValues(caller: UserCaller, server: string): Promise<ReadonlyMap<string, string>> {
+  try {
+    return await caller.values.variables(caller.user, server);
+  } catch (error) {
+    const url = error instanceof SecretUnreadableError ? await setupUrl(caller, server) : undefined;
+    if (url === undefined) throw error;
+    throw new SecretUnreadableError(
+      `${server} cannot be given what you have set, because it can no longer be decrypted: open ${url} to set it again.`,
+      url,
+    );
+  }
+}
+
+/** What is set over the defaults, and the names of those that are missing. Only declared variables count. */
+export function completeValues(
+  { userVars, transport }: Pick<ServerConfig, 'userVars' | 'transport'>,
+  set: ReadonlyMap<string, string>,
+): UserValues & { readonly missing: readonly string[] } {
+  const variables = new Map<string, string>();
+  const own = new Set<string>();
+  const missing: string[] = [];
+  const unavoidable = new Set(unavoidableTemplates(transport).flatMap(userPlaceholders).map(variableName));
+  for (const [name, variable] of userVars) {
+    const given = set.get(name);
+    const value = given ?? variable.default;
+    if (given !== undefined) own.add(name);
+    if (value !== undefined) variables.set(name, value);
+    // A header without a value can be left out, a part of a url or an argument cannot.
+    else if (variable.required || unavoidable.has(name)) missing.push(name);
+  }
+  return { variables, own, missing };
+}
+
+/** The values that placeholders stand for; tokens are made only where they are named. */
+export function toPlaceholderValues(
+  { user, values }: UserCaller,
+  variables: ReadonlyMap<string, string>,
+  config: ServerConfig,
+): PlaceholderValues {
+  const { issuer, subject, email, name, role, chatId } = user;
+  return {
+    variables,
+    user: {
+      id: subject,
+      issuer,
+      email,
+      name,
+      role,
+      get jwt() {
+        return values.userJwt(user, audienceOf(config));
+      },
+      get token() {
+        return values.callerToken;
+      },
+    },
+    chatId,
+  };
+}
+
+/** The link of `ValueSource.setupUrl`; without one where it cannot be made now. */
+export async function setupUrl({ user, values }: UserCaller, server: string): Promise<string | undefined> {
+  try {
+    return await values.setupUrl(user, server);
+  } catch (error) {
+    if (error instanceof ServiceError) return undefined;
+    throw error;
+  }
+}
+
+/** `A`, `A and B`, `A, B and C`: the admin's titles, each on one line and of bounded length. */
+export function toTitles(titles: readonly string[]): string {
+  const shown = titles.map((title) => {
+    const line = title.replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ').trim();
+    return line.length > 100 ? `${line.slice(0, 99).toWellFormed()}…` : line;
+  });
+  const last = shown.pop() ?? 'values';
+  return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
+}
+
+export function titleOf({ userVars }: { readonly userVars: ReadonlyMap<string, UserVariable> }, name: string): string {
+  return userVars.get(name)?.title ?? name;
+}
+
+/** Templates that must have a text: nothing can be left out in their place. */
+function unavoidableTemplates(transport: ServerConfig['transport']): readonly Template[] {
+  return transport.type === 'stdio' ? [transport.command, ...transport.args] : [transport.url];
+}
+
+/** All placeholders of a server that depend on who calls. */
+export function placeholdersOf({ transport }: Pick<ServerConfig, 'transport'>): readonly UserPlaceholder[] {
+  const named = transport.type === 'stdio' ? transport.env : transport.headers;
+  return [...unavoidableTemplates(transport), ...named.values()].flatMap(userPlaceholders);
+}
+
+/** Who is to take a user's token: the origin of the server's url; a program has none, so it is told by name. */
+function audienceOf({ name, transport }: ServerConfig): string {
+  if (transport.type === 'stdio') return `mcpo-ts:${name}`;
+  // The first text holds the whole origin: the configuration is refused otherwise.
+  const [first] = transport.url;
+  const url = first?.kind === 'literal' ? parseUrl(first.text) : undefined;
+  return url?.origin ?? `mcpo-ts:${name}`;
+}
+
+function variableName(placeholder: UserPlaceholder): string | undefined {
+  return placeholder.kind === 'user-variable' ? placeholder.name : undefined;
+}

@@ -1,0 +1,359 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { vaultCommand } from '../../../src/cli/vault.ts';
+import type { VaultCommand } from '../../../src/config/admin-commands.ts';
+import { openDatabase } from '../../../src/db/open-database.ts';
+import { ConfigError, UsageError } from '../../../src/errors.ts';
+import { SqlSecretStore } from '../../../src/vault/secret-store-sql.ts';
+import type { Vault } from '../../../src/vault/vault.ts';
+import { findKeyring, loadKeyring } from '../../../src/vault/vault-key.ts';
+import { alice, bob, openVaultOver } from '../vault/open-test-vault.ts';
+
+const now = Date.parse('2030-01-01T00:00:00Z');
+const keyText = (byte: number) => Buffer.alloc(32, byte).toString('base64');
+const canary = 'canary-7f3a9c';
+const silent = () => undefined;
+const logger = { error: silent, warn: silent, info: silent, debug: silent, isDebug: () => false };
+
+let folder: string;
+let dataDir: string;
+/** `MCPO_VAULT_KEY`; `undefined`: the key lies in the data folder. */
+let value: string | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vault-'));
+  dataDir = join(folder, 'data');
+  value = undefined;
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const keySource = () => ({ value, file: undefined, dataDir, hasSharedDatabase: false });
+const run = (command: VaultCommand) =>
+  vaultCommand(command, { dataDir, databaseUrl: undefined, vaultKey: { value, file: undefined }, now });
+const rotate = (more: Partial<Extract<VaultCommand, { action: 'rotate-key' }>> = {}) =>
+  run({ action: 'rotate-key', newKeyFile: undefined, dropOld: false, ...more });
+const restore = (file: string, replace = false) => run({ action: 'restore', file, replace });
+const keyFile = () => join(dataDir, 'vault.key');
+
+async function withStore<Result>(use: (store: SqlSecretStore) => Promise<Result>): Promise<Result> {
+  const database = await openDatabase({ dataDir, databaseUrl: undefined });
+  try {
+    return await use(new SqlSecretStore(database));
+  } finally {
+    await database.destroy();
+  }
+}
+
+/** Uses the vault as a service does that starts now. */
+function withVault<Result>(use: (vault: Vault) => Promise<Result>): Promise<Result> {
+  return withStore(async (store) => {
+    const keyring = loadKeyring(keySource(), logger);
+    const { vault } = await openVaultOver(store, { keyring, keepsLastFour: true });
+    const result = await use(vault);
+    await vault.close();
+    return result;
+  });
+}
+
+const fill = () =>
+  withVault(async (vault) => {
+    await vault.set(alice, 'jira', new Map([['TOKEN', `${canary}-alice`]]));
+    await vault.set(alice, 'github', new Map([['TOKEN', `${canary}-github`]]));
+    await vault.set(bob, 'jira', new Map([['TOKEN', `${canary}-bob`]]));
+    vault.noteUse(alice, 'jira', 'search');
+  });
+const readAll = () =>
+  withVault(async (vault) => [
+    (await vault.values(alice, 'jira')).get('TOKEN'),
+    (await vault.values(alice, 'github')).get('TOKEN'),
+    (await vault.values(bob, 'jira')).get('TOKEN'),
+  ]);
+const all = [`${canary}-alice`, `${canary}-github`, `${canary}-bob`];
+const keyIds = () => withStore(async (store) => [...new Set((await store.list()).map(({ keyId }) => keyId))]);
+
+describe('vault list', () => {
+  test('says who has set what and when, never a value', async () => {
+    await fill();
+    const { text, note } = await run({ action: 'list', json: false });
+    const lines = text.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^USER +SERVER +VARIABLE +SET AT +LAST USED +READABLE +KEY$/);
+    expect(lines[1]).toMatch(/^open-webui:alice +github +TOKEN +20\S+Z +never +yes +[0-9a-f]{16}$/);
+    expect(lines).toHaveLength(4);
+    const json: unknown = JSON.parse((await run({ action: 'list', json: true })).text);
+    expect(json).toContainEqual(
+      expect.objectContaining({
+        issuer: 'open-webui',
+        subject: 'bob',
+        server: 'jira',
+        variable: 'TOKEN',
+        isReadable: true,
+      }),
+    );
+    expect(text + note + JSON.stringify(json)).not.toContain('canary');
+  });
+
+  test('needs no key where there is nothing, and makes none', async () => {
+    expect((await run({ action: 'list', json: false })).text).toBe('There are no secrets in the vault.\n');
+    expect((await run({ action: 'list', json: true })).text).toBe('[]\n');
+    expect(existsSync(keyFile())).toBe(false);
+  });
+
+  test('says which secrets no key decrypts, and keeps them', async () => {
+    value = keyText(1);
+    await fill();
+    value = `${keyText(2)},${keyText(1)}`;
+    await withVault((vault) => vault.set(bob, 'github', new Map([['TOKEN', 'x']])));
+    value = keyText(2);
+    const { text, note } = await run({ action: 'list', json: false });
+    expect(text.match(/ NO /g)).toHaveLength(3);
+    expect(note).toMatch(/^3 of 4 secrets cannot be decrypted/);
+    expect(await withStore((store) => store.list())).toHaveLength(4);
+    value = keyText(3);
+    await expect(run({ action: 'list', json: false })).rejects.toThrow(/made with another key/);
+  });
+});
+
+describe('vault export-user and erase-user', () => {
+  test('export tells everything but the values', async () => {
+    await fill();
+    const { text } = await run({ action: 'export-user', user: 'alice' });
+    expect(JSON.parse(text)).toMatchObject({
+      user: { issuer: 'open-webui', subject: 'alice' },
+      secrets: [
+        { server: 'github', variable: 'TOKEN', lastFour: 'thub' },
+        { server: 'jira', variable: 'TOKEN', lastFour: 'lice' },
+      ],
+      uses: [{ server: 'jira', tool: 'search', calls: 1 }],
+      refusedCredentials: [],
+    });
+    expect(text).not.toContain(canary);
+    expect(text).not.toContain('bob');
+  });
+
+  test('erase removes all of one user and nothing of another', async () => {
+    await fill();
+    const { text } = await run({ action: 'erase-user', user: 'open-webui:alice' });
+    expect(text).toMatch(/^2 secrets of open-webui:alice/);
+    const empty = { secrets: [], uses: [], refusedCredentials: [] };
+    expect(JSON.parse((await run({ action: 'export-user', user: 'alice' })).text)).toMatchObject(empty);
+    expect(await readAll()).toEqual([undefined, undefined, `${canary}-bob`]);
+    expect((await run({ action: 'erase-user', user: 'nobody' })).text).toMatch(/^0 secrets/);
+  });
+
+  test.each(['', 'a\nb', ':'])('%j is no user', async (user) => {
+    await expect(run({ action: 'erase-user', user })).rejects.toBeInstanceOf(UsageError);
+  });
+});
+
+describe('vault rotate-key', () => {
+  test('puts everything under a new key in the data folder; the old one stays until it is dropped', async () => {
+    await fill();
+    const oldText = readFileSync(keyFile(), 'utf8').trim();
+    const [oldId] = await keyIds();
+    const { text, exitCode } = await rotate();
+    expect(exitCode).toBe(0);
+    expect(text).toMatch(/^A new key, [0-9a-f]{16}, stands first.*keep a copy/);
+    expect(text).toContain('3 secrets were put under key');
+    expect(text).toContain(`Nothing lies under ${oldId} any more`);
+    const ring = findKeyring(keySource());
+    expect(await keyIds()).toEqual([ring.active.id]);
+    expect([...ring.keys.keys()]).toEqual([ring.active.id, oldId]);
+    expect(readFileSync(keyFile(), 'utf8')).toContain(`,${oldText}`);
+    expect(statSync(keyFile()).mode & 0o777).toBe(0o600);
+    expect(await readAll()).toEqual(all);
+
+    const dropped = await rotate({ dropOld: true });
+    expect(dropped.text).toContain(`Dropped ${oldId}`);
+    expect([...findKeyring(keySource()).keys.keys()]).toEqual([ring.active.id]);
+    expect(await readAll()).toEqual(all);
+    expect((await rotate({ dropOld: true })).text).toContain('There is no old key to drop.');
+    for (const said of [text, dropped.text]) {
+      for (const key of readFileSync(keyFile(), 'utf8').trim().split(',')) expect(said).not.toContain(key);
+      expect(said).not.toContain(oldText);
+    }
+  });
+
+  test('finishes one that was cut off before it makes another key', async () => {
+    await fill();
+    await rotate();
+    const before = readFileSync(keyFile(), 'utf8');
+    const ring = findKeyring(keySource());
+    const [, old] = [...ring.keys.values()];
+    // As a service does that was started before and knows the old key alone.
+    await withStore(async (store) => {
+      const { vault } = await openVaultOver(store, { keyring: { ...ring, active: old ?? ring.active } });
+      await vault.set(bob, 'github', new Map([['TOKEN', 'late']]));
+      await vault.close();
+    });
+    expect(await keyIds()).toHaveLength(2);
+    const { text } = await rotate();
+    expect(text).toMatch(/^No new key was made: an earlier rotation is finished first\.\n1 secret was put under/);
+    expect(readFileSync(keyFile(), 'utf8')).toBe(before);
+    expect(await keyIds()).toEqual([ring.active.id]);
+    await rotate();
+    expect(findKeyring(keySource()).keys.size).toBe(3);
+    expect(await readAll()).toEqual(all);
+  });
+
+  test('keeps an old key under which something lies that cannot be decrypted', async () => {
+    await fill();
+    const [oldId = ''] = await keyIds();
+    await withStore(async (store) => {
+      const [row] = await store.list();
+      if (row !== undefined)
+        await store.restore([{ ...row, cipherText: row.cipherText.replace('.', '.A') }], true, now);
+    });
+    const { text, exitCode } = await rotate();
+    expect(exitCode).toBe(1);
+    expect(text).toMatch(/1 secret was left as they are: no key that was given decrypts them/);
+    await rotate({ dropOld: true });
+    expect([...findKeyring(keySource()).keys.keys()]).toContain(oldId);
+    expect(await withStore((store) => store.list())).toHaveLength(3);
+  });
+
+  test('takes the new key from a file', async () => {
+    await fill();
+    const file = join(folder, 'new.key');
+    writeFileSync(file, `${keyText(9)}\n`, { mode: 0o600 });
+    await rotate({ newKeyFile: file });
+    expect(readFileSync(keyFile(), 'utf8').startsWith(`${keyText(9)},`)).toBe(true);
+    expect(await readAll()).toEqual(all);
+    await expect(rotate({ newKeyFile: file })).rejects.toThrow(/stands there twice/);
+    writeFileSync(file, `${keyText(8)},${keyText(7)}`);
+    await expect(rotate({ newKeyFile: file })).rejects.toThrow(/more than one key/);
+    await expect(rotate({ newKeyFile: file, dropOld: true })).rejects.toThrow(/contradict/);
+    expect(findKeyring(keySource()).keys.size).toBe(2);
+  });
+
+  test('with keys of the environment uses the one that the admin put first', async () => {
+    value = keyText(1);
+    await fill();
+    expect((await rotate()).text).toContain('There is one key only');
+    value = `${keyText(2)},${keyText(1)}`;
+    const { text } = await rotate();
+    expect(text).toContain('3 secrets were put under key');
+    expect(text).toContain('Restart every running service');
+    expect(text).not.toMatch(new RegExp(`${keyText(1)}|${keyText(2)}`));
+    value = keyText(2);
+    expect(await readAll()).toEqual(all);
+    expect(existsSync(keyFile())).toBe(false);
+    await expect(rotate({ dropOld: true })).rejects.toThrow(/change them there/);
+    value = keyText(3);
+    await expect(rotate()).rejects.toThrow(/made with another key/);
+  });
+
+  test('a service that runs meanwhile reads the new key by itself', async () => {
+    await fill();
+    await withStore(async (store) => {
+      const reloadKeyring = () => findKeyring(keySource());
+      const { vault, said } = await openVaultOver(store, { keyring: reloadKeyring(), reloadKeyring });
+      await rotate();
+      expect((await vault.values(bob, 'jira')).get('TOKEN')).toBe(`${canary}-bob`);
+      await vault.set(bob, 'github', new Map([['TOKEN', 'after']]));
+      expect(said.join()).toContain('keys were read again');
+      await vault.close();
+    });
+    expect(await keyIds()).toEqual([findKeyring(keySource()).active.id]);
+  });
+});
+
+describe('vault backup and restore', () => {
+  const backup = async (name = 'vault.json') => {
+    const file = join(folder, name);
+    const { text } = await run({ action: 'backup', file });
+    return { file, text };
+  };
+
+  test('everything is right after backup, erasure and restore', async () => {
+    await fill();
+    const { file, text } = await backup();
+    expect(text).toMatch(/^3 secrets were written to .*worth nothing without the vault's key \([0-9a-f]{16}\)/);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const content = readFileSync(file, 'utf8');
+    expect(content).not.toContain('canary');
+    expect(content).not.toContain(readFileSync(keyFile(), 'utf8').trim().slice(0, 20));
+    await run({ action: 'erase-user', user: 'alice' });
+    await run({ action: 'erase-user', user: 'bob' });
+    expect((await restore(file)).text).toBe('3 secrets were restored.\n');
+    expect(await readAll()).toEqual(all);
+    expect(readdirSync(folder).toSorted()).toEqual(['data', 'vault.json']);
+  });
+
+  test('into an empty database with a copy of the key', async () => {
+    value = keyText(1);
+    await fill();
+    const { file } = await backup();
+    dataDir = join(folder, 'elsewhere');
+    await restore(file);
+    expect(await readAll()).toEqual(all);
+  });
+
+  test('what is set stays unless it is to be replaced', async () => {
+    await fill();
+    const { file } = await backup();
+    await withVault(async (vault) => {
+      await vault.set(alice, 'jira', new Map([['TOKEN', 'newer']]));
+      await vault.remove(bob, 'jira', 'TOKEN');
+    });
+    expect((await restore(file)).text).toBe(
+      '1 secret was restored.\n2 secrets were not: they are set already, and --replace was not given.\n',
+    );
+    expect(await readAll()).toEqual(['newer', ...all.slice(1)]);
+    expect((await restore(file, true)).text).toBe('3 secrets were restored.\n');
+    expect(await readAll()).toEqual(all);
+  });
+
+  test('overwrites no file', async () => {
+    const { file } = await backup();
+    writeFileSync(file, 'mine');
+    await expect(run({ action: 'backup', file })).rejects.toThrow(/There is a file .* already/);
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+    const nowhere = join(folder, 'no', 'folder');
+    await expect(run({ action: 'backup', file: nowhere })).rejects.toThrow(/cannot be written \(ENOENT\)/);
+  });
+
+  test('with another key nothing is restored, and the needed one is named', async () => {
+    value = keyText(1);
+    await fill();
+    const [keyId = ''] = await keyIds();
+    const { file } = await backup();
+    dataDir = join(folder, 'elsewhere');
+    value = keyText(2);
+    const attempt = restore(file);
+    await expect(attempt).rejects.toBeInstanceOf(ConfigError);
+    await expect(attempt).rejects.toThrow(new RegExp(`key "MCPO_VAULT_KEY": .* ids ${keyId}.*Nothing was changed`));
+    expect(await withStore(async (store) => [await store.list(), await store.keys()])).toEqual([[], []]);
+  });
+
+  test.each<[string, (text: string) => string]>([
+    ['cut off', (text) => text.slice(0, -20)],
+    ['of something else', () => '{"hello": "world"}'],
+    ['no JSON', () => 'PK\u0003\u0004'],
+    [
+      'with a cipher text altered',
+      (text) => text.replace(/"cipherText": "1\.(.)/, (_, first) => `"cipherText": "1.${first === 'A' ? 'B' : 'A'}`),
+    ],
+    ['with a user altered', (text) => text.replace('"bob"', '"eve"')],
+    ['with a version altered', (text) => text.replace('"version": 1', '"version": 2')],
+    ['of a newer format', (text) => text.replace('"formatVersion": 1', '"formatVersion": 2')],
+  ])('a file %s is refused and nothing written', async (_, change) => {
+    await fill();
+    const { file } = await backup();
+    const changed = join(folder, 'changed.json');
+    writeFileSync(changed, change(readFileSync(file, 'utf8')));
+    await run({ action: 'erase-user', user: 'alice' });
+    await expect(restore(changed)).rejects.toBeInstanceOf(UsageError);
+    await expect(restore(changed)).rejects.toThrow(/nothing was changed\.$/);
+    expect(await readAll()).toEqual([undefined, undefined, `${canary}-bob`]);
+    await expect(restore(join(folder, 'none.json'))).rejects.toThrow(/ENOENT/);
+  });
+});
+
+test('no value lies readable in any file of the data folder', async () => {
+  await fill();
+  await rotate();
+  const files = readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name)));
+  expect(files.some((content) => content.includes('alice'))).toBe(true);
+  expect(files.some((content) => content.includes(canary))).toBe(false);
+});

@@ -1,0 +1,135 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { openSession } from '../../../src/mcp/open-session.ts';
+import type { SessionSettings } from '../../../src/mcp/session.ts';
+import { type SessionState, SupervisedSession } from '../../../src/servers/supervised-session.ts';
+import {
+  closeAll,
+  eventually,
+  IDLE_HTTP_SERVER,
+  IDLE_STDIO_SERVER,
+  isRunning,
+  limits,
+  silent,
+  startHttpFixture,
+  textOf,
+} from '../mcp/open-fixture.ts';
+
+const never = limits.signal;
+const supervisedSessions: SupervisedSession[] = [];
+
+afterEach(async () => {
+  await Promise.all(supervisedSessions.splice(0).map((supervised) => supervised.stop()));
+  await closeAll();
+});
+
+function supervise(settings: SessionSettings) {
+  const states: SessionState[] = [];
+  const supervised = new SupervisedSession({
+    server: 'idle',
+    open: (signal) =>
+      openSession({
+        server: 'idle',
+        settings,
+        startTimeoutMs: 10_000,
+        maxResultBytes: 100_000,
+        signal,
+        redact: (text) => text,
+        logger: silent,
+      }),
+    prepare: async (session, signal) => void (await session.listTools(signal)),
+    onStateChange: (state) => void states.push(state),
+    onFault: () => undefined,
+    redact: (text) => text,
+    pingTimes: { idleMs: 150, timeoutMs: 500 },
+  });
+  supervisedSessions.push(supervised);
+  supervised.start();
+  return { supervised, states };
+}
+
+const stdio: SessionSettings = {
+  type: 'stdio',
+  command: process.execPath,
+  args: [IDLE_STDIO_SERVER],
+  env: {},
+  cwd: undefined,
+};
+
+async function call(supervised: SupervisedSession, value: string): Promise<string> {
+  return textOf(await (await supervised.whenOpen(8_000, never)).callTool('echo', { value }, limits));
+}
+
+describe('a child process', () => {
+  test('that hangs while nobody calls is found, killed and started anew before the next call', async () => {
+    const { supervised, states } = supervise(stdio);
+    const { pid = 0 } = await supervised.whenOpen(8_000, never);
+    process.kill(pid, 'SIGSTOP');
+    await eventually(() => states.filter((state) => state === 'ready').length === 2);
+    expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
+    expect(await isRunning(pid)).toBe(false);
+    expect(await call(supervised, 'again')).toBe('again');
+  });
+
+  test('that is busy with a call for longer than a ping may take is left alone', async () => {
+    const { supervised, states } = supervise(stdio);
+    const session = await supervised.whenOpen(8_000, never);
+    expect(textOf(await session.callTool('block', { value: 'late', ms: 2_000 }, limits))).toBe('late');
+    expect([supervised.session === session, states]).toEqual([true, ['starting', 'ready']]);
+  });
+});
+
+describe.each([
+  { type: 'streamable-http', path: '/mcp' },
+  { type: 'sse', path: '/sse' },
+] as const)('over $type', ({ type, path }) => {
+  async function startServer() {
+    const server = await startHttpFixture(IDLE_HTTP_SERVER);
+    const control = async (told: object) => {
+      const answer = await fetch(`${server.origin}/control`, { method: 'POST', body: JSON.stringify(told) });
+      return (await answer.json()) as Record<string, number>;
+    };
+    const { supervised, states } = supervise({ type, url: `${server.origin}${path}`, headers: {} });
+    const session = await supervised.whenOpen(8_000, never);
+    return { server, control, supervised, states, session };
+  }
+
+  test.each(['answer', 'unknown', 'status'])('a server that answers pings with %s keeps its session', async (ping) => {
+    const { control, supervised, states, session } = await startServer();
+    await control({ ping });
+    const before = (await control({})).ping ?? 0;
+    await eventually(async () => ((await control({})).ping ?? 0) >= before + 3);
+    expect([supervised.session === session, states]).toEqual([true, ['starting', 'ready']]);
+  });
+
+  test.each(['nothing', 'reset'])('a server from which a ping gets %s is given a new session', async (ping) => {
+    const { control, supervised, states, session } = await startServer();
+    await control({ ping });
+    await eventually(() => supervised.session !== session);
+    await control({ ping: 'answer' });
+    await eventually(() => supervised.session !== undefined && supervised.state === 'ready');
+    expect(states.slice(0, 3)).toEqual(['starting', 'ready', 'backing off']);
+    expect(await call(supervised, 'again')).toBe('again');
+  });
+
+  test('a server that refuses the credentials on a ping is told as such, without a loop', async () => {
+    const { control, supervised, states, session } = await startServer();
+    await control({ ping: 'refuse' });
+    await eventually(() => supervised.state === 'degraded');
+    expect(supervised.why?.reason).toBe('Server "idle" refused the credentials (HTTP 401)');
+    const { ping = 0, initialize } = await control({});
+    await eventually(async () => ((await control({})).ping ?? 0) >= ping + 2);
+    await control({ ping: 'answer' });
+    await eventually(() => supervised.state === 'ready');
+    expect((await control({})).initialize).toBe(initialize);
+    expect([supervised.session === session, states]).toEqual([true, ['starting', 'ready', 'degraded', 'ready']]);
+  });
+});
+
+test('a session that a ping finds forgotten is replaced quietly', async () => {
+  const server = await startHttpFixture(IDLE_HTTP_SERVER);
+  const { supervised, states } = supervise({ type: 'streamable-http', url: `${server.origin}/mcp`, headers: {} });
+  const session = await supervised.whenOpen(8_000, never);
+  await fetch(`${server.origin}/control`, { method: 'POST', body: '{"forget":true}' });
+  await eventually(() => supervised.session !== undefined && supervised.session !== session);
+  expect(states).toEqual(['starting', 'ready', 'starting', 'ready']);
+});

@@ -1,0 +1,137 @@
+import { describe, expect, test } from '@jest/globals';
+import { CallCancelledError, ServerUnavailableError } from '../../../src/errors.ts';
+import { SessionPlaces } from '../../../src/servers/session-places.ts';
+import { FakeFactory, fakePool, never, thrownBy, until } from './fake-sessions.ts';
+
+const user = (name: string | number) => ['iss', `user ${name}`];
+
+describe('places for sessions', () => {
+  test.each([
+    ['server', { maxSessions: 7 }],
+    ['all', { limits: { maxSessions: 7, maxSessionsPerUser: 20 } }],
+  ])(
+    'are never more than the cap of %s while 500 users call, and every call gets its own session',
+    async (_cap, options) => {
+      const { acquire, factory, places } = fakePool({
+        limits: { maxSessions: 1_000, maxSessionsPerUser: 20 },
+        ...options,
+      });
+      const calls = Array.from({ length: 500 }, async (_, index) => {
+        try {
+          const lease = await acquire(user(index), `token ${index}`);
+          const { who } = await lease.open(never);
+          await factory.pause();
+          lease.release();
+          return who === `iss/user ${index} token ${index}` ? 'right' : 'wrong';
+        } catch (error) {
+          return error instanceof ServerUnavailableError ? 'refused' : 'failed';
+        }
+      });
+      const results = await Promise.all(calls);
+      expect(factory.maxAlive).toBe(7);
+      expect(new Set(results)).toEqual(new Set(_cap === 'all' ? ['right', 'refused'] : ['right']));
+      // Seven have a place and 128 may wait, however few places there are.
+      if (_cap === 'all') expect(results.filter((result) => result === 'right')).toHaveLength(135);
+      expect(places.size).toBe(7);
+    },
+  );
+
+  test('are counted over all servers, so that a user has no more than his share', async () => {
+    const places = new SessionPlaces({ maxSessions: 100, maxSessionsPerUser: 2 });
+    const factory = new FakeFactory();
+    const pools = ['a', 'b', 'c'].map((server) => fakePool({ server, places, factory, waitMs: 20 }));
+    const [one, two, three] = pools;
+    await one?.acquire(user(1));
+    const second = await two?.acquire(user(1));
+    const error = await thrownBy(three?.acquire(user(1)) ?? Promise.resolve());
+    expect(error).toBeInstanceOf(ServerUnavailableError);
+    expect(error.message).toBe('All 2 sessions that a user may have at once are busy. Try again later.');
+    await three?.acquire(user(2));
+    second?.release();
+    await three?.acquire(user(1));
+    expect([...factory.alive].map(({ who }) => who)).toHaveLength(3);
+  });
+
+  test("are taken from the least recently used idle session, a user's own where it is his cap", async () => {
+    const { acquire, factory } = fakePool({ limits: { maxSessions: 3, maxSessionsPerUser: 2 } });
+    const names = () => [...factory.alive].map(({ who }) => who);
+    const chat = (name: string) => [...user(1), name];
+    const oldest = await acquire(user(2));
+    oldest.release();
+    for (const name of ['first', 'second']) {
+      const before = Date.now();
+      await until(() => Date.now() > before);
+      (await acquire(chat(name))).release();
+    }
+    await (await acquire(chat('third'))).open(never);
+    expect(names()).toEqual(['iss/user 2 token', 'iss/user 1/second token', 'iss/user 1/third token']);
+    await (await acquire(user(3))).open(never);
+    expect(names()).toEqual(['iss/user 1/second token', 'iss/user 1/third token', 'iss/user 3 token']);
+  });
+
+  test('are not taken from a session in use: who comes waits, and leaves the queue in time or with his caller', async () => {
+    const { acquire, factory, places } = fakePool({ maxSessions: 1, waitMs: 50 });
+    const busy = await acquire(user(1));
+    const error = await thrownBy(acquire(user(2)));
+    expect(error.message).toBe('All 1 sessions that server "jira" may have at once are busy. Try again later.');
+    const leaving = new AbortController();
+    const left = thrownBy(acquire(user(3), 'token', leaving.signal));
+    leaving.abort();
+    expect(await left).toBeInstanceOf(CallCancelledError);
+    busy.release();
+    await until(() => places.size === 1);
+    expect(factory.opened).toHaveLength(1);
+    expect((await (await acquire(user(4))).open(never)).who).toBe('iss/user 4 token');
+  });
+
+  test('go to whoever came first, also when a place is freed by a session that ended by itself', async () => {
+    const { acquire, factory } = fakePool({ maxSessions: 1 });
+    const busy = await acquire(user(1));
+    const order: number[] = [];
+    const waiting = [2, 3, 4].map(async (name) => {
+      const lease = await acquire(user(name));
+      order.push(name);
+      lease.release();
+    });
+    (await busy.open(never)).crash('gone');
+    busy.release();
+    await Promise.all(waiting);
+    expect(order).toEqual([2, 3, 4]);
+    expect(factory.maxAlive).toBe(1);
+  });
+
+  test('are not given to a session that nobody waits for any more', async () => {
+    const { acquire, factory, pool, places } = fakePool({ maxSessions: 1 });
+    const busy = await acquire(user(1));
+    const leaving = new AbortController();
+    const left = thrownBy(acquire(user(2), 'token', leaving.signal));
+    const next = acquire(user(3));
+    leaving.abort();
+    await left;
+    busy.release();
+    await (await next).open(never);
+    expect(factory.opened.map(({ who }) => who)).toEqual(['iss/user 1 token', 'iss/user 3 token']);
+    await pool.close();
+    expect(places.size).toBe(0);
+  });
+
+  test('start no session that was ended while it waited, even if its place comes in the same moment', async () => {
+    const { acquire, factory, pool, places } = fakePool({ maxSessions: 1 });
+    const busy = {
+      server: 'jira',
+      maxSessionsOfServer: 1,
+      user: 'another',
+      isIdle: false,
+      lastUsedAt: 0,
+      begin: () => undefined,
+      makeRoom: () => undefined,
+    };
+    places.enter(busy);
+    const waiting = thrownBy(acquire(user(1)));
+    const ended = pool.endOwned(user(1));
+    places.leave(busy);
+    await ended;
+    expect(await waiting).toBeInstanceOf(ServerUnavailableError);
+    expect([factory.opened.length, places.size]).toEqual([0, 0]);
+  });
+});
