@@ -1,0 +1,145 @@
+// Which files of src/ one warm call, one saved value and one reload run, by V8's coverage of a running service, and how
+// long those files are: what a reader opens to follow it. Prints a table, and with --files the files.
+// node scripts/call-path.mjs [--root DIR] [--files]; --root names another checkout.
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { PROBE_PORT_FILE } from './call-path/probe-file.mjs';
+
+const { values } = parseArgs({
+  options: {
+    root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) },
+    files: { type: 'boolean', default: false },
+  },
+});
+const root = resolve(values.root);
+/** Background work, a timer say, is not in every round. */
+const ROUNDS = 5;
+const API_KEY = 'key-of-the-call-path';
+const HEADERS = { authorization: `Bearer ${API_KEY}`, 'x-openwebui-user-id': 'user' };
+
+const built = buildUnbundled();
+process.env.CLI_UNDER_TEST = join(built, 'cli.js');
+const { fixture, send, startService, waitFor } = await import('./faults/service.mjs');
+
+const configOf = (generation) => ({
+  mcpServers: {
+    shared: fixture('fault-worker.js'),
+    changing: fixture('fault-worker.js', [], { env: { GENERATION: String(generation) } }),
+    personal: fixture('fault-worker.js', [], { env: { TOKEN: '${TOKEN}' }, userVars: { TOKEN: { title: 'Token' } } }),
+  },
+});
+
+const service = await startService({
+  config: configOf(0),
+  nodeArgs: ['--import', new URL('call-path/probe.mjs', import.meta.url).href],
+  env: { MCPO_API_KEY: API_KEY, MCPO_TRUST_USER_HEADERS: 'true', LOG_LEVEL: 'info' },
+});
+try {
+  const probePort = Number(readFileSync(join(service.folder, PROBE_PORT_FILE), 'utf8'));
+  const probe = async (path) => JSON.parse((await send(probePort, 'GET', path)).text);
+  for (const [name, act] of Object.entries(actions())) {
+    await act();
+    await act();
+    const rounds = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await probe('/start');
+      await probe('/take');
+      await act();
+      rounds.push(functionsOf(await probe('/take')));
+    }
+    print(name, commonTo(rounds));
+  }
+} finally {
+  await service.stop();
+}
+
+/** Each resolves once what it started is done. */
+function actions() {
+  let generation = 0;
+  const expectStatus = (answer, status) => {
+    if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`);
+  };
+  return {
+    'warm shared stdio call': async () =>
+      expectStatus(await service.call('shared', 'echo', {}, { headers: HEADERS }), 200),
+    'saved value': async () => {
+      const path = '/vault/api/servers/personal/variables/TOKEN';
+      expectStatus(
+        await send(service.port, 'PUT', path, { headers: HEADERS, body: { value: `value-${generation}` } }),
+        204,
+      );
+    },
+    reload: async () => {
+      generation += 1;
+      const countReloads = () => service.stderr().split('configuration reloaded').length;
+      const before = countReloads();
+      service.writeConfig(configOf(generation));
+      service.kill('SIGHUP');
+      await waitFor(() => countReloads() > before, 10_000, 'the reload');
+    },
+  };
+}
+
+/** The files of src/ as one JavaScript file each, so that what runs can be told by file. */
+function buildUnbundled() {
+  const folder = join(root, 'node_modules/.cache/call-path');
+  const out = join(folder, 'dist');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', version }));
+  const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js');
+  const emit = ['--noCheck', '--outDir', out, '--rootDir', join(root, 'src')];
+  execFileSync(process.execPath, [tsc, '-p', join(root, 'src'), ...emit], { stdio: 'inherit' });
+  for (const file of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
+    if (!file.isFile() || file.name.endsWith('.ts')) continue;
+    const path = relative(join(root, 'src'), join(file.parentPath, file.name));
+    cpSync(join(root, 'src', path), join(out, path));
+  }
+  return out;
+}
+
+/** @returns {Set<string>} `file functionName start` of each function that ran */
+function functionsOf(scripts) {
+  const found = new Set();
+  for (const { url, functions } of scripts) {
+    const file = fileURLToPath(url);
+    if (!file.startsWith(`${built}/`)) continue;
+    // A module's own body has no name and begins at 0: it ran when the module was loaded.
+    for (const { ranges } of functions) {
+      const [{ count, startOffset, endOffset }] = ranges;
+      if (count > 0 && startOffset > 0) found.add(`${relative(built, file)}\t${startOffset}\t${endOffset}`);
+    }
+  }
+  return found;
+}
+
+function commonTo(rounds) {
+  const [first, ...others] = rounds;
+  return [...first].filter((entry) => others.every((round) => round.has(entry)));
+}
+
+function print(name, functions) {
+  const byFile = new Map();
+  for (const entry of functions) {
+    const [file] = entry.split('\t');
+    byFile.set(file, (byFile.get(file) ?? 0) + 1);
+  }
+  const files = [...byFile].map(([file, count]) => {
+    const source = join('src', file.replace(/\.js$/, '.ts'));
+    return { source, count, lines: linesOf(join(root, source)) };
+  });
+  const lines = files.reduce((sum, file) => sum + file.lines, 0);
+  process.stdout.write(`${name}: ${files.length} files, ${lines} lines, ${functions.length} functions\n`);
+  if (!values.files) return;
+  for (const { source, count, lines: length } of files.sort((a, b) => a.source.localeCompare(b.source)))
+    process.stdout.write(`  ${String(length).padStart(4)} lines, ${String(count).padStart(3)} functions  ${source}\n`);
+}
+
+function linesOf(file) {
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0;
+}
