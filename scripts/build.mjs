@@ -1,7 +1,7 @@
 // Checks src/, bundles it to dist/ and lays the files beside it that are served as they are. Bundled, a start reads
 // dozens of files in place of seven hundred, and what nothing calls stays out: it opens its port sooner and is smaller.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { relative } from 'node:path';
 import { build } from 'esbuild';
@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url);
 const EXTERNAL = ['libsql', 'pg', 'redis', 'rate-limit-redis', 'swagger-ui-express'];
 
 /** Files that look for others by where they lie themselves: all code lies in dist/ now. */
-const PLACED = /src\/(?:web\/web-folders|version)\.ts$/;
+const PLACED = /src\/(?:http\/pages\/render-template|version)\.ts$/;
 
 /** @type {import('esbuild').Plugin} */
 const keepPlaces = {
@@ -50,11 +50,11 @@ await build({
 });
 chmodSync('dist/cli.js', 0o755);
 
-for (const folder of ['templates', 'assets']) cpSync(`src/web/${folder}`, `dist/web/${folder}`, { recursive: true });
-mkdirSync('dist/web/assets', { recursive: true });
+// Templates, scripts and styles of the pages.
+cpSync('src/http', 'dist/http', { recursive: true, filter: (path) => !path.endsWith('.ts') });
 // ReDoc draws its maker's logo from the internet and has no option against it: an empty address draws nothing.
 const redoc = readFileSync(require.resolve('redoc/bundles/redoc.standalone.js'), 'utf8');
 writeFileSync(
-  'dist/web/assets/redoc.standalone.js',
+  'dist/http/documents/redoc.standalone.js',
   redoc.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,'),
 );

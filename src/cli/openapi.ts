@@ -1,7 +1,7 @@
 import type { CommandLine } from '../config/arguments.ts';
 import type { Environment } from '../config/environment.ts';
 import { UsageError } from '../errors.ts';
-import { DocumentCache } from '../http/document-cache.ts';
+import { DocumentCache } from '../http/documents/document-cache.ts';
 import { withStartedServers } from './start-servers.ts';
 
 /**

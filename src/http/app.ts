@@ -4,17 +4,17 @@ import { MethodNotAllowedError, NotFoundError } from '../errors.ts';
 import type { LimitsStatus } from '../rate-limit/open-limits.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { toRelativeUrl } from '../web/relative-url.ts';
-import { DocumentCache } from './document-cache.ts';
+import { createDocsRoutes } from './documents/docs-routes.ts';
+import { DocumentCache } from './documents/document-cache.ts';
+import { healthHandler, readinessHandler } from './documents/health.ts';
+import { KEY_SET_PATH, keySetHandler } from './documents/key-set.ts';
+import { requestedSchemas, sendDocument } from './documents/send-document.ts';
+import { startPageHandler } from './documents/start-page-route.ts';
+import { toStartPageView } from './documents/to-start-page-view.ts';
 import { answerError } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
-import { createDocsRoutes } from './routes/docs.ts';
-import { requestedSchemas, sendDocument } from './routes/documents.ts';
-import { healthHandler, readinessHandler } from './routes/health.ts';
-import { KEY_SET_PATH, keySetHandler } from './routes/key-set.ts';
-import { startPageHandler } from './routes/start-page.ts';
+import { toRelativeUrl } from './pages/relative-url.ts';
 import { parseServicePath, serverPath, toPathname } from './service-path.ts';
-import { toStartPageView } from './start-page-view.ts';
 import { isVaultPath } from './vault/vault-path.ts';
 
 export interface AppDependencies {

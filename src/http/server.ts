@@ -19,7 +19,7 @@ import { findBySpelling, spellingsOf } from '../servers/find-tool.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuditTrail, RequestFacts } from './audit-trail.ts';
-import { BodyBudget } from './body-budget.ts';
+import { KEY_SET_PATH } from './documents/key-set.ts';
 import { toErrorAnswer } from './error-answer.ts';
 import { answerError } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
@@ -31,12 +31,12 @@ import { createOwnHosts } from './guards/own-hosts.ts';
 import { requestId } from './guards/request-id.ts';
 import { type HeaderList, securityHeaders } from './guards/security-headers.ts';
 import { strictTransportSecurity } from './guards/strict-transport-security.ts';
-import { answerFile, fileIdOf, toFileUrl } from './routes/files.ts';
-import { KEY_SET_PATH } from './routes/key-set.ts';
-import type { RunningCalls } from './running-calls.ts';
 import { parseServicePath, toPathname } from './service-path.ts';
 import type { TlsFiles } from './tls-files.ts';
-import { answerToolCall, type CallerValues } from './tool-route.ts';
+import { BodyBudget } from './tool-call/body-budget.ts';
+import { answerFile, fileIdOf, toFileUrl } from './tool-call/result-files.ts';
+import type { RunningCalls } from './tool-call/running-calls.ts';
+import { answerToolCall, type CallerValues } from './tool-call/tool-route.ts';
 import { isVaultPath } from './vault/vault-path.ts';
 
 /**

@@ -1,6 +1,6 @@
 import express, { type RequestHandler } from 'express';
-import { type AdminPageDependencies, createAdminPages } from './pages/admin-pages.ts';
-import { createVaultPages, type VaultPageDependencies } from './pages/vault-pages.ts';
+import { type AdminPageDependencies, createAdminPages } from './admin/admin-pages.ts';
+import { createVaultPages, type VaultPageDependencies } from './vault/vault-pages.ts';
 import { createVaultRoutes, type VaultRouteDependencies } from './vault/vault-routes.ts';
 
 export type VaultAppDependencies = AdminPageDependencies & VaultPageDependencies & VaultRouteDependencies;

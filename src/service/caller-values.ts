@@ -2,7 +2,7 @@ import { accessTokenOf } from '../auth/access-token.ts';
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
-import type { CallerValues } from '../http/tool-route.ts';
+import type { CallerValues } from '../http/tool-call/tool-route.ts';
 import { toSetupUrl } from '../http/vault/vault-path.ts';
 import { placeholdersOf } from '../servers/user-values.ts';
 import type { LazyVault } from './lazy-vault.ts';

@@ -1,4 +1,4 @@
-import type { AdminServer } from '../../src/http/pages/admin-facts.ts';
+import type { AdminServer } from '../../src/http/admin/admin-facts.ts';
 import type { MemoryServer } from '../unit/http/pages/memory-settings.ts';
 import { ALICE } from '../unit/http/pages/page-app.ts';
 

@@ -60,7 +60,7 @@ describe('the rules notice', () => {
     ],
     ['a type by import()', { 'mcp/a.ts': `let a: import('../servers/a.ts').A;` }, /mcp .* may not import servers/],
     ['a room without a rule', { 'utils/a.ts': '' }, /utils .* no rule/],
-    ['express outside http', { 'web/page.ts': `import express from 'express';` }, /express belongs to http/],
+    ['express outside http', { 'servers/page.ts': `import express from 'express';` }, /express belongs to http/],
     [
       'a type of express outside http',
       { 'auth/a.ts': `import type { Request } from 'express';` },

@@ -15,8 +15,7 @@ const rule = (values: readonly string[], types: readonly string[] = []): RoomRul
 export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['cli', rule(['*'])],
   ['service', rule(['*'])],
-  ['http', rule(['servers', 'openapi', 'auth', 'vault', 'audit', 'rate-limit', 'web', 'mcp', ...leaves], ['config'])],
-  ['web', rule(leaves, ['config'])],
+  ['http', rule(['servers', 'openapi', 'auth', 'vault', 'audit', 'rate-limit', 'mcp', ...leaves], ['config'])],
   ['servers', rule(['mcp', 'process', 'vault', 'placeholders', 'audit', 'schema', 'auth', ...leaves], ['config'])],
   ['schema', rule([])],
   ['openapi', rule(leaves, ['mcp', 'config'])],

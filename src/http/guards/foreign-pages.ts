@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ForbiddenError } from '../../errors.ts';
-import { requireJson } from '../parse-arguments.ts';
+import { requireJson } from '../tool-call/parse-arguments.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { OwnHosts } from './own-hosts.ts';
 

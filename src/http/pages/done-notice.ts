@@ -1,6 +1,6 @@
 import type { Request } from 'express';
-import type { Notice } from '../../web/vault-view.ts';
-import { toCount } from '../../web/words.ts';
+import type { Notice } from '../vault/vault-page-view.ts';
+import { toCount } from './words.ts';
 
 /** What became of a form, told by the page that it leads to. */
 export type Done =

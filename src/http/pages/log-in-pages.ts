@@ -1,9 +1,9 @@
 import express, { type Request, type Response, type Router } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { renderLogInPage } from '../../web/vault-page.ts';
-import type { Notice } from '../../web/vault-view.ts';
 import type { PageAccess, PageSession } from '../vault/page-access.ts';
+import { renderLogInPage } from '../vault/vault-page.ts';
+import type { Notice } from '../vault/vault-page-view.ts';
 import { toDoneQuery } from './done-notice.ts';
 import { answerPage, answerSeeOther, failPage, guardPage, linksOf, toPaths } from './page-answer.ts';
 import { readForm } from './read-form.ts';

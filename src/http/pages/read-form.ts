@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { UnsupportedMediaTypeError } from '../../errors.ts';
-import { readBody } from '../read-body.ts';
+import { readBody } from '../tool-call/read-body.ts';
 
 /** Room for several values of the largest size: percent-encoding makes three bytes of one. */
 const MAX_FORM_BYTES = 1024 * 1024;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { InvalidArgumentsError, UnsupportedMediaTypeError } from '../../errors.ts';
-import { parseArguments, requireJson } from '../parse-arguments.ts';
-import { readBody } from '../read-body.ts';
+import { parseArguments, requireJson } from '../tool-call/parse-arguments.ts';
+import { readBody } from '../tool-call/read-body.ts';
 
 const MAX_VALUE_BODY_BYTES = 128 * 1024;
 

@@ -1,0 +1,119 @@
+import type { Settings } from '../../config/settings.ts';
+import { NotFoundError, ServerUnavailableError } from '../../errors.ts';
+import type { DocumentInput, DocumentServer, SchemaForm } from '../../openapi/document-input.ts';
+import { type SerializedDocument, serializeDocument } from '../../openapi/serialize-document.ts';
+import { toDocument } from '../../openapi/to-document.ts';
+import { toConnectTool } from '../../servers/connect-tool.ts';
+import type { RegisteredServer } from '../../servers/registered-server.ts';
+import type { ServerRegistry } from '../../servers/server-registry.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { serverPath } from '../service-path.ts';
+
+/** Open WebUI gives up on a document after ten seconds and does not ask again. */
+const CATALOGUE_WAIT_MS = 8_000;
+
+interface CachedDocument {
+  readonly revision: string;
+  readonly document: SerializedDocument;
+}
+
+/** Builds each document once per catalogue and form of its schemas, and serves it from memory. */
+export class DocumentCache {
+  readonly #settings: Settings;
+  readonly #registry: ServerRegistry;
+  readonly #hasAuthentication: () => boolean;
+  readonly #logger: Logger;
+  readonly #documents = new Map<string, CachedDocument>();
+
+  constructor(settings: Settings, registry: ServerRegistry, hasAuthentication: () => boolean, logger: Logger) {
+    this.#settings = settings;
+    this.#registry = registry;
+    this.#hasAuthentication = hasAuthentication;
+    this.#logger = logger;
+  }
+
+  /** One server's document. Throws `NotFoundError`, or `ServerUnavailableError` while there is no catalogue. */
+  async ofServer(name: string, schemas: SchemaForm): Promise<SerializedDocument> {
+    const server = this.#registry.get(name);
+    if (server === undefined) throw new NotFoundError('There is no such server here; /docs lists those there are.');
+    const catalogue = await server.whenCatalogue(CATALOGUE_WAIT_MS);
+    if (catalogue === undefined && server.awaitedSource === undefined) throw noCatalogue(server);
+    return this.#cached([server], name, schemas);
+  }
+
+  /** The document of every server that has a catalogue, waiting for those on their way. */
+  async ofAll(schemas: SchemaForm): Promise<SerializedDocument> {
+    const servers = this.#registry.list();
+    await Promise.all(servers.map((server) => server.whenCatalogue(CATALOGUE_WAIT_MS)));
+    return this.#cached(
+      servers.filter((server) => server.catalogue !== undefined || server.awaitedSource !== undefined),
+      undefined,
+      schemas,
+    );
+  }
+
+  #cached(servers: readonly RegisteredServer[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
+    // No server's name holds a space.
+    const key = `${schemas} ${name ?? ''}`;
+    // Operation ids are unique over all servers, so every catalogue counts; a reload can change a status alone.
+    const revision =
+      this.#registry
+        .list()
+        .map(
+          ({ name, catalogue, awaitedSource, config }) =>
+            `${name} ${catalogue?.revision ?? ''} ${awaitedSource} ${config.userVars.size > 0} ${config.toolErrorStatus}`,
+        )
+        .join('\n') + String(this.#hasAuthentication());
+    const cached = this.#documents.get(key);
+    if (cached?.revision === revision) return cached.document;
+    const document = this.#build(servers, name, schemas);
+    this.#documents.set(key, { revision, document });
+    return document;
+  }
+
+  #build(servers: readonly RegisteredServer[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
+    const { rootPath, pathPrefix, api, operationIds, singleServer } = this.#settings;
+    const path = name === undefined ? pathPrefix.slice(0, -1) : serverPath(name, this.#settings);
+    const input: DocumentInput = {
+      servers: servers.map(toDocumentServer),
+      allServers: this.#registry.list().map(toDocumentServer),
+      scope: name === undefined ? 'all' : 'server',
+      baseUrl: rootPath + path || '/',
+      api: name === undefined || singleServer ? api : { name: undefined, description: undefined, version: undefined },
+      operationIds,
+      singleServer,
+      hasAuthentication: this.#hasAuthentication(),
+      toolErrorStatus: servers[0]?.config.toolErrorStatus ?? 500,
+      schemas,
+    };
+    const document = toDocument(input, (server, { name: tool, reason }) => {
+      this.#logger.warn('tool is left out of the document', { server, tool, reason });
+    });
+    return serializeDocument(document);
+  }
+}
+
+function toDocumentServer(server: RegisteredServer): DocumentServer {
+  const { catalogue, awaitedSource } = server;
+  return {
+    name: server.name,
+    serverInfo: catalogue?.serverInfo,
+    instructions: catalogue?.instructions,
+    hasUserVariables: server.config.userVars.size > 0,
+    awaitedSource,
+    toolErrorStatus: server.config.toolErrorStatus,
+    tools:
+      awaitedSource === undefined
+        ? [...(catalogue?.tools.values() ?? [])].map((tool) => tool.definition)
+        : [toConnectTool(server.name)],
+  };
+}
+
+function noCatalogue(server: RegisteredServer): ServerUnavailableError {
+  const { state, reason, detail } = server.status;
+  return new ServerUnavailableError(
+    `Server "${server.name}" is ${state} and has not told its tools yet${reason ? `: ${reason}` : ''}.`,
+    5,
+    { detail },
+  );
+}

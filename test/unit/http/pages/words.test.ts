@@ -1,0 +1,35 @@
+import { describe, expect, test } from '@jest/globals';
+import { toCount, toEnumeration, toTimeText, toWebUrl } from '../../../../src/http/pages/words.ts';
+
+test('a moment is told in UTC, and what is none is not', () => {
+  const expected = { iso: '2026-11-02T09:30:15.000Z', text: '2026-11-02 09:30 UTC' };
+  expect(toTimeText(Date.UTC(2026, 10, 2, 9, 30, 15))).toEqual(expected);
+  expect(toTimeText(undefined)).toBeUndefined();
+  expect(toTimeText(Number.POSITIVE_INFINITY)).toBeUndefined();
+});
+
+test('words are counted and listed', () => {
+  expect([toCount(1, 'tool'), toCount(0, 'tool')]).toEqual(['1 tool', '0 tools']);
+  expect([[], ['A'], ['A', 'B'], ['A', 'B', 'C']].map(toEnumeration)).toEqual(['', 'A', 'A and B', 'A, B and C']);
+});
+
+describe('a link of the admin’s file', () => {
+  test.each(['https://help.example/a?b=c#d', 'http://localhost:3000/'])('leads there: %s', (url) => {
+    expect(toWebUrl(url)).toBe(url);
+  });
+
+  test.each([
+    undefined,
+    '',
+    'help.example',
+    '/vault',
+    '//evil.example',
+    'javascript:alert(1)',
+    ' JaVaScRiPt:alert(1)',
+    'java\nscript:alert(1)',
+    'data:text/html,x',
+    'file:///etc/passwd',
+  ])('is none: %j', (url) => {
+    expect(toWebUrl(url)).toBeUndefined();
+  });
+});
