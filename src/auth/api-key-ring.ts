@@ -175,13 +175,8 @@ function toPrincipal({ id, user }: ApiKeyRecord, scopes: Scopes): Principal {
     kind: 'user',
     issuer: user.issuer,
     subject: user.subject,
-    email: undefined,
-    name: undefined,
-    role: undefined,
     groups: [],
     scopes,
     keyId: id,
-    chatId: undefined,
-    token: undefined,
   };
 }

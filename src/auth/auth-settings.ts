@@ -1,4 +1,5 @@
 import type { Algorithm } from 'jsonwebtoken';
+import type { UserId } from './user.ts';
 
 /** Where the key comes from that an issuer's tokens are checked with. */
 export type KeySource =
@@ -69,8 +70,8 @@ export interface ApiKeyRecord {
   /** SHA-256 of the key, lower-case hex. */
   readonly hash: string;
   readonly scopes: readonly string[];
-  /** The user it belongs to, so that a person can call as himself. */
-  readonly user: { readonly issuer: string; readonly subject: string } | undefined;
+  /** The user it belongs to, so that people can call as themselves. */
+  readonly user: UserId | undefined;
   /** Whoever presents it may say for which user he speaks. */
   readonly assertsUser: boolean;
   /** Milliseconds since the epoch. */

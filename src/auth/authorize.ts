@@ -1,8 +1,8 @@
 import { ForbiddenError } from '../errors.ts';
 import { matchesName } from './name-pattern.ts';
-import type { Principal, UserPrincipal } from './principal.ts';
+import type { Principal } from './principal.ts';
 import type { Scopes } from './scope.ts';
-import { parseUserReference } from './user-reference.ts';
+import { parseUserId, type UserId, type UserProfile } from './user.ts';
 
 /** Who may use something: a user whom any of the lists names. Without any list everybody may; an empty one is a list. */
 export interface AccessList {
@@ -57,26 +57,23 @@ function refusalOf(
 ): ForbiddenError | undefined {
   if (!principal.scopes.allowsCall(server, tool)) return lacksScope(`call:${server}/${sentName}`);
   if (access === undefined) return undefined;
-  if (!isAmong(access, principal)) return notAmong(principal, `The server "${server}"`);
+  const user = principal.kind === 'user' ? principal : undefined;
+  if (!isAmong(access, user)) return notAmong(principal, `The server "${server}"`);
   for (const [pattern, list] of access.tools ?? []) {
-    if (matchesName(pattern, tool) && !isAmong(list, principal)) return notAmong(principal, `The tool "${sentName}"`);
+    if (matchesName(pattern, tool) && !isAmong(list, user)) return notAmong(principal, `The tool "${sentName}"`);
   }
   return undefined;
 }
 
 /**
- * Whether a user is among those whom `access` names, as far as it can be told: whose role and groups are not known, as
- * after a setup link, passes where it goes by those.
+ * Whether a user is on the list. A user whose role and groups are both unknown, as after a setup link, passes a list
+ * that goes by those.
  */
-export function mayBeAmong(
-  user: Pick<UserPrincipal, 'issuer' | 'subject'> & Partial<Pick<UserPrincipal, 'role' | 'groups'>>,
-  access: AccessList | undefined,
-): boolean {
+export function mayBeAmong(user: UserProfile, access: AccessList | undefined): boolean {
   if (access === undefined) return true;
-  const { issuer, subject, role, groups } = user;
-  const { length } = [...(access.roles ?? []), ...(access.groups ?? [])];
-  if (role === undefined && groups === undefined && length > 0) return true;
-  return isAmong(access, { kind: 'user', issuer, subject, role, groups: groups ?? [] });
+  const isUnknown = user.role === undefined && user.groups === undefined;
+  const goesByThose = [...(access.roles ?? []), ...(access.groups ?? [])].length > 0;
+  return (isUnknown && goesByThose) || isAmong(access, user);
 }
 
 /** Throws `ForbiddenError` without the scope. */
@@ -89,25 +86,21 @@ export function requireOwnValues(scopes: Scopes, server: string): void {
   if (!scopes.allowsOwnValues(server)) throw lacksScope('vault');
 }
 
-/** What tells a user in access lists. */
-type Named = Pick<UserPrincipal, 'kind' | 'issuer' | 'subject' | 'role' | 'groups'>;
-
-function isAmong(list: AccessList, principal: Exclude<Principal, UserPrincipal> | Named): boolean {
-  const { roles, users, groups } = list;
+function isAmong({ roles, users, groups }: AccessList, user: UserProfile | undefined): boolean {
   if (roles === undefined && users === undefined && groups === undefined) return true;
-  if (principal.kind !== 'user') return false;
+  if (user === undefined) return false;
   return (
-    (principal.role !== undefined && roles?.includes(principal.role) === true) ||
-    users?.some((user) => isUser(user, principal)) === true ||
-    (groups !== undefined && principal.groups.some((group) => groups.includes(group)))
+    (user.role !== undefined && roles?.includes(user.role) === true) ||
+    users?.some((text) => isUser(text, user)) === true ||
+    (groups !== undefined && user.groups?.some((group) => groups.includes(group)) === true)
   );
 }
 
-function isUser(text: string, { issuer, subject }: Named): boolean {
+function isUser(text: string, { issuer, subject }: UserId): boolean {
   if (!text.endsWith(subject)) return false;
   // A name such as `urn:example` holds colons itself. For a URL the whole text would not tell the port from a subject.
   if (issuer.startsWith('urn:') && text === `${issuer}:${subject}`) return true;
-  const user = parseUserReference(text);
+  const user = parseUserId(text);
   return user?.issuer === issuer && user.subject === subject;
 }
 

@@ -50,8 +50,6 @@ export function toUserPrincipal(claims: Claims, rules: ClaimRules, token?: Prese
     role,
     groups,
     scopes: new Scopes(scopes),
-    keyId: undefined,
-    chatId: undefined,
     token,
   };
 }

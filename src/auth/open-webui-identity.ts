@@ -6,9 +6,10 @@ import { IdentityHeaders, type IdentityValues, tellsUser } from './identity-head
 import { type OpenWebUiSession, OpenWebUiSessions } from './open-webui-sessions.ts';
 import { createOpenWebUiTokenCheck } from './open-webui-token.ts';
 import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
-import { OPEN_WEBUI_ISSUER, type PresentedToken, type UserPrincipal } from './principal.ts';
+import type { PresentedToken, UserPrincipal } from './principal.ts';
 import { DEFAULT_USER_SCOPES, Scopes } from './scope.ts';
 import { TokenRefusedError } from './token-refusal.ts';
+import { OPEN_WEBUI_ISSUER } from './user.ts';
 import { UserScopes } from './user-scopes.ts';
 
 /** Tells for which of Open WebUI's users a request speaks. */

@@ -1,5 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import type { UserPrincipal } from './principal.ts';
+import type { UserProfile } from './user.ts';
 
 /** How long a session lasts that a setup link opened. */
 const LINK_SESSION_MS = 15 * 60_000;
@@ -37,22 +39,12 @@ const pageSessionSchema = z.strictObject({
   expiresAt: z.int(),
 });
 
-/** Whom a page session is about. */
-export interface PageUser {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly email?: string | undefined;
-  readonly name?: string | undefined;
-  readonly role?: string | undefined;
-  readonly groups: readonly string[];
-}
-
-/** Who is logged in to the pages, as his cookie says. */
+/** Who is logged in to the pages, as their cookie says. */
 export interface PageSession {
   /** Random; forms are bound to it. */
   readonly id: string;
   /** `undefined`: an admin whose key belongs to no user. */
-  readonly user: PageUser | undefined;
+  readonly user: (UserProfile & Pick<UserPrincipal, 'groups'>) | undefined;
   readonly isAdmin: boolean;
   /** Those that say for which servers the user may set values. */
   readonly scopes: readonly string[];

@@ -1,32 +1,26 @@
 import { Scopes } from './scope.ts';
+import type { UserProfile } from './user.ts';
 
-/** The issuer of all users whom Open WebUI speaks for, by whichever way it told. */
-export const OPEN_WEBUI_ISSUER = 'open-webui';
-
-/** Who calls. A user is identified by issuer and subject together, never by e-mail: that can be changed. */
+/** Who calls. */
 export type Principal =
   | { readonly kind: 'anonymous'; readonly scopes: Scopes }
   | { readonly kind: 'api-key'; readonly keyId: string; readonly scopes: Scopes }
   | UserPrincipal;
 
-export interface UserPrincipal {
+/** A user who calls. */
+export interface UserPrincipal extends UserProfile {
   readonly kind: 'user';
-  readonly issuer: string;
-  readonly subject: string;
-  readonly email: string | undefined;
-  readonly name: string | undefined;
-  readonly role: string | undefined;
   readonly groups: readonly string[];
   readonly scopes: Scopes;
-  /** The API key that spoke for the user or belongs to him; `undefined` when a token of his own was presented. */
-  readonly keyId: string | undefined;
-  /** The chat that the call belongs to, as Open WebUI told. */
-  readonly chatId: string | undefined;
-  /** `undefined` when an API key was presented, whoever it spoke for. */
-  readonly token: PresentedToken | undefined;
+  /** The API key that spoke for the user or belongs to them; `undefined` when they presented a token of their own. */
+  readonly keyId?: string | undefined;
+  /** The chat that the call belongs to, as Open WebUI reports it. */
+  readonly chatId?: string | undefined;
+  /** `undefined` when an API key was presented. */
+  readonly token?: PresentedToken | undefined;
 }
 
-/** What is known of a token that a user presented himself; never the token. */
+/** What is known of a token that a user presented; never the token itself. */
 export interface PresentedToken {
   /** Of an issuer whose keys are public, so that other services can check it as well; not one signed with a secret. */
   readonly isAccessToken: boolean;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import { deriveSigningKey, type PublishedKey, type SigningKey } from './signing-key.ts';
+import type { UserProfile } from './user.ts';
 
 /** How long a token about a user is good for. */
 const USER_TOKEN_SECONDS = 300;
@@ -9,22 +10,13 @@ const USER_TOKEN_SECONDS = 300;
 const NOT_BEFORE_SLACK_SECONDS = 30;
 const MAX_KEPT_TOKENS = 5_000;
 
-/** Whom a token is about; `undefined` is left out of it. */
-export interface TokenUser {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly email?: string | undefined;
-  readonly name?: string | undefined;
-  readonly role?: string | undefined;
-}
-
 /** Signs what `${user.jwt}` stands for. */
 export interface UserTokenSigner {
   /**
    * A token about a user for one audience, good for at least half of `USER_TOKEN_SECONDS` from now. `sub` tells users
    * apart only together with `user_issuer`, who named him so.
    */
-  sign(user: TokenUser, audience: string): string;
+  sign(user: UserProfile, audience: string): string;
   /** The JSON Web Key Set (RFC 7517, section 5) that receivers check tokens with; public. */
   keySet(): { readonly keys: readonly PublishedKey[] };
 }
@@ -77,7 +69,7 @@ export function createUserTokenSigner({ keys, issuer, now = Date.now }: UserToke
   };
 }
 
-function signToken(key: SigningKey, issuer: string, user: TokenUser, audience: string, now: number): string {
+function signToken(key: SigningKey, issuer: string, user: UserProfile, audience: string, now: number): string {
   const issuedAt = Math.floor(now / 1_000);
   const { email, name, role } = user;
   const claims = {

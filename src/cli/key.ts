@@ -1,10 +1,10 @@
 import { generateApiKey, hashApiKey } from '../auth/api-key.ts';
 import { SINGLE_KEY_ID } from '../auth/api-key-ring.ts';
+import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import { isIdentifier } from '../auth/claims.ts';
-import { OPEN_WEBUI_ISSUER } from '../auth/principal.ts';
 import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
-import { parseUserReference, type UserReference } from '../auth/user-reference.ts';
-import { ApiKeys, type StoredApiKey } from '../db/api-keys.ts';
+import { OPEN_WEBUI_ISSUER, parseUserId, type UserId } from '../auth/user.ts';
+import { ApiKeys } from '../db/api-keys.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { DatabaseError, ServiceError, UsageError } from '../errors.ts';
 import type { CommandResult } from './check.ts';
@@ -95,7 +95,7 @@ async function createKey(
   });
 }
 
-function toRecord(command: Extract<KeyCommand, { action: 'create' }>, hash: string, now: number): StoredApiKey {
+function toRecord(command: Extract<KeyCommand, { action: 'create' }>, hash: string, now: number): ApiKeyRecord {
   const { id, user, assertsUser, expires } = command;
   if (!/^[\w.-]{1,64}$/.test(id)) {
     throw new UsageError(`--id "${id}": use letters, digits, "_", "." and "-" only, 64 at most.`);
@@ -121,8 +121,8 @@ function toRecord(command: Extract<KeyCommand, { action: 'create' }>, hash: stri
   };
 }
 
-function parseUser(text: string): UserReference {
-  const user = parseUserReference(text);
+function parseUser(text: string): UserId {
+  const user = parseUserId(text);
   if (user !== undefined && isIdentifier(user.issuer) && isIdentifier(user.subject)) return user;
   throw new UsageError(
     `--user "${text}": give the id of a user of Open WebUI, or ISSUER:SUBJECT such as https://id.example.org:alice.`,
@@ -144,7 +144,7 @@ function parseExpiry(text: string, now: number): number {
 }
 
 /** As `auth.keys` of the servers file has it. */
-function toConfigEntry({ id, hash, scopes, user, assertsUser, expiresAt }: StoredApiKey): object {
+function toConfigEntry({ id, hash, scopes, user, assertsUser, expiresAt }: ApiKeyRecord): object {
   return {
     id,
     hash,
@@ -155,12 +155,12 @@ function toConfigEntry({ id, hash, scopes, user, assertsUser, expiresAt }: Store
   };
 }
 
-function listKeys(keys: readonly StoredApiKey[]): string {
+function listKeys(keys: readonly ApiKeyRecord[]): string {
   if (keys.length === 0) return 'There are no keys in the database; "mcpo-ts key create --id NAME" makes one.\n';
   return toTable(['ID', 'SCOPES', 'USER', 'EXPIRES', 'LAST USED', 'CREATED'], keys.map(toCells));
 }
 
-function toCells({ id, scopes, user, assertsUser, expiresAt, lastUsedAt, createdAt }: StoredApiKey): string[] {
+function toCells({ id, scopes, user, assertsUser, expiresAt, lastUsedAt, createdAt }: ApiKeyRecord): string[] {
   return [
     id,
     scopes.join(' '),

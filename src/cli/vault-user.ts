@@ -1,4 +1,4 @@
-import type { SecretOwner } from '../vault/secret-owner.ts';
+import type { UserId } from '../auth/user.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
 import { toTimeText } from './table.ts';
 import type { VaultCommandResult } from './vault-result.ts';
@@ -7,7 +7,7 @@ import type { VaultCommandResult } from './vault-result.ts';
  * Everything that is kept about a user, as JSON (GDPR, article 15), but for the values of his secrets: the vault gives
  * none back, and who sets one knows it.
  */
-export async function exportUser(store: SecretStore, owner: SecretOwner): Promise<VaultCommandResult> {
+export async function exportUser(store: SecretStore, owner: UserId): Promise<VaultCommandResult> {
   const [secrets, uses, refused] = await Promise.all([
     store.list(owner),
     store.recentUses(owner, Number.MAX_SAFE_INTEGER),
@@ -34,7 +34,7 @@ export async function exportUser(store: SecretStore, owner: SecretOwner): Promis
 }
 
 /** Removes all of that; running services notice within seconds and end the user's sessions. */
-export async function eraseUser(store: SecretStore, owner: SecretOwner, now: number): Promise<VaultCommandResult> {
+export async function eraseUser(store: SecretStore, owner: UserId, now: number): Promise<VaultCommandResult> {
   const count = await store.erase(owner, now);
   const secrets = `${count} ${count === 1 ? 'secret' : 'secrets'}`;
   const text = `${secrets} of ${owner.issuer}:${owner.subject} and everything else about this user in the vault are gone.\n`;

@@ -1,10 +1,9 @@
 import { isIdentifier } from '../auth/claims.ts';
-import { parseUserReference } from '../auth/user-reference.ts';
+import { parseUserId, type UserId } from '../auth/user.ts';
 import type { VaultCommand } from '../config/admin-commands.ts';
 import type { VaultKeySettings } from '../config/settings.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { DatabaseError, ServiceError, UsageError } from '../errors.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
 import { SqlSecretStore } from '../vault/secret-store-sql.ts';
 import type { VaultKeySource } from '../vault/vault-key.ts';
@@ -53,8 +52,8 @@ export async function vaultCommand(command: VaultCommand, options: VaultCommandO
   }
 }
 
-function parseOwner(text: string): SecretOwner {
-  const owner = parseUserReference(text);
+function parseOwner(text: string): UserId {
+  const owner = parseUserId(text);
   if (owner !== undefined && isIdentifier(owner.issuer) && isIdentifier(owner.subject)) return owner;
   throw new UsageError(
     `"${text}" is no user: give the id of a user of Open WebUI, or ISSUER:SUBJECT such as https://id.example.org:alice.`,

@@ -1,23 +1,10 @@
 import { type Selectable, sql } from 'kysely';
+import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import type { Database } from './open-database.ts';
 import type { Tables } from './tables.ts';
 
 /** Names the row of `revisions` that counts the changes of this table. */
 const REVISION = 'api_keys';
-
-/** An API key as it is kept: only the digest of the key itself. */
-export interface StoredApiKey {
-  readonly id: string;
-  /** SHA-256 of the key, lower-case hex. */
-  readonly hash: string;
-  readonly scopes: readonly string[];
-  readonly user: { readonly issuer: string; readonly subject: string } | undefined;
-  readonly assertsUser: boolean;
-  /** Milliseconds since the epoch, as are the others. */
-  readonly expiresAt: number | undefined;
-  readonly lastUsedAt: number | undefined;
-  readonly createdAt: number;
-}
 
 /** The API keys in the database. Every method rejects with the database's own error. */
 export class ApiKeys {
@@ -38,14 +25,14 @@ export class ApiKeys {
   }
 
   /** All keys, expired ones too, by id. */
-  async list(): Promise<readonly StoredApiKey[]> {
+  async list(): Promise<readonly ApiKeyRecord[]> {
     const rows = await this.#database.selectFrom('api_keys').selectAll().execute();
     // Sorted here: PostgreSQL may have been set up for the order of a language.
-    return rows.map(toStoredApiKey).sort((one, other) => (one.id < other.id ? -1 : 1));
+    return rows.map(toApiKeyRecord).sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
   /** Keeps a new key; `false` if the id is taken, and then nothing has changed. */
-  create(key: StoredApiKey): Promise<boolean> {
+  create(key: ApiKeyRecord): Promise<boolean> {
     return this.#change(async (transaction) => {
       const result = await transaction
         .insertInto('api_keys')
@@ -99,7 +86,7 @@ export class ApiKeys {
 
 type Row = Selectable<Tables['api_keys']>;
 
-function toRow(key: StoredApiKey): Row {
+function toRow(key: ApiKeyRecord): Row {
   return {
     id: key.id,
     hash: key.hash,
@@ -114,7 +101,7 @@ function toRow(key: StoredApiKey): Row {
 }
 
 /** A row that somebody spoilt grants nothing, and does not keep the others from being read. */
-function toStoredApiKey(row: Row): StoredApiKey {
+function toApiKeyRecord(row: Row): ApiKeyRecord {
   const hasUser = row.user_issuer !== null && row.user_subject !== null;
   return {
     id: row.id,

@@ -1,4 +1,4 @@
-import type { SecretOwner } from '../vault/secret-owner.ts';
+import type { UserId } from '../auth/user.ts';
 import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
 import { type ToolChanges, toToolChanges } from './tool-changes.ts';
 import type { ToolRuleSource } from './unmatched-rules.ts';
@@ -11,7 +11,7 @@ export interface CatalogueDifference {
   /** Equal for equal lists. */
   readonly id: string;
   /** Whose session listed it first. */
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   /** Milliseconds since the epoch. */
   readonly since: number;
   readonly changes: ToolChanges;
@@ -22,7 +22,7 @@ export interface CatalogueDifference {
 interface Noted {
   readonly source: CatalogueSource;
   readonly catalogue: Catalogue;
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly since: number;
 }
 
@@ -35,7 +35,7 @@ export class CatalogueDifferences {
   /** Notes a list without secrets; returns the difference if it is to be logged. */
   note(
     source: CatalogueSource,
-    owner: SecretOwner,
+    owner: UserId,
     served: Catalogue | undefined,
     config: ToolRuleSource,
   ): CatalogueDifference | undefined {
@@ -64,7 +64,7 @@ export class CatalogueDifferences {
   }
 
   /** Forgets what the sessions of this owner listed. */
-  forget({ issuer, subject }: SecretOwner): void {
+  forget({ issuer, subject }: UserId): void {
     for (const [id, { owner }] of this.#noted) {
       if (owner.issuer === issuer && owner.subject === subject) this.#noted.delete(id);
     }

@@ -1,6 +1,6 @@
+import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { ServerUnavailableError } from '../errors.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import { CallLease, isReplaced } from './call-lease.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { CatalogueDifference } from './catalogue-differences.ts';
@@ -164,7 +164,7 @@ export class RegisteredServer {
   }
 
   /** Ends a user's sessions at once, and nobody else's. */
-  async endOwned(owner: SecretOwner): Promise<void> {
+  async endOwned(owner: UserId): Promise<void> {
     await Promise.all(this.#sessions.all().map((sessions) => sessions.endOwned(owner)));
   }
 

@@ -1,7 +1,7 @@
+import { toUserKey, type UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { Session } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type SecretOwner, toOwnerKey } from '../vault/secret-owner.ts';
 import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
 import { type CatalogueDifference, CatalogueDifferences } from './catalogue-differences.ts';
 import { type CatalogueOrigin, type OriginatedSource, trustsFirstUser } from './catalogue-origin.ts';
@@ -22,7 +22,7 @@ export interface ServerCatalogueOptions {
 /** What a session of a user's lists. */
 export interface UserList {
   readonly source: CatalogueSource;
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   /** The user has the role or the scope `admin`. */
   readonly isAdmin: boolean;
   /** The session was open before, and has announced a change. */
@@ -125,7 +125,7 @@ export class ServerCatalogue {
     await keptCatalogues.restore();
     if (this.#isFrozen) return;
     const clean = redactSource(source, this.#served?.source, redact);
-    const ownerKey = toOwnerKey(owner);
+    const ownerKey = toUserKey(owner);
     if (this.#isSource(ownerKey, isAdmin)) {
       this.#serve({ source: clean, origin: isAdmin ? 'admin' : 'user', ownerKey }, reading);
       return;
@@ -149,7 +149,7 @@ export class ServerCatalogue {
   }
 
   /** Forgets what the sessions of this owner listed, but for what is served. */
-  forget(owner: SecretOwner): void {
+  forget(owner: UserId): void {
     this.#differences.forget(owner);
   }
 

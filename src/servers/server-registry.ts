@@ -1,5 +1,5 @@
+import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import { RegisteredServer } from './registered-server.ts';
 import type { RegistryChange, ReloadResult } from './reload-result.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
@@ -53,7 +53,7 @@ export class ServerRegistry {
   }
 
   /** Ends a user's sessions with one server or with all at once, and nobody else's. */
-  async endOwned(owner: SecretOwner, server?: string): Promise<void> {
+  async endOwned(owner: UserId, server?: string): Promise<void> {
     const servers = [...this.list(), ...this.#leaving].filter(({ name }) => server === undefined || name === server);
     await Promise.all(servers.map((one) => one.endOwned(owner)));
   }

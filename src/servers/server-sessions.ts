@@ -1,8 +1,8 @@
+import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { ServerUnavailableError } from '../errors.ts';
 import type { Session } from '../mcp/session.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import { CallCount } from './call-count.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { CatalogueDifference } from './catalogue-differences.ts';
@@ -41,7 +41,7 @@ export interface ServerSessionsOptions {
 
 /** A session as it is told to admins; a shared one has no owner. */
 export type SessionFactsOfServer = Omit<UserSessionFacts, 'owner' | 'lastUsedAt'> & {
-  readonly owner: SecretOwner | undefined;
+  readonly owner: UserId | undefined;
   readonly lastUsedAt: number | undefined;
 };
 
@@ -209,7 +209,7 @@ export class ServerSessions {
   }
 
   /** Ends a user's sessions at once, and nobody else's. */
-  async endOwned(owner: SecretOwner): Promise<void> {
+  async endOwned(owner: UserId): Promise<void> {
     this.#catalogue.forget(owner);
     await this.#users.endOwned(owner);
   }

@@ -1,10 +1,10 @@
+import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { CredentialsRefusedError, ServerUnavailableError } from '../errors.ts';
 import type { OpenSessionOptions, Session, SessionSettings } from '../mcp/session.ts';
 import type { PlaceholderValues } from '../placeholders/resolve-template.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact, Redactor } from '../telemetry/redactor.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import { toPoolKey } from './pool-key.ts';
 import { redactError } from './redact-error.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
@@ -39,8 +39,8 @@ export interface UserSessionsOptions {
   readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
   readonly logger: Logger;
   readonly redactor: Redactor;
-  readonly noteCredentials: (owner: SecretOwner, server: string, isRefused: boolean) => void;
-  readonly noteUse: (owner: SecretOwner, server: string, tool: string) => void;
+  readonly noteCredentials: (owner: UserId, server: string, isRefused: boolean) => void;
+  readonly noteUse: (owner: UserId, server: string, tool: string) => void;
   /** Called before a list of tools is read; numbers the readings. */
   readonly beginReading: () => number;
   /** Told what a session lists, when it is opened and whenever that has changed. */
@@ -51,7 +51,7 @@ export interface UserSessionsOptions {
 
 /** A session of which something is left, as it is told to admins. */
 export interface UserSessionFacts {
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly chatId: string | undefined;
   readonly state: string;
   /** Milliseconds since the epoch. */
@@ -158,7 +158,7 @@ export class UserSessions {
   }
 
   /** Ends an owner's sessions at once, and nobody else's. */
-  async endOwned({ issuer, subject }: SecretOwner): Promise<void> {
+  async endOwned({ issuer, subject }: UserId): Promise<void> {
     await this.#pool.endOwned([issuer, subject]);
   }
 
@@ -269,7 +269,7 @@ export class UserSessions {
     });
   }
 
-  #noteUse(user: SecretOwner, variables: ReadonlyMap<string, string>, tool: string): void {
+  #noteUse(user: UserId, variables: ReadonlyMap<string, string>, tool: string): void {
     const { config, noteUse, noteCredentials } = this.#options;
     noteUse(user, config.name, tool);
     if (variables.size > 0) noteCredentials(user, config.name, false);

@@ -1,3 +1,4 @@
+import { toUserKey, type UserId, type UserProfile } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import {
   CredentialsRefusedError,
@@ -7,18 +8,11 @@ import {
   ServiceError,
   UserVariableTestError,
 } from '../errors.ts';
-import { type SecretOwner, toOwnerKey } from '../vault/secret-owner.ts';
 import type { RefusedCredentials, SecretFacts, Vault } from '../vault/vault.ts';
 import type { RegisteredServer } from './registered-server.ts';
 import type { ServerRegistry } from './server-registry.ts';
-import type {
-  ServerUserSettings,
-  SettingsTest,
-  SettingsUser,
-  UserSettings,
-  UserSettingsStatus,
-} from './user-settings.ts';
-import { completeValues, type KnownUser, titleOf, toTitles } from './user-values.ts';
+import type { ServerUserSettings, SettingsTest, UserSettings, UserSettingsStatus } from './user-settings.ts';
+import { completeValues, titleOf, toTitles } from './user-values.ts';
 import { checkVariableValue } from './user-variable-value.ts';
 
 const MAX_TESTS_PER_USER = 2;
@@ -33,9 +27,9 @@ export interface UserSettingsOptions {
   >;
   readonly registry: Pick<ServerRegistry, 'get' | 'list'>;
   /** Whether the server's access lists let this user pass. */
-  readonly mayUse: (user: SettingsUser, config: ServerConfig) => boolean;
+  readonly mayUse: (user: UserProfile, config: ServerConfig) => boolean;
   /** A token about the user, as a call would send it. */
-  readonly userJwt: (user: KnownUser, audience: string) => string;
+  readonly userJwt: (user: UserProfile, audience: string) => string;
 }
 
 /** What users and admins do with user variables, over the vault and the servers as they are configured now. */
@@ -51,14 +45,14 @@ class VaultUserSettings implements UserSettings {
     this.#options = options;
   }
 
-  async list(user: SettingsUser): Promise<readonly ServerUserSettings[]> {
+  async list(user: UserProfile): Promise<readonly ServerUserSettings[]> {
     const { vault, registry } = this.#options;
     const servers = registry.list().filter((server) => this.#concerns(user, server));
     const [facts, refused] = await Promise.all([vault.facts(user), vault.refused(user)]);
     return servers.map((server) => toSettings(server, facts, refused));
   }
 
-  async get(user: SettingsUser, server: string): Promise<ServerUserSettings> {
+  async get(user: UserProfile, server: string): Promise<ServerUserSettings> {
     const { vault } = this.#options;
     const registered = this.#require(user, server);
     const [facts, refused] = await Promise.all([vault.facts(user), vault.refused(user)]);
@@ -66,7 +60,7 @@ class VaultUserSettings implements UserSettings {
   }
 
   async save(
-    user: SettingsUser,
+    user: UserProfile,
     server: string,
     values: ReadonlyMap<string, string>,
     options: { readonly isTested?: boolean; readonly signal?: AbortSignal } = {},
@@ -82,14 +76,14 @@ class VaultUserSettings implements UserSettings {
     if (values.size > 0) vault.noteCredentials(user, server, false);
   }
 
-  async remove(user: SettingsUser, server: string, name: string): Promise<boolean> {
+  async remove(user: UserProfile, server: string, name: string): Promise<boolean> {
     const { config } = this.#require(user, server);
     requireVariable(config, name);
     return this.#options.vault.remove(user, server, name);
   }
 
   async test(
-    user: SettingsUser,
+    user: UserProfile,
     server: string,
     options: { readonly candidates?: ReadonlyMap<string, string>; readonly signal?: AbortSignal } = {},
   ): Promise<SettingsTest> {
@@ -104,16 +98,16 @@ class VaultUserSettings implements UserSettings {
     }
   }
 
-  async recentUses(user: SecretOwner) {
+  async recentUses(user: UserId) {
     return this.#options.vault.recentUses(user, RECENT_USES);
   }
 
-  async erase(user: SecretOwner): Promise<number> {
+  async erase(user: UserId): Promise<number> {
     return this.#options.vault.erase(user);
   }
 
   async #try(
-    user: SettingsUser,
+    user: UserProfile,
     server: RegisteredServer,
     candidates: ReadonlyMap<string, string>,
     signal: AbortSignal | undefined,
@@ -153,7 +147,7 @@ class VaultUserSettings implements UserSettings {
   }
 
   /** One that cannot be read counts as missing, so that it can be replaced. */
-  async #setValues(user: SettingsUser, server: string): Promise<ReadonlyMap<string, string>> {
+  async #setValues(user: UserProfile, server: string): Promise<ReadonlyMap<string, string>> {
     try {
       return await this.#options.vault.values(user, server);
     } catch (error) {
@@ -162,8 +156,8 @@ class VaultUserSettings implements UserSettings {
     }
   }
 
-  #enterTest(user: SecretOwner): () => void {
-    const key = toOwnerKey(user);
+  #enterTest(user: UserId): () => void {
+    const key = toUserKey(user);
     const running = this.#tests.get(key) ?? 0;
     const all = [...this.#tests.values()].reduce((sum, count) => sum + count, 0);
     if (running >= MAX_TESTS_PER_USER || all >= MAX_TESTS) {
@@ -177,13 +171,13 @@ class VaultUserSettings implements UserSettings {
     };
   }
 
-  #require(user: SettingsUser, name: string): RegisteredServer {
+  #require(user: UserProfile, name: string): RegisteredServer {
     const server = this.#options.registry.get(name);
     if (server !== undefined && this.#concerns(user, server)) return server;
     throw new NotFoundError('There is no server of this name that asks you for values.');
   }
 
-  #concerns(user: SettingsUser, { config }: RegisteredServer): boolean {
+  #concerns(user: UserProfile, { config }: RegisteredServer): boolean {
     return config.isolation !== 'shared' && config.userVars.size > 0 && this.#options.mayUse(user, config);
   }
 }

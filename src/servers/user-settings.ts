@@ -1,6 +1,5 @@
-import type { UserPrincipal } from '../auth/principal.ts';
+import type { UserId, UserProfile } from '../auth/user.ts';
 import type { UserVariable } from '../config/server-config.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import type { ToolUse } from '../vault/vault.ts';
 
 /** `missing`: a required value is not set; `failing`: the server refused what is set; `unreadable`: see `SecretFacts`. */
@@ -27,9 +26,6 @@ export interface ServerUserSettings {
   readonly refusedSince: number | undefined;
 }
 
-/** Who works on his settings: a user with what his session says of him, or, for an admin, just an owner. */
-export type SettingsUser = SecretOwner & Partial<Pick<UserPrincipal, 'email' | 'name' | 'role' | 'groups'>>;
-
 export interface SettingsTest {
   readonly ok: boolean;
   /** Names of the tools that were listed. */
@@ -41,29 +37,29 @@ export interface SettingsTest {
 /** What users and admins do with user variables; the page and the JSON API are two views of it. */
 export interface UserSettings {
   /** The servers that ask the user for values and that he may use, in the order of the servers file. */
-  list(user: SettingsUser): Promise<readonly ServerUserSettings[]>;
+  list(user: UserProfile): Promise<readonly ServerUserSettings[]>;
   /** One of them. Rejects with `NotFoundError`. */
-  get(user: SettingsUser, server: string): Promise<ServerUserSettings>;
+  get(user: UserProfile, server: string): Promise<ServerUserSettings>;
   /**
    * Checks the values and stores all of them or none, after a test if `isTested`. Rejects with `NotFoundError` for an
    * unknown server or variable, `UserVariableValueError`, and `UserVariableTestError` when the test fails: then nothing
    * was stored. After `VaultUnavailableError` it is not known whether they were.
    */
   save(
-    user: SettingsUser,
+    user: UserProfile,
     server: string,
     values: ReadonlyMap<string, string>,
     options?: { readonly isTested?: boolean; readonly signal?: AbortSignal },
   ): Promise<void>;
   /** `false` when nothing was set. Rejects with `NotFoundError`. */
-  remove(user: SettingsUser, server: string, name: string): Promise<boolean>;
+  remove(user: UserProfile, server: string, name: string): Promise<boolean>;
   /** Opens a session with what is set, or with `candidates` in its place, lists the tools and ends it. */
   test(
-    user: SettingsUser,
+    user: UserProfile,
     server: string,
     options?: { readonly candidates?: ReadonlyMap<string, string>; readonly signal?: AbortSignal },
   ): Promise<SettingsTest>;
-  recentUses(user: SecretOwner): Promise<readonly ToolUse[]>;
+  recentUses(user: UserId): Promise<readonly ToolUse[]>;
   /** Everything of a user; returns how many secrets there were. */
-  erase(user: SecretOwner): Promise<number>;
+  erase(user: UserId): Promise<number>;
 }

@@ -1,25 +1,22 @@
-import type { Principal, UserPrincipal } from '../auth/principal.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { UserId, UserProfile } from '../auth/user.ts';
 import type { ServerConfig, UserVariable } from '../config/server-config.ts';
 import { SecretUnreadableError, ServiceError, UnauthenticatedError, UserVariablesMissingError } from '../errors.ts';
 import { parseUrl } from '../parse-url.ts';
 import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import type { SessionOwner } from './pool-key.ts';
-
-/** A user and what is known of him. */
-export type KnownUser = SecretOwner & Partial<Pick<UserPrincipal, 'email' | 'name' | 'role' | 'chatId'>>;
 
 /** Where the values of the calling user come from. */
 export interface ValueSource {
   /** What the owner has set for a server, by name. Rejects as `Vault.values` does. */
-  variables(owner: SecretOwner, server: string): Promise<ReadonlyMap<string, string>>;
+  variables(owner: UserId, server: string): Promise<ReadonlyMap<string, string>>;
   /** A token about the user, signed by the service. */
-  userJwt(user: KnownUser, audience: string): string;
+  userJwt(user: UserProfile, audience: string): string;
   /** The caller's own OIDC access token, if he presented one. */
   readonly callerToken: string | undefined;
   /** Where users can set their values for a server; makes a link, so it is asked for only when it is shown. */
-  setupUrl(user: KnownUser, server: string): Promise<string | undefined>;
+  setupUrl(user: UserProfile, server: string): Promise<string | undefined>;
 }
 
 /** Nothing is known of anybody. */
@@ -38,7 +35,7 @@ export interface Caller {
 
 /** A caller who is a user, as a server with a session for each user needs him. */
 export interface UserCaller {
-  readonly user: KnownUser;
+  readonly user: UserProfile & { readonly chatId?: string | undefined };
   /** The user has the role or the scope `admin`: what their session lists may be what all see. */
   readonly isAdmin: boolean;
   readonly values: ValueSource;
@@ -72,7 +69,7 @@ export function requireUser({ principal, values }: Caller, { name, isolation }: 
 }
 
 /** Whose session it is: one for each chat where the settings or the admin part chats. */
-export function toSessionOwner({ issuer, subject, chatId }: KnownUser, config: ServerConfig): SessionOwner {
+export function toSessionOwner({ issuer, subject, chatId }: UserCaller['user'], config: ServerConfig): SessionOwner {
   const isOfChat = config.isolation === 'chat' || placeholdersOf(config).some(({ kind }) => kind === 'chat');
   return isOfChat && chatId !== undefined ? [issuer, subject, chatId] : [issuer, subject];
 }

@@ -1,10 +1,10 @@
+import type { UserId } from '../auth/user.ts';
 import type { LazyDatabase } from '../db/lazy-database.ts';
 import { ConfigError, VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import type { DerivedKeyUse } from '../vault/derived-keys.ts';
 import type { Keyring } from '../vault/keyring.ts';
-import type { SecretOwner } from '../vault/secret-owner.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
 import type { SecretChangeListener, Vault } from '../vault/vault.ts';
 import type { VaultKeySource } from '../vault/vault-key.ts';
@@ -16,7 +16,7 @@ export interface LazyVaultOptions {
   readonly logger: Logger;
   readonly redactor: Redactor;
   /** Who has sessions now. */
-  readonly sessionOwners: () => Iterable<SecretOwner>;
+  readonly sessionOwners: () => Iterable<UserId>;
   /** Told of every change of what users have set, from when the vault is open. */
   readonly onChange: SecretChangeListener;
 }

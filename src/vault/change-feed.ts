@@ -1,5 +1,5 @@
+import { toUserKey, type UserId } from '../auth/user.ts';
 import type { DatabaseGuard } from './database-guard.ts';
-import { type SecretOwner, toOwnerKey } from './secret-owner.ts';
 import type { SecretChange, SecretStore } from './secret-store.ts';
 import { keyOf } from './value-cache.ts';
 
@@ -17,18 +17,18 @@ export interface ChangeFeedOptions {
   /** Whether anybody would miss a change; the database is left alone otherwise. */
   readonly isNeeded: () => boolean;
   /** Something was changed, here or elsewhere; called at least once for each change. */
-  readonly onDrop: (owner: SecretOwner, server: string | undefined) => void;
+  readonly onDrop: (owner: UserId, server: string | undefined) => void;
   /** The same, once for each change. */
-  readonly onChange: (owner: SecretOwner, server: string | undefined) => void;
+  readonly onChange: (owner: UserId, server: string | undefined) => void;
   /** Changes were missed and cannot be read any more. */
   readonly onGap: () => void;
   /** Users whose erasure must be noticed here: of others' nothing is known. */
-  readonly knownOwners: () => Iterable<SecretOwner>;
+  readonly knownOwners: () => Iterable<UserId>;
 }
 
 /** A change of this process, whose notice in the database is not to be told a second time. */
 interface LocalChange {
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly key: string;
   isDone: boolean;
   isSeen: boolean;
@@ -67,7 +67,7 @@ export class ChangeFeed {
 
   /** Makes a change of this process and tells of it when it is made, if `isChange` says that it is one. */
   async make<Result>(
-    owner: SecretOwner,
+    owner: UserId,
     server: string | undefined,
     work: () => Promise<Result>,
     isChange: (result: Result) => boolean = () => true,
@@ -154,6 +154,6 @@ export class ChangeFeed {
   }
 }
 
-function changeKey(owner: SecretOwner, server: string | undefined): string {
-  return server === undefined ? toOwnerKey(owner) : keyOf(owner, server);
+function changeKey(owner: UserId, server: string | undefined): string {
+  return server === undefined ? toUserKey(owner) : keyOf(owner, server);
 }

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { SqliteAdapter, sql } from 'kysely';
+import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
-import type { SecretOwner } from './secret-owner.ts';
 import { ownerColumns } from './secret-rows-sql.ts';
 
 /**
@@ -14,7 +14,7 @@ const NO_NOTES_MS = 60_000;
 export const ERASED = '';
 
 /** Hashes users with the database's own key: an erasure is remembered for a while without the id that it erases. */
-export async function erasureHasher(database: Database): Promise<(owner: SecretOwner) => string> {
+export async function erasureHasher(database: Database): Promise<(owner: UserId) => string> {
   await database
     .insertInto('erasure_keys')
     .values({ id: 1, value: randomBytes(32).toString('base64') })
@@ -32,7 +32,7 @@ export async function erasureHasher(database: Database): Promise<(owner: SecretO
 }
 
 /** Deletes every row that names a user but for secrets, and remembers the erasure by its hash. */
-export async function eraseRows(transaction: Database, owner: SecretOwner, hash: string, now: number): Promise<void> {
+export async function eraseRows(transaction: Database, owner: UserId, hash: string, now: number): Promise<void> {
   // Uses before secrets, as they are written down: in another order two could wait for each other. The earlier changes
   // are covered by the one that is noted now, and name the owner.
   for (const table of ['tool_uses', 'refused_credentials', 'setup_links', 'page_sessions', 'secret_changes'] as const) {
@@ -54,7 +54,7 @@ export async function eraseRows(transaction: Database, owner: SecretOwner, hash:
  * Of these notes, those whose users were not erased since. To be called in a transaction that holds the row of the
  * revision, as an erasure does: neither can slip in between the other's statements.
  */
-export async function withoutErased<Note extends { readonly owner: SecretOwner }>(
+export async function withoutErased<Note extends { readonly owner: UserId }>(
   transaction: Database,
   notes: readonly Note[],
   timeOf: (note: Note) => number,
@@ -78,7 +78,7 @@ export async function emptyLog(database: Database): Promise<void> {
 }
 
 /** A personal key names its user. */
-async function eraseApiKeys(transaction: Database, { issuer, subject }: SecretOwner): Promise<void> {
+async function eraseApiKeys(transaction: Database, { issuer, subject }: UserId): Promise<void> {
   const { numDeletedRows } = await transaction
     .deleteFrom('api_keys')
     .where('user_issuer', '=', issuer)
@@ -93,7 +93,7 @@ async function eraseApiKeys(transaction: Database, { issuer, subject }: SecretOw
 }
 
 /** A list of tools in which a server has named the user is read again when it is needed. */
-async function eraseCatalogues(transaction: Database, { subject }: SecretOwner): Promise<void> {
+async function eraseCatalogues(transaction: Database, { subject }: UserId): Promise<void> {
   const json = JSON.stringify(subject).slice(1, -1);
   const rows = await transaction.selectFrom('catalogues').select(['server', 'content']).execute();
   for (const { server, content } of rows) {

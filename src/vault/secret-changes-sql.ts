@@ -1,15 +1,15 @@
 import { sql } from 'kysely';
+import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import { retryConflicts } from '../db/retry-conflicts.ts';
 import { ERASED, erasureHasher } from './erasures-sql.ts';
-import type { SecretOwner } from './secret-owner.ts';
 import { inPortions, ownerColumns } from './secret-rows-sql.ts';
 import type { SecretChange } from './secret-store.ts';
 
 /** Names the row of `revisions` that counts the changes of secrets. */
 const REVISION = 'secrets';
 
-type Change = { readonly owner: SecretOwner; readonly server: string | undefined };
+type Change = { readonly owner: UserId; readonly server: string | undefined };
 
 /**
  * Makes a change of secrets and notes it, in one transaction. It holds the row of the revision from its first statement
@@ -57,7 +57,7 @@ export async function secretRevision(database: Database): Promise<number> {
 export async function secretChangesAfter(
   database: Database,
   after: number,
-  known: Iterable<SecretOwner>,
+  known: Iterable<UserId>,
 ): Promise<readonly SecretChange[]> {
   const rows = await database
     .selectFrom('secret_changes')
@@ -106,7 +106,7 @@ async function noteChanges(transaction: Database, changes: readonly Change[], no
 }
 
 /** Different owners and servers among the places, once each. */
-export function toChanges(places: readonly (SecretOwner & { readonly server: string })[]): readonly Change[] {
+export function toChanges(places: readonly (UserId & { readonly server: string })[]): readonly Change[] {
   const changes = places.map((place) => ({ owner: ownerColumns(place), server: place.server }));
   return [...new Map(changes.map((change) => [JSON.stringify(change), change])).values()];
 }

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
+import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import type { Tables } from '../db/tables.ts';
-import type { SecretOwner } from './secret-owner.ts';
 import type { SecretPlace, SecretRow } from './secret-store.ts';
 
 /** Few enough for the parameters of one statement. */
@@ -10,11 +10,11 @@ const ROWS_AT_ONCE = 200;
 type Row = Selectable<Tables['secrets']>;
 
 /** An owner as the tables have him; his alone, whatever else the object holds. Throws for what they cannot hold. */
-export function ownerColumns({ issuer, subject }: SecretOwner): Pick<Row, 'issuer' | 'subject'> {
+export function ownerColumns({ issuer, subject }: UserId): Pick<Row, 'issuer' | 'subject'> {
   return { issuer: storable(issuer), subject: storable(subject) };
 }
 
-export function serverColumns(owner: SecretOwner, server: string): Pick<Row, 'issuer' | 'subject' | 'server'> {
+export function serverColumns(owner: UserId, server: string): Pick<Row, 'issuer' | 'subject' | 'server'> {
   return { ...ownerColumns(owner), server: storable(server) };
 }
 

@@ -1,9 +1,9 @@
+import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import { retryConflicts } from '../db/retry-conflicts.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures-sql.ts';
 import { addPageSession, hasPageSession } from './page-sessions-sql.ts';
 import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes-sql.ts';
-import type { SecretOwner } from './secret-owner.ts';
 import { ownerColumns, placeColumns, putSecretRows, serverColumns, toSecretRow } from './secret-rows-sql.ts';
 import type {
   FoundLink,
@@ -28,14 +28,14 @@ export class SqlSecretStore implements SecretStore {
     this.#database = database;
   }
 
-  async get(owner: SecretOwner, server: string): Promise<readonly SecretRow[]> {
+  async get(owner: UserId, server: string): Promise<readonly SecretRow[]> {
     const rows = await this.#secrets()
       .where((where) => where.and(serverColumns(owner, server)))
       .execute();
     return rows.map(toSecretRow);
   }
 
-  async list(owner?: SecretOwner): Promise<readonly SecretRow[]> {
+  async list(owner?: UserId): Promise<readonly SecretRow[]> {
     const all = this.#secrets();
     const rows = await (owner === undefined ? all : all.where((where) => where.and(ownerColumns(owner)))).execute();
     return rows.map(toSecretRow);
@@ -69,7 +69,7 @@ export class SqlSecretStore implements SecretStore {
     });
   }
 
-  async erase(owner: SecretOwner, now: number): Promise<number> {
+  async erase(owner: UserId, now: number): Promise<number> {
     const hashOf = await erasureHasher(this.#database);
     const hash = hashOf(owner);
     const count = await changeSecrets(this.#database, now, async (transaction) => {
@@ -175,11 +175,11 @@ export class SqlSecretStore implements SecretStore {
     await this.#database.deleteFrom('page_sessions').where('expires_at', '<', time).execute();
   }
 
-  async addUses(uses: readonly (ToolUse & { readonly owner: SecretOwner })[]): Promise<void> {
+  async addUses(uses: readonly (ToolUse & { readonly owner: UserId })[]): Promise<void> {
     await retryConflicts(() => addToolUses(this.#database, uses));
   }
 
-  async recentUses(owner: SecretOwner, limit: number): Promise<readonly ToolUse[]> {
+  async recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]> {
     const rows = await this.#database
       .selectFrom('tool_uses')
       .select(['server', 'tool', 'last_used_at', 'calls'])
@@ -192,7 +192,7 @@ export class SqlSecretStore implements SecretStore {
     return rows.map(({ server, tool, last_used_at, calls }) => ({ server, tool, lastUsedAt: last_used_at, calls }));
   }
 
-  async markRefused(owner: SecretOwner, server: string, since: number | undefined): Promise<void> {
+  async markRefused(owner: UserId, server: string, since: number | undefined): Promise<void> {
     if (since === undefined) {
       await this.#database
         .deleteFrom('refused_credentials')
@@ -203,7 +203,7 @@ export class SqlSecretStore implements SecretStore {
     await retryConflicts(() => addRefusal(this.#database, owner, server, since));
   }
 
-  async refused(owner: SecretOwner): Promise<readonly RefusedCredentials[]> {
+  async refused(owner: UserId): Promise<readonly RefusedCredentials[]> {
     return this.#database
       .selectFrom('refused_credentials')
       .select(['server', 'since'])
@@ -216,7 +216,7 @@ export class SqlSecretStore implements SecretStore {
     return secretRevision(this.#database);
   }
 
-  changesAfter(revision: number, known: Iterable<SecretOwner> = []): Promise<readonly SecretChange[]> {
+  changesAfter(revision: number, known: Iterable<UserId> = []): Promise<readonly SecretChange[]> {
     return secretChangesAfter(this.#database, revision, known);
   }
 

@@ -1,9 +1,9 @@
-import type { SecretOwner } from './secret-owner.ts';
+import type { UserId } from '../auth/user.ts';
 import type { RefusedCredentials, ToolUse } from './vault.ts';
 
 /** Where a secret lies; its cipher text is bound to all of it, so that no row can stand in for another. */
 export interface SecretPlace {
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly server: string;
   readonly name: string;
 }
@@ -31,7 +31,7 @@ export interface VaultKeyRow {
 export interface SetupLinkRow {
   /** SHA-256 of the token, lower-case hex. */
   readonly hash: string;
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly server: string;
   readonly expiresAt: number;
   /** Made and read by `link-profile.ts` only. */
@@ -49,7 +49,7 @@ export interface PageSessionRow {
   /** SHA-256 of the session's id, lower-case hex. */
   readonly hash: string;
   /** `undefined`: an admin whose key belongs to no user. */
-  readonly owner: SecretOwner | undefined;
+  readonly owner: UserId | undefined;
   readonly expiresAt: number;
 }
 
@@ -64,16 +64,16 @@ export interface SecretChange {
   /** Grows with every change, in the order in which they were made. */
   readonly revision: number;
   /** `undefined`: a user who was erased, and is none of those that were asked for. */
-  readonly owner: SecretOwner | undefined;
+  readonly owner: UserId | undefined;
   /** `undefined`: everything of the owner. */
   readonly server: string | undefined;
 }
 
 /** Keeps what the vault must not forget. Every method rejects with the database's own error. */
 export interface SecretStore {
-  get(owner: SecretOwner, server: string): Promise<readonly SecretRow[]>;
+  get(owner: UserId, server: string): Promise<readonly SecretRow[]>;
   /** One owner's, or everybody's, by owner, server and name. */
-  list(owner?: SecretOwner): Promise<readonly SecretRow[]>;
+  list(owner?: UserId): Promise<readonly SecretRow[]>;
   /** Stores all of them or none, and notes one change for each owner and server, in one transaction. */
   put(secrets: readonly NewSecret[], now: number): Promise<void>;
   remove(place: SecretPlace, now: number): Promise<boolean>;
@@ -81,7 +81,7 @@ export interface SecretStore {
    * Removes everything about an owner in one transaction, and from the files as far as the database can; what is noted
    * of the owner at the same time does not bring anything back. Returns how many secrets there were.
    */
-  erase(owner: SecretOwner, now: number): Promise<number>;
+  erase(owner: UserId, now: number): Promise<number>;
   /** Secrets that were wrapped with another key than this one, at most `limit`, in a fixed order after `after`. */
   listNotUnder(keyId: string, limit: number, after?: SecretPlace): Promise<readonly SecretRow[]>;
   /** Replaces the cipher text of the same version; `false` if it was changed meanwhile. */
@@ -109,16 +109,16 @@ export interface SecretStore {
   removeSessions(time: number): Promise<void>;
 
   /** Writes down uses: the later time, and the calls added. */
-  addUses(uses: readonly (ToolUse & { readonly owner: SecretOwner })[]): Promise<void>;
-  recentUses(owner: SecretOwner, limit: number): Promise<readonly ToolUse[]>;
+  addUses(uses: readonly (ToolUse & { readonly owner: UserId })[]): Promise<void>;
+  recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]>;
   /** Since when a server refuses an owner's credentials; `undefined` takes the note back. */
-  markRefused(owner: SecretOwner, server: string, since: number | undefined): Promise<void>;
-  refused(owner: SecretOwner): Promise<readonly RefusedCredentials[]>;
+  markRefused(owner: UserId, server: string, since: number | undefined): Promise<void>;
+  refused(owner: UserId): Promise<readonly RefusedCredentials[]>;
 
   /** The number of the last change; 0 before the first. */
   revision(): Promise<number>;
   /** Changes after a revision, oldest first. Erased users are recognised among the `known` ones only. */
-  changesAfter(revision: number, known?: Iterable<SecretOwner>): Promise<readonly SecretChange[]>;
+  changesAfter(revision: number, known?: Iterable<UserId>): Promise<readonly SecretChange[]>;
   /** Forgets changes made before `time`. */
   removeChanges(time: number): Promise<void>;
 }

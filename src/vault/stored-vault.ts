@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { UserId } from '../auth/user.ts';
 import { UserVariableValueError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
@@ -7,7 +8,6 @@ import { isReadable, open, seal } from './cipher.ts';
 import { DatabaseGuard } from './database-guard.ts';
 import type { Keyring } from './keyring.ts';
 import { countUnknownKeys } from './rewrap-secrets.ts';
-import type { SecretOwner } from './secret-owner.ts';
 import type { NewSecret, SecretRow, SecretStore } from './secret-store.ts';
 import { createLink, LINK_REMEMBERED_MS, readLink, redeemLink } from './setup-links.ts';
 import { UseNotes } from './use-notes.ts';
@@ -30,7 +30,7 @@ export interface VaultOptions {
   /** Learns every value for as long as it is in memory. */
   readonly redactor: Redactor;
   /** Who has sessions now: they end when their owner is erased elsewhere. */
-  readonly sessionOwners?: (() => Iterable<SecretOwner>) | undefined;
+  readonly sessionOwners?: (() => Iterable<UserId>) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -80,7 +80,7 @@ export class StoredVault implements Vault {
     });
   }
 
-  async values(owner: SecretOwner, server: string): Promise<ReadonlyMap<string, string>> {
+  async values(owner: UserId, server: string): Promise<ReadonlyMap<string, string>> {
     const cached = this.#cache.get(owner, server);
     if (cached !== undefined) return cached;
     // First, so that a change after the reading is told, and one before it ends no session that begins with it. Not as a
@@ -95,7 +95,7 @@ export class StoredVault implements Vault {
     );
   }
 
-  async set(owner: SecretOwner, server: string, values: ReadonlyMap<string, string>): Promise<void> {
+  async set(owner: UserId, server: string, values: ReadonlyMap<string, string>): Promise<void> {
     for (const [name, value] of values) {
       if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} holds half a character.`);
     }
@@ -112,14 +112,14 @@ export class StoredVault implements Vault {
     await this.#tidy();
   }
 
-  async remove(owner: SecretOwner, server: string, name: string): Promise<boolean> {
+  async remove(owner: UserId, server: string, name: string): Promise<boolean> {
     const remove = () => this.#options.store.remove({ owner, server, name }, this.#now());
     const isRemoved = await this.#feed.make(owner, server, () => this.#guard.run(remove), Boolean);
     if (isRemoved) this.#takeBackRefusal(owner, server);
     return isRemoved;
   }
 
-  async erase(owner: SecretOwner): Promise<number> {
+  async erase(owner: UserId): Promise<number> {
     await this.#notes.forgetOwner(owner);
     const erase = () => this.#options.store.erase(owner, this.#now());
     const count = await this.#feed.make(owner, undefined, () => this.#guard.run(erase));
@@ -127,25 +127,25 @@ export class StoredVault implements Vault {
     return count;
   }
 
-  async facts(owner?: SecretOwner): Promise<readonly SecretFacts[]> {
+  async facts(owner?: UserId): Promise<readonly SecretFacts[]> {
     const { rows, keyring } = await this.#read(() => this.#options.store.list(owner));
     return rows.map((row) => toFacts(row, keyring));
   }
 
-  noteUse(owner: SecretOwner, server: string, tool: string): void {
+  noteUse(owner: UserId, server: string, tool: string): void {
     this.#notes.noteUse(owner, server, tool);
   }
 
-  async recentUses(owner: SecretOwner, limit: number): Promise<readonly ToolUse[]> {
+  async recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]> {
     await this.#notes.flush();
     return this.#guard.run(() => this.#options.store.recentUses(owner, limit));
   }
 
-  noteCredentials(owner: SecretOwner, server: string, isRefused: boolean): void {
+  noteCredentials(owner: UserId, server: string, isRefused: boolean): void {
     this.#notes.noteCredentials(owner, server, isRefused);
   }
 
-  async refused(owner: SecretOwner): Promise<readonly RefusedCredentials[]> {
+  async refused(owner: UserId): Promise<readonly RefusedCredentials[]> {
     await this.#notes.flush();
     return this.#guard.run(() => this.#options.store.refused(owner));
   }
@@ -164,7 +164,7 @@ export class StoredVault implements Vault {
     return redeemLink(token, this.#linkOptions());
   }
 
-  async beginSession(id: string, owner: SecretOwner | undefined, expiresAt: number): Promise<void> {
+  async beginSession(id: string, owner: UserId | undefined, expiresAt: number): Promise<void> {
     await this.#guard.run(() => this.#options.store.addSession({ hash: hashOf(id), owner, expiresAt }));
     await this.#tidy();
   }
@@ -212,12 +212,12 @@ export class StoredVault implements Vault {
     return { rows, keyring: await this.#keys.forReading(rows.map(({ keyId }) => keyId)) };
   }
 
-  #takeBackRefusal(owner: SecretOwner, server: string): void {
+  #takeBackRefusal(owner: UserId, server: string): void {
     this.#notes.forgetCredentials(owner, server);
     this.#notes.noteCredentials(owner, server, false);
   }
 
-  #tell(owner: SecretOwner, server: string | undefined): void {
+  #tell(owner: UserId, server: string | undefined): void {
     if (server === undefined) void this.#notes.forgetOwner(owner);
     else this.#notes.forgetCredentials(owner, server);
     for (const listener of [...this.#listeners]) {

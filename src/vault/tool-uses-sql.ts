@@ -1,11 +1,11 @@
+import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import { withoutErased } from './erasures-sql.ts';
 import { lockChanges } from './secret-changes-sql.ts';
-import type { SecretOwner } from './secret-owner.ts';
 import { inPortions, isStorable, ownerColumns, serverColumns } from './secret-rows-sql.ts';
 import type { ToolUse } from './vault.ts';
 
-type OwnedUse = ToolUse & { readonly owner: SecretOwner };
+type OwnedUse = ToolUse & { readonly owner: UserId };
 
 /**
  * Writes down uses in one transaction: the later time, and the calls added. A secret of that owner and server was used
@@ -34,7 +34,7 @@ export async function addToolUses(database: Database, uses: readonly OwnedUse[])
 }
 
 /** Notes since when a server refuses a user's credentials; another replica may have noticed it earlier. */
-export async function addRefusal(database: Database, owner: SecretOwner, server: string, since: number): Promise<void> {
+export async function addRefusal(database: Database, owner: UserId, server: string, since: number): Promise<void> {
   await database.transaction().execute(async (transaction) => {
     await lockChanges(transaction);
     if ((await withoutErased(transaction, [{ owner }], () => since)).length === 0) return;

@@ -1,5 +1,5 @@
+import { toUserKey, type UserId } from '../auth/user.ts';
 import type { DatabaseGuard } from './database-guard.ts';
-import { type SecretOwner, toOwnerKey } from './secret-owner.ts';
 import type { SecretStore } from './secret-store.ts';
 import { keyOf } from './value-cache.ts';
 import type { ToolUse } from './vault.ts';
@@ -9,10 +9,10 @@ const MAX_NOTES = 10_000;
 /** Then it is written down again: another replica may have noted otherwise. */
 const KNOWN_MS = 600_000;
 
-type OwnedUse = ToolUse & { readonly owner: SecretOwner };
+type OwnedUse = ToolUse & { readonly owner: UserId };
 
 interface CredentialsNote {
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly server: string;
   /** Since when they are refused; `undefined`: they are taken. */
   readonly since: number | undefined;
@@ -39,12 +39,12 @@ export class UseNotes {
     this.#options = options;
   }
 
-  noteUse(owner: SecretOwner, server: string, tool: string): void {
+  noteUse(owner: UserId, server: string, tool: string): void {
     this.#addUse({ owner, server, tool, lastUsedAt: this.#options.now(), calls: 1 });
     this.#schedule();
   }
 
-  noteCredentials(owner: SecretOwner, server: string, isRefused: boolean): void {
+  noteCredentials(owner: UserId, server: string, isRefused: boolean): void {
     const key = keyOf(owner, server);
     const notedAt = this.#options.now();
     const known = this.#known.get(key);
@@ -59,22 +59,22 @@ export class UseNotes {
   }
 
   /** Values were changed: what is known of the ones before says nothing of these. */
-  forgetCredentials(owner: SecretOwner, server: string): void {
+  forgetCredentials(owner: UserId, server: string): void {
     this.#known.delete(keyOf(owner, server));
     this.#credentials.delete(keyOf(owner, server));
   }
 
   /** Drops what is not written yet about an owner; resolves when nothing about him is on its way. */
-  async forgetOwner(owner: SecretOwner): Promise<void> {
+  async forgetOwner(owner: UserId): Promise<void> {
     await this.#writing;
-    const ownerKey = toOwnerKey(owner);
+    const ownerKey = toUserKey(owner);
     for (const notes of [this.#uses, this.#credentials, this.#known]) {
-      for (const [key, note] of notes) if (toOwnerKey(note.owner) === ownerKey) notes.delete(key);
+      for (const [key, note] of notes) if (toUserKey(note.owner) === ownerKey) notes.delete(key);
     }
   }
 
   /** About whom something is noted. */
-  owners(): readonly SecretOwner[] {
+  owners(): readonly UserId[] {
     return [this.#uses, this.#credentials, this.#known].flatMap((notes) =>
       [...notes.values()].map(({ owner }) => owner),
     );

@@ -1,5 +1,5 @@
+import { toUserKey, type UserId } from '../auth/user.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
-import { type SecretOwner, toOwnerKey } from './secret-owner.ts';
 
 const MAX_ENTRIES = 10_000;
 /** A session that just ended may still print what it was given. */
@@ -8,14 +8,14 @@ const RELEASE_AFTER_MS = 60_000;
 export type SecretValues = ReadonlyMap<string, string>;
 
 interface Entry {
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly server: string;
   readonly values: SecretValues;
   readonly release: () => void;
 }
 
 interface Load {
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly server: string;
   readonly values: Promise<SecretValues>;
 }
@@ -39,11 +39,11 @@ export class ValueCache {
   }
 
   /** Whose values are kept or being loaded. */
-  owners(): readonly SecretOwner[] {
+  owners(): readonly UserId[] {
     return [...this.#entries.values(), ...this.#loads.values()].map(({ owner }) => owner);
   }
 
-  get(owner: SecretOwner, server: string): SecretValues | undefined {
+  get(owner: UserId, server: string): SecretValues | undefined {
     const key = keyOf(owner, server);
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
@@ -53,7 +53,7 @@ export class ValueCache {
   }
 
   /** The same load for all who ask meanwhile; one that a change overtook is not kept. */
-  load(owner: SecretOwner, server: string, read: () => Promise<SecretValues>): Promise<SecretValues> {
+  load(owner: UserId, server: string, read: () => Promise<SecretValues>): Promise<SecretValues> {
     const key = keyOf(owner, server);
     const running = this.#loads.get(key);
     if (running !== undefined) return running.values;
@@ -67,19 +67,19 @@ export class ValueCache {
   }
 
   /** Forgets what is kept and being loaded for a server, or for every server of an owner. */
-  drop(owner: SecretOwner, server: string | undefined): void {
+  drop(owner: UserId, server: string | undefined): void {
     if (server !== undefined) {
       this.#drop(keyOf(owner, server));
       return;
     }
-    const ownerKey = toOwnerKey(owner);
+    const ownerKey = toUserKey(owner);
     for (const [key, entry] of [...this.#entries, ...this.#loads]) {
-      if (toOwnerKey(entry.owner) === ownerKey) this.#drop(key);
+      if (toUserKey(entry.owner) === ownerKey) this.#drop(key);
     }
   }
 
   /** Forgets everything; returns what there was. */
-  dropAll(): readonly { readonly owner: SecretOwner; readonly server: string }[] {
+  dropAll(): readonly { readonly owner: UserId; readonly server: string }[] {
     const dropped = [...this.#entries.values(), ...this.#loads.values()];
     for (const { owner, server } of dropped) this.#drop(keyOf(owner, server));
     return dropped;
@@ -137,6 +137,6 @@ export class ValueCache {
   }
 }
 
-export function keyOf(owner: SecretOwner, server: string): string {
-  return `${server.length}:${server}${toOwnerKey(owner)}`;
+export function keyOf(owner: UserId, server: string): string {
+  return `${server.length}:${server}${toUserKey(owner)}`;
 }

@@ -1,10 +1,10 @@
-import type { SecretOwner } from '../../vault/secret-owner.ts';
+import type { UserId } from '../../auth/user.ts';
 import type { SecretFacts } from '../../vault/vault.ts';
 
 /** A live session, as the admin's page tells of it. */
 export interface AdminSession {
   /** `undefined`: the session is shared by everybody. */
-  readonly owner: SecretOwner | undefined;
+  readonly owner: UserId | undefined;
   readonly chatId: string | undefined;
   /** A word such as `ready` or `starting`. */
   readonly state: string;
@@ -17,7 +17,7 @@ export interface AdminSession {
 export interface AdminToolList {
   readonly id: string;
   /** Whose session listed it first. */
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   /** Milliseconds since the epoch. */
   readonly since: number;
   readonly added: readonly string[];

@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import { toOwnerKey } from '../../vault/secret-owner.ts';
+import { toUserKey } from '../../auth/user.ts';
 import type { SecretFacts } from '../../vault/vault.ts';
 import type { AccountView } from '../vault/vault-page-view.ts';
 import type { AdminServer } from './admin-facts.ts';
@@ -60,7 +60,7 @@ function isOf({ owner: { issuer, subject } }: SecretFacts, search: string): bool
 function toUsers(secrets: readonly SecretFacts[]): AdminView['users'] {
   const users = new Map<string, { issuer: string; subject: string; secrets: AdminSecretView[] }>();
   for (const { owner, server, name, updatedAt, lastUsedAt, isReadable } of secrets) {
-    const key = toOwnerKey(owner);
+    const key = toUserKey(owner);
     const user = users.get(key) ?? { issuer: owner.issuer, subject: owner.subject, secrets: [] };
     user.secrets.push({ server, name, updatedAt, lastUsedAt, isReadable });
     users.set(key, user);

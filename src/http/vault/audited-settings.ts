@@ -1,6 +1,6 @@
+import type { UserId } from '../../auth/user.ts';
 import { UserVariableTestError } from '../../errors.ts';
 import type { UserSettings } from '../../servers/user-settings.ts';
-import type { SecretOwner } from '../../vault/secret-owner.ts';
 import type { Actor, SecretChange, VaultAudit } from './vault-audit.ts';
 
 /** What an erasure leaves, and why: the log of it says so. */
@@ -27,7 +27,7 @@ export function auditedSettings(settings: UserSettings, audit: VaultAudit, actor
       throw error;
     }
   };
-  const toOwner = ({ issuer, subject }: SecretOwner): SecretOwner => ({ issuer, subject });
+  const toOwner = ({ issuer, subject }: UserId): UserId => ({ issuer, subject });
 
   return {
     list: (user) => settings.list(user),

@@ -4,9 +4,9 @@ import type { ApiKeyRing } from '../../auth/api-key-ring.ts';
 import { lacksScope } from '../../auth/authorize.ts';
 import type { PageLogIn, PageSession, PageSessions } from '../../auth/page-sessions.ts';
 import type { Principal } from '../../auth/principal.ts';
+import type { UserId } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, SetupLinkError, UnauthenticatedError } from '../../errors.ts';
-import type { SecretOwner } from '../../vault/secret-owner.ts';
 import type { SetupLink, Vault } from '../../vault/vault.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, identify, type Presented } from '../guards/identify.ts';
@@ -170,7 +170,7 @@ function withRightsOf(key: ReturnType<ApiKeyRing['findById']>, found: PageSessio
   return { ...found, isAdmin, scopes: owner?.scopes.ownValueScopes ?? [] };
 }
 
-function isUser(user: SecretOwner | undefined, other: SecretOwner | undefined): boolean {
+function isUser(user: UserId | undefined, other: UserId | undefined): boolean {
   return user?.issuer === other?.issuer && user?.subject === other?.subject;
 }
 

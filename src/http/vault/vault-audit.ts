@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuditDetails, AuditEvent } from '../../audit/audit-event.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
+import type { UserId } from '../../auth/user.ts';
 import { ServiceError } from '../../errors.ts';
-import type { SecretOwner } from '../../vault/secret-owner.ts';
 import { loggedPath } from '../error-handler.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 
@@ -11,7 +11,7 @@ export type SecretAction = 'set' | 'remove' | 'erase' | 'test';
 /** What was done to a user's secrets, or tried. */
 export interface SecretChange {
   readonly action: SecretAction;
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   /** `undefined`: everything of the owner. */
   readonly server?: string;
   readonly name?: string;
@@ -47,7 +47,7 @@ export interface VaultAudit {
 export type LogInAction = 'log_in' | 'open_link' | 'request';
 
 /** Names a user in the audit log, as `toPrincipalId` does. */
-export function toUserId({ issuer, subject }: SecretOwner): string {
+export function toUserId({ issuer, subject }: UserId): string {
   return `user:${issuer.length}:${issuer}:${subject}`;
 }
 

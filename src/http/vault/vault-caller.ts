@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { requireOwnValues } from '../../auth/authorize.ts';
 import { type Principal, toPrincipalId } from '../../auth/principal.ts';
 import { Scopes } from '../../auth/scope.ts';
+import type { UserProfile } from '../../auth/user.ts';
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../errors.ts';
-import type { SettingsUser } from '../../servers/user-settings.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
 import { NOBODY_IS_KNOWN } from './create-page-access.ts';
@@ -19,7 +19,7 @@ const READS = new Set(['GET', 'HEAD']);
 export interface VaultCaller {
   /** As `toPrincipalId` names him. */
   readonly id: string;
-  readonly user: SettingsUser | undefined;
+  readonly user: UserProfile | undefined;
   readonly isAdmin: boolean;
   /** For which servers the user may set values. */
   readonly scopes: Scopes;
@@ -76,7 +76,7 @@ export async function identifyCaller(
 }
 
 /** The user who calls. Throws `UnauthenticatedError` when a program calls and says for nobody. */
-export function requireUser({ user }: VaultCaller): SettingsUser {
+export function requireUser({ user }: VaultCaller): UserProfile {
   if (user !== undefined) return user;
   throw new UnauthenticatedError(
     "It is not known whose secrets are meant: call with a personal API key, with a token of the user, or with a key that may assert users and Open WebUI's headers about the user.",
@@ -112,7 +112,7 @@ export function requireLogIn({ server }: Pick<VaultCaller, 'server'>): void {
  * The user of a page's session. Of one by setup link neither role nor groups are known; the link was made while they
  * used the server, so that it is not asked again whether they may.
  */
-export function toSettingsUser({ user, server }: PageSession): SettingsUser | undefined {
+export function toUserProfile({ user, server }: PageSession): UserProfile | undefined {
   if (user === undefined || server === undefined) return user;
   const { issuer, subject, email, name } = user;
   return { issuer, subject, email, name };
@@ -121,7 +121,7 @@ export function toSettingsUser({ user, server }: PageSession): SettingsUser | un
 function fromSession(session: PageSession): VaultCaller {
   const { isAdmin, server } = session;
   const scopes = new Scopes(session.scopes);
-  return { id: toSessionId(session), user: toSettingsUser(session), isAdmin, scopes, server };
+  return { id: toSessionId(session), user: toUserProfile(session), isAdmin, scopes, server };
 }
 
 function fromPrincipal(principal: Principal): VaultCaller {

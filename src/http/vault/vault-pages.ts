@@ -1,9 +1,10 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { lacksScope, requireOwnValues } from '../../auth/authorize.ts';
 import { Scopes } from '../../auth/scope.ts';
+import type { UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { NotFoundError, UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
-import type { SettingsUser, UserSettings } from '../../servers/user-settings.ts';
+import type { UserSettings } from '../../servers/user-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type Done, toDoneNotice, toDoneQuery } from '../pages/done-notice.ts';
 import { answerLogIn, createLogInPages } from '../pages/log-in-pages.ts';
@@ -23,7 +24,7 @@ import { renderLinkPage } from './link-page.ts';
 import type { LinkVisit, PageAccess, PageSession } from './page-access.ts';
 import { toSessionId } from './session-id.ts';
 import type { VaultAudit } from './vault-audit.ts';
-import { requireLogIn, toSettingsUser } from './vault-caller.ts';
+import { requireLogIn, toUserProfile } from './vault-caller.ts';
 import { renderVaultPage } from './vault-page.ts';
 import type { Notice } from './vault-page-view.ts';
 import { readValues, toServerView, toWho, type Unkept, variableAtFault } from './vault-view.ts';
@@ -41,7 +42,7 @@ type UserSession = PageSession & { readonly user: NonNullable<PageSession['user'
 /** What a form is about, when it may be done. */
 interface OwnForm {
   readonly session: UserSession;
-  readonly user: SettingsUser;
+  readonly user: UserProfile;
   readonly form: URLSearchParams;
   readonly server: string;
   /** Records what it changes. */
@@ -260,6 +261,6 @@ function linkToken(request: Request): string {
   return String(request.params.token);
 }
 
-function userOf(session: UserSession): SettingsUser {
-  return toSettingsUser(session) ?? session.user;
+function userOf(session: UserSession): UserProfile {
+  return toUserProfile(session) ?? session.user;
 }

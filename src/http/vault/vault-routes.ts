@@ -7,11 +7,11 @@ import express, {
 } from 'express';
 import { lacksScope } from '../../auth/authorize.ts';
 import { isIdentifier } from '../../auth/claims.ts';
-import { OPEN_WEBUI_ISSUER } from '../../auth/principal.ts';
+import { OPEN_WEBUI_ISSUER, type UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, InvalidArgumentsError, MethodNotAllowedError, NotFoundError } from '../../errors.ts';
 import type { RateLimit } from '../../rate-limit/rate-limit.ts';
-import type { SettingsUser, UserSettings } from '../../servers/user-settings.ts';
+import type { UserSettings } from '../../servers/user-settings.ts';
 import { auditedSettings } from './audited-settings.ts';
 import { readValue, readValues } from './read-value.ts';
 import { toServerView } from './server-settings-view.ts';
@@ -158,18 +158,18 @@ const ROUTES: Readonly<Record<string, Readonly<Partial<Record<Method, Answer>>>>
   },
 };
 
-function putVariable(exchange: Exchange, user: SettingsUser): Promise<void> {
+function putVariable(exchange: Exchange, user: UserProfile): Promise<void> {
   const { request } = exchange;
   return saveVariables(exchange, user, async () => new Map([[param(request, 'name'), await readValue(request)]]));
 }
 
-function postVariables(exchange: Exchange, user: SettingsUser): Promise<void> {
+function postVariables(exchange: Exchange, user: UserProfile): Promise<void> {
   return saveVariables(exchange, user, () => readValues(exchange.request));
 }
 
 async function saveVariables(
   { request, response, settings, signal }: Exchange,
-  user: SettingsUser,
+  user: UserProfile,
   read: () => Promise<ReadonlyMap<string, string>>,
 ): Promise<void> {
   const server = param(request, 'server');
@@ -178,21 +178,21 @@ async function saveVariables(
   response.status(204).end();
 }
 
-async function deleteVariable({ request, response, caller, settings }: Exchange, user: SettingsUser): Promise<void> {
+async function deleteVariable({ request, response, caller, settings }: Exchange, user: UserProfile): Promise<void> {
   requireLogIn(caller);
   await settings.remove(user, param(request, 'server'), param(request, 'name'));
   response.status(204).end();
 }
 
 /** The user who calls, about the server of the URL. Throws the errors of `requireUser` and `requireServer`. */
-function ownUser({ request, caller }: Exchange): SettingsUser {
+function ownUser({ request, caller }: Exchange): UserProfile {
   const user = requireUser(caller);
   requireServer(caller, param(request, 'server'));
   return user;
 }
 
 /** The user whom an admin names. Throws `ForbiddenError` for anybody else, `InvalidArgumentsError`. */
-function namedUser({ request, caller }: Exchange): SettingsUser {
+function namedUser({ request, caller }: Exchange): UserProfile {
   requireAdmin(caller);
   const { issuer = OPEN_WEBUI_ISSUER } = request.query;
   const subject = param(request, 'subject');

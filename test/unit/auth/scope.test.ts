@@ -87,8 +87,6 @@ test('no two principals share an id', () => {
     groups: [],
     scopes: Scopes.NONE,
     keyId: undefined,
-    chatId: undefined,
-    token: undefined,
   });
   expect(toPrincipalId(user('a:1', 'b'))).not.toBe(toPrincipalId(user('a', '1:b')));
 });

@@ -2,7 +2,8 @@ import { createHash, createPublicKey, verify } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import jsonwebtoken, { type JwtHeader, type JwtPayload } from 'jsonwebtoken';
 import { deriveSigningKey } from '../../../src/auth/signing-key.ts';
-import { createUserTokenSigner, type TokenUser } from '../../../src/auth/user-token-signer.ts';
+import type { UserProfile } from '../../../src/auth/user.ts';
+import { createUserTokenSigner } from '../../../src/auth/user-token-signer.ts';
 import { startKeySetServer } from '../../fixtures/key-set-server.ts';
 import { loadJwksRsaNatively } from '../../fixtures/native-jwks-rsa.ts';
 
@@ -12,7 +13,7 @@ const OLD = Buffer.alloc(32, 1);
 const NEW = Buffer.alloc(32, 2);
 const ISSUER = 'https://tools.example';
 const AUDIENCE = 'https://mcp.example';
-const ada: TokenUser = {
+const ada: UserProfile = {
   issuer: 'open-webui',
   subject: 'u1',
   email: 'ada@example.org',
@@ -106,7 +107,7 @@ describe('calls that follow each other', () => {
     expect((jsonwebtoken.decode(signer.sign(ada, AUDIENCE)) as JwtPayload).exp).toBe(now / 1_000 + 300);
   });
 
-  test.each<[string, TokenUser, string]>([
+  test.each<[string, UserProfile, string]>([
     ['another subject', { ...ada, subject: 'u2' }, AUDIENCE],
     ['another issuer', { ...ada, issuer: 'other' }, AUDIENCE],
     ['another e-mail', { ...ada, email: 'new@example.org' }, AUDIENCE],

@@ -2,8 +2,9 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { hashApiKey } from '../../../src/auth/api-key.ts';
 import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
+import type { ApiKeyRecord } from '../../../src/auth/auth-settings.ts';
 import { type ApiKeyWatch, watchApiKeys } from '../../../src/auth/watch-api-keys.ts';
-import { ApiKeys, type StoredApiKey } from '../../../src/db/api-keys.ts';
+import { ApiKeys } from '../../../src/db/api-keys.ts';
 import type { Database } from '../../../src/db/open-database.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
@@ -162,7 +163,7 @@ export function describeApiKeys(title: string, make: MakeDatabase): void {
   });
 }
 
-function stored(id: string, rest: Partial<StoredApiKey> = {}): StoredApiKey {
+function stored(id: string, rest: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
   return {
     id,
     hash: hashApiKey(`key ${id}`),

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import { Scopes } from '../../../src/auth/scope.ts';
+import { toUserKey, type UserId } from '../../../src/auth/user.ts';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import { callTool } from '../../../src/servers/call-tool.ts';
 import { type CatalogueKeeper, NO_KEEPER } from '../../../src/servers/kept-catalogue.ts';
@@ -14,7 +15,6 @@ import type { PoolLimits } from '../../../src/servers/session-places.ts';
 import { type Caller, NO_VALUES, type ValueSource } from '../../../src/servers/user-values.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
-import { type SecretOwner, toOwnerKey } from '../../../src/vault/secret-owner.ts';
 import { parseServers } from '../config/parse-servers.ts';
 
 export const never = new AbortController().signal;
@@ -76,12 +76,12 @@ export class SetValues {
   readonly #values = new Map<string, ReadonlyMap<string, string>>();
   links = 0;
 
-  set(owner: SecretOwner, server: string, values: Readonly<Record<string, string>>): void {
-    this.#values.set(`${server} ${toOwnerKey(owner)}`, new Map(Object.entries(values)));
+  set(owner: UserId, server: string, values: Readonly<Record<string, string>>): void {
+    this.#values.set(`${server} ${toUserKey(owner)}`, new Map(Object.entries(values)));
   }
 
-  get(owner: SecretOwner, server: string): ReadonlyMap<string, string> {
-    return this.#values.get(`${server} ${toOwnerKey(owner)}`) ?? new Map();
+  get(owner: UserId, server: string): ReadonlyMap<string, string> {
+    return this.#values.get(`${server} ${toUserKey(owner)}`) ?? new Map();
   }
 
   source(more: Partial<ValueSource> = {}): ValueSource {

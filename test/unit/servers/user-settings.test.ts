@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { UserId, UserProfile } from '../../../src/auth/user.ts';
 import { NotFoundError, RateLimitedError, UserVariableTestError, UserVariableValueError } from '../../../src/errors.ts';
-import type { SettingsUser, UserSettings } from '../../../src/servers/user-settings.ts';
+import type { UserSettings } from '../../../src/servers/user-settings.ts';
 import { createUserSettings, type UserSettingsOptions } from '../../../src/servers/user-settings-service.ts';
-import type { SecretOwner } from '../../../src/vault/secret-owner.ts';
 import type { SecretFacts } from '../../../src/vault/vault.ts';
 import { SetValues, startServers, startWhoamiHttp, stopAll, thrownBy, whoami } from './user-servers.ts';
 
 afterEach(stopAll);
 
-const ann: SettingsUser = { issuer: 'open-webui', subject: 'ann' };
+const ann: UserProfile = { issuer: 'open-webui', subject: 'ann' };
 
 type SettingsVault = UserSettingsOptions['vault'];
 
@@ -18,15 +18,15 @@ class PlainVault implements SettingsVault {
   readonly refusals = new Map<string, number>();
   unreadable = '';
 
-  async values(owner: SecretOwner, server: string) {
+  async values(owner: UserId, server: string) {
     return this.#values.get(owner, server);
   }
 
-  async set(owner: SecretOwner, server: string, values: ReadonlyMap<string, string>) {
+  async set(owner: UserId, server: string, values: ReadonlyMap<string, string>) {
     this.#values.set(owner, server, Object.fromEntries([...this.#values.get(owner, server), ...values]));
   }
 
-  async remove(owner: SecretOwner, server: string, name: string) {
+  async remove(owner: UserId, server: string, name: string) {
     const { [name]: removed, ...rest } = Object.fromEntries(this.#values.get(owner, server));
     this.#values.set(owner, server, rest);
     return removed !== undefined;
@@ -36,7 +36,7 @@ class PlainVault implements SettingsVault {
     return 0;
   }
 
-  async facts(owner?: SecretOwner): Promise<readonly SecretFacts[]> {
+  async facts(owner?: UserId): Promise<readonly SecretFacts[]> {
     if (owner === undefined) return [];
     return ['jira', 'http', 'both'].flatMap((server) =>
       [...this.#values.get(owner, server).keys()].map((name) => ({
@@ -59,7 +59,7 @@ class PlainVault implements SettingsVault {
     return [];
   }
 
-  noteCredentials(_owner: SecretOwner, server: string, isRefused: boolean) {
+  noteCredentials(_owner: UserId, server: string, isRefused: boolean) {
     if (isRefused) this.refusals.set(server, 3);
     else this.refusals.delete(server);
   }

@@ -1,5 +1,4 @@
-import type { SecretOwner } from '../../../src/vault/secret-owner.ts';
-import { toOwnerKey } from '../../../src/vault/secret-owner.ts';
+import { toUserKey, type UserId } from '../../../src/auth/user.ts';
 import type {
   NewSecret,
   PageSessionRow,
@@ -12,7 +11,7 @@ import type {
 } from '../../../src/vault/secret-store.ts';
 import type { RefusedCredentials, ToolUse } from '../../../src/vault/vault.ts';
 
-type OwnedUse = ToolUse & { readonly owner: SecretOwner };
+type OwnedUse = ToolUse & { readonly owner: UserId };
 
 /** A `SecretStore` without a database, which can be taken away and made to wait; counts what is asked of it. */
 export class MemoryStore implements SecretStore {
@@ -20,7 +19,7 @@ export class MemoryStore implements SecretStore {
   vaultKeys: VaultKeyRow[] = [];
   changes: (SecretChange & { readonly time: number })[] = [];
   uses: OwnedUse[] = [];
-  refusals: (RefusedCredentials & { readonly owner: SecretOwner })[] = [];
+  refusals: (RefusedCredentials & { readonly owner: UserId })[] = [];
   readonly links = new Map<string, { link: SetupLinkRow; wasUsed: boolean }>();
   readonly sessions = new Map<string, PageSessionRow>();
   readonly asked = new Map<string, number>();
@@ -31,14 +30,14 @@ export class MemoryStore implements SecretStore {
   afterPut: Promise<void> = Promise.resolve();
   #revision = 0;
 
-  async get(owner: SecretOwner, server: string) {
+  async get(owner: UserId, server: string) {
     this.#ask('get');
     const rows = this.rows.filter((row) => isOwner(row, owner) && row.server === server);
     await this.afterGet;
     return rows;
   }
 
-  async list(owner?: SecretOwner) {
+  async list(owner?: UserId) {
     this.#ask('list');
     const rows = this.rows.filter((row) => owner === undefined || isOwner(row, owner));
     return rows.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
@@ -54,7 +53,7 @@ export class MemoryStore implements SecretStore {
       rows = [...rows.filter((one) => one !== before), row];
     }
     this.rows = rows;
-    const changed = new Map(secrets.map(({ place }) => [`${toOwnerKey(place.owner)} ${place.server}`, place]));
+    const changed = new Map(secrets.map(({ place }) => [`${toUserKey(place.owner)} ${place.server}`, place]));
     for (const { owner, server } of changed.values()) this.#note(owner, server, now);
     await this.afterPut;
   }
@@ -68,7 +67,7 @@ export class MemoryStore implements SecretStore {
     return isRemoved;
   }
 
-  async erase(owner: SecretOwner, now: number) {
+  async erase(owner: UserId, now: number) {
     this.#ask('erase');
     const rows = this.rows.filter((row) => !isOwner(row, owner));
     const count = this.rows.length - rows.length;
@@ -166,19 +165,19 @@ export class MemoryStore implements SecretStore {
     this.uses = [...this.uses, ...uses];
   }
 
-  async recentUses(owner: SecretOwner, limit: number) {
+  async recentUses(owner: UserId, limit: number) {
     this.#ask('recentUses');
     const uses = this.uses.filter((use) => isOwner(use, owner)).sort((a, b) => b.lastUsedAt - a.lastUsedAt);
     return uses.slice(0, limit).map(({ owner: _, ...use }) => use);
   }
 
-  async markRefused(owner: SecretOwner, server: string, since: number | undefined) {
+  async markRefused(owner: UserId, server: string, since: number | undefined) {
     this.#ask('markRefused');
     this.refusals = this.refusals.filter((one) => !isOwner(one, owner) || one.server !== server);
     if (since !== undefined) this.refusals.push({ owner, server, since });
   }
 
-  async refused(owner: SecretOwner) {
+  async refused(owner: UserId) {
     this.#ask('refused');
     return this.refusals.filter((one) => isOwner(one, owner)).map(({ server, since }) => ({ server, since }));
   }
@@ -207,14 +206,14 @@ export class MemoryStore implements SecretStore {
     if (this.isAway) throw Object.assign(new Error('password=hunter22 canary'), { code: 'ECONNREFUSED' });
   }
 
-  #note(owner: SecretOwner, server: string | undefined, time: number): void {
+  #note(owner: UserId, server: string | undefined, time: number): void {
     this.#revision++;
     this.changes.push({ revision: this.#revision, owner, server, time });
   }
 }
 
-function isOwner({ owner }: { readonly owner: SecretOwner }, other: SecretOwner): boolean {
-  return toOwnerKey(owner) === toOwnerKey(other);
+function isOwner({ owner }: { readonly owner: UserId }, other: UserId): boolean {
+  return toUserKey(owner) === toUserKey(other);
 }
 
 function sortKey({ owner, server, name }: SecretPlace): string {

@@ -1,14 +1,14 @@
+import type { UserId } from '../../../src/auth/user.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
 import { type Keyring, parseKeyring } from '../../../src/vault/keyring.ts';
 import { openVault } from '../../../src/vault/open-vault.ts';
-import type { SecretOwner } from '../../../src/vault/secret-owner.ts';
 import type { SecretStore } from '../../../src/vault/secret-store.ts';
 import type { VaultOptions } from '../../../src/vault/stored-vault.ts';
 import type { Vault } from '../../../src/vault/vault.ts';
 import { MemoryStore } from './memory-store.ts';
 
-export const alice: SecretOwner = { issuer: 'open-webui', subject: 'alice' };
-export const bob: SecretOwner = { issuer: 'open-webui', subject: 'bob' };
+export const alice: UserId = { issuer: 'open-webui', subject: 'alice' };
+export const bob: UserId = { issuer: 'open-webui', subject: 'bob' };
 
 /** A ring of made-up keys, each named by a number. */
 export function ringOf(...numbers: readonly number[]): Keyring {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { SecretOwner } from '../../../src/vault/secret-owner.ts';
+import type { UserId } from '../../../src/auth/user.ts';
 import type { SecretPlace, SecretRow, SecretStore } from '../../../src/vault/secret-store.ts';
 
 export interface StoreUnderTest {
@@ -9,10 +9,10 @@ export interface StoreUnderTest {
 }
 
 const NOW = 1_790_000_000_000;
-const ann: SecretOwner = { issuer: 'open-webui', subject: 'ann' };
-const bob: SecretOwner = { issuer: 'open-webui', subject: 'bob' };
+const ann: UserId = { issuer: 'open-webui', subject: 'ann' };
+const bob: UserId = { issuer: 'open-webui', subject: 'bob' };
 
-const at = (owner: SecretOwner, server: string, name: string): SecretPlace => ({ owner, server, name });
+const at = (owner: UserId, server: string, name: string): SecretPlace => ({ owner, server, name });
 const sealAs =
   (text: string, keyId = 'k1') =>
   (version: number) => ({ keyId, cipherText: `${text} ${version}` });

@@ -1,7 +1,7 @@
+import { toUserKey, type UserId } from '../../../../src/auth/user.ts';
 import type { UserVariable } from '../../../../src/config/server-config.ts';
 import { NotFoundError, UserVariableTestError, UserVariableValueError } from '../../../../src/errors.ts';
 import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
-import { type SecretOwner, toOwnerKey } from '../../../../src/vault/secret-owner.ts';
 import type { SecretFacts, ToolUse } from '../../../../src/vault/vault.ts';
 
 export interface MemoryServer {
@@ -22,7 +22,7 @@ const plain: UserVariable = {
 };
 
 interface Entry {
-  readonly owner: SecretOwner;
+  readonly owner: UserId;
   readonly server: string;
   readonly name: string;
   readonly value: string;
@@ -44,11 +44,11 @@ export class MemorySettings implements UserSettings {
     this.#servers = servers;
   }
 
-  put(owner: SecretOwner, server: string, name: string, value: string): void {
+  put(owner: UserId, server: string, name: string, value: string): void {
     this.entries.set(keyOf(owner, server, name), { owner, server, name, value });
   }
 
-  value(owner: SecretOwner, server: string, name: string): string | undefined {
+  value(owner: UserId, server: string, name: string): string | undefined {
     return this.entries.get(keyOf(owner, server, name))?.value;
   }
 
@@ -64,18 +64,18 @@ export class MemorySettings implements UserSettings {
     }));
   }
 
-  async list(user: SecretOwner): Promise<readonly ServerUserSettings[]> {
+  async list(user: UserId): Promise<readonly ServerUserSettings[]> {
     this.#mayFail();
     return this.#servers.map((server) => this.#settings(user, server));
   }
 
-  async get(user: SecretOwner, server: string): Promise<ServerUserSettings> {
+  async get(user: UserId, server: string): Promise<ServerUserSettings> {
     this.#mayFail();
     return this.#settings(user, this.#find(server));
   }
 
   async save(
-    user: SecretOwner,
+    user: UserId,
     server: string,
     values: ReadonlyMap<string, string>,
     { isTested = false }: { readonly isTested?: boolean } = {},
@@ -95,13 +95,13 @@ export class MemorySettings implements UserSettings {
     for (const [name, value] of values) this.put(user, server, name, value);
   }
 
-  async remove(user: SecretOwner, server: string, name: string): Promise<boolean> {
+  async remove(user: UserId, server: string, name: string): Promise<boolean> {
     this.#mayFail();
     this.#find(server);
     return this.entries.delete(keyOf(user, server, name));
   }
 
-  async test(user: SecretOwner, server: string): ReturnType<UserSettings['test']> {
+  async test(user: UserId, server: string): ReturnType<UserSettings['test']> {
     this.#mayFail();
     const { title, variables } = this.#find(server);
     const values = Object.keys(variables).map((name) => this.value(user, server, name) ?? '');
@@ -114,9 +114,9 @@ export class MemorySettings implements UserSettings {
     return this.uses;
   }
 
-  async erase(user: SecretOwner): Promise<number> {
+  async erase(user: UserId): Promise<number> {
     this.#mayFail();
-    const own = [...this.entries].filter(([, { owner }]) => toOwnerKey(owner) === toOwnerKey(user));
+    const own = [...this.entries].filter(([, { owner }]) => toUserKey(owner) === toUserKey(user));
     for (const [key] of own) this.entries.delete(key);
     return own.length;
   }
@@ -127,7 +127,7 @@ export class MemorySettings implements UserSettings {
     return found;
   }
 
-  #settings(user: SecretOwner, { server, title, variables }: MemoryServer): ServerUserSettings {
+  #settings(user: UserId, { server, title, variables }: MemoryServer): ServerUserSettings {
     const states = Object.entries(variables).map(([name, given]) => {
       const entry = this.entries.get(keyOf(user, server, name));
       const isSet = entry !== undefined;
@@ -153,6 +153,6 @@ export class MemorySettings implements UserSettings {
   }
 }
 
-function keyOf(owner: SecretOwner, server: string, name: string): string {
+function keyOf(owner: UserId, server: string, name: string): string {
   return JSON.stringify([owner.issuer, owner.subject, server, name]);
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
 import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
+import type { UserId } from '../../../../src/auth/user.ts';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { NotFoundError } from '../../../../src/errors.ts';
 import type { AdminServer } from '../../../../src/http/admin/admin-facts.ts';
@@ -18,7 +19,6 @@ import type { Actor, SecretChange, VaultAudit } from '../../../../src/http/vault
 import { createVaultPages } from '../../../../src/http/vault/vault-pages.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import type { LinkProfile } from '../../../../src/vault/link-profile.ts';
-import type { SecretOwner } from '../../../../src/vault/secret-owner.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
 import { PageVault } from '../page-vault.ts';
@@ -33,7 +33,7 @@ export interface PageAppOptions {
   readonly pathPrefix?: string;
   readonly hasAuthentication?: boolean;
   /** A log-in with `key-of-odd` is of this user. */
-  readonly oddUser?: SecretOwner;
+  readonly oddUser?: UserId;
 }
 
 export interface PageApp {
@@ -46,7 +46,7 @@ export interface PageApp {
   /** From now on nothing can be recorded. */
   auditFailure(error: Error): void;
   /** The path of a setup link. */
-  createLink(owner: SecretOwner, server: string, profile?: LinkProfile): string;
+  createLink(owner: UserId, server: string, profile?: LinkProfile): string;
   readonly vault: PageVault;
   close(): Promise<void>;
 }

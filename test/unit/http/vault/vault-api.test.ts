@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { toPrincipalId, type UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scope.ts';
+import { toUserKey } from '../../../../src/auth/user.ts';
 import { toUserId } from '../../../../src/http/vault/vault-audit.ts';
-import { toOwnerKey } from '../../../../src/vault/secret-owner.ts';
 import type { HttpAnswer } from '../../../e2e/http-request.ts';
 import {
   ALICE,
@@ -37,7 +37,7 @@ function put(service: VaultService, path: string, headers: Record<string, string
 }
 
 const setValue = (service: VaultService, owner = ALICE) =>
-  service.settings.values.get(toOwnerKey(owner))?.get('tracker/TOKEN');
+  service.settings.values.get(toUserKey(owner))?.get('tracker/TOKEN');
 
 /** A cookie with its form token, as a page of ours has them. */
 async function page(service: VaultService, path: string): Promise<Record<string, string>> {

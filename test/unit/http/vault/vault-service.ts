@@ -9,6 +9,7 @@ import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scope.ts';
 import { TokenRefusedError } from '../../../../src/auth/token-refusal.ts';
+import { toUserKey, type UserId, type UserProfile } from '../../../../src/auth/user.ts';
 import { TRUST_NONE, type TrustProxy } from '../../../../src/config/trust-proxy.ts';
 import {
   AuditUnavailableError,
@@ -25,8 +26,7 @@ import { createVaultAudit } from '../../../../src/http/vault/vault-audit.ts';
 import { createVaultRoutes } from '../../../../src/http/vault/vault-routes.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import { RateLimit } from '../../../../src/rate-limit/rate-limit.ts';
-import type { ServerUserSettings, SettingsUser, UserSettings } from '../../../../src/servers/user-settings.ts';
-import { type SecretOwner, toOwnerKey } from '../../../../src/vault/secret-owner.ts';
+import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
 import { type HttpAnswer, type HttpRequest, sendRequest } from '../../../e2e/http-request.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
@@ -67,7 +67,7 @@ export interface VaultService {
   setTime(ms: number): void;
   readonly vault: PageVault;
   /** The token of a setup link. */
-  createLink(owner: SecretOwner, server: string): string;
+  createLink(owner: UserId, server: string): string;
   send(method: string, path: string, request?: HttpRequest): Promise<HttpAnswer>;
   close(): Promise<void>;
 }
@@ -207,14 +207,14 @@ function closeServer(server: Server): Promise<void> {
 export class MemorySettings implements UserSettings {
   readonly values = new Map<string, Map<string, string>>();
   /** Whom it was asked about, with what was known of him. */
-  readonly users: SettingsUser[] = [];
+  readonly users: UserProfile[] = [];
   readonly #servers = ['tracker', 'wiki'];
 
-  async list(user: SettingsUser): Promise<readonly ServerUserSettings[]> {
+  async list(user: UserProfile): Promise<readonly ServerUserSettings[]> {
     return Promise.all(this.#servers.map((server) => this.get(user, server)));
   }
 
-  async get(user: SettingsUser, server: string): Promise<ServerUserSettings> {
+  async get(user: UserProfile, server: string): Promise<ServerUserSettings> {
     this.users.push(user);
     this.#check(server);
     const isSet = this.#of(user).has(`${server}/TOKEN`);
@@ -247,7 +247,7 @@ export class MemorySettings implements UserSettings {
   }
 
   async save(
-    user: SettingsUser,
+    user: UserProfile,
     server: string,
     values: ReadonlyMap<string, string>,
     options?: { readonly isTested?: boolean },
@@ -261,12 +261,12 @@ export class MemorySettings implements UserSettings {
     }
   }
 
-  async remove(user: SettingsUser, server: string, name: string): Promise<boolean> {
+  async remove(user: UserProfile, server: string, name: string): Promise<boolean> {
     this.#check(server, name);
     return this.#of(user).delete(`${server}/${name}`);
   }
 
-  async test(user: SettingsUser, server: string) {
+  async test(user: UserProfile, server: string) {
     this.#check(server);
     const isSet = this.#of(user).has(`${server}/TOKEN`);
     return isSet
@@ -278,14 +278,14 @@ export class MemorySettings implements UserSettings {
     return [];
   }
 
-  async erase(user: SecretOwner): Promise<number> {
+  async erase(user: UserId): Promise<number> {
     const { size } = this.#of(user);
-    this.values.delete(toOwnerKey(user));
+    this.values.delete(toUserKey(user));
     return size;
   }
 
-  #of(user: SecretOwner): Map<string, string> {
-    const key = toOwnerKey(user);
+  #of(user: UserId): Map<string, string> {
+    const key = toUserKey(user);
     const values = this.values.get(key) ?? new Map<string, string>();
     this.values.set(key, values);
     return values;

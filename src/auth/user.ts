@@ -1,0 +1,34 @@
+/** The issuer of every user whom Open WebUI names, whichever way it does so. */
+export const OPEN_WEBUI_ISSUER = 'open-webui';
+
+/** Identifies a user. Never by e-mail address: that can be changed. */
+export interface UserId {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+/** A user and what is known about them; `undefined` is not known. */
+export interface UserProfile extends UserId {
+  readonly email?: string | undefined;
+  readonly name?: string | undefined;
+  readonly role?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
+}
+
+/** Names a user in maps; length-prefixed, so that no two users share a key. */
+export function toUserKey({ issuer, subject }: UserId): string {
+  return `${issuer.length}:${issuer}${subject}`;
+}
+
+const URL_ISSUER = /^(https?:\/\/(?:\[[^\]]*\]|[^/:]+)(?::\d+)?(?:\/[^:]*)?):(.+)$/s;
+const WORD_ISSUER = /^([^:/]+):(.+)$/s;
+
+/**
+ * Reads `ISSUER:SUBJECT`, or `SUBJECT` alone for a user of Open WebUI. The issuer is a URL, up to the colon after its
+ * path, or a word; the subject may contain colons. `undefined` if there is no subject.
+ */
+export function parseUserId(text: string): UserId | undefined {
+  const [, issuer, subject] = URL_ISSUER.exec(text) ?? WORD_ISSUER.exec(text) ?? [];
+  if (issuer !== undefined && subject !== undefined) return { issuer, subject };
+  return text === '' || text.includes(':') ? undefined : { issuer: OPEN_WEBUI_ISSUER, subject: text };
+}
