@@ -7,15 +7,14 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createDocsRoutes } from './documents/docs-routes.ts';
 import { DocumentCache } from './documents/document-cache.ts';
 import { healthHandler, readinessHandler } from './documents/health.ts';
-import { KEY_SET_PATH, keySetHandler } from './documents/key-set.ts';
+import { keySetHandler } from './documents/key-set.ts';
 import { requestedSchemas, sendDocument } from './documents/send-document.ts';
 import { startPageHandler } from './documents/start-page-route.ts';
 import { toStartPageView } from './documents/to-start-page-view.ts';
 import { answerError } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
-import { toRelativeUrl } from './pages/relative-url.ts';
-import { parseServicePath, serverPath, toPathname } from './service-path.ts';
-import { isVaultPath } from './vault/vault-path.ts';
+import { isVaultPath, KEY_SET_PATH, parseServicePath, serverPath, toPathname } from './paths.ts';
+import { toRelativeUrl } from './urls.ts';
 
 export interface AppDependencies {
   readonly settings: Settings;
@@ -57,7 +56,7 @@ export function createApp({
     if (!isVaultPath(toPathname(request.url), request.method, settings)) return next();
     return (await vaultPages())(request, response, next);
   });
-  app.get(at(KEY_SET_PATH.slice(1)), keySetHandler(keySet));
+  app.get(at(KEY_SET_PATH), keySetHandler(keySet));
   app.get('/healthz', healthHandler());
   app.get('/readyz', readinessHandler(registry, limits, isDraining));
   app.use(at('docs/assets'), docs.assets);

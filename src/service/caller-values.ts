@@ -3,7 +3,7 @@ import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { CallerValues } from '../http/tool-call/tool-route.ts';
-import { toSetupUrl } from '../http/vault/vault-path.ts';
+import { toAbsoluteUrl } from '../http/urls.ts';
 import { placeholdersOf } from '../servers/user-values.ts';
 import type { LazyVault } from './lazy-vault.ts';
 
@@ -26,7 +26,7 @@ export function createCallerValues({ vault, settings, client, tokenSigner }: Cal
       setupUrl: async ({ issuer, subject, name, email }, serverName) => {
         const link = { owner: { issuer, subject }, server: serverName, profile: { name, email } };
         const token = await (await vault.openForCall()).createLink(link);
-        return toSetupUrl(request, token, settings, client);
+        return toAbsoluteUrl(`vault/link/${token}`, request, settings, client);
       },
     };
   };

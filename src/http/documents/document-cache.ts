@@ -7,7 +7,7 @@ import { toConnectTool } from '../../servers/connect-tool.ts';
 import type { RegisteredServer } from '../../servers/registered-server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { serverPath } from '../service-path.ts';
+import { serverPath } from '../paths.ts';
 
 /** Open WebUI gives up on a document after ten seconds and does not ask again. */
 const CATALOGUE_WAIT_MS = 8_000;
@@ -35,7 +35,7 @@ export class DocumentCache {
   /** One server's document. Throws `NotFoundError`, or `ServerUnavailableError` while there is no catalogue. */
   async ofServer(name: string, schemas: SchemaForm): Promise<SerializedDocument> {
     const server = this.#registry.get(name);
-    if (server === undefined) throw new NotFoundError('There is no such server here; /docs lists those there are.');
+    if (server === undefined) throw new NotFoundError('There is no such server. /docs lists the servers.');
     const catalogue = await server.whenCatalogue(CATALOGUE_WAIT_MS);
     if (catalogue === undefined && server.awaitedSource === undefined) throw noCatalogue(server);
     return this.#cached([server], name, schemas);

@@ -3,10 +3,9 @@ import type { Settings } from '../../config/settings.ts';
 import type { RegisteredServer } from '../../servers/registered-server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { readVersion } from '../../version.ts';
-import { toBaseUrl } from '../base-url.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
-import { toRelativeUrl } from '../pages/relative-url.ts';
-import { serverPath } from '../service-path.ts';
+import { serverPath } from '../paths.ts';
+import { toBaseUrl, toRelativeUrl } from '../urls.ts';
 import { shownRejectedTools } from './rejected-tools.ts';
 import type { StartPageServer, StartPageView } from './start-page-view.ts';
 
@@ -20,7 +19,7 @@ export interface StartPageSource {
 /** Everything the start page shows, as of now and for this request's URL. */
 export function toStartPageView(request: Request, source: StartPageSource): StartPageView {
   const { settings, registry, hasAuthentication, client } = source;
-  const baseUrl = settings.publicUrl ?? toBaseUrl(request, client, settings.rootPath);
+  const baseUrl = toBaseUrl(request, settings, client);
   const to = (path: string) => toRelativeUrl(request.originalUrl, path);
   const prefix = settings.pathPrefix.slice(0, -1);
   return {

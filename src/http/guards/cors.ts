@@ -35,11 +35,6 @@ export interface Cors {
   preflightHeaders(request: IncomingMessage): HeaderList;
 }
 
-/** What a browser sends to ask whether it may send the real request; other `OPTIONS` get the same answer. */
-export function isPreflight(request: IncomingMessage): boolean {
-  return request.method === 'OPTIONS';
-}
-
 /** CORS for a list of origins, `*` for all. Credentials such as cookies are never allowed along. */
 export function createCors(origins: readonly string[]): Cors {
   const allowsAll = origins.includes('*');

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
 import type { Settings } from '../../config/settings.ts';
+import { ForbiddenError } from '../../errors.ts';
 import { parseUrl } from '../../parse-url.ts';
 import type { ClientAddress } from './client-address.ts';
 
@@ -59,6 +60,27 @@ export function createOwnHosts(settings: OwnHostSettings, client: ClientAddress)
       return text === toOrigin(asked, client.isHttps(request));
     },
   };
+}
+
+/**
+ * Throws `ForbiddenError` unless a page of ours made the request. Browsers say so by `Origin`, or, where that is missing
+ * or hidden by a referrer policy, by `Sec-Fetch-Site`; neither can be set by a script. `Host` alone proves nothing: it is
+ * whatever name the browser was led by.
+ */
+export function assertOwnOrigin(request: IncomingMessage, ownHosts: OwnHosts): void {
+  const { origin, host, 'sec-fetch-site': site } = request.headers;
+  if (site !== undefined && site !== 'same-origin') throw notOwnPage();
+  if (origin === undefined || origin === 'null') {
+    if (site === 'same-origin' && ownHosts.has(host)) return;
+    throw notOwnPage();
+  }
+  if (!ownHosts.isOwnOrigin(origin, request)) throw notOwnPage();
+}
+
+function notOwnPage(): ForbiddenError {
+  return new ForbiddenError(
+    'This did not come from a page of the service at one of its known addresses, so nothing was changed. Load the page again; if that does not help, the admin has to set MCPO_PUBLIC_URL to the URL that you see there, or add its host to MCPO_ALLOWED_HOSTS.',
+  );
 }
 
 /** As browsers write it: lower case, without the scheme's own port. */

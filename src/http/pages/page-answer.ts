@@ -2,11 +2,10 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { toErrorAnswer } from '../error-answer.ts';
-import { loggedPath } from '../error-handler.ts';
+import { loggedPath, toErrorAnswer } from '../error-handler.ts';
 import { allowOwnForms } from '../guards/security-headers.ts';
+import { toRelativeUrl } from '../urls.ts';
 import { renderMessagePage } from '../vault/vault-page.ts';
-import { toRelativeUrl } from './relative-url.ts';
 
 /** How long the rest of a refused form is drained, so that the browser shows the answer. */
 const DRAIN_MS = 1_000;

@@ -1,9 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Settings } from '../../config/settings.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { StoredFile } from '../../servers/file-store.ts';
-import { toBaseUrl } from '../base-url.ts';
-import type { ClientAddress } from '../guards/client-address.ts';
 
 const FILE_PATH = /^files\/([A-Za-z0-9_-]{22})$/;
 
@@ -16,16 +14,6 @@ export function fileIdOf(pathname: string, { pathPrefix }: Pick<Settings, 'pathP
   return FILE_PATH.exec(pathname.slice(base.length))?.[1];
 }
 
-/** Where a browser finds the file: under the admin's own URL of the service, else under what the request says. */
-export function toFileUrl(
-  request: IncomingMessage,
-  id: string,
-  { publicUrl, rootPath, pathPrefix }: Pick<Settings, 'publicUrl' | 'rootPath' | 'pathPrefix'>,
-  client: ClientAddress,
-): string {
-  return `${publicUrl ?? toBaseUrl(request, client, rootPath)}${pathPrefix}files/${id}`;
-}
-
 /**
  * `GET /files/<id>`: an image or audio of a result. Asks for no key, because a browser shows it inside a chat and the
  * id cannot be guessed. What a browser could take for a document is only offered for download.
@@ -33,7 +21,7 @@ export function toFileUrl(
  */
 export function answerFile(response: ServerResponse, file: StoredFile | undefined): void {
   if (file === undefined) {
-    throw new NotFoundError('There is no such file here, or no longer: files of results are kept for an hour at most.');
+    throw new NotFoundError('There is no such file. Files of results are kept for at most an hour.');
   }
   const { bytes, displayType, leftMs } = file;
   if (displayType === undefined) response.setHeader('Content-Disposition', 'attachment');

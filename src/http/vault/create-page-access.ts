@@ -10,8 +10,7 @@ import { ForbiddenError, SetupLinkError, UnauthenticatedError } from '../../erro
 import type { SetupLink, Vault } from '../../vault/vault.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, identify, type Presented } from '../guards/identify.ts';
-import type { OwnHosts } from '../guards/own-hosts.ts';
-import { assertOwnOrigin } from './own-origin.ts';
+import { assertOwnOrigin, type OwnHosts } from '../guards/own-hosts.ts';
 import type { PageAccess } from './page-access.ts';
 import { createPageCookie } from './page-cookie.ts';
 import { keyIdOf, toBoundKey, toSessionId } from './session-id.ts';

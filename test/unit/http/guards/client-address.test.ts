@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { parseTrustProxy } from '../../../../src/config/trust-proxy.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
-import { strictTransportSecurity } from '../../../../src/http/guards/strict-transport-security.ts';
+import { strictTransportSecurity } from '../../../../src/http/guards/security-headers.ts';
 
 interface Given {
   readonly headers?: Record<string, string>;

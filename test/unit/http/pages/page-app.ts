@@ -13,7 +13,7 @@ import { answerError } from '../../../../src/http/error-handler.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 import { securityHeaders } from '../../../../src/http/guards/security-headers.ts';
-import { toPathname } from '../../../../src/http/service-path.ts';
+import { toPathname } from '../../../../src/http/paths.ts';
 import { createPageAccess } from '../../../../src/http/vault/create-page-access.ts';
 import type { Actor, SecretChange, VaultAudit } from '../../../../src/http/vault/vault-audit.ts';
 import { createVaultPages } from '../../../../src/http/vault/vault-pages.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseServicePath, serverPath, toPathname } from '../../../src/http/service-path.ts';
+import { isVaultPath, parseServicePath, serverPath, toPathname } from '../../../src/http/paths.ts';
 
 const many = { pathPrefix: '/', singleServer: false };
 const prefixed = { pathPrefix: '/api/', singleServer: false };
@@ -38,5 +38,27 @@ describe('service path', () => {
     expect(serverPath('time', many)).toBe('/time');
     expect(serverPath('time', prefixed)).toBe('/api/time');
     expect(serverPath('time', single)).toBe('');
+  });
+});
+
+describe('the paths of the pages', () => {
+  test.each([
+    ['GET', '/vault', '/', true],
+    ['GET', '/admin', '/', true],
+    ['POST', '/vault/log-in', '/', true],
+    ['PUT', '/vault/api/servers/a/variables/B', '/', true],
+    ['GET', '/v1/vault', '/v1/', true],
+    ['GET', '/vault', '/v1/', true],
+    ['POST', '/v1/admin/restart', '/v1/', true],
+    ['POST', '/vault', '/', false],
+    ['POST', '/admin', '/', false],
+    ['GET', '/vaults', '/', false],
+    ['GET', '/Vault', '/', false],
+    ['GET', '/%76ault', '/', false],
+    ['GET', '/x/vault', '/', false],
+    ['GET', '/time/admin', '/', false],
+    ['GET', '/', '/', false],
+  ])('%s %s under %s: %s', (method, path, pathPrefix, expected) => {
+    expect(isVaultPath(path, method, { pathPrefix })).toBe(expected);
   });
 });

@@ -3,8 +3,7 @@ import { expect, test } from '@jest/globals';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { ForbiddenError } from '../../../../src/errors.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
-import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
-import { assertOwnOrigin } from '../../../../src/http/vault/own-origin.ts';
+import { assertOwnOrigin, createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 
 const client = createClientAddress(TRUST_NONE);
 

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:https';
+import type { RequestListener } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { watch } from 'chokidar';
 import { ListenError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-/** Certificate and key are written one after the other: both have rested when they are read. */
+const HANDSHAKE_TIMEOUT_MS = 15_000;
+/** Certificate and key are written one after the other: they are read once both have been left alone for so long. */
 const REST_MS = 300;
 
 export interface TlsFiles {
@@ -13,19 +15,32 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** Reads a certificate and its key for `node:tls`. Throws `ListenError` when they are no pair. */
-export function readTlsFiles({ certFile, keyFile }: TlsFiles): { cert: Buffer; key: Buffer; minVersion: 'TLSv1.2' } {
+/** An HTTPS server that picks up renewed files. Throws `ListenError` if certificate and key do not match. */
+export function createTlsServer(
+  files: TlsFiles,
+  options: ServerOptions,
+  listener: RequestListener,
+  logger: Logger,
+): Server {
+  const server = createServer({ ...options, ...readTlsFiles(files), handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, listener);
+  reloadTlsFiles(server, files, logger);
+  return server;
+}
+
+function readTlsFiles({ certFile, keyFile }: TlsFiles): { cert: Buffer; key: Buffer; minVersion: 'TLSv1.2' } {
   try {
     const pair = { cert: readFileSync(certFile), key: readFileSync(keyFile), minVersion: 'TLSv1.2' } as const;
     createSecureContext(pair);
     return pair;
   } catch (cause) {
-    throw new ListenError(`--ssl-certfile "${certFile}" and --ssl-keyfile "${keyFile}" are no PEM pair.`, { cause });
+    throw new ListenError(`--ssl-certfile "${certFile}" and --ssl-keyfile "${keyFile}" are not a matching PEM pair.`, {
+      cause,
+    });
   }
 }
 
-/** Takes over renewed files without a restart; a pair that cannot be used changes nothing. Ends with the server. */
-export function reloadTlsFiles(server: Server, files: TlsFiles, logger: Logger): void {
+/** Files that do not match change nothing. Ends with the server. */
+function reloadTlsFiles(server: Server, files: TlsFiles, logger: Logger): void {
   let timer: NodeJS.Timeout | undefined;
   const reload = () => {
     try {
