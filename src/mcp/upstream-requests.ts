@@ -44,7 +44,7 @@ export class UpstreamRequests {
       network,
     });
     this.#exchanges.add(exchange);
-    exchange.closed.then(() => this.#exchanges.delete(exchange));
+    void exchange.closed.then(() => this.#exchanges.delete(exchange));
     return exchange;
   }
 
