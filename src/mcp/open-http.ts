@@ -14,7 +14,7 @@ import { toCallError, UpstreamError } from './upstream-error.ts';
 import { MAX_RESUMPTIONS, Upstream } from './upstream-fetch.ts';
 import { toServerHeaders } from './upstream-headers.ts';
 
-const GOODBYE_MS = 1_000;
+const TERMINATE_MS = 1_000;
 const REACH_WAIT_MS = 8_000;
 const RECONNECTION = {
   initialReconnectionDelay: 500,
@@ -26,7 +26,7 @@ const RECONNECTION = {
 interface HttpTransport {
   readonly transport: Transport;
   /** Tells the server that the session is over. */
-  readonly sayGoodbye: () => Promise<void>;
+  readonly terminateSession: () => Promise<void>;
 }
 
 /**
@@ -68,13 +68,13 @@ export async function openHttp(
     },
     onHandshakeLost: (error) => failOpening(error),
   });
-  const { transport, sayGoodbye } = await createTransport(transportType, url, upstream);
+  const { transport, terminateSession } = await createTransport(transportType, url, upstream);
   pending.connect(
     (message) => transport.send(message as JSONRPCMessage),
     (error, method) => toCallError(server, error, method),
   );
   const dispose = async (): Promise<void> => {
-    await Promise.race([sayGoodbye().catch(() => {}), delay(GOODBYE_MS, undefined, { ref: false })]);
+    await Promise.race([terminateSession().catch(() => {}), delay(TERMINATE_MS, undefined, { ref: false })]);
     await transport.close().catch(() => {});
     upstream.close();
   };
@@ -101,11 +101,11 @@ async function guarded(lookup: OpenSessionOptions['lookup']): Promise<Network> {
 async function createTransport(type: 'streamable-http' | 'sse', url: URL, { fetch }: Upstream): Promise<HttpTransport> {
   if (type === 'sse') {
     const { SSEClientTransport } = await import('@modelcontextprotocol/sdk/client/sse.js');
-    return { transport: new SSEClientTransport(url, { fetch }), sayGoodbye: () => Promise.resolve() };
+    return { transport: new SSEClientTransport(url, { fetch }), terminateSession: () => Promise.resolve() };
   }
   const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/sdk/client/streamableHttp.js');
   const transport = new StreamableHTTPClientTransport(url, { fetch, reconnectionOptions: RECONNECTION });
-  return { transport: transport as Transport, sayGoodbye: () => transport.terminateSession() };
+  return { transport: transport as Transport, terminateSession: () => transport.terminateSession() };
 }
 
 /** After the handshake the SDK's client asks for nothing more: any answer that it sees only stands in for a real one. */

@@ -142,7 +142,7 @@ export class PendingRequests {
   }
 
   /** Says who knows whether a request has left; without that, it counts as sent. */
-  judgeSent(id: number, isSent: () => boolean): void {
+  setSentCheck(id: number, isSent: () => boolean): void {
     const request = this.#requests.get(id);
     if (request !== undefined) request.isSent = isSent;
   }

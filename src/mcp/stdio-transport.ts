@@ -76,7 +76,7 @@ export class StdioTransport implements Transport {
     const { server, child } = this.#options;
     const { stdin } = child;
     if (!stdin.writable) {
-      this.#noteUnsent([text]);
+      this.#markUnsent([text]);
       return SENT;
     }
     if (stdin.writableLength > MAX_UNREAD_BYTES) {
@@ -113,16 +113,16 @@ export class StdioTransport implements Transport {
     this.#outbox = [];
     this.#options.child.stdin.write(bytes, (error) => {
       const isGone = (error as NodeJS.ErrnoException | null | undefined)?.code === 'EPIPE';
-      if (isGone && bytes.length <= MAX_UNDIVIDED_BYTES) this.#noteUnsent(messages);
+      if (isGone && bytes.length <= MAX_UNDIVIDED_BYTES) this.#markUnsent(messages);
     });
   }
 
   /** Their requests are told so with the end of the child, which is near: then they can go to the next one. */
-  #noteUnsent(messages: readonly string[]): void {
+  #markUnsent(messages: readonly string[]): void {
     for (const message of messages) {
       const [read] = readRpcMessages(message) ?? [];
       if (read?.kind === 'request' && typeof read.message.id === 'number')
-        this.#options.pending.judgeSent(read.message.id, () => false);
+        this.#options.pending.setSentCheck(read.message.id, () => false);
     }
     this.#break('closed its input');
   }

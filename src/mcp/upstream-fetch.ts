@@ -1,9 +1,9 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ServiceError } from '../errors.ts';
+import { connectWithRetry } from './connect-with-retry.ts';
 import { type HttpExchange, type HttpResponse, mediaType, readBody } from './http-exchange.ts';
 import type { MessageRouter } from './message-router.ts';
 import type { PendingRequests } from './pending-requests.ts';
-import { reachUpstream } from './reach-upstream.ts';
 import type { SessionEnd } from './session.ts';
 import { toResultTooLarge } from './stdio-transport.ts';
 import { lostConnection, toCallError, UpstreamError } from './upstream-error.ts';
@@ -80,12 +80,12 @@ export class Upstream {
       const begun = this.#requests.start({ url, method: 'POST', callHeaders, headers, body: sent?.text ?? body });
       if (id === undefined) return begun;
       pending.whenSettled(id, begun.destroy);
-      pending.judgeSent(id, () => begun.isSent);
+      pending.setSentCheck(id, () => begun.isSent);
       return begun;
     };
     const waitMs = sent?.method === 'tools/call' ? reachWaitMs : 0;
     const isWanted = () => id !== undefined && pending.has(id);
-    const { exchange, response } = await reachUpstream(start, { waitMs, isWanted }).catch((error: unknown) => {
+    const { exchange, response } = await connectWithRetry(start, { waitMs, isWanted }).catch((error: unknown) => {
       const isUnreached = error instanceof UpstreamError && error.failure.isUnreached === true;
       if (isUnreached && isWanted()) onSessionGone({ reason: error.failure.reason });
       throw error;

@@ -16,7 +16,7 @@ export interface ReachOptions {
  * Starts an exchange, and starts it again while no connection can be made, as while a server restarts: nothing was
  * sent then. Throws `UpstreamError`, and what `start` throws.
  */
-export async function reachUpstream(
+export async function connectWithRetry(
   start: () => HttpExchange,
   { waitMs, isWanted }: ReachOptions,
 ): Promise<{ readonly exchange: HttpExchange; readonly response: HttpResponse }> {
