@@ -92,7 +92,7 @@ export interface ValidationIssue {
   readonly input?: unknown;
 }
 
-/** The body is no JSON, or the arguments break the tool's inputSchema: 422 in FastAPI's shape. */
+/** The body is not JSON, or the arguments do not match the tool's inputSchema: 422 in FastAPI's shape. */
 export class InvalidArgumentsError extends ServiceError {
   readonly code = 'arguments_invalid';
 
@@ -144,7 +144,7 @@ export class DeadlineError extends ServiceError {
   readonly code = 'deadline_exceeded';
 }
 
-/** The caller went away and the call was cancelled; nobody reads the answer. */
+/** The caller left and the call was cancelled; the answer is never read. */
 export class CallCancelledError extends ServiceError {
   readonly code = 'call_cancelled';
 }
@@ -208,14 +208,14 @@ export class CredentialsRefusedError extends ServiceError {
 
   constructor(
     message: string,
-    /** Where the user can set other ones, if they are his own. */
+    /** Where the user can set other credentials, if they are the user's own. */
     readonly setupUrl?: string,
   ) {
     super(message);
   }
 }
 
-/** The server needs values that the calling user has not set: 428, with a link where he can. */
+/** The server needs values that the calling user has not set: 428, with a link to set them. */
 export class UserVariablesMissingError extends ServiceError {
   readonly code = 'user_variables_missing';
 
@@ -239,7 +239,7 @@ export class UserVariableTestError extends ServiceError {
   readonly code = 'test_failed';
 }
 
-/** A secret lies in the vault and no key of the keyring opens it; it is never deleted for that: 503. */
+/** No key of the keyring decrypts a stored secret; the secret is kept: 503. */
 export class SecretUnreadableError extends ServiceError {
   readonly code = 'secret_unreadable';
 
@@ -279,7 +279,7 @@ export class RateLimitedError extends ServiceError {
   }
 }
 
-/** The audit log is required and cannot be written, so nothing that it must tell is done: 503 with `Retry-After`. */
+/** The audit log is required and cannot be written, so nothing that must be audited is done: 503 with `Retry-After`. */
 export class AuditUnavailableError extends ServiceError {
   readonly code = 'audit_unavailable';
   readonly retryAfterSeconds = 5;

@@ -35,7 +35,7 @@ export interface ServiceOptions {
   readonly secrets: Secrets;
   readonly logger: Logger;
   readonly redactor: Redactor;
-  /** The database holds API keys, so that nobody is let in before they are read. */
+  /** The database holds API keys: every request is rejected until they are read. */
   readonly hasStoredKeys: boolean;
 }
 
@@ -103,7 +103,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   closers.add('database', closeDatabase, { withinMs: DATABASE_CLOSE_MS });
   let auditAnchor: AuditAnchor | undefined;
   closers.add('anchor of the audit log', () => auditAnchor?.close(), { withinMs: DATABASE_CLOSE_MS });
-  // Told now rather than to the first user: a service with the wrong keys does not start.
+  // With the wrong keys the service does not start, instead of failing for its first user.
   if (settings.servers.some(({ userVars }) => userVars.size > 0)) await vault.open();
   const tokenSigner = once(async () => {
     const { createUserTokenSigner } = await import('./auth/user-token-signer.ts');
@@ -112,7 +112,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   });
   const settled = deferred();
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
-  // lie in it, or a document is asked for that no server has told yet.
+  // lie in it, or a document is requested before its server has listed its tools.
   const restoreOnce = () => once(async () => registry.restoreCatalogues(await (await database.catalogues()).load()));
   let restore = restoreOnce();
   const restoreAnew = () => {

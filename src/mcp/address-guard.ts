@@ -51,7 +51,7 @@ function toList(answer: string | readonly LookupAddress[], family: number | unde
   return typeof answer === 'string' ? [{ address: answer, family: family ?? isIP(answer) }] : [...answer];
 }
 
-/** A host that the admin wrote as an address or as `localhost` is his own choice; a link-local one never is. */
+/** A host that the admin wrote as an address or as `localhost` is allowed on purpose; a link-local one is never allowed. */
 function refusalOf(addresses: readonly string[], isOwnChoice: boolean): UpstreamError | undefined {
   const kinds = new Set(addresses.map(addressKind));
   if (kinds.has('link-local')) return new UpstreamError({ reason: LINK_LOCAL, isNotSent: true });

@@ -1,15 +1,15 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** `link-local`: where clouds keep the credentials of a machine for whoever asks from it; `private`: all else inside. */
+/** `link-local`: where clouds serve a machine's credentials to any process on it; `private`: every other internal address. */
 export type AddressKind = 'public' | 'private' | 'link-local';
 
-/** The one of Amazon's that lies outside of the link-local range. */
+/** Amazon's address outside the link-local range. */
 const METADATA_IPV6 = ipaddr.parse('fd00:ec2::254').toNormalizedString();
 
 /**
  * Judges an IP address by the special ranges of IPv4 and IPv6 (RFC 6890). Only global unicast is public: addresses that
- * hold an IPv4 address (mapped, NAT64, 6to4) are not, whatever they hold, and what is no address is not either.
+ * hold an IPv4 address (mapped, NAT64, 6to4) are not, whatever they hold; nor is a text that is not an address.
  */
 export function addressKind(text: string): AddressKind {
   if (isIP(text) === 0) return 'private';

@@ -34,7 +34,7 @@ export async function listTools(readPage: (cursor: string | undefined) => Promis
 
 function takeTool(item: unknown, tools: Map<string, ToolDefinition>, rejected: RejectedTool[]): void {
   if (!isObject(item)) {
-    rejected.push({ name: '(no name)', reason: 'it is no object' });
+    rejected.push({ name: '(no name)', reason: 'it is not an object' });
     return;
   }
   const { name } = item;
@@ -53,7 +53,7 @@ function takeTool(item: unknown, tools: Map<string, ToolDefinition>, rejected: R
   }
   const inputSchema = item.inputSchema ?? { type: 'object' };
   if (!isObject(inputSchema)) {
-    reject('its inputSchema is no object');
+    reject('its inputSchema is not an object');
     return;
   }
   const { title, description, annotations, outputSchema } = item;
@@ -63,7 +63,7 @@ function takeTool(item: unknown, tools: Map<string, ToolDefinition>, rejected: R
     ...(typeof title === 'string' ? { title } : {}),
     ...(typeof description === 'string' ? { description } : {}),
     ...(isObject(annotations) ? { annotations } : {}),
-    // One that is no object says nothing about the result: the tool is as good as one without.
+    // An outputSchema that is not an object describes nothing: the tool works as if it had none.
     ...(isObject(outputSchema) ? { outputSchema } : {}),
   });
 }

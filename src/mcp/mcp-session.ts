@@ -83,7 +83,7 @@ export class McpSession implements Session {
     if (!isObject(result)) {
       throw new JsonRpcError(
         -32603,
-        `Server "${this.#parts.server}" answered the call with something that is no result.`,
+        `Server "${this.#parts.server}" answered the call with something that is not a result.`,
       );
     }
     return {

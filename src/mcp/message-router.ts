@@ -7,7 +7,7 @@ const INITIALIZE_ID = 0;
 
 /** What a received text held. */
 export interface Routed {
-  /** False for a text that is no JSON-RPC message at all. */
+  /** False if the text is not a JSON-RPC message. */
   readonly isRpc: boolean;
   /** The ids that it answered. */
   readonly answered: readonly number[];
@@ -17,7 +17,7 @@ export interface Routed {
 
 const GARBAGE: Routed = { isRpc: false, answered: [], forClient: [] };
 
-/** Hands each received message to whoever waits for it. */
+/** Routes each received message to the request that waits for it. */
 export class MessageRouter {
   readonly #pending: PendingRequests;
   readonly #onToolsChanged: () => void;

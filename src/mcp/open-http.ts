@@ -25,7 +25,7 @@ const RECONNECTION = {
 
 interface HttpTransport {
   readonly transport: Transport;
-  /** Tells the server that the session is over. */
+  /** Asks the server to end the session. */
   readonly terminateSession: () => Promise<void>;
 }
 

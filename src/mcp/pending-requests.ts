@@ -2,7 +2,7 @@ import { CallCancelledError, DeadlineError, ServiceError, SessionExpiredError } 
 import { isObject, type RpcObject } from './rpc-message.ts';
 import type { CallOptions } from './session.ts';
 
-/** The one method whose requests are no use of a session. */
+/** Pings do not count as use of a session. */
 export const PING = 'ping';
 
 /** What a timer can hold; a longer one would fire at once. */
@@ -109,7 +109,7 @@ export class PendingRequests {
     return this.#lastActivityAt;
   }
 
-  /** A request that is no ping waits. */
+  /** A request other than a ping is pending. */
   get isBusy(): boolean {
     for (const { method } of this.#requests.values()) if (method !== PING) return true;
     return false;
@@ -195,7 +195,9 @@ export class PendingRequests {
     const seconds = Math.round((now - request.startedAt) / 100) / 10;
     this.#cancel(
       id,
-      new DeadlineError(`Server "${this.#server}" did not answer ${label} within ${seconds} s; it was told to stop.`),
+      new DeadlineError(
+        `Server "${this.#server}" did not answer ${label} within ${seconds} s; the request was cancelled.`,
+      ),
     );
   }
 

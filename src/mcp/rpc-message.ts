@@ -3,7 +3,7 @@ import { isAlteredByParsing, outerMembers, sliceItems, sliceJson } from './raw-j
 
 export type RpcObject = Readonly<Record<string, unknown>>;
 
-/** A JSON-RPC 2.0 message, judged by its shape alone: what a response holds is looked at by whoever asked. */
+/** A JSON-RPC 2.0 message, judged by its shape alone; the requester judges what a response holds. */
 export type RpcMessage =
   | {
       readonly kind: 'result';
@@ -53,7 +53,7 @@ function keptText(text: string): string | undefined {
   return result !== undefined && isAlteredByParsing(result) ? result : undefined;
 }
 
-/** Which request a message too long to be read answers: its id, `none` if it is no response, `unknown` if unclear. */
+/** Which request a message too long to be read answers: its id, `none` if it is not a response, `unknown` if unclear. */
 export function findResponseId({ head, tail }: LongLine): number | 'none' | 'unknown' {
   for (const { name, start } of outerMembers(head)) {
     if (name === 'method') return 'none';

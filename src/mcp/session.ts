@@ -106,7 +106,7 @@ export interface OpenSessionOptions {
   readonly settings: SessionSettings;
   readonly startTimeoutMs: number;
   readonly maxResultBytes: number;
-  /** Ends an opening that is no longer wanted; nothing stays behind. */
+  /** Aborts the opening; no process or connection is left. */
   readonly signal: AbortSignal;
   /** Takes the admin's secrets and those of the session's owner out of what the server says. */
   readonly redact: Redact;
@@ -148,7 +148,7 @@ export interface Session {
    * long); a tool's own `isError` is a result.
    */
   callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult>;
-  /** `notifications/tools/list_changed`; the last listener is told. */
+  /** `notifications/tools/list_changed`; only the last listener is called. */
   onToolsChanged(listener: () => void): void;
   /**
    * Asks for a sign of life. Throws the errors of `callTool`; a `JsonRpcError` is one too, and where HTTP is spoken any

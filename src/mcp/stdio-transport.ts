@@ -11,7 +11,7 @@ import type { SessionLogger } from './session.ts';
 
 const KEPT_BYTES = 4_096;
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
-/** What a pipe takes whole or not at all: a failed write of no more than this has reached nobody. */
+/** A pipe accepts this much entirely or not at all, so a failed write up to this size was not received. */
 const MAX_UNDIVIDED_BYTES = 16 * 1024;
 /** So many times the largest result may come without a message in it; one line that is refused does no harm. */
 const FLOOD_FACTOR = 16;
@@ -117,7 +117,7 @@ export class StdioTransport implements Transport {
     });
   }
 
-  /** Their requests are told so with the end of the child, which is near: then they can go to the next one. */
+  /** Marks the requests as not sent. They are rejected when the child ends, soon, and can be retried on the next session. */
   #markUnsent(messages: readonly string[]): void {
     for (const message of messages) {
       const [read] = readRpcMessages(message) ?? [];
@@ -144,7 +144,7 @@ export class StdioTransport implements Transport {
     this.#skippedLines += 1;
     this.#skippedBytes += line.length;
     if (/^10*$/.test(String(this.#skippedLines))) {
-      logger.debug('skipped lines on stdout that are no JSON-RPC messages', {
+      logger.debug('skipped lines on stdout that are not JSON-RPC messages', {
         server,
         lines: this.#skippedLines,
         last: line.slice(0, CHARACTERS_BEFORE_CUT),

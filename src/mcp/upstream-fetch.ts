@@ -125,7 +125,7 @@ export class Upstream {
         ? new UpstreamError({ reason: 'its answer is too large' })
         : toResultTooLarge(server, maxResultBytes);
     const { isRpc, answered, forClient } = router.route(text);
-    if (!isRpc) throw new UpstreamError({ reason: 'its answer is no JSON-RPC message' });
+    if (!isRpc) throw new UpstreamError({ reason: 'its answer is not a JSON-RPC message' });
     if (!answered.includes(id)) throw new UpstreamError({ reason: 'its answer is to something else' });
     return forClient.length === 0 ? emptyResponse(202, response) : toResponse(response, JSON.stringify(forClient));
   }
@@ -210,7 +210,7 @@ export class Upstream {
     return stream.body;
   }
 
-  /** Whether the SDK is to try again; otherwise the request is told that its answer is lost. */
+  /** Whether the SDK should retry; otherwise the request is rejected because its answer is lost. */
   #mayResumeAgain(resumption: Resumption, error: unknown): boolean {
     const { pending, server } = this.#options;
     if (error instanceof ServiceError) {

@@ -26,7 +26,7 @@ export interface TapOptions {
 export interface TappedStream {
   /** What is left for the SDK to read. */
   readonly body: ReadableStream<Uint8Array>;
-  /** Tells the SDK that a request is answered, so that it does not resume the stream, and ends its part of it. */
+  /** Reports the request as answered to the SDK, so that it does not resume the stream, and ends the request's part of it. */
   finish(id: number): void;
 }
 

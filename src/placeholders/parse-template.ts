@@ -26,7 +26,7 @@ const inputPattern = /^input:([A-Za-z0-9_.-]+)$/;
 /**
  * Reads one string of a server's settings in a single pass: the admin's placeholders become text, a user's stay.
  * What a placeholder gave is never read again, so a value that holds `${…}` stays as it is.
- * Neighbouring texts are one part and there are no empty ones: equal settings give equal templates.
+ * Neighbouring texts are one part and there are no empty ones: so equal settings give equal templates.
  * Throws `ConfigError` with every problem of the text; their place is the caller's to add.
  */
 export function parseTemplate(text: string, context: TemplateContext): Template {
@@ -124,7 +124,7 @@ function resolveDollar(body: string, context: TemplateContext): Reading['part'] 
 
   return {
     kind: 'problem',
-    message: `\${${body}} is no known placeholder; write $\${${body}} if it is meant literally`,
+    message: `\${${body}} is not a known placeholder; write $\${${body}} if it is meant literally`,
   };
 }
 

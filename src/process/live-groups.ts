@@ -36,7 +36,7 @@ export function killAllGroups(): void {
   }
 }
 
-/** Signals every process of a group; a group that is gone already is no failure. */
+/** Signals every process of a group; a group that is already gone is not a failure. */
 export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
     if (process.platform === 'win32') {

@@ -18,7 +18,7 @@ const CAP_SYS_PTRACE = 1n << 19n;
 const OTHER_GROUP = 65_534;
 
 /**
- * Hides the service's environment and command line from its child processes. The kernel shows both as they lie in the
+ * Hides the service's environment and command line from its child processes. The kernel shows both as they are in the
  * initial stack of the process (proc_pid_environ(5)), where removing a variable leaves its bytes: they are overwritten
  * in place through `/proc/self/mem`, which takes less than a millisecond and needs neither rights nor a second process.
  * Call it once, before the first child is started and after the variables were taken out of `process.env`.

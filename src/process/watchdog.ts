@@ -37,7 +37,7 @@ for group in $groups; do kill -KILL "-$group"; done`;
  * window, and the system has gone through all its process numbers in it, could another group bear the number.
  *
  * Not reached: a process that has left its group (`setsid`), and anything on Windows and in images without `/bin/sh`,
- * where nothing but the end of their input tells the children.
+ * where the end of their input is the only sign that the children get.
  */
 export class Watchdog {
   readonly #groups = new Set<number>();
@@ -63,7 +63,7 @@ export class Watchdog {
     shell.once('error', onEnd);
     shell.stdin?.on('error', () => {});
     shell.unref();
-    // A socket underneath, which the declared type does not tell.
+    // A socket underneath, which the declared type does not show.
     (shell.stdin as Partial<NodeJS.RefCounted> | null)?.unref?.();
     for (const group of this.#groups) this.#write(`+${group}`);
   }

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** What tells whether this is a container, and what is mounted in it; read by `readHost`. */
+/** Whether this is a container, and what is mounted in it; see `readHost`. */
 export interface HostFacts {
   readonly isContainer: boolean;
   /** The text of `/proc/self/mountinfo`; empty where there is none. */
   readonly mountInfo: string;
 }
 
-/** Docker and Podman leave a file behind; under Kubernetes and containerd, the control group's name tells. */
+/** Docker and Podman leave a file behind; under Kubernetes and containerd, the control group's name shows it. */
 const CONTAINER_FILES = ['/.dockerenv', '/run/.containerenv'];
 const CONTAINER_GROUP = /\b(docker|kubepods|containerd|libpod|crio)\b/;
 /** Gone with the container, or with the machine. */
@@ -23,7 +23,7 @@ export function readHost(): HostFacts {
 
 /**
  * A warning if a container would lose the folder of the embedded database and of generated keys when it is replaced;
- * `undefined` if the folder lies on a mount of its own, or if this is no container.
+ * `undefined` if the folder is on a mount of its own, or if this is not a container.
  */
 export function storageWarning(dataDir: string, { isContainer, mountInfo }: HostFacts): string | undefined {
   if (!isContainer || mountInfo === '') return undefined;
@@ -37,7 +37,7 @@ interface Mount {
   readonly type: string;
 }
 
-/** The mount that a folder lies on: the longest mount point above it, the last one of several. proc(5). */
+/** The mount that holds a folder: the longest mount point above it, the last one of several. proc(5). */
 function mountOf(folder: string, mountInfo: string): Mount | undefined {
   let found: Mount | undefined;
   for (const line of mountInfo.split('\n')) {

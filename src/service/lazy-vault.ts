@@ -17,7 +17,7 @@ export interface LazyVaultOptions {
   readonly redactor: Redactor;
   /** Who has sessions now. */
   readonly sessionOwners: () => Iterable<UserId>;
-  /** Told of every change of what users have set, from when the vault is open. */
+  /** Called for every change of users' values once the vault is open. */
   readonly onChange: SecretChangeListener;
 }
 
@@ -40,7 +40,7 @@ export class LazyVault {
     return this.#vault;
   }
 
-  /** The same once the service runs: a caller is not told what is wrong with the keys, the log is. */
+  /** The same for calls: the reason is logged, and the caller gets `VaultUnavailableError` without it. */
   async openForCall(): Promise<Vault> {
     try {
       return await this.open();

@@ -75,7 +75,7 @@ function createAdminFacts(registry: ServerRegistry, vault: Vault): AdminFacts {
     },
     chooseTools: (name, list) => {
       if (registry.get(name)?.chooseCatalogue(list) === true) return;
-      throw new NotFoundError('There is no such list of tools any more: load the page again to see what there is.');
+      throw new NotFoundError('This list of tools no longer exists. Reload the page to see the current ones.');
     },
   };
 }

@@ -33,11 +33,11 @@ export interface Reload {
   apply(changed: ChangedConfiguration): Promise<void>;
   /** Uses changed secrets of the authentication; `variable` names the one that has changed. Rejects as `apply` does. */
   authenticate(settings: AuthSettings, variable: string): Promise<void>;
-  /** Tells the log and the start page why a changed configuration is not taken over. */
+  /** Reports, in the log and on the start page, why a changed configuration was rejected. */
   refuse(error: unknown): void;
 }
 
-/** What a changed configuration comes to, told as one event each. */
+/** Applies changed configurations and reports each one as a log line and an audit event. */
 export function createReload(dependencies: ReloadDependencies): Reload {
   const { registry, authentication, redactor, logger, record, onNewServers } = dependencies;
   return {
@@ -59,7 +59,7 @@ export function createReload(dependencies: ReloadDependencies): Reload {
       const reasons = error instanceof ConfigError ? error.problems.map(formatConfigProblem) : [String(error)];
       const problems = toPublicProblems(error).map((problem) => redactor.redact(problem));
       registry.noteReload({ kind: 'refused', at: Date.now(), problems });
-      logger.error('the configuration was not reloaded; the one before goes on', { reasons });
+      logger.error('the configuration was not reloaded; the previous configuration stays in use', { reasons });
       record({ eventType: 'reload', action: 'reload', result: 'failure', details: { problems: problems.length } });
     },
   };

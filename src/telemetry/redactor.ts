@@ -45,7 +45,7 @@ export class Redactor {
     };
   }
 
-  /** For logs and other texts that hold anybody's values. */
+  /** For logs and other texts that can hold any user's values. */
   redact(text: string, maxCharacters?: number): string {
     return redactWith([this.#held], text, maxCharacters);
   }

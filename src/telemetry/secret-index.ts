@@ -34,7 +34,7 @@ interface Place {
  * its length. Finding takes time in proportion to the searched text, however many texts are in the set, however long
  * they are and however much they repeat themselves: parts of a text are compared by hash, each in constant time.
  *
- * A text of length n lies under the hash of its first 2^k characters, the largest such power up to n, and under its own.
+ * A text of length n is stored under the hash of its first 2^k characters, the largest such power up to n, and under its own.
  * So at each place of the searched text at most one window for each k is looked up, and most places are ruled out by
  * their first four characters.
  */

@@ -8,7 +8,7 @@ export interface TurnLimits {
   readonly maxWaitingOfOne: number;
 }
 
-/** Why nobody may wait any more: the queue is full, or the part of it that one holder may take. */
+/** Why a request may not wait: the queue is full, or the holder's part of it is. */
 export type QueueFull = 'full' | 'full-of-one';
 
 /** What stays free for everyone else when one holder has taken all that it may: a quarter, and one at least. */
@@ -22,12 +22,12 @@ interface Holder {
 }
 
 /**
- * A bounded number of places. Nobody takes all of them, and who waits is served in turn: one of each holder after the
+ * A bounded number of places. No holder takes all of them, and waiting holders are served in turn: one of each after the
  * other, and of one holder in the order of coming. So neither many running calls of one holder nor many waiting ones
  * keep another from its turn.
  */
 export class FairTurns {
-  /** Whoever has or waits for a place. */
+  /** A holder has or waits for a place. */
   readonly #holders = new Map<string, Holder>();
   /** Those of them who wait for one; the next in turn first. */
   readonly #turns = new Map<string, Holder>();
@@ -88,7 +88,7 @@ export class FairTurns {
     });
   }
 
-  /** Gives a place back, to be handed to whoever is next. */
+  /** Releases a place, which goes to the next in turn. */
   release(name: string): void {
     const holder = this.#holders.get(name);
     if (holder === undefined) return;

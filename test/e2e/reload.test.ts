@@ -195,7 +195,7 @@ test('the result of a reload is one event in the log and stands on the start pag
 
   writeFileSync(file, '{"mcpServers": {\n"kept": {"command": 7, "envFile": "none.env"},\n"<b>": {"comand": "x"}}}');
   service.kill('SIGHUP');
-  const message = 'the configuration was not reloaded; the one before goes on';
+  const message = 'the configuration was not reloaded; the previous configuration stays in use';
   await waitFor(() => events(service, message).length === 1);
   const [refused] = events(service, message);
   expect(refused).toMatchObject({ level: 'error' });

@@ -9,13 +9,13 @@ export interface SandboxOptions {
   /** The home of the process, which it may write to. */
   readonly home: string;
   readonly cwd: string;
-  /** What the process is to find all the same where it lies in a hidden folder: the folders of PATH, its script. */
+  /** What must stay visible inside of hidden folders: the folders of PATH and the process's own script. */
   readonly needed: readonly string[];
   /** The user that makes the sandbox where it is not the service's own: what it cannot reach it cannot show either. */
   readonly user: { readonly uid: number } | undefined;
 }
 
-/** Empty in the sandbox, with what is needed of them put back; sockets lie in /run. */
+/** Empty in the sandbox, except for what is needed of them; /run holds sockets. */
 const HIDDEN = ['/tmp', '/var/tmp', '/run', '/home', '/root'];
 /** Name resolution and, on NixOS, all programs. */
 const NEEDED_OF_RUN = [

@@ -93,9 +93,9 @@ describe('the list of tools', () => {
     ]);
     expect(rejected).toEqual([
       { name: 'good', reason: 'another tool of this server has the same name' },
-      { name: 'array-schema', reason: 'its inputSchema is no object' },
+      { name: 'array-schema', reason: 'its inputSchema is not an object' },
       { name: '(no name)', reason: 'it has no name' },
-      { name: '(no name)', reason: 'it is no object' },
+      { name: '(no name)', reason: 'it is not an object' },
     ]);
   });
 
@@ -244,7 +244,7 @@ describe('a call that nobody waits for any more', () => {
     const call = session.callTool('hang', {}, { ...limits, deadlineMs: 100 });
     await expect(call).rejects.toThrow(DeadlineError);
     await expect(call).rejects.toThrow(
-      /^Server "raw" did not answer the call of tool "hang" within 0.1 s; it was told to stop\.$/,
+      /^Server "raw" did not answer the call of tool "hang" within 0.1 s; the request was cancelled\.$/,
     );
     expect((await seen(session)).map(({ method }) => method)).toContain('notifications/cancelled');
   });
