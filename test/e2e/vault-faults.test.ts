@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { beforeAll, describe, expect } from '@jest/globals';
 import Database from 'libsql';
@@ -53,6 +55,28 @@ async function beside(dataDir: string, use: (database: Database.Database) => Pro
   } finally {
     database.close();
   }
+}
+
+/**
+ * Locks the database even for readers; resolves, when it is locked, to what ends that. In a process of its own, since a
+ * connection in this mode keeps its lock until it is really closed, and libsql closes it when its statements are collected.
+ */
+async function lockInOtherProcess(dataDir: string): Promise<() => Promise<void>> {
+  const file = JSON.stringify(join(dataDir, 'mcpo-ts.db'));
+  const script = `const database = new (require('libsql'))(${file});
+    database.exec('pragma busy_timeout = 5000; pragma locking_mode = exclusive; begin exclusive');
+    console.log('locked');
+    // Ends with this process, too.
+    process.stdin.resume();`;
+  const holder = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await Promise.race([
+    once(holder.stdout, 'data'),
+    once(holder, 'exit').then(() => Promise.reject(new Error('no lock'))),
+  ]);
+  return async () => {
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+  };
 }
 
 /** What a thief of the database could do: give one user what another has set. */
@@ -152,25 +176,19 @@ test('started while the database is locked, it serves what needs no vault, and t
   const before = await start(dataDir);
   await save(before, 'ann', 'secret of ann');
   await before.stop();
-  let service: Service | undefined;
-  await beside(dataDir, async (database) => {
-    database.exec('pragma locking_mode = exclusive; begin exclusive; update revisions set revision = revision');
-    service = await start(dataDir);
-    expect((await service.call('open', 'text', {}, as('ann'))).status).toBe(200);
-    for (const answer of [
-      await whoami(service, 'ann'),
-      await put(service, 'ann', 'later of ann'),
-      await service.get('/vault/api/servers', as('ann')),
-    ]) {
-      expect([answer.status, answer.text]).toEqual([503, expect.not.stringContaining('secret of')]);
-    }
-    // In this mode the lock outlives the transaction, and libsql's `close` that of its statements: one more read ends it.
-    database.exec('rollback; pragma locking_mode = normal; select count(*) from revisions');
-  });
-  const running = service;
-  if (running === undefined) throw new Error('The service did not start.');
+  const unlock = await lockInOtherProcess(dataDir);
+  const service = await start(dataDir);
+  expect((await service.call('open', 'text', {}, as('ann'))).status).toBe(200);
+  for (const answer of [
+    await whoami(service, 'ann'),
+    await put(service, 'ann', 'later of ann'),
+    await service.get('/vault/api/servers', as('ann')),
+  ]) {
+    expect([answer.status, answer.text]).toEqual([503, expect.not.stringContaining('secret of')]);
+  }
+  await unlock();
   const token = await waitFor(async () => {
-    const answer = await whoami(running, 'ann');
+    const answer = await whoami(service, 'ann');
     return answer.status === 200 && (answer.json() as Who).token;
   }, 30_000);
   expect(token).toBe('secret of ann');
