@@ -11,7 +11,7 @@ const AT_ONCE = 10;
 const SERVERS_EACH = 5;
 
 const { openDatabase } = await importBuilt('db/open-database.js');
-const { SqlSecretStore } = await importBuilt('vault/secret-store-sql.js');
+const { SecretStore } = await importBuilt('vault/secret-store.js');
 const { open, seal } = await importBuilt('vault/cipher.js');
 const { parseKeyring } = await importBuilt('vault/keyring.js');
 
@@ -62,7 +62,7 @@ async function measurePostgres(url) {
 async function measureStore(location) {
   const database = await openDatabase(location);
   try {
-    const store = new SqlSecretStore(database);
+    const store = new SecretStore(database);
     const write = (place) =>
       store.put(
         [{ place, seal: (version) => seal(keyring, place, version, values.get(place)), lastFour: undefined }],

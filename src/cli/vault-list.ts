@@ -1,5 +1,6 @@
 import { isReadable } from '../vault/cipher.ts';
-import type { SecretRow, SecretStore } from '../vault/secret-store.ts';
+import type { SecretRow } from '../vault/secret-rows.ts';
+import type { SecretStore } from '../vault/secret-store.ts';
 import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { toTable, toTimeText } from './table.ts';

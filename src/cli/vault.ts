@@ -4,8 +4,7 @@ import type { VaultCommand } from '../config/admin-commands.ts';
 import type { VaultKeySettings } from '../config/settings.ts';
 import { openDatabase } from '../db/open-database.ts';
 import { DatabaseError, ServiceError, UsageError } from '../errors.ts';
-import type { SecretStore } from '../vault/secret-store.ts';
-import { SqlSecretStore } from '../vault/secret-store-sql.ts';
+import { SecretStore } from '../vault/secret-store.ts';
 import type { VaultKeySource } from '../vault/vault-key.ts';
 import { backupVault, restoreVault } from './vault-backup.ts';
 import { listSecrets } from './vault-list.ts';
@@ -66,7 +65,7 @@ async function withStore<Result>(
 ): Promise<Result> {
   const database = await openDatabase({ dataDir, databaseUrl });
   try {
-    return await use(new SqlSecretStore(database));
+    return await use(new SecretStore(database));
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     const reason = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';

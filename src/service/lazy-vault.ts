@@ -3,9 +3,7 @@ import type { LazyDatabase } from '../db/lazy-database.ts';
 import { ConfigError, VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
-import type { DerivedKeyUse } from '../vault/derived-keys.ts';
-import type { Keyring } from '../vault/keyring.ts';
-import type { SecretStore } from '../vault/secret-store.ts';
+import type { DerivedKeyUse, Keyring } from '../vault/keyring.ts';
 import type { SecretChangeListener, Vault } from '../vault/vault.ts';
 import type { VaultKeySource } from '../vault/vault-key.ts';
 
@@ -58,7 +56,7 @@ export class LazyVault {
 
   /** 32 bytes for each of the vault's keys, the active one first. Rejects with `ConfigError`. */
   async derivedKeys(use: DerivedKeyUse): Promise<readonly Buffer[]> {
-    const { deriveKeys } = await import('../vault/derived-keys.ts');
+    const { deriveKeys } = await import('../vault/keyring.ts');
     return deriveKeys(await this.#keys(), use);
   }
 
@@ -68,19 +66,27 @@ export class LazyVault {
 
   async #open(): Promise<Vault> {
     const { database, keySource, keepsLastFour, logger, redactor, sessionOwners, onChange } = this.#options;
-    const [{ openVault }, { SqlSecretStore }, { findKeyring }, keyring] = await Promise.all([
-      import('../vault/open-vault.ts'),
-      import('../vault/secret-store-sql.ts'),
+    const [{ openVault }, { SecretStore }, { findKeyring }, keyring] = await Promise.all([
+      import('../vault/vault.ts'),
+      import('../vault/secret-store.ts'),
       import('../vault/vault-key.ts'),
       this.#keys(),
     ]);
-    const store = openingStore(async () => {
+    const openStore = async () => {
       const opened = await database.open();
       if (opened === undefined) throw new Error('the database cannot be opened');
-      return new SqlSecretStore(opened);
-    });
+      return new SecretStore(opened);
+    };
     const reloadKeyring = () => findKeyring(keySource);
-    const vault = await openVault({ store, keyring, reloadKeyring, keepsLastFour, logger, redactor, sessionOwners });
+    const vault = await openVault({
+      openStore,
+      keyring,
+      reloadKeyring,
+      keepsLastFour,
+      logger,
+      redactor,
+      sessionOwners,
+    });
     vault.onChange(onChange);
     return vault;
   }
@@ -97,19 +103,4 @@ export class LazyVault {
     const { loadKeyring } = await import('../vault/vault-key.ts');
     return loadKeyring(this.#options.keySource, this.#options.logger);
   }
-}
-
-/** A store over a database that may be away at first: each use asks for it again. */
-function openingStore(open: () => Promise<SecretStore>): SecretStore {
-  let opened: SecretStore | undefined;
-  return new Proxy({} as SecretStore, {
-    get: (_target, name) =>
-      name === 'then'
-        ? undefined
-        : async (...args: unknown[]) => {
-            opened ??= await open();
-            const method = opened[name as keyof SecretStore] as (...given: unknown[]) => unknown;
-            return method.apply(opened, args);
-          },
-  });
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
 import { codeOf, createPrivateFile } from './key-file.ts';
-import type { SecretRow, VaultKeyRow } from './secret-store.ts';
+import type { SecretRow, VaultKeyRow } from './secret-rows.ts';
 
 /** A backup holds the secrets as they lie in the database, encrypted, and none of the keys. */
 export interface VaultBackup {

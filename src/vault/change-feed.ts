@@ -1,6 +1,6 @@
 import { toUserKey, type UserId } from '../auth/user.ts';
-import type { DatabaseGuard } from './database-guard.ts';
-import type { SecretChange, SecretStore } from './secret-store.ts';
+import type { SecretChange } from './secret-rows.ts';
+import type { Store } from './secret-store.ts';
 import { keyOf } from './value-cache.ts';
 
 /** How long the database remembers changes; who did not look for longer has missed some. */
@@ -11,8 +11,7 @@ const POLL_MS = 1_000;
 const MAX_GAP_MS = CHANGES_KEPT_MS * 0.8;
 
 export interface ChangeFeedOptions {
-  readonly store: Pick<SecretStore, 'revision' | 'changesAfter'>;
-  readonly guard: DatabaseGuard;
+  readonly store: Pick<Store, 'revision' | 'changesAfter'>;
   readonly now: () => number;
   /** Whether anybody would miss a change; the database is left alone otherwise. */
   readonly isNeeded: () => boolean;
@@ -122,19 +121,17 @@ export class ChangeFeed {
   }
 
   async #readOnce(): Promise<void> {
-    const { guard, store, now, onGap, knownOwners } = this.#options;
+    const { store, now, onGap, knownOwners } = this.#options;
     const startedAt = now();
     const done = [...this.#local].filter(({ isDone }) => isDone);
     const before = this.#revision;
     const known = () => [...knownOwners(), ...[...this.#local].map(({ owner }) => owner)];
-    const { latest, changes } = await guard.run(async () => {
-      const revision = await store.revision();
-      const isNew = before !== undefined && revision > before;
-      return { latest: revision, changes: isNew ? await store.changesAfter(before, known()) : [] };
-    });
+    const latest = await store.revision();
+    const isNew = before !== undefined && latest > before;
+    const changes = isNew ? await store.changesAfter(before, known()) : [];
     this.#revision = changes.at(-1)?.revision ?? latest;
     if (before !== undefined) {
-      const isForgotten = latest > before && changes.length === 0;
+      const isForgotten = isNew && changes.length === 0;
       if (latest < before || isForgotten || startedAt - this.#readAt > MAX_GAP_MS) onGap();
       else for (const change of changes) this.#tell(change);
     }

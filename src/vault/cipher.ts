@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
 import { SecretUnreadableError } from '../errors.ts';
 import type { Keyring } from './keyring.ts';
-import type { SecretPlace, SecretRow } from './secret-store.ts';
+import type { SecretPlace, SecretRow } from './secret-rows.ts';
 
 type Sealed = Pick<SecretRow, 'keyId' | 'cipherText'>;
 export type SealedRow = SecretPlace & Sealed & Pick<SecretRow, 'version'>;
@@ -10,11 +10,11 @@ const FORMAT = '1';
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
 /** NIST SP 800-38D, section 8.2.2: 96 random bits, one key seldom used more than once. */
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
+export const IV_BYTES = 12;
+export const TAG_BYTES = 16;
 
 /** What one layer of AES-256-GCM gives. */
-interface Box {
+export interface Box {
   readonly iv: Buffer;
   readonly content: Buffer;
   readonly tag: Buffer;
@@ -83,7 +83,8 @@ function unwrap(keyring: Keyring, row: SealedRow, outer: Box): Buffer {
   }
 }
 
-function encrypt(key: KeyObject | Buffer, plain: Buffer, additionalData: Buffer): Box {
+/** One layer of AES-256-GCM under a key of 32 bytes. */
+export function encrypt(key: KeyObject | Buffer, plain: Buffer, additionalData: Buffer): Box {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES });
   cipher.setAAD(additionalData);
@@ -91,7 +92,8 @@ function encrypt(key: KeyObject | Buffer, plain: Buffer, additionalData: Buffer)
   return { iv, content, tag: cipher.getAuthTag() };
 }
 
-function decrypt(key: KeyObject | Buffer, { iv, content, tag }: Box, additionalData: Buffer): Buffer {
+/** What `encrypt` was given. Throws node's own error if the key, the box or the additional data are others. */
+export function decrypt(key: KeyObject | Buffer, { iv, content, tag }: Box, additionalData: Buffer): Buffer {
   const decipher = createDecipheriv(ALGORITHM, key, iv, { authTagLength: TAG_BYTES });
   decipher.setAAD(additionalData);
   decipher.setAuthTag(tag);

@@ -57,8 +57,19 @@ function createVaultKey(bytes: Buffer): VaultKey {
 }
 
 /** 32 bytes for one use, from which neither the key nor those for other uses can be told. */
-export function deriveKey(master: KeyObject, use: string): Buffer {
+function deriveKey(master: KeyObject, use: string): Buffer {
   return Buffer.from(hkdfSync('sha256', master, '', `mcpo-ts vault ${use} v1`, VAULT_KEY_BYTES));
+}
+
+/** What is protected with keys of the vault's ring beside its secrets. */
+export type DerivedKeyUse = 'cookies' | 'signing';
+
+/**
+ * 32 bytes for each key of the ring: the first makes, all check, so that what was made before a rotation holds for as
+ * long as the old key is in the ring.
+ */
+export function deriveKeys(keyring: Keyring, use: DerivedKeyUse): readonly Buffer[] {
+  return [...keyring.keys.values()].map(({ master }) => deriveKey(master, use));
 }
 
 export function keyProblem(key: string, message: string): ConfigError {

@@ -1,12 +1,13 @@
 import { rewrap } from './cipher.ts';
 import type { Keyring } from './keyring.ts';
-import type { SecretPlace, SecretRow, SecretStore } from './secret-store.ts';
+import type { SecretPlace, SecretRow } from './secret-rows.ts';
+import type { Store } from './secret-store.ts';
 
 const BATCH = 500;
 /** Each pass meets only what was set under an older key during the one before. */
 const MAX_PASSES = 10;
 
-type RewrapStore = Pick<SecretStore, 'listNotUnder' | 'rewrap'>;
+type RewrapStore = Pick<Store, 'listNotUnder' | 'rewrap'>;
 
 export interface RewrapResult {
   readonly rewrapped: number;

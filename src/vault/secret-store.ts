@@ -1,124 +1,263 @@
 import type { UserId } from '../auth/user.ts';
-import type { RefusedCredentials, ToolUse } from './vault.ts';
+import type { Database } from '../db/open-database.ts';
+import { retryConflicts } from '../db/retry-conflicts.ts';
+import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
+import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes.ts';
+import {
+  type FoundLink,
+  type NewSecret,
+  type OwnedUse,
+  ownerColumns,
+  type PageSessionRow,
+  placeColumns,
+  putSecretRows,
+  type RefusedCredentials,
+  type SecretChange,
+  type SecretPlace,
+  type SecretRow,
+  type SetupLinkRow,
+  serverColumns,
+  type ToolUse,
+  toSecretRow,
+  type VaultKeyRow,
+} from './secret-rows.ts';
+import { addRefusal, addToolUses } from './tool-uses.ts';
 
-/** Where a secret lies; its cipher text is bound to all of it, so that no row can stand in for another. */
-export interface SecretPlace {
-  readonly owner: UserId;
-  readonly server: string;
-  readonly name: string;
-}
+/** What a store offers, whatever it stores in. */
+export type Store = Pick<SecretStore, keyof SecretStore>;
 
-/** A secret as it is kept. Times are milliseconds since the epoch. */
-export interface SecretRow extends SecretPlace {
-  /** Counts the values that were set in this place: 1, 2, … */
-  readonly version: number;
-  /** Which key-encryption key wrapped its data key. */
-  readonly keyId: string;
-  /** Made and read by `cipher.ts` only. */
-  readonly cipherText: string;
-  readonly lastFour: string | undefined;
-  readonly updatedAt: number;
-  readonly lastUsedAt: number | undefined;
-}
+/** Stores what the vault must not forget, in SQLite or PostgreSQL. Every method rejects with the database's own error. */
+export class SecretStore {
+  readonly #database: Database;
 
-/** A key that has been used in this vault, with what proves that a key is that one. */
-export interface VaultKeyRow {
-  readonly keyId: string;
-  readonly check: string;
-  readonly createdAt: number;
-}
+  constructor(database: Database) {
+    this.#database = database;
+  }
 
-export interface SetupLinkRow {
-  /** SHA-256 of the token, lower-case hex. */
-  readonly hash: string;
-  readonly owner: UserId;
-  readonly server: string;
-  readonly expiresAt: number;
-  /** Made and read by `link-profile.ts` only. */
-  readonly profile: string | undefined;
-}
+  async get(owner: UserId, server: string): Promise<readonly SecretRow[]> {
+    const rows = await this.#secrets()
+      .where((where) => where.and(serverColumns(owner, server)))
+      .execute();
+    return rows.map(toSecretRow);
+  }
 
-export interface FoundLink {
-  readonly link: SetupLinkRow;
-  /** Whether it was used before this call. */
-  readonly wasUsed: boolean;
-}
+  /** The secrets of one owner, or of all, by owner, server and name. */
+  async list(owner?: UserId): Promise<readonly SecretRow[]> {
+    const all = this.#secrets();
+    const rows = await (owner === undefined ? all : all.where((where) => where.and(ownerColumns(owner)))).execute();
+    return rows.map(toSecretRow);
+  }
 
-/** A log-in of the pages that is not over. */
-export interface PageSessionRow {
-  /** SHA-256 of the session's id, lower-case hex. */
-  readonly hash: string;
-  /** `undefined`: an admin whose key belongs to no user. */
-  readonly owner: UserId | undefined;
-  readonly expiresAt: number;
-}
+  /** Stores all of them or none, and records one change for each owner and server, in one transaction. */
+  async put(secrets: readonly NewSecret[], now: number): Promise<void> {
+    await changeSecrets(this.#database, now, async (transaction) => {
+      const rows: SecretRow[] = [];
+      for (const { place, seal, lastFour } of secrets) {
+        const before = await transaction
+          .selectFrom('secrets')
+          .select('version')
+          .where((where) => where.and(placeColumns(place)))
+          .executeTakeFirst();
+        const version = (before?.version ?? 0) + 1;
+        rows.push({ ...place, version, ...seal(version), lastFour, updatedAt: now, lastUsedAt: undefined });
+      }
+      const written = await putSecretRows(transaction, rows, true);
+      return { result: undefined, changes: toChanges(written) };
+    });
+  }
 
-/** A value to be stored; `seal` encrypts it for the version that the place gets. */
-export interface NewSecret {
-  readonly place: SecretPlace;
-  readonly seal: (version: number) => Pick<SecretRow, 'keyId' | 'cipherText'>;
-  readonly lastFour: string | undefined;
-}
+  /** `false` if there was nothing to remove. */
+  remove(place: SecretPlace, now: number): Promise<boolean> {
+    return changeSecrets(this.#database, now, async (transaction) => {
+      const { numDeletedRows } = await transaction
+        .deleteFrom('secrets')
+        .where((where) => where.and(placeColumns(place)))
+        .executeTakeFirstOrThrow();
+      const isRemoved = numDeletedRows > 0n;
+      return { result: isRemoved, changes: isRemoved ? [place] : [] };
+    });
+  }
 
-export interface SecretChange {
-  /** Grows with every change, in the order in which they were made. */
-  readonly revision: number;
-  /** `undefined`: a user who was erased, and is none of those that were asked for. */
-  readonly owner: UserId | undefined;
-  /** `undefined`: everything of the owner. */
-  readonly server: string | undefined;
-}
-
-/** Keeps what the vault must not forget. Every method rejects with the database's own error. */
-export interface SecretStore {
-  get(owner: UserId, server: string): Promise<readonly SecretRow[]>;
-  /** One owner's, or everybody's, by owner, server and name. */
-  list(owner?: UserId): Promise<readonly SecretRow[]>;
-  /** Stores all of them or none, and notes one change for each owner and server, in one transaction. */
-  put(secrets: readonly NewSecret[], now: number): Promise<void>;
-  remove(place: SecretPlace, now: number): Promise<boolean>;
   /**
    * Removes everything about an owner in one transaction, and from the files as far as the database can; what is noted
-   * of the owner at the same time does not bring anything back. Returns how many secrets there were.
+   * of the owner at the same time brings nothing back. Returns how many secrets there were.
    */
-  erase(owner: UserId, now: number): Promise<number>;
+  async erase(owner: UserId, now: number): Promise<number> {
+    const hash = (await erasureHasher(this.#database))(owner);
+    const count = await changeSecrets(this.#database, now, async (transaction) => {
+      await eraseRows(transaction, owner, hash, now);
+      const { numDeletedRows } = await transaction
+        .deleteFrom('secrets')
+        .where((where) => where.and(ownerColumns(owner)))
+        .executeTakeFirstOrThrow();
+      const change = { owner: { issuer: ERASED, subject: hash }, server: undefined };
+      return { result: Number(numDeletedRows), changes: [change] };
+    });
+    await emptyLog(this.#database);
+    return count;
+  }
+
   /** Secrets that were wrapped with another key than this one, at most `limit`, in a fixed order after `after`. */
-  listNotUnder(keyId: string, limit: number, after?: SecretPlace): Promise<readonly SecretRow[]>;
-  /** Replaces the cipher text of the same version; `false` if it was changed meanwhile. */
-  rewrap(row: SecretRow, keyId: string, cipherText: string): Promise<boolean>;
-  /** Puts back rows of a backup as they are; a place that is taken keeps what it has unless `replaces`. Returns how many were written. */
-  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number>;
+  async listNotUnder(keyId: string, limit: number, after?: SecretPlace): Promise<readonly SecretRow[]> {
+    const all = this.#secrets().where('key_id', '!=', keyId).limit(limit);
+    const rows = await (after === undefined
+      ? all
+      : all.where(({ eb, refTuple, tuple }) => {
+          const { issuer, subject } = after.owner;
+          const place = refTuple('issuer', 'subject', 'server', 'name');
+          return eb(place, '>', tuple(issuer, subject, after.server, after.name));
+        })
+    ).execute();
+    return rows.map(toSecretRow);
+  }
 
-  keys(): Promise<readonly VaultKeyRow[]>;
-  /** Keeps a key's check value, unless one is kept already; returns the one that is kept. */
-  addKey(row: VaultKeyRow): Promise<VaultKeyRow>;
+  /** Replaces the cipher text of the same version; `false` if it has changed meanwhile. */
+  async rewrap(row: SecretRow, keyId: string, cipherText: string): Promise<boolean> {
+    const { numUpdatedRows } = await retryConflicts(() =>
+      this.#database
+        .updateTable('secrets')
+        .set({ key_id: keyId, cipher_text: cipherText })
+        .where((where) => where.and(placeColumns(row)))
+        .where('version', '=', row.version)
+        // A place that was emptied and filled again begins with the same version.
+        .where('cipher_text', '=', row.cipherText)
+        .executeTakeFirstOrThrow(),
+    );
+    return numUpdatedRows > 0n;
+  }
 
-  addLink(row: SetupLinkRow): Promise<void>;
-  /** The link of a hash, left as it is. */
-  getLink(hash: string): Promise<FoundLink | undefined>;
-  /** Marks the link as used, by exactly one caller; `undefined` where there is none of that hash. */
-  useLink(hash: string, now: number): Promise<FoundLink | undefined>;
-  /** Forgets links that expired before `time`. */
-  removeLinks(time: number): Promise<void>;
+  /** Writes rows of a backup as they are; a taken place keeps its value unless `replaces`. Returns how many were written. */
+  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number> {
+    return changeSecrets(this.#database, now, async (transaction) => {
+      const written = await putSecretRows(transaction, rows, replaces);
+      return { result: written.length, changes: toChanges(written) };
+    });
+  }
 
-  addSession(row: PageSessionRow): Promise<void>;
+  async keys(): Promise<readonly VaultKeyRow[]> {
+    const keys = this.#database.selectFrom('vault_keys').selectAll();
+    const rows = await keys.orderBy('created_at').orderBy('key_id').execute();
+    return rows.map((row) => ({ keyId: row.key_id, check: row.check_value, createdAt: row.created_at }));
+  }
+
+  /** Stores a key's check value, unless there is one already. */
+  async addKey({ keyId, check, createdAt }: VaultKeyRow): Promise<void> {
+    await this.#database
+      .insertInto('vault_keys')
+      .values({ key_id: keyId, check_value: check, created_at: createdAt })
+      .onConflict((conflict) => conflict.column('key_id').doNothing())
+      .execute();
+  }
+
+  async addLink({ hash, owner, server, expiresAt, profile }: SetupLinkRow): Promise<void> {
+    await this.#database
+      .insertInto('setup_links')
+      .values({ hash, ...serverColumns(owner, server), expires_at: expiresAt, used_at: null, profile: profile ?? null })
+      .execute();
+  }
+
+  /** The link of a hash, unchanged. */
+  async getLink(hash: string): Promise<FoundLink | undefined> {
+    const row = await this.#database.selectFrom('setup_links').selectAll().where('hash', '=', hash).executeTakeFirst();
+    if (row === undefined) return undefined;
+    const { server, expires_at: expiresAt, profile } = row;
+    const link = { hash, owner: ownerColumns(row), server, expiresAt, profile: profile ?? undefined };
+    return { link, wasUsed: row.used_at !== null };
+  }
+
+  /** Marks a link as used and removes its profile; of several callers exactly one finds that it was not used before. */
+  async useLink(hash: string, now: number): Promise<FoundLink | undefined> {
+    const { numUpdatedRows } = await retryConflicts(() =>
+      this.#database
+        .updateTable('setup_links')
+        .set({ used_at: now, profile: null })
+        .where('hash', '=', hash)
+        .where('used_at', 'is', null)
+        .executeTakeFirstOrThrow(),
+    );
+    const found = await this.getLink(hash);
+    return found && { ...found, wasUsed: numUpdatedRows === 0n };
+  }
+
+  /** Records a session of the pages; one of the same hash gets the later end. */
+  async addSession({ hash, owner, expiresAt }: PageSessionRow): Promise<void> {
+    const whose = owner === undefined ? { issuer: null, subject: null } : ownerColumns(owner);
+    await retryConflicts(() =>
+      this.#database
+        .insertInto('page_sessions')
+        .values({ hash, ...whose, expires_at: expiresAt })
+        .onConflict((conflict) => conflict.column('hash').doUpdateSet({ expires_at: expiresAt }))
+        .execute(),
+    );
+  }
+
   /** `false` for a session that was ended, has expired, or whose owner was erased. */
-  hasSession(hash: string, now: number): Promise<boolean>;
-  endSession(hash: string): Promise<void>;
-  /** Forgets sessions that expired before `time`. */
-  removeSessions(time: number): Promise<void>;
+  async hasSession(hash: string, now: number): Promise<boolean> {
+    const sessions = this.#database.selectFrom('page_sessions').select('hash').where('hash', '=', hash);
+    return (await sessions.where('expires_at', '>', now).executeTakeFirst()) !== undefined;
+  }
 
-  /** Writes down uses: the later time, and the calls added. */
-  addUses(uses: readonly (ToolUse & { readonly owner: UserId })[]): Promise<void>;
-  recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]>;
-  /** Since when a server refuses an owner's credentials; `undefined` takes the note back. */
-  markRefused(owner: UserId, server: string, since: number | undefined): Promise<void>;
-  refused(owner: UserId): Promise<readonly RefusedCredentials[]>;
+  async endSession(hash: string): Promise<void> {
+    await this.#database.deleteFrom('page_sessions').where('hash', '=', hash).execute();
+  }
+
+  /** Records uses: the later time, and the calls added. */
+  addUses(uses: readonly OwnedUse[]): Promise<void> {
+    return retryConflicts(() => addToolUses(this.#database, uses));
+  }
+
+  /** The latest uses first. */
+  async recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]> {
+    const rows = await this.#database
+      .selectFrom('tool_uses')
+      .select(['server', 'tool', 'last_used_at as lastUsedAt', 'calls'])
+      .where((where) => where.and(ownerColumns(owner)))
+      .orderBy('last_used_at', 'desc')
+      .orderBy('server')
+      .orderBy('tool')
+      .limit(limit)
+      .execute();
+    return rows;
+  }
+
+  /** Since when a server refuses an owner's credentials; `undefined` removes the record. */
+  async markRefused(owner: UserId, server: string, since: number | undefined): Promise<void> {
+    if (since !== undefined) return retryConflicts(() => addRefusal(this.#database, owner, server, since));
+    const refusals = this.#database.deleteFrom('refused_credentials');
+    await refusals.where((where) => where.and(serverColumns(owner, server))).execute();
+  }
+
+  async refused(owner: UserId): Promise<readonly RefusedCredentials[]> {
+    const refusals = this.#database.selectFrom('refused_credentials').select(['server', 'since']).orderBy('server');
+    return refusals.where((where) => where.and(ownerColumns(owner))).execute();
+  }
 
   /** The number of the last change; 0 before the first. */
-  revision(): Promise<number>;
+  revision(): Promise<number> {
+    return secretRevision(this.#database);
+  }
+
   /** Changes after a revision, oldest first. Erased users are recognised among the `known` ones only. */
-  changesAfter(revision: number, known?: Iterable<UserId>): Promise<readonly SecretChange[]>;
-  /** Forgets changes made before `time`. */
-  removeChanges(time: number): Promise<void>;
+  changesAfter(revision: number, known: Iterable<UserId> = []): Promise<readonly SecretChange[]> {
+    return secretChangesAfter(this.#database, revision, known);
+  }
+
+  /** Deletes links, page sessions and changes from before these times. */
+  async tidy(times: { readonly links: number; readonly sessions: number; readonly changes: number }): Promise<void> {
+    await this.#database.deleteFrom('setup_links').where('expires_at', '<', times.links).execute();
+    await this.#database.deleteFrom('page_sessions').where('expires_at', '<', times.sessions).execute();
+    await this.#database.deleteFrom('secret_changes').where('changed_at', '<', times.changes).execute();
+    await this.#database.deleteFrom('erased_users').where('erased_at', '<', times.changes).execute();
+  }
+
+  /** All secrets, by owner, server and name. */
+  #secrets() {
+    return this.#database
+      .selectFrom('secrets')
+      .selectAll()
+      .orderBy('issuer')
+      .orderBy('subject')
+      .orderBy('server')
+      .orderBy('name');
+  }
 }

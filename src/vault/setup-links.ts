@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, hkdfSync, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { UserId } from '../auth/user.ts';
 import { SetupLinkError } from '../errors.ts';
-import type { DatabaseGuard } from './database-guard.ts';
-import { openProfile, sealProfile } from './link-profile.ts';
-import type { FoundLink, SecretStore } from './secret-store.ts';
-import type { SetupLink } from './vault.ts';
+import { decrypt, encrypt, IV_BYTES, TAG_BYTES } from './cipher.ts';
+import type { FoundLink } from './secret-rows.ts';
+import type { Store } from './secret-store.ts';
 
 const LINK_LIFETIME_MS = 15 * 60_000;
 /** For so long the page can distinguish an expired link from a wrong one. */
@@ -12,56 +13,90 @@ export const LINK_REMEMBERED_MS = 3_600_000;
 const TOKEN_BYTES = 16;
 const TOKEN_SHAPE = /^[\w-]{22}$/;
 const ADVICE = 'Ask again in the chat to get a new one.';
+const KEY_BYTES = 32;
+const MAX_PROFILE_CHARACTERS = 200;
 
-export interface SetupLinkOptions {
-  readonly store: Pick<SecretStore, 'addLink' | 'getLink' | 'useLink'>;
-  readonly guard: DatabaseGuard;
-  readonly now: number;
+const profileSchema = z.object({ name: z.string().optional(), email: z.string().optional() });
+
+/** What people know the owner of a link by. */
+export interface LinkProfile {
+  readonly name?: string | undefined;
+  readonly email?: string | undefined;
 }
 
+/** Whose values a link sets, and for which server. */
+export interface SetupLink {
+  readonly owner: UserId;
+  readonly server: string;
+  /** As far as it was known when the link was made. */
+  readonly profile: LinkProfile;
+}
+
+type LinkStore = Pick<Store, 'addLink' | 'getLink' | 'useLink'>;
+
 /** Makes a link's token, 128 random bits; the database gets its SHA-256. */
-export async function createLink(
-  { owner, server, profile }: SetupLink,
-  { store, guard, now }: SetupLinkOptions,
-): Promise<string> {
+export async function createLink(store: LinkStore, link: SetupLink, now: number): Promise<string> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  const hash = hashOf(token);
-  const row = { hash, owner, server, expiresAt: now + LINK_LIFETIME_MS, profile: sealProfile(token, hash, profile) };
-  await guard.run(() => store.addLink(row));
+  const id = hash('sha256', token);
+  const { owner, server, profile } = link;
+  const expiresAt = now + LINK_LIFETIME_MS;
+  await store.addLink({ hash: id, owner, server, expiresAt, profile: sealProfile(token, id, profile) });
   return token;
 }
 
 /** Reads a link and leaves it as it is. Rejects with `SetupLinkError` for one that cannot be redeemed. */
-export function readLink(token: string, { store, guard, now }: SetupLinkOptions): Promise<SetupLink> {
-  return checkLink(token, now, (hash) => guard.run(() => store.getLink(hash)));
+export function readLink(store: LinkStore, token: string, now: number): Promise<SetupLink> {
+  return checkLink(token, now, (id) => store.getLink(id));
 }
 
 /** Uses a link up. Rejects with `SetupLinkError`. */
-export async function redeemLink(token: string, { store, guard, now }: SetupLinkOptions): Promise<SetupLink> {
+export async function redeemLink(store: LinkStore, token: string, now: number): Promise<SetupLink> {
   // Read before: the profile is removed with the first use.
-  const { profile } = await readLink(token, { store, guard, now });
-  return { ...(await checkLink(token, now, (hash) => guard.run(() => store.useLink(hash, now)))), profile };
+  const { profile } = await readLink(store, token, now);
+  return { ...(await checkLink(token, now, (id) => store.useLink(id, now))), profile };
 }
 
 async function checkLink(
   token: string,
   now: number,
-  find: (hash: string) => Promise<FoundLink | undefined>,
+  find: (id: string) => Promise<FoundLink | undefined>,
 ): Promise<SetupLink> {
-  if (!TOKEN_SHAPE.test(token)) throw unknownLink();
-  const hash = hashOf(token);
-  const found = await find(hash);
-  if (found === undefined) throw unknownLink();
-  const { owner, server, expiresAt, profile } = found.link;
+  const found = TOKEN_SHAPE.test(token) ? await find(hash('sha256', token)) : undefined;
+  if (found === undefined) throw new SetupLinkError(`This link is invalid or has expired. ${ADVICE}`);
+  const { hash: id, owner, server, expiresAt, profile } = found.link;
   if (expiresAt <= now) throw new SetupLinkError(`This link has expired after 15 minutes. ${ADVICE}`);
   if (found.wasUsed) throw new SetupLinkError(`This link has already been used; each link works only once. ${ADVICE}`);
-  return { owner, server, profile: openProfile(token, hash, profile) };
+  return { owner, server, profile: openProfile(token, id, profile) };
 }
 
-function unknownLink(): SetupLinkError {
-  return new SetupLinkError(`This link is invalid or has expired. ${ADVICE}`);
+/** Encrypts a profile under the link's token, which the database does not have; `undefined` if it is empty. */
+function sealProfile(token: string, id: string, { name, email }: LinkProfile): string | undefined {
+  if (!name && !email) return undefined;
+  const text = JSON.stringify({ name: cut(name), email: cut(email) });
+  const { iv, content, tag } = encrypt(profileKey(token), Buffer.from(text), Buffer.from(id));
+  return Buffer.concat([iv, content, tag]).toString('base64');
 }
 
-function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+/** The profile of a link; empty where it was tampered with. */
+function openProfile(token: string, id: string, sealed: string | undefined): LinkProfile {
+  if (sealed === undefined) return {};
+  try {
+    const bytes = Buffer.from(sealed, 'base64');
+    const box = {
+      iv: bytes.subarray(0, IV_BYTES),
+      content: bytes.subarray(IV_BYTES, -TAG_BYTES),
+      tag: bytes.subarray(-TAG_BYTES),
+    };
+    return profileSchema.parse(JSON.parse(decrypt(profileKey(token), box, Buffer.from(id)).toString('utf8')));
+  } catch {
+    return {};
+  }
+}
+
+function profileKey(token: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', token, '', 'mcpo-ts setup link profile v1', KEY_BYTES));
+}
+
+function cut(text: string | undefined): string | undefined {
+  return text?.slice(0, MAX_PROFILE_CHARACTERS).toWellFormed();
 }

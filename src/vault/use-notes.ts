@@ -1,15 +1,12 @@
 import { toUserKey, type UserId } from '../auth/user.ts';
-import type { DatabaseGuard } from './database-guard.ts';
-import type { SecretStore } from './secret-store.ts';
+import type { OwnedUse } from './secret-rows.ts';
+import type { Store } from './secret-store.ts';
 import { keyOf } from './value-cache.ts';
-import type { ToolUse } from './vault.ts';
 
 const WRITE_AFTER_MS = 5_000;
 const MAX_NOTES = 10_000;
 /** Then it is written down again: another replica may have noted otherwise. */
 const KNOWN_MS = 600_000;
-
-type OwnedUse = ToolUse & { readonly owner: UserId };
 
 interface CredentialsNote {
   readonly owner: UserId;
@@ -19,15 +16,10 @@ interface CredentialsNote {
   readonly notedAt: number;
 }
 
-export interface UseNotesOptions {
-  readonly store: Pick<SecretStore, 'addUses' | 'markRefused'>;
-  readonly guard: DatabaseGuard;
-  readonly now: () => number;
-}
-
 /** What is noted at every call and written down every few seconds; bounded, so that an outage fills no memory. */
 export class UseNotes {
-  readonly #options: UseNotesOptions;
+  readonly #store: Pick<Store, 'addUses' | 'markRefused'>;
+  readonly #now: () => number;
   #uses = new Map<string, OwnedUse>();
   #credentials = new Map<string, CredentialsNote>();
   /** What was last noted, the oldest first. */
@@ -35,18 +27,20 @@ export class UseNotes {
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: UseNotesOptions) {
-    this.#options = options;
+  /** `now` returns milliseconds since the epoch. */
+  constructor(store: Pick<Store, 'addUses' | 'markRefused'>, now: () => number) {
+    this.#store = store;
+    this.#now = now;
   }
 
   noteUse(owner: UserId, server: string, tool: string): void {
-    this.#addUse({ owner, server, tool, lastUsedAt: this.#options.now(), calls: 1 });
+    this.#addUse({ owner, server, tool, lastUsedAt: this.#now(), calls: 1 });
     this.#schedule();
   }
 
   noteCredentials(owner: UserId, server: string, isRefused: boolean): void {
     const key = keyOf(owner, server);
-    const notedAt = this.#options.now();
+    const notedAt = this.#now();
     const known = this.#known.get(key);
     const isKnown = known !== undefined && (known.since !== undefined) === isRefused;
     if (isKnown && notedAt - known.notedAt < KNOWN_MS) return;
@@ -102,12 +96,11 @@ export class UseNotes {
     const [uses, credentials] = [this.#uses, this.#credentials];
     this.#uses = new Map();
     this.#credentials = new Map();
-    const { guard, store } = this.#options;
     try {
-      if (uses.size > 0) await guard.run(() => store.addUses([...uses.values()]));
+      if (uses.size > 0) await this.#store.addUses([...uses.values()]);
       uses.clear();
       for (const [key, { owner, server, since }] of credentials) {
-        await guard.run(() => store.markRefused(owner, server, since));
+        await this.#store.markRefused(owner, server, since);
         credentials.delete(key);
       }
     } catch {

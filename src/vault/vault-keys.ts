@@ -1,17 +1,16 @@
 import { timingSafeEqual } from 'node:crypto';
 import { VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { DatabaseGuard } from './database-guard.ts';
 import { type Keyring, keyProblem } from './keyring.ts';
-import type { SecretStore, VaultKeyRow } from './secret-store.ts';
+import type { VaultKeyRow } from './secret-rows.ts';
+import type { Store } from './secret-store.ts';
 
 const RELOAD_MS = 1_000;
 
 export interface VaultKeysOptions {
-  readonly store: Pick<SecretStore, 'keys' | 'addKey'>;
+  readonly store: Pick<Store, 'keys' | 'addKey'>;
   readonly keyring: Keyring;
   readonly reloadKeyring: (() => Keyring) | undefined;
-  readonly guard: DatabaseGuard;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -32,26 +31,26 @@ export class VaultKeys {
   /** Rejects with `ConfigError` for a ring that is not the vault's, `VaultUnavailableError`. */
   async prove(): Promise<void> {
     if (this.#isProved) return;
-    assertOwnKeyring(await this.#kept(), this.#keyring);
+    assertOwnKeyring(await this.#options.store.keys(), this.#keyring);
     this.#isProved = true;
   }
 
   /** The ring to read rows under these keys with; read again where it lacks one of them. */
   async forReading(keyIds: Iterable<string>): Promise<Keyring> {
     const isComplete = [...keyIds].every((id) => this.#keyring.keys.has(id));
-    if (!isComplete || !this.#isProved) this.#useRing(await this.#kept());
+    if (!isComplete || !this.#isProved) this.#useRing(await this.#options.store.keys());
     return this.#keyring;
   }
 
   /** The ring to write with; its active key has left its check value in the database. */
   async forWriting(): Promise<Keyring> {
-    const { guard, store, now } = this.#options;
-    const kept = await this.#kept();
+    const { store, now } = this.#options;
+    const kept = await store.keys();
     this.#useRing(kept);
     const keyring = this.#keyring;
     const { id: keyId, check } = keyring.active;
     if (kept.some((key) => key.keyId === keyId)) return keyring;
-    await guard.run(() => store.addKey({ keyId, check, createdAt: now() }));
+    await store.addKey({ keyId, check, createdAt: now() });
     return keyring;
   }
 
@@ -64,13 +63,8 @@ export class VaultKeys {
     } catch (error) {
       if (!this.#hasRefused) this.#options.logger.error('the vault stays closed', { reason: reasonOf(error) });
       this.#hasRefused = true;
-      throw new VaultUnavailableError('The vault is closed, because its key is missing; tell the admin.');
+      throw new VaultUnavailableError('The vault is closed because its key is missing; ask the admin.');
     }
-  }
-
-  #kept(): Promise<readonly VaultKeyRow[]> {
-    const { guard, store } = this.#options;
-    return guard.run(() => store.keys());
   }
 
   #reload(kept: readonly VaultKeyRow[]): void {

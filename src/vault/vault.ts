@@ -1,86 +1,301 @@
+import { hash } from 'node:crypto';
 import type { UserId } from '../auth/user.ts';
-import type { LinkProfile } from './link-profile.ts';
+import { UserVariableValueError, VaultUnavailableError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Redactor } from '../telemetry/redactor.ts';
+import { CHANGES_KEPT_MS, ChangeFeed } from './change-feed.ts';
+import { isReadable, open, seal } from './cipher.ts';
+import { guardStore } from './guarded-store.ts';
+import type { Keyring } from './keyring.ts';
+import { countUnknownKeys } from './rewrap-secrets.ts';
+import type { NewSecret, RefusedCredentials, SecretRow, ToolUse } from './secret-rows.ts';
+import type { Store } from './secret-store.ts';
+import { createLink, LINK_REMEMBERED_MS, readLink, redeemLink, type SetupLink } from './setup-links.ts';
+import { UseNotes } from './use-notes.ts';
+import { ValueCache } from './value-cache.ts';
+import { VaultKeys } from './vault-keys.ts';
 
-/** Whose values a link sets, and for which server. */
-export interface SetupLink {
-  readonly owner: UserId;
-  readonly server: string;
-  /** As far as it was known when the link was made. */
-  readonly profile: LinkProfile;
-}
+export type { RefusedCredentials, ToolUse } from './secret-rows.ts';
+export type { LinkProfile, SetupLink } from './setup-links.ts';
 
-/** What is told of a secret, and all that ever is. Times are milliseconds since the epoch. */
-export interface SecretFacts {
-  readonly owner: UserId;
-  readonly server: string;
-  readonly name: string;
-  readonly updatedAt: number;
-  readonly lastUsedAt: number | undefined;
-  /** The value's last four characters; kept only where the admin allows it. */
+const TIDY_EVERY_MS = 600_000;
+/** The last four characters of anything shorter would reveal too much of it. */
+const MIN_LENGTH_FOR_LAST_FOUR = 12;
+
+/** All that is ever shown of a secret. Times are milliseconds since the epoch. */
+export interface SecretFacts extends Pick<SecretRow, 'owner' | 'server' | 'name' | 'updatedAt' | 'lastUsedAt'> {
+  /** The value's last four characters; stored only where the admin allows it. */
   readonly lastFour: string | undefined;
   /** `false`: no key of the keyring opens it, or it was tampered with. */
   readonly isReadable: boolean;
 }
 
-/** A tool that a user has used. */
-export interface ToolUse {
-  readonly server: string;
-  readonly tool: string;
-  readonly lastUsedAt: number;
-  readonly calls: number;
-}
-
-/** A server that did not take a user's credentials. */
-export interface RefusedCredentials {
-  readonly server: string;
-  /** Milliseconds since the epoch. */
-  readonly since: number;
-}
-
-/** Told after a change: what an owner has set for a server, or everything of his where `server` is `undefined`. */
+/** Called after a change of what an owner has set for a server, or of everything of theirs if `server` is `undefined`. */
 export type SecretChangeListener = (owner: UserId, server: string | undefined) => void;
 
+export interface VaultOptions {
+  /** Opens the store when it is first needed, and again until it can be opened. */
+  readonly openStore: () => Promise<Store>;
+  readonly keyring: Keyring;
+  /** Reads the keys again when a secret turns up under one that is not in the ring, as after a rotation. */
+  readonly reloadKeyring?: () => Keyring;
+  /** Whether the last four characters of longer values are stored to be shown. */
+  readonly keepsLastFour: boolean;
+  readonly logger: Logger;
+  /** Learns every value for as long as it is in memory. */
+  readonly redactor: Redactor;
+  /** Who has sessions now: they end when their owner is erased elsewhere. */
+  readonly sessionOwners?: (() => Iterable<UserId>) | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
 /**
- * Each user's own values. Write-only towards people: only `values` gives any back, to whoever opens a session.
+ * Opens the vault. Rejects with `ConfigError` when it was made with other keys than these; where the database is away
+ * the keys are checked when it is back, and until then whatever needs it rejects with `VaultUnavailableError`.
+ */
+export async function openVault(options: VaultOptions): Promise<Vault> {
+  const vault = new Vault(options);
+  try {
+    await vault.proveKeys();
+  } catch (error) {
+    if (!(error instanceof VaultUnavailableError)) throw error;
+  }
+  return vault;
+}
+
+/**
+ * Each user's own values. Write-only towards people: only `values` returns any, to open a session with.
  * Every method rejects with `VaultUnavailableError` when the database cannot be used.
  */
-export interface Vault {
+export class Vault {
+  readonly #options: VaultOptions;
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  readonly #keys: VaultKeys;
+  readonly #cache: ValueCache;
+  readonly #feed: ChangeFeed;
+  readonly #notes: UseNotes;
+  readonly #listeners = new Set<SecretChangeListener>();
+  #tidiedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: VaultOptions) {
+    const { openStore, logger, keyring, reloadKeyring, now = Date.now } = options;
+    const store = guardStore(openStore, logger);
+    this.#options = options;
+    this.#store = store;
+    this.#logger = logger;
+    this.#now = now;
+    this.#cache = new ValueCache(options.redactor);
+    this.#keys = new VaultKeys({ store, logger, now, keyring, reloadKeyring });
+    this.#notes = new UseNotes(store, now);
+    this.#feed = new ChangeFeed({
+      store,
+      now,
+      isNeeded: () => this.#listeners.size > 0 || !this.#cache.isEmpty,
+      onDrop: (owner, server) => this.#cache.drop(owner, server),
+      onChange: (owner, server) => this.#notify(owner, server),
+      onGap: () => this.#changesMissed(),
+      knownOwners: () => [...this.#cache.owners(), ...this.#notes.owners(), ...(options.sessionOwners?.() ?? [])],
+    });
+  }
+
+  /** Rejects with `ConfigError` for keys that are not this vault's, `VaultUnavailableError`. */
+  async proveKeys(): Promise<void> {
+    await this.#keys.prove();
+    const unknown = await countUnknownKeys(this.#store, this.#options.keyring);
+    if (unknown.size === 0) return;
+    this.#logger.warn('secrets lie under keys that were not given; they are kept and cannot be read without them', {
+      secrets: [...unknown.values()].reduce((sum, count) => sum + count),
+      keys: [...unknown.keys()].join(),
+    });
+  }
+
   /**
    * What an owner has set for a server, by name; from memory while nothing has changed, so that it works while the
    * database is away. Rejects with `SecretUnreadableError` when one of them cannot be decrypted.
    */
-  values(owner: UserId, server: string): Promise<ReadonlyMap<string, string>>;
+  async values(owner: UserId, server: string): Promise<ReadonlyMap<string, string>> {
+    const cached = this.#cache.get(owner, server);
+    if (cached !== undefined) return cached;
+    // First, so that a change after the reading is reported, and one before it ends no session that begins with it. Not
+    // as a part of the load: the notices of what was saved before would discard the values that are read after them.
+    await this.#feed.catchUp();
+    return (
+      this.#cache.get(owner, server) ??
+      this.#cache.load(owner, server, async () => {
+        const { rows, keyring } = await this.#withKeyring(this.#store.get(owner, server));
+        return new Map(rows.map((row) => [row.name, open(keyring, row)]));
+      })
+    );
+  }
+
   /**
    * Stores values by name, all of them or none, with one change notice. Rejects with `UserVariableValueError` for text
    * that is not well-formed; after `VaultUnavailableError` it is not known whether they were stored.
    */
-  set(owner: UserId, server: string, values: ReadonlyMap<string, string>): Promise<void>;
+  async set(owner: UserId, server: string, values: ReadonlyMap<string, string>): Promise<void> {
+    for (const [name, value] of values) {
+      if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} holds half a character.`);
+    }
+    if (values.size === 0) return;
+    await this.#cache.holding(values.values(), async () => {
+      const keyring = await this.#keys.forWriting();
+      const secrets = [...values].map(([name, value]): NewSecret => {
+        const place = { owner, server, name };
+        return { place, seal: (version) => seal(keyring, place, version, value), lastFour: this.#lastFour(value) };
+      });
+      await this.#feed.make(owner, server, () => this.#store.put(secrets, this.#now()));
+    });
+    this.#forgetRefusal(owner, server);
+    await this.#tidy();
+  }
+
   /** `false` when there was nothing to remove. */
-  remove(owner: UserId, server: string, name: string): Promise<boolean>;
-  /** Removes secrets, links, sessions of the pages, uses and everything else about an owner; returns how many secrets there were. */
-  erase(owner: UserId): Promise<number>;
-  /** One owner's secrets, or everybody's, by owner, server and name. */
-  facts(owner?: UserId): Promise<readonly SecretFacts[]>;
-  /** Notes that a user's call ran: written down with others within seconds. */
-  noteUse(owner: UserId, server: string, tool: string): void;
+  async remove(owner: UserId, server: string, name: string): Promise<boolean> {
+    const remove = () => this.#store.remove({ owner, server, name }, this.#now());
+    const isRemoved = await this.#feed.make(owner, server, remove, Boolean);
+    if (isRemoved) this.#forgetRefusal(owner, server);
+    return isRemoved;
+  }
+
+  /** Removes secrets, links, page sessions, uses and everything else about an owner; returns how many secrets there were. */
+  async erase(owner: UserId): Promise<number> {
+    await this.#notes.forgetOwner(owner);
+    const count = await this.#feed.make(owner, undefined, () => this.#store.erase(owner, this.#now()));
+    await this.#tidy();
+    return count;
+  }
+
+  /** The secrets of one owner, or of all, by owner, server and name. Each is decrypted to see whether it can be. */
+  async facts(owner?: UserId): Promise<readonly SecretFacts[]> {
+    const { rows, keyring } = await this.#withKeyring(this.#store.list(owner));
+    return rows.map((row) => {
+      const { owner, server, name, updatedAt, lastUsedAt, lastFour } = row;
+      return { owner, server, name, updatedAt, lastUsedAt, lastFour, isReadable: isReadable(keyring, row) };
+    });
+  }
+
+  /** Notes that a user's call ran: stored with others within seconds. */
+  noteUse(owner: UserId, server: string, tool: string): void {
+    this.#notes.noteUse(owner, server, tool);
+  }
+
   /** The latest uses first, at most `limit`. */
-  recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]>;
-  /** Notes that a server refused an owner's credentials, or took them; costs nothing where that is known already. */
-  noteCredentials(owner: UserId, server: string, isRefused: boolean): void;
-  refused(owner: UserId): Promise<readonly RefusedCredentials[]>;
+  async recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]> {
+    await this.#notes.flush();
+    return this.#store.recentUses(owner, limit);
+  }
+
+  /** Notes that a server refused an owner's credentials, or accepted them; costs nothing where that is known already. */
+  noteCredentials(owner: UserId, server: string, isRefused: boolean): void {
+    this.#notes.noteCredentials(owner, server, isRefused);
+  }
+
+  async refused(owner: UserId): Promise<readonly RefusedCredentials[]> {
+    await this.#notes.flush();
+    return this.#store.refused(owner);
+  }
+
   /** Makes a setup link's token: one use, fifteen minutes, for one owner and server. */
-  createLink(link: SetupLink): Promise<string>;
+  async createLink(link: SetupLink): Promise<string> {
+    const token = await createLink(this.#store, link, this.#now());
+    await this.#tidy();
+    return token;
+  }
+
   /** Reads a link and leaves it as it is. Rejects with `SetupLinkError` for one that cannot be redeemed. */
-  readLink(token: string): Promise<SetupLink>;
-  /** Uses a link up. Rejects with `SetupLinkError` for one that was used, has expired or never was. */
-  redeemLink(token: string): Promise<SetupLink>;
-  /** Notes a session of the pages, of an owner or of an admin who is none, until it expires. */
-  beginSession(id: string, owner: UserId | undefined, expiresAt: number): Promise<void>;
+  readLink(token: string): Promise<SetupLink> {
+    return readLink(this.#store, token, this.#now());
+  }
+
+  /** Uses a link up. Rejects with `SetupLinkError` for one that was used, has expired or never existed. */
+  redeemLink(token: string): Promise<SetupLink> {
+    return redeemLink(this.#store, token, this.#now());
+  }
+
+  /** Records a session of the pages, of an owner or of an admin who is none, until it expires. */
+  async beginSession(id: string, owner: UserId | undefined, expiresAt: number): Promise<void> {
+    await this.#store.addSession({ hash: hash('sha256', id), owner, expiresAt });
+    await this.#tidy();
+  }
+
   /** Whether a session is neither ended nor expired and its owner was not erased, on whichever replica. */
-  hasSession(id: string): Promise<boolean>;
-  endSession(id: string): Promise<void>;
+  hasSession(id: string): Promise<boolean> {
+    return this.#store.hasSession(hash('sha256', id), this.#now());
+  }
+
+  endSession(id: string): Promise<void> {
+    return this.#store.endSession(hash('sha256', id));
+  }
+
   /** Calls back after changes of any replica and of the command line; returns how to stop that. */
-  onChange(listener: SecretChangeListener): () => void;
-  /** Writes what is on its way. */
-  close(): Promise<void>;
+  onChange(listener: SecretChangeListener): () => void {
+    // A listener of its own each time: the same function may be added twice.
+    const own: SecretChangeListener = (owner, server) => listener(owner, server);
+    this.#listeners.add(own);
+    // The outage is in the log, and the feed tries again.
+    this.#feed.start().catch(() => undefined);
+    return () => {
+      this.#listeners.delete(own);
+    };
+  }
+
+  /** Stores what is noted and not yet stored. */
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    await this.#feed.close();
+    await this.#notes.close();
+    this.#cache.close();
+  }
+
+  #lastFour(value: string): string | undefined {
+    const characters = Array.from(value);
+    const isShown = this.#options.keepsLastFour && characters.length >= MIN_LENGTH_FOR_LAST_FOUR;
+    return isShown ? characters.slice(-4).join('') : undefined;
+  }
+
+  async #withKeyring(
+    reading: Promise<readonly SecretRow[]>,
+  ): Promise<{ rows: readonly SecretRow[]; keyring: Keyring }> {
+    const rows = await reading;
+    return { rows, keyring: await this.#keys.forReading(rows.map(({ keyId }) => keyId)) };
+  }
+
+  #forgetRefusal(owner: UserId, server: string): void {
+    this.#notes.forgetCredentials(owner, server);
+    this.#notes.noteCredentials(owner, server, false);
+  }
+
+  #notify(owner: UserId, server: string | undefined): void {
+    if (server === undefined) void this.#notes.forgetOwner(owner);
+    else this.#notes.forgetCredentials(owner, server);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(owner, server);
+      } catch (error) {
+        const reason = error instanceof Error ? error.name : typeof error;
+        this.#logger.error('a change of a secret could not be passed on', { reason });
+      }
+    }
+  }
+
+  /** A user with a session has its values in the cache, which holds more than there may be sessions. */
+  #changesMissed(): void {
+    const dropped = this.#cache.dropAll();
+    this.#logger.warn('changes of secrets may have been missed; sessions of users are opened anew', {
+      sessions: dropped.length,
+    });
+    for (const { owner, server } of dropped) this.#notify(owner, server);
+  }
+
+  /** Now and then; the caller is not concerned whether it works. */
+  async #tidy(): Promise<void> {
+    const now = this.#now();
+    if (now - this.#tidiedAt < TIDY_EVERY_MS) return;
+    this.#tidiedAt = now;
+    const times = { links: now - LINK_REMEMBERED_MS, sessions: now, changes: now - CHANGES_KEPT_MS };
+    await this.#store.tidy(times).catch(() => undefined);
+  }
 }

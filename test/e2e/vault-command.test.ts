@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { isReadable, open, seal } from '../../src/vault/cipher.ts';
-import type { SecretPlace, SecretRow } from '../../src/vault/secret-store.ts';
-import { SqlSecretStore } from '../../src/vault/secret-store-sql.ts';
+import type { SecretPlace, SecretRow } from '../../src/vault/secret-rows.ts';
+import { SecretStore } from '../../src/vault/secret-store.ts';
 import { findKeyring } from '../../src/vault/vault-key.ts';
 import { spawnCommand } from './command.ts';
 import { runCommand, temporaryFolder, test, waitFor } from './harness.ts';
@@ -33,10 +33,10 @@ async function makeVault(secrets: number): Promise<string> {
   return dataDir;
 }
 
-async function withStore<Result>(dataDir: string, use: (store: SqlSecretStore) => Promise<Result>): Promise<Result> {
+async function withStore<Result>(dataDir: string, use: (store: SecretStore) => Promise<Result>): Promise<Result> {
   const database = await openDatabase({ dataDir });
   try {
-    return await use(new SqlSecretStore(database));
+    return await use(new SecretStore(database));
   } finally {
     await database.destroy();
   }

@@ -10,7 +10,7 @@ import { type Database, openDatabase } from '../../src/db/open-database.ts';
 import { DatabaseError } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { Redactor } from '../../src/telemetry/redactor.ts';
-import { SqlSecretStore } from '../../src/vault/secret-store-sql.ts';
+import { SecretStore } from '../../src/vault/secret-store.ts';
 import { type CuttableProxy, startProxy } from './cuttable-proxy.ts';
 import { makePostgresDatabase, onServer, rowsOf, serverUrl } from './postgres-database.ts';
 
@@ -38,7 +38,7 @@ describe('opening', () => {
       '0005-erasures',
       '0006-page-sessions',
     ]);
-    for (const database of databases) expect(await new SqlSecretStore(database).list()).toEqual([]);
+    for (const database of databases) expect(await new SecretStore(database).list()).toEqual([]);
   });
 
   test('what another program keeps in another schema is left alone', async () => {
@@ -47,7 +47,7 @@ describe('opening', () => {
     await onServer('create schema mcpo', databaseUrl);
     const url = `${databaseUrl}?options=-csearch_path%3Dmcpo`;
     const database = await openDatabase({ dataDir, databaseUrl: url });
-    await new SqlSecretStore(database).put([{ place, seal: sealed, lastFour: undefined }], 1);
+    await new SecretStore(database).put([{ place, seal: sealed, lastFour: undefined }], 1);
     await database.destroy();
     expect(await rowsOf('select name from mcpo.secrets', databaseUrl)).toEqual([{ name: 'TOKEN' }]);
     expect(await rowsOf('select * from public.kysely_migration', databaseUrl)).toEqual([]);
@@ -93,7 +93,7 @@ describe('opening', () => {
 });
 
 test('of values that are stored together none stays when the database fails at the second', async () => {
-  const store = new SqlSecretStore(await testDatabase.open());
+  const store = new SecretStore(await testDatabase.open());
   await onServer(
     `create function fail() returns trigger language plpgsql as $$ begin raise exception 'full'; end $$;
      create trigger failing before insert or update on secrets for each row when (new.name = 'B') execute function fail()`,
@@ -145,7 +145,7 @@ describe('a database that goes away and comes back', () => {
   }
 
   test('is used again without a restart', async () => {
-    const store = new SqlSecretStore(await open());
+    const store = new SecretStore(await open());
     await store.put([{ place, seal: sealed, lastFour: undefined }], 1);
     proxy.cut();
     await expect(store.get(place.owner, 'jira')).rejects.toThrow();
@@ -156,7 +156,7 @@ describe('a database that goes away and comes back', () => {
   });
 
   test('a connection that has fallen silent is given up, and the next statement has another', async () => {
-    const store = new SqlSecretStore(await open());
+    const store = new SecretStore(await open());
     await store.list();
     proxy.swallow();
     await expect(store.put([{ place, seal: sealed, lastFour: undefined }], 1)).rejects.toThrow('Query read timeout');
@@ -166,7 +166,7 @@ describe('a database that goes away and comes back', () => {
 
   test('connections that it ends while they rest or work do not end the process', async () => {
     const database = await open();
-    const store = new SqlSecretStore(database);
+    const store = new SecretStore(database);
     await Promise.all(Array.from({ length: 8 }, () => store.list()));
     await terminateAll();
     await recovered(() => store.list());
@@ -190,8 +190,8 @@ describe('a database that goes away and comes back', () => {
   });
 
   test('a change that was cut off is made whole or not at all', async () => {
-    const store = new SqlSecretStore(await open());
-    const direct = new SqlSecretStore(await testDatabase.open());
+    const store = new SecretStore(await open());
+    const direct = new SecretStore(await testDatabase.open());
     const isMade: boolean[] = [];
     for (let round = 0; round < 12; round += 1) {
       const making = store

@@ -6,7 +6,7 @@ import { vaultCommand } from '../../../src/cli/vault.ts';
 import type { VaultCommand } from '../../../src/config/admin-commands.ts';
 import { openDatabase } from '../../../src/db/open-database.ts';
 import { ConfigError, UsageError } from '../../../src/errors.ts';
-import { SqlSecretStore } from '../../../src/vault/secret-store-sql.ts';
+import { SecretStore } from '../../../src/vault/secret-store.ts';
 import type { Vault } from '../../../src/vault/vault.ts';
 import { findKeyring, loadKeyring } from '../../../src/vault/vault-key.ts';
 import { alice, bob, openVaultOver } from '../vault/open-test-vault.ts';
@@ -36,10 +36,10 @@ const rotate = (more: Partial<Extract<VaultCommand, { action: 'rotate-key' }>> =
 const restore = (file: string, replace = false) => run({ action: 'restore', file, replace });
 const keyFile = () => join(dataDir, 'vault.key');
 
-async function withStore<Result>(use: (store: SqlSecretStore) => Promise<Result>): Promise<Result> {
+async function withStore<Result>(use: (store: SecretStore) => Promise<Result>): Promise<Result> {
   const database = await openDatabase({ dataDir, databaseUrl: undefined });
   try {
-    return await use(new SqlSecretStore(database));
+    return await use(new SecretStore(database));
   } finally {
     await database.destroy();
   }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SetupLinkError } from '../../../src/errors.ts';
-import type { LinkProfile } from '../../../src/vault/link-profile.ts';
-import type { SetupLink, Vault } from '../../../src/vault/vault.ts';
+import type { LinkProfile, SetupLink, Vault } from '../../../src/vault/vault.ts';
 
 type Asked = Pick<Vault, 'readLink' | 'redeemLink' | 'beginSession' | 'hasSession' | 'endSession'>;
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { SecretUnreadableError } from '../../../src/errors.ts';
 import { isReadable, open, rewrap, type SealedRow, seal } from '../../../src/vault/cipher.ts';
 import { parseKeyring } from '../../../src/vault/keyring.ts';
-import type { SecretPlace } from '../../../src/vault/secret-store.ts';
+import type { SecretPlace } from '../../../src/vault/secret-rows.ts';
 
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const keyText = (byte: number) => Buffer.alloc(32, byte).toString('base64');

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { deriveKeys } from '../../../src/vault/derived-keys.ts';
-import { parseKeyring } from '../../../src/vault/keyring.ts';
+import { deriveKeys, parseKeyring } from '../../../src/vault/keyring.ts';
 
 const keyText = (byte: number) => Buffer.alloc(32, byte).toString('base64');
 const [first, second] = [keyText(1), keyText(2)];

@@ -1,20 +1,19 @@
 import { toUserKey, type UserId } from '../../../src/auth/user.ts';
 import type {
   NewSecret,
+  OwnedUse,
   PageSessionRow,
+  RefusedCredentials,
   SecretChange,
   SecretPlace,
   SecretRow,
-  SecretStore,
   SetupLinkRow,
   VaultKeyRow,
-} from '../../../src/vault/secret-store.ts';
-import type { RefusedCredentials, ToolUse } from '../../../src/vault/vault.ts';
+} from '../../../src/vault/secret-rows.ts';
+import type { Store } from '../../../src/vault/secret-store.ts';
 
-type OwnedUse = ToolUse & { readonly owner: UserId };
-
-/** A `SecretStore` without a database, which can be taken away and made to wait; counts what is asked of it. */
-export class MemoryStore implements SecretStore {
+/** A `Store` without a database, which can be taken away and made to wait; counts what is asked of it. */
+export class MemoryStore implements Store {
   rows: SecretRow[] = [];
   vaultKeys: VaultKeyRow[] = [];
   changes: (SecretChange & { readonly time: number })[] = [];
@@ -112,9 +111,7 @@ export class MemoryStore implements SecretStore {
 
   async addKey(row: VaultKeyRow) {
     this.#ask('addKey');
-    const kept = this.vaultKeys.find(({ keyId }) => keyId === row.keyId);
-    if (kept === undefined) this.vaultKeys = [...this.vaultKeys, row];
-    return kept ?? row;
+    if (this.vaultKeys.every(({ keyId }) => keyId !== row.keyId)) this.vaultKeys = [...this.vaultKeys, row];
   }
 
   async addLink(link: SetupLinkRow) {
@@ -142,22 +139,12 @@ export class MemoryStore implements SecretStore {
     this.sessions.delete(hash);
   }
 
-  async removeSessions(time: number) {
-    this.#ask('removeSessions');
-    for (const [hash, { expiresAt }] of this.sessions) if (expiresAt < time) this.sessions.delete(hash);
-  }
-
   async useLink(hash: string) {
     this.#ask('useLink');
     const found = this.links.get(hash);
     if (found === undefined) return undefined;
     this.links.set(hash, { link: { ...found.link, profile: undefined }, wasUsed: true });
     return found;
-  }
-
-  async removeLinks(time: number) {
-    this.#ask('removeLinks');
-    for (const [hash, { link }] of this.links) if (link.expiresAt < time) this.links.delete(hash);
   }
 
   async addUses(uses: readonly OwnedUse[]) {
@@ -192,16 +179,18 @@ export class MemoryStore implements SecretStore {
     return this.changes.filter((change) => change.revision > revision);
   }
 
-  async removeChanges(time: number) {
-    this.#ask('removeChanges');
-    this.changes = this.changes.filter((change) => change.time >= time);
+  async tidy({ links, sessions, changes }: Parameters<Store['tidy']>[0]) {
+    this.#ask('tidy');
+    for (const [hash, { link }] of this.links) if (link.expiresAt < links) this.links.delete(hash);
+    for (const [hash, { expiresAt }] of this.sessions) if (expiresAt < sessions) this.sessions.delete(hash);
+    this.changes = this.changes.filter((change) => change.time >= changes);
   }
 
-  times(name: keyof SecretStore): number {
+  times(name: keyof Store): number {
     return this.asked.get(name) ?? 0;
   }
 
-  #ask(name: keyof SecretStore): void {
+  #ask(name: keyof Store): void {
     this.asked.set(name, this.times(name) + 1);
     if (this.isAway) throw Object.assign(new Error('password=hunter22 canary'), { code: 'ECONNREFUSED' });
   }

@@ -1,10 +1,8 @@
 import type { UserId } from '../../../src/auth/user.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
 import { type Keyring, parseKeyring } from '../../../src/vault/keyring.ts';
-import { openVault } from '../../../src/vault/open-vault.ts';
-import type { SecretStore } from '../../../src/vault/secret-store.ts';
-import type { VaultOptions } from '../../../src/vault/stored-vault.ts';
-import type { Vault } from '../../../src/vault/vault.ts';
+import type { Store } from '../../../src/vault/secret-store.ts';
+import { openVault, type Vault, type VaultOptions } from '../../../src/vault/vault.ts';
 import { MemoryStore } from './memory-store.ts';
 
 export const alice: UserId = { issuer: 'open-webui', subject: 'alice' };
@@ -16,9 +14,9 @@ export function ringOf(...numbers: readonly number[]): Keyring {
   return parseKeyring(keys.join(), 'MCPO_VAULT_KEY');
 }
 
-export interface TestVault<Store> {
+export interface TestVault<Kind> {
   readonly vault: Vault;
-  readonly store: Store;
+  readonly store: Kind;
   readonly redactor: Redactor;
   /** `level: message {facts}` of each line of the log. */
   readonly said: string[];
@@ -26,12 +24,12 @@ export interface TestVault<Store> {
   readonly told: string[];
 }
 
-type TestOptions = Omit<Partial<VaultOptions>, 'store'>;
+type TestOptions = Omit<Partial<VaultOptions>, 'openStore'>;
 
-export async function openVaultOver<Store extends SecretStore>(
-  store: Store,
+export async function openVaultOver<Kind extends Store>(
+  store: Kind,
   options: TestOptions = {},
-): Promise<TestVault<Store>> {
+): Promise<TestVault<Kind>> {
   const redactor = new Redactor();
   const said: string[] = [];
   const say = (level: string) => (message: string, fields?: object) => {
@@ -44,7 +42,8 @@ export async function openVaultOver<Store extends SecretStore>(
     debug: say('debug'),
     isDebug: () => true,
   };
-  const vault = await openVault({ keyring: ringOf(1), keepsLastFour: false, logger, redactor, ...options, store });
+  const openStore = async () => store;
+  const vault = await openVault({ keyring: ringOf(1), keepsLastFour: false, logger, redactor, ...options, openStore });
   return { vault, store, redactor, said, told: [] };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { SqlSecretStore } from '../../../src/vault/secret-store-sql.ts';
+import { SecretStore } from '../../../src/vault/secret-store.ts';
 import type { MakeDatabase } from '../db/test-database.ts';
 
 const sealed = () => ({ keyId: 'k', cipherText: 'c' });
@@ -13,7 +13,7 @@ export function describeUnstorableNames(title: string, make: MakeDatabase): void
     ])('a name with %s is refused; a tool of such a name keeps no other use from being written', async (_, text) => {
       const database = await make();
       try {
-        const store = new SqlSecretStore(await database.open());
+        const store = new SecretStore(await database.open());
         const owner = { issuer: 'i', subject: 'ann' };
         for (const place of [
           { owner: { issuer: 'i', subject: text }, server: 's', name: 'n' },

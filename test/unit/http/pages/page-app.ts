@@ -18,7 +18,7 @@ import { createPageAccess } from '../../../../src/http/vault/create-page-access.
 import type { Actor, SecretChange, VaultAudit } from '../../../../src/http/vault/vault-audit.ts';
 import { createVaultPages } from '../../../../src/http/vault/vault-pages.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
-import type { LinkProfile } from '../../../../src/vault/link-profile.ts';
+import type { LinkProfile } from '../../../../src/vault/vault.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
 import { PageVault } from '../page-vault.ts';

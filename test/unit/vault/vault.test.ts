@@ -159,7 +159,7 @@ describe('values', () => {
     store.isAway = true;
     await seconds(2 * 3_600);
     store.isAway = false;
-    await store.removeChanges(Date.now());
+    await store.tidy({ links: 0, sessions: 0, changes: Date.now() });
     await seconds(2);
     expect(here.told.toSorted()).toEqual(['alice/jira', 'bob/github']);
     expect((await here.vault.values(alice, 'jira')).get('TOKEN')).toBe('second');

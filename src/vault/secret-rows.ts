@@ -2,14 +2,100 @@ import type { Selectable } from 'kysely';
 import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import type { Tables } from '../db/tables.ts';
-import type { SecretPlace, SecretRow } from './secret-store.ts';
+
+/** Where a secret lies; its cipher text is bound to all of it, so that no row can stand in for another. */
+export interface SecretPlace {
+  readonly owner: UserId;
+  readonly server: string;
+  readonly name: string;
+}
+
+/** A secret as it is kept. Times are milliseconds since the epoch. */
+export interface SecretRow extends SecretPlace {
+  /** Counts the values that were set in this place: 1, 2, … */
+  readonly version: number;
+  /** Which key-encryption key wrapped its data key. */
+  readonly keyId: string;
+  /** Made and read by `cipher.ts` only. */
+  readonly cipherText: string;
+  readonly lastFour: string | undefined;
+  readonly updatedAt: number;
+  readonly lastUsedAt: number | undefined;
+}
+
+/** A key that was used in this vault, and the value that proves a key to be that one. */
+export interface VaultKeyRow {
+  readonly keyId: string;
+  readonly check: string;
+  readonly createdAt: number;
+}
+
+export interface SetupLinkRow {
+  /** SHA-256 of the token, lower-case hex. */
+  readonly hash: string;
+  readonly owner: UserId;
+  readonly server: string;
+  readonly expiresAt: number;
+  /** Made and read by `setup-links.ts` only. */
+  readonly profile: string | undefined;
+}
+
+export interface FoundLink {
+  readonly link: SetupLinkRow;
+  /** Whether it was used before this call. */
+  readonly wasUsed: boolean;
+}
+
+/** A log-in of the pages that is not over. */
+export interface PageSessionRow {
+  /** SHA-256 of the session's id, lower-case hex. */
+  readonly hash: string;
+  /** `undefined`: an admin whose key belongs to no user. */
+  readonly owner: UserId | undefined;
+  readonly expiresAt: number;
+}
+
+/** A value to be stored; `seal` encrypts it for the version that the place gets. */
+export interface NewSecret {
+  readonly place: SecretPlace;
+  readonly seal: (version: number) => Pick<SecretRow, 'keyId' | 'cipherText'>;
+  readonly lastFour: string | undefined;
+}
+
+/** A change of secrets. */
+export interface SecretChange {
+  /** Grows with every change, in the order in which they were made. */
+  readonly revision: number;
+  /** `undefined`: a user who was erased, and is none of those that were asked for. */
+  readonly owner: UserId | undefined;
+  /** `undefined`: everything of the owner. */
+  readonly server: string | undefined;
+}
+
+/** A tool that a user has used. */
+export interface ToolUse {
+  readonly server: string;
+  readonly tool: string;
+  readonly lastUsedAt: number;
+  readonly calls: number;
+}
+
+/** A server that rejected a user's credentials. */
+export interface RefusedCredentials {
+  readonly server: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** A use and whose it is. */
+export type OwnedUse = ToolUse & { readonly owner: UserId };
 
 /** Few enough for the parameters of one statement. */
 const ROWS_AT_ONCE = 200;
 
 type Row = Selectable<Tables['secrets']>;
 
-/** An owner as the tables have him; his alone, whatever else the object holds. Throws for what they cannot hold. */
+/** A user as the tables store them, without whatever else the object holds. Throws `TypeError` for unstorable text. */
 export function ownerColumns({ issuer, subject }: UserId): Pick<Row, 'issuer' | 'subject'> {
   return { issuer: storable(issuer), subject: storable(subject) };
 }

@@ -1,11 +1,8 @@
 import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
-import { withoutErased } from './erasures-sql.ts';
-import { lockChanges } from './secret-changes-sql.ts';
-import { inPortions, isStorable, ownerColumns, serverColumns } from './secret-rows-sql.ts';
-import type { ToolUse } from './vault.ts';
-
-type OwnedUse = ToolUse & { readonly owner: UserId };
+import { withoutErased } from './erasures.ts';
+import { lockChanges } from './secret-changes.ts';
+import { inPortions, isStorable, type OwnedUse, ownerColumns, serverColumns } from './secret-rows.ts';
 
 /**
  * Writes down uses in one transaction: the later time, and the calls added. A secret of that owner and server was used

@@ -2,49 +2,32 @@ import { sql } from 'kysely';
 import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import { retryConflicts } from '../db/retry-conflicts.ts';
-import { ERASED, erasureHasher } from './erasures-sql.ts';
-import { inPortions, ownerColumns } from './secret-rows-sql.ts';
-import type { SecretChange } from './secret-store.ts';
+import { ERASED, erasureHasher } from './erasures.ts';
+import { inPortions, ownerColumns, type SecretChange, type SecretPlace } from './secret-rows.ts';
 
 /** Names the row of `revisions` that counts the changes of secrets. */
 const REVISION = 'secrets';
 
-type Change = { readonly owner: UserId; readonly server: string | undefined };
+type Change = Pick<SecretPlace, 'owner'> & { readonly server: string | undefined };
 
 /**
- * Makes a change of secrets and notes it, in one transaction. It holds the row of the revision from its first statement
- * to its end: changes are made one after the other, and whoever sees a revision sees all before it. Nothing is written
- * where `change` names no changes. `change` may be run again.
+ * Makes a change of secrets and records it, in one transaction. It holds the row of the revision from its first
+ * statement to its end: changes are made one after the other, and a reader of a revision sees all changes before it.
+ * `change` may be run again.
  */
 export function changeSecrets<Result>(
   database: Database,
   now: number,
   change: (transaction: Database) => Promise<{ readonly result: Result; readonly changes: readonly Change[] }>,
 ): Promise<Result> {
-  return retryConflicts(async () => {
-    const transaction = await database.startTransaction().execute();
-    try {
-      await addToRevision(transaction, 1);
+  return retryConflicts(() =>
+    database.transaction().execute(async (transaction) => {
+      await lockChanges(transaction);
       const { result, changes } = await change(transaction);
-      if (changes.length === 0) {
-        await transaction.rollback().execute();
-        return result;
-      }
-      if (changes.length > 1) await addToRevision(transaction, changes.length - 1);
-      await noteChanges(transaction, changes, now);
-      await transaction.commit().execute();
+      if (changes.length > 0) await noteChanges(transaction, changes, now);
       return result;
-    } catch (error) {
-      if (!transaction.isCommitted && !transaction.isRolledBack) {
-        // What went wrong before is what matters.
-        await transaction
-          .rollback()
-          .execute()
-          .catch(() => undefined);
-      }
-      throw error;
-    }
-  });
+    }),
+  );
 }
 
 /** The number of the last change; 0 before the first. */
@@ -79,8 +62,8 @@ export async function secretChangesAfter(
 }
 
 /** Lets no change of secrets begin or end before this transaction does. */
-export async function lockChanges(transaction: Database): Promise<void> {
-  await addToRevision(transaction, 0);
+export function lockChanges(transaction: Database): Promise<void> {
+  return addToRevision(transaction, 0);
 }
 
 /** Without `returning`: a statement with it that met another writer would be left open by the SQLite driver. */
@@ -95,7 +78,8 @@ async function addToRevision(transaction: Database, count: number): Promise<void
 }
 
 async function noteChanges(transaction: Database, changes: readonly Change[], now: number): Promise<void> {
-  const first = (await secretRevision(transaction)) - changes.length + 1;
+  const first = (await secretRevision(transaction)) + 1;
+  await addToRevision(transaction, changes.length);
   const rows = changes.map(({ owner, server }, index) => ({
     revision: first + index,
     ...ownerColumns(owner),

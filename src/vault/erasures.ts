@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { SqliteAdapter, sql } from 'kysely';
 import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
-import { ownerColumns } from './secret-rows-sql.ts';
+import { ownerColumns } from './secret-rows.ts';
 
 /**
  * How long after an erasure no use of the user's is written down: longer than a note of use is on its way, and than clocks

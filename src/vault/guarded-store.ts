@@ -1,0 +1,41 @@
+import { VaultUnavailableError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Store } from './secret-store.ts';
+
+/**
+ * A store that is opened when it is first used, and tried again while it cannot be. Every error becomes
+ * `VaultUnavailableError`; an outage is logged when it begins and when it ends.
+ */
+export function guardStore(open: () => Promise<Store>, logger: Logger): Store {
+  let store: Store | undefined;
+  let isAway = false;
+  const call = async (name: keyof Store, args: unknown[]): Promise<unknown> => {
+    try {
+      store ??= await open();
+      const method = store[name] as (...given: unknown[]) => Promise<unknown>;
+      const result = await method.apply(store, args);
+      if (isAway) logger.info('the vault can be reached again');
+      isAway = false;
+      return result;
+    } catch (error) {
+      if (!isAway) {
+        logger.error('the vault cannot be reached; what is in memory goes on being served', {
+          reason: reasonOf(error),
+        });
+      }
+      isAway = true;
+      throw new VaultUnavailableError('The vault cannot be reached at the moment; try again in a few seconds.');
+    }
+  };
+  return new Proxy({} as Store, {
+    get: (_target, name) =>
+      // A promise asks for `then` to know whether this is one.
+      name === 'then' ? undefined : (...args: unknown[]) => call(name as keyof Store, args),
+  });
+}
+
+/** Never the message of a driver: it may hold values of the statement. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return error instanceof Error ? error.name : typeof error;
+}
