@@ -3,11 +3,17 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const project = (name, folder) => ({
+/**
+ * `*.long.test.ts`: what takes long because it must (floods, load, faults of a database, canaries, property tests, other
+ * people's servers). `npm test` leaves them out, `npm run test:full` and `.ci/run` do not.
+ */
+const LONG = '**/*.long.test.ts';
+
+const project = (name, testMatch) => ({
   displayName: name,
   rootDir: root,
   testEnvironment: 'node',
-  testMatch: [`<rootDir>/test/${folder}/**/*.test.ts`],
+  testMatch,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': [
@@ -25,5 +31,10 @@ export default {
   maxWorkers: 2,
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/closing-line-reporter.js'],
-  projects: ['unit', 'e2e', 'browser', 'services'].map((name) => project(name, name)),
+  projects: [
+    ...['unit', 'e2e', 'browser', 'services'].map((name) =>
+      project(name, [`<rootDir>/test/${name}/**/*.test.ts`, `!${LONG}`]),
+    ),
+    project('long', [LONG]),
+  ],
 };

@@ -2,19 +2,9 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { fixture, type Service, startService, temporaryFolder, test, waitFor } from './harness.ts';
+import { argsOf, events, pidsOf, writeServers } from './reload-steps.ts';
 
 const kept = fixture('answers.js');
-
-function writeServers(file: string, servers: object): void {
-  writeFileSync(file, JSON.stringify({ mcpServers: servers }));
-}
-
-function pidsOf(service: Service, program: string): number[] {
-  return service
-    .children()
-    .filter(({ command }) => command.includes(program))
-    .map(({ pid }) => pid);
-}
 
 for (const [name, args, notice] of [
   ['SIGHUP', [], (service: Service) => service.kill('SIGHUP')],
@@ -48,54 +38,6 @@ for (const [name, args, notice] of [
     expect((await service.call('kept', 'text', {})).status).toBe(200);
   });
 }
-
-/** Ready, and with no changed settings on their way. */
-async function whenSettled(service: Service, server: string): Promise<void> {
-  const isSettled = async () => {
-    const state = (await service.serverStates()).get(server);
-    return state?.state === 'ready' && state.reason === '';
-  };
-  await waitFor(isSettled, 10_000, `${server} to be settled`);
-}
-
-async function argsOf(service: Service, server: string): Promise<readonly string[]> {
-  const answer = await service.call(server, 'environment', {});
-  return (answer.json() as { args: string[] }).args;
-}
-
-/** The log's events with this message. */
-function events(service: Service, message: string): Record<string, unknown>[] {
-  return service
-    .stderr()
-    .split('\n')
-    .filter((line) => line.startsWith('{') && line.endsWith('}'))
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter((event) => event.message === message);
-}
-
-test('a call that runs while its server is changed ends on the old session, which ends then', async () => {
-  const file = join(temporaryFolder(), 'servers.json');
-  writeServers(file, {
-    changed: fixture('answers.js', ['old']),
-    gone: fixture('answers.js', ['gone']),
-    kept: fixture('env.js'),
-  });
-  const service = await startService({ args: ['--config', file] });
-  // Long enough for new sessions to open meanwhile on a machine that is busy.
-  const calls = ['changed', 'gone'].map((server) => service.call(server, 'slow', { ms: 10_000 }));
-  const started = async (server: string) =>
-    ((await service.call(server, 'slow_counts', {})).json() as { started: number }).started === 1;
-  await waitFor(async () => (await started('changed')) && (await started('gone')), 20_000, 'the calls to run');
-
-  writeServers(file, { changed: fixture('answers.js', ['new']), kept: fixture('env.js') });
-  service.kill('SIGHUP');
-  await waitFor(() => events(service, 'server runs with its changed settings').length === 1, 20_000, 'the swap');
-  expect((await service.call('gone', 'text', {})).status).toBe(404);
-  expect((await service.call('changed', 'slow_counts', {})).json()).toMatchObject({ started: 0 });
-  expect(pidsOf(service, 'answers.js')).toHaveLength(3);
-  for (const { status, text } of await Promise.all(calls)) expect([status, text]).toEqual([200, '"slept"']);
-  await waitFor(() => pidsOf(service, 'answers.js').length === 1, 10_000, 'the old processes to end');
-});
 
 test('changed settings that do not work leave the old session serving, with a restriction at once, until they are mended', async () => {
   const file = join(temporaryFolder(), 'servers.json');
@@ -206,40 +148,3 @@ test('the result of a reload is one event in the log and stands on the start pag
   expect(page).not.toContain(folder);
   expect((await service.call('kept', 'text', {})).status).toBe(200);
 });
-
-test('thirty reloads under load fail no call, neither of the changed server nor of the one that is not', async () => {
-  const file = join(temporaryFolder(), 'servers.json');
-  const write = (turn: number) =>
-    writeServers(file, { kept: fixture('env.js', ['kept']), changed: fixture('env.js', [String(turn)]) });
-  write(0);
-  const service = await startService({ args: ['--config', file], env: { MCPO_RATE_LIMIT: 'off' } });
-  const [keptPid] = pidsOf(service, 'env.js kept');
-  let isOver = false;
-  const wrong: string[] = [];
-  const seen = { kept: new Set<string>(), changed: new Set<string>() };
-  const callers = (['kept', 'changed'] as const).flatMap((server) =>
-    Array.from({ length: 4 }, async () => {
-      while (!isOver && wrong.length === 0) {
-        const { status, text } = await service.call(server, 'environment', {});
-        if (status === 200) seen[server].add((JSON.parse(text) as { args: string[] }).args.join());
-        else wrong.push(`${server}: ${status} ${text}`);
-      }
-    }),
-  );
-  for (let turn = 1; turn <= 30; turn++) {
-    write(turn);
-    service.kill('SIGHUP');
-    await waitFor(() => events(service, 'configuration reloaded').length === turn, 5_000, `reload ${turn}`);
-    // Some of them are overtaken on their way.
-    if (turn % 3 === 0) await whenSettled(service, 'changed');
-  }
-  await whenSettled(service, 'changed');
-  expect(await argsOf(service, 'changed')).toEqual(['30']);
-  isOver = true;
-  await Promise.all(callers);
-  expect(wrong).toEqual([]);
-  expect([...seen.kept]).toEqual(['kept']);
-  expect(seen.changed.size).toBeGreaterThan(10);
-  expect(pidsOf(service, 'env.js kept')).toEqual([keptPid]);
-  await waitFor(() => service.children().length === 2, 10_000, 'the processes of the old sessions to end');
-}, 60_000);
