@@ -10,8 +10,8 @@ import { createClientAddress } from './http/guards/client-address.ts';
 import { createHttpServer } from './http/server.ts';
 import { RunningCalls } from './http/tool-call/running-calls.ts';
 import { openLimits } from './rate-limit/open-limits.ts';
+import type { CatalogueCache } from './servers/catalogue-cache.ts';
 import { FileStore } from './servers/file-store.ts';
-import type { CatalogueKeeper } from './servers/kept-catalogue.ts';
 import type { ServerRegistry } from './servers/server-registry.ts';
 import { createCallerValues } from './service/caller-values.ts';
 import { Closers } from './service/closers.ts';
@@ -112,28 +112,23 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   });
   const settled = deferred();
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
-  // lie in it, or a document is requested before its server has listed its tools.
-  const restoreOnce = () => once(async () => registry.restoreCatalogues(await (await database.catalogues()).load()));
-  let restore = restoreOnce();
-  const restoreAnew = () => {
-    restore = restoreOnce();
-  };
-  const keptCatalogues: CatalogueKeeper = {
-    keep: async (server, content) => {
+  // are stored in it, or a document is requested whose server has not listed its tools yet.
+  const catalogueCache: CatalogueCache = {
+    load: async (server) => (await database.catalogues()).load(server),
+    save: async (server, content) => {
       await settled.promise;
       return (await database.catalogues()).save(server, content);
     },
-    restore: () => restore(),
-    changed: (server, details) =>
+  };
+  const registry = createRegistry(settings, logger, redactor, catalogueCache, {
+    noteToolChanges: (resource, changes) =>
       record({
         eventType: 'tool_definition_change',
         action: 'list',
-        resource: server,
+        resource,
         result: 'success',
-        details: { ...details },
+        details: { ...changes },
       }),
-  };
-  const registry = createRegistry(settings, logger, redactor, keptCatalogues, {
     noteUse: (...use) => vault.note((opened) => opened.noteUse(...use)),
     noteCredentials: (...note) => vault.note((opened) => opened.noteCredentials(...note)),
   });
@@ -214,7 +209,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   return {
     url: toUrl(server, settings),
     registry,
-    reload: createReload({ registry, authentication, redactor, logger, record, onNewServers: restoreAnew }),
+    reload: createReload({ registry, authentication, redactor, logger, record }),
     reopenLogs: async () => auditLog?.reopen(),
     stop: () => closers.close(),
   };

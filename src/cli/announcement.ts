@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.ts';
 import type { CatalogueTool } from '../servers/catalogue.ts';
-import type { RegisteredServer } from '../servers/registered-server.ts';
+import type { Server } from '../servers/server.ts';
 import type { Service } from '../service.ts';
 
 /** What an example may call: a tool that only looks, and at nothing that people would not paste into a terminal. */
@@ -56,7 +56,7 @@ function takesNoArguments(tool: CatalogueTool): boolean {
   }
 }
 
-function toolPath(server: RegisteredServer, tool: CatalogueTool, { pathPrefix, singleServer }: Settings): string {
+function toolPath(server: Server, tool: CatalogueTool, { pathPrefix, singleServer }: Settings): string {
   const parts = singleServer ? [tool.definition.name] : [server.name, tool.definition.name];
   // A quote would end the shell's word.
   return pathPrefix + parts.map((part) => encodeURIComponent(part).replaceAll("'", '%27')).join('/');

@@ -1,6 +1,6 @@
 import type { ServiceOptions } from '../config/arguments.ts';
 import type { Environment } from '../config/environment.ts';
-import type { RegisteredServer } from '../servers/registered-server.ts';
+import type { Server } from '../servers/server.ts';
 import { describeUnmatchedRule } from '../servers/unmatched-rules.ts';
 import type { CommandResult } from './check.ts';
 import { withStartedServers } from './start-servers.ts';
@@ -18,11 +18,11 @@ export function checkStart(options: ServiceOptions, environment: Environment): P
 }
 
 /** A server whose tools only a user can list is as good as can be told. */
-function isOk({ status, config: { isolation, discovery } }: RegisteredServer): boolean {
+function isOk({ status, config: { isolation, discovery } }: Server): boolean {
   return status.state === 'ready' || (isolation !== 'shared' && discovery === undefined);
 }
 
-function toLine(server: RegisteredServer): string {
+function toLine(server: Server): string {
   const { state, reason, detail } = server.status;
   const rejected = server.catalogue?.rejected ?? [];
   const tools = server.catalogue === undefined ? '' : `, ${server.catalogue.tools.size} tools`;

@@ -3,7 +3,7 @@ import type { Environment } from '../config/environment.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
-import { NO_KEEPER } from '../servers/kept-catalogue.ts';
+import { NO_CACHE } from '../servers/catalogue-cache.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import { createRegistry } from '../service/create-registry.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
@@ -30,7 +30,7 @@ export async function withStartedServers<Result>(
   redactor.add(secrets.configured);
   const level = options.logLevel === undefined ? 'error' : settings.logLevel;
   const logger = createLogger({ level, format: settings.logFormat, redactor });
-  const registry = createRegistry(settings, logger, redactor, NO_KEEPER);
+  const registry = createRegistry(settings, logger, redactor, NO_CACHE);
   try {
     registry.start();
     await registry.whenSettled();

@@ -1,5 +1,5 @@
 import type { Logger } from '../telemetry/logger.ts';
-import type { KeptCatalogues } from './kept-catalogues.ts';
+import type { SqlCatalogueCache } from './catalogue-cache.ts';
 import type { Database, DatabaseLocation } from './open-database.ts';
 
 /** The shortest pause after a failed attempt, so that calls do not wait for one attempt after the other. */
@@ -11,7 +11,7 @@ export class LazyDatabase {
   readonly #logger: Logger;
   readonly #now: () => number;
   #database: Promise<Database | undefined> | undefined;
-  #catalogues: Promise<KeptCatalogues> | undefined;
+  #catalogues: Promise<SqlCatalogueCache> | undefined;
   #retryAt = 0;
   #hasFailed = false;
   #isClosed = false;
@@ -35,7 +35,7 @@ export class LazyDatabase {
     return this.#database;
   }
 
-  catalogues(): Promise<KeptCatalogues> {
+  catalogues(): Promise<SqlCatalogueCache> {
     this.#catalogues ??= this.#openCatalogues();
     return this.#catalogues;
   }
@@ -57,7 +57,7 @@ export class LazyDatabase {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (!this.#hasFailed) {
-        this.#logger.warn('without a database no lists of tools are kept and no keys are found there', { reason });
+        this.#logger.warn('without a database no lists of tools are cached and no keys are found there', { reason });
       }
       this.#hasFailed = true;
       const failedAt = this.#now();
@@ -67,8 +67,8 @@ export class LazyDatabase {
     }
   }
 
-  async #openCatalogues(): Promise<KeptCatalogues> {
-    const { KeptCatalogues } = await import('./kept-catalogues.ts');
-    return new KeptCatalogues(() => this.open(), this.#logger);
+  async #openCatalogues(): Promise<SqlCatalogueCache> {
+    const { SqlCatalogueCache } = await import('./catalogue-cache.ts');
+    return new SqlCatalogueCache(() => this.open(), this.#logger);
   }
 }

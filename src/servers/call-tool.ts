@@ -4,8 +4,8 @@ import type { ToolResult } from '../mcp/session.ts';
 import { type HttpAnswer, type KeepFile, toHttpAnswer } from '../mcp/tool-result.ts';
 import type { CatalogueTool } from './catalogue.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
-import type { RegisteredServer } from './registered-server.ts';
-import type { ServerLease } from './server-lease.ts';
+import type { Lease } from './lease.ts';
+import type { Server } from './server.ts';
 import type { ValueSource } from './user-values.ts';
 
 /** Progress extends a call's deadline, up to this many times its length. */
@@ -15,12 +15,12 @@ export interface ToolCall {
   readonly principal: Principal;
   /** Whose turn it is where calls wait: the principal, or the address of an anonymous one. */
   readonly callerId: string;
-  /** Where his own values come from. */
+  /** Where the caller's own values come from. */
   readonly values: ValueSource;
-  readonly server: RegisteredServer;
+  readonly server: Server;
   readonly tool: CatalogueTool;
   /** The session that the tool was found on; the caller of `callTool` releases it as well. */
-  readonly lease?: ServerLease | undefined;
+  readonly lease?: Lease | undefined;
   readonly arguments: Record<string, unknown>;
   /** The arguments' JSON text, given when `arguments` does not have every number exactly; it is sent as it is then. */
   readonly exactText: string | undefined;
@@ -43,7 +43,7 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   checkArguments(call);
   const lease = call.lease ?? (await server.acquire({ principal, values }, signal));
   const result = await runOn(lease, call);
-  server.resultWatch.notice(tool, result);
+  if (tool.checkResult !== undefined) server.resultWatch.notice(tool, result);
   try {
     return toHttpAnswer(result, {
       hasOutputSchema: tool.definition.outputSchema !== undefined,
@@ -52,8 +52,8 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
       keepFile: server.config.resultImages === 'url' ? call.keepFile : undefined,
     });
   } catch (error) {
-    // What a tool says of its failure may quote the secret that it was given.
-    throw await lease.toTold(error);
+    // A tool's error text may quote the secret that the tool was given.
+    throw await lease.toPublicError(error);
   }
 }
 
@@ -66,20 +66,20 @@ function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
   throw new InvalidArgumentsError([{ type: 'number_not_exact', loc: ['body'], msg }]);
 }
 
-async function runOn(lease: ServerLease, call: ToolCall): Promise<ToolResult> {
+async function runOn(lease: Lease, call: ToolCall): Promise<ToolResult> {
   const { server, tool, callerId, signal } = call;
   try {
     const result = await server.limit.run(callerId, signal, () => runOnce(call, lease));
     lease.noteUse(tool.definition.name);
     return result;
   } catch (error) {
-    throw await lease.toTold(error);
+    throw await lease.toPublicError(error);
   } finally {
     lease.release();
   }
 }
 
-async function runOnce(call: ToolCall, lease: ServerLease): Promise<ToolResult> {
+async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {
   const { server, tool, signal } = call;
   const { timeoutMs, clientHeaderForwarding } = server.config;
 
@@ -95,7 +95,6 @@ async function runOnce(call: ToolCall, lease: ServerLease): Promise<ToolResult> 
       });
     } catch (error) {
       if (!(error instanceof SessionExpiredError) || isReplay) throw error;
-      lease.replace(session);
     }
   }
 }

@@ -1,11 +1,11 @@
 import { ServerUnavailableError, type ServiceError } from '../errors.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
-import type { PoolKey, SessionOwner } from './pool-key.ts';
+import type { SessionKey, UserAndChat } from './session-key.ts';
 
 const MAX_REMEMBERED = 1_000;
 
 interface Failure {
-  readonly owner: SessionOwner;
+  readonly owner: UserAndChat;
   readonly policy: RestartPolicy;
   readonly error: ServiceError;
   /** On the clock of `performance.now()`. */
@@ -17,10 +17,10 @@ interface Failure {
  * delay until the next try grows. Forgets the oldest failures beyond a bound.
  */
 export class FailureMemory {
-  readonly #failures = new Map<PoolKey, Failure>();
+  readonly #failures = new Map<SessionKey, Failure>();
 
-  /** Throws the last failure's error while the delay after it lasts; a time to come back is told anew. */
-  check(key: PoolKey): void {
+  /** Throws the last failure's error while the delay after it lasts; the time to come back is computed anew. */
+  check(key: SessionKey): void {
     const failure = this.#failures.get(key);
     const leftMs = failure === undefined ? 0 : failure.nextTryAt - performance.now();
     if (failure === undefined || leftMs <= 0) return;
@@ -30,7 +30,7 @@ export class FailureMemory {
   }
 
   /** Notes that a session failed after it had been up for `upForMs`, 0 if it never was. */
-  note(key: PoolKey, owner: SessionOwner, error: ServiceError, upForMs: number): void {
+  note(key: SessionKey, owner: UserAndChat, error: ServiceError, upForMs: number): void {
     const policy = this.#failures.get(key)?.policy ?? new RestartPolicy();
     const { delayMs } = policy.next(performance.now(), upForMs, Math.random());
     this.#failures.delete(key);
@@ -40,7 +40,7 @@ export class FailureMemory {
   }
 
   /** Forgets the failures of the owners that the condition holds for. */
-  forget(isOne: (owner: SessionOwner) => boolean): void {
+  forget(isOne: (owner: UserAndChat) => boolean): void {
     for (const [key, { owner }] of this.#failures) if (isOne(owner)) this.#failures.delete(key);
   }
 }

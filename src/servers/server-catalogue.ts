@@ -1,22 +1,22 @@
 import { toUserKey, type UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { Session } from '../mcp/session.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
+import { fromCachedCatalogue, toCachedCatalogue } from './catalogue-cache.ts';
 import { type CatalogueDifference, CatalogueDifferences } from './catalogue-differences.ts';
 import { type CatalogueOrigin, type OriginatedSource, trustsFirstUser } from './catalogue-origin.ts';
-import { type CatalogueKeeper, fromKeptCatalogue, toKeptCatalogue } from './kept-catalogue.ts';
 import { redactSource } from './redact-source.ts';
+import type { SessionDependencies } from './session-dependencies.ts';
 import { toToolChanges } from './tool-changes.ts';
+import { readSource } from './tool-list-reader.ts';
 import { describeUnmatchedRule } from './unmatched-rules.ts';
 
 export interface ServerCatalogueOptions {
   readonly config: ServerConfig;
-  readonly logger: Logger;
-  readonly keptCatalogues: CatalogueKeeper;
+  readonly dependencies: Pick<SessionDependencies, 'logger' | 'catalogueCache' | 'noteToolChanges'>;
+  /** That of the generation before: its list is served, where it may be, and changes are reported against it. */
+  readonly former?: ServerCatalogue | undefined;
   readonly onChange: () => void;
-  /** What was served with the settings before: what is told of changes is told against it. */
-  readonly before?: Catalogue | undefined;
 }
 
 /** What a session of a user's lists. */
@@ -25,8 +25,6 @@ export interface UserList {
   readonly owner: UserId;
   /** The user has the role or the scope `admin`. */
   readonly isAdmin: boolean;
-  /** The session was open before, and has announced a change. */
-  readonly isAnnounced: boolean;
   /** Takes the user's own values out of texts. */
   readonly redact: (text: string) => string;
   /** From `ServerCatalogue.begin`. */
@@ -34,7 +32,7 @@ export interface UserList {
 }
 
 interface Served extends OriginatedSource {
-  /** Whose session listed it; `undefined` for the service's own, and for what was kept. */
+  /** Whose session listed it; `undefined` for the service's own, and for what was cached. */
   readonly ownerKey: string | undefined;
   readonly catalogue: Catalogue;
 }
@@ -43,21 +41,27 @@ interface Served extends OriginatedSource {
  * The list of tools of one server that all see. It has one source, in this order: the service's own session (shared, or
  * with the values of `discovery`), what an admin chose, the first session of an admin's, and the first session of a
  * user's where `trustsFirstUser`. Only that source changes it; what other users' sessions list is a difference. What
- * was kept of an earlier run stays until a source of that rank, or a higher one, lists; a user's until an admin's does.
+ * was cached in an earlier run stays until a source of that rank, or a higher one, lists; a user's until an admin's does.
  */
 export class ServerCatalogue {
-  readonly #options: ServerCatalogueOptions;
+  readonly #dependencies: ServerCatalogueOptions['dependencies'];
+  readonly #onChange: () => void;
+  readonly #before: Catalogue | undefined;
   readonly #differences = new CatalogueDifferences();
+  readonly #reportedRules = new Set<string>();
   #config: ServerConfig;
   #served: Served | undefined;
+  #loading: Promise<void> | undefined;
   #readings = 0;
   #servedReading = 0;
   #isFrozen = false;
-  readonly #toldUnmatched = new Set<string>();
 
-  constructor(options: ServerCatalogueOptions) {
-    this.#options = options;
-    this.#config = options.config;
+  constructor({ config, dependencies, former, onChange }: ServerCatalogueOptions) {
+    this.#config = config;
+    this.#dependencies = dependencies;
+    this.#onChange = onChange;
+    this.#before = former?.current;
+    if (former !== undefined) this.#inherit(former);
   }
 
   get current(): Catalogue | undefined {
@@ -81,26 +85,19 @@ export class ServerCatalogue {
     if (previous === undefined) return;
     const catalogue = toCatalogue(previous.source, config);
     if (catalogue.revision === previous.catalogue.revision) {
-      this.#tellUnmatched(catalogue);
+      this.#reportRules(catalogue);
       return;
     }
     this.#served = { ...previous, catalogue };
-    this.#tellChange(previous.catalogue, catalogue);
-    this.#options.onChange();
+    this.#logChange(previous.catalogue, catalogue);
+    this.#onChange();
   }
 
-  /** Serves a list of tools that was kept until its source lists again. */
-  restore(content: string): void {
-    const kept = fromKeptCatalogue(content, this.#config);
-    if (kept !== undefined) this.#restore({ ...kept, ownerKey: undefined });
-  }
-
-  /** Serves what was served with the settings before, where it would be kept for these. */
-  inherit({ former, config }: { readonly former: ServerCatalogue; readonly config: ServerConfig }): void {
-    const served = former.#served;
-    if (served === undefined) return;
-    const kept = fromKeptCatalogue(toKeptCatalogue(served, config), this.#config);
-    if (kept !== undefined) this.#restore({ ...kept, ownerKey: served.ownerKey });
+  /** Serves the list that was cached in an earlier run, until its source lists again. */
+  async loadCached(): Promise<void> {
+    if (this.#served !== undefined) return;
+    this.#loading ??= this.#load();
+    await this.#loading;
   }
 
   /** To be called before a list is read, so that no older answer comes after a newer one. */
@@ -111,6 +108,7 @@ export class ServerCatalogue {
 
   /** Reads the list of the service's own session and serves it from here on. Throws `ServiceError`s. */
   async list(session: Session, signal: AbortSignal): Promise<void> {
+    if (this.#isFrozen) return;
     const reading = this.begin();
     const source = await readSource(session, signal);
     this.#serve({ source, origin: 'service', ownerKey: undefined }, reading);
@@ -118,11 +116,10 @@ export class ServerCatalogue {
 
   /**
    * Serves the list of a user's session if it is the source of what all see, or becomes it. Otherwise nothing changes
-   * for others: the difference is logged, and kept for admins.
+   * for others: the difference is logged, and listed for admins.
    */
   async offer({ source, owner, isAdmin, redact, reading }: UserList): Promise<void> {
-    const { keptCatalogues, logger } = this.#options;
-    await keptCatalogues.restore();
+    await this.loadCached();
     if (this.#isFrozen) return;
     const clean = redactSource(source, this.#served?.source, redact);
     const ownerKey = toUserKey(owner);
@@ -133,11 +130,14 @@ export class ServerCatalogue {
     const difference = this.#differences.note(clean, owner, this.current, this.#config);
     if (difference === undefined) return;
     const { changes, isServerTextChanged } = difference;
-    logger.warn("a user's session lists other tools than the document, which stays as it is: /admin shows both", {
-      server: this.#config.name,
-      ...changes,
-      ...(isServerTextChanged ? { instructions: 'changed' } : {}),
-    });
+    this.#dependencies.logger.warn(
+      "a user's session lists other tools than the document, which stays as it is: /admin shows both",
+      {
+        server: this.#config.name,
+        ...changes,
+        ...(isServerTextChanged ? { instructions: 'changed' } : {}),
+      },
+    );
   }
 
   /** Serves a list of `differences` from here on; `false` if it is not known any more. */
@@ -153,13 +153,9 @@ export class ServerCatalogue {
     this.#differences.forget(owner);
   }
 
-  /** Takes no changes any more: the list of the sessions that take the place of its own is the one that is kept. */
+  /** Takes no more changes: the next generation's list is the one that counts. */
   freeze(): void {
     this.#isFrozen = true;
-  }
-
-  get isFrozen(): boolean {
-    return this.#isFrozen;
   }
 
   #isSource(ownerKey: string, isAdmin: boolean): boolean {
@@ -174,41 +170,52 @@ export class ServerCatalogue {
     return served === undefined || (served.origin === 'user' && served.ownerKey === ownerKey);
   }
 
-  #restore({ source, origin, ownerKey }: Omit<Served, 'catalogue'>): void {
-    if (this.#served !== undefined) return;
-    this.#served = { source, origin, ownerKey, catalogue: toCatalogue(source, this.#config) };
-    this.#options.onChange();
+  async #load(): Promise<void> {
+    const content = await this.#dependencies.catalogueCache.load(this.#config.name);
+    const cached = content === undefined ? undefined : fromCachedCatalogue(content, this.#config);
+    if (cached === undefined || this.#served !== undefined) return;
+    this.#served = { ...cached, ownerKey: undefined, catalogue: toCatalogue(cached.source, this.#config) };
+    this.#onChange();
+  }
+
+  /** Serves what was served with the settings before, where it would be loaded from the cache for these. */
+  #inherit(former: ServerCatalogue): void {
+    if (former.#served === undefined) return;
+    const { ownerKey } = former.#served;
+    const cached = fromCachedCatalogue(toCachedCatalogue(former.#served, former.#config), this.#config);
+    if (cached === undefined) return;
+    this.#served = { ...cached, ownerKey, catalogue: toCatalogue(cached.source, this.#config) };
   }
 
   #serve(source: Omit<Served, 'catalogue'>, reading: number): void {
     if (this.#isFrozen || reading < this.#servedReading) return;
-    const { keptCatalogues, onChange, logger } = this.#options;
+    const { catalogueCache, logger } = this.#dependencies;
     const config = this.#config;
     const catalogue = toCatalogue(source.source, config);
     const before = this.#served;
-    const previous = before?.catalogue ?? this.#options.before;
+    const previous = before?.catalogue ?? this.#before;
     this.#servedReading = reading;
     this.#served = { ...source, catalogue };
     const isSame = before?.catalogue.revision === catalogue.revision;
     if (isSame && before.origin === source.origin) return;
-    const keeping = keptCatalogues.keep(config.name, toKeptCatalogue(this.#served, config));
+    const saving = catalogueCache.save(config.name, toCachedCatalogue(this.#served, config));
     if (isSame) return;
-    void keeping.then((content) => this.#reportChanges(previous, content, catalogue));
-    // Until now the document said that nobody had listed them.
+    void saving.then((content) => this.#reportChanges(previous, content, catalogue));
+    // Until now the document said that they were not listed yet.
     if (previous === undefined && source.origin !== 'service') {
       logger.warn('the tools are known now: save the connection in Open WebUI again', { server: config.name });
     }
-    this.#tellChange(previous, catalogue);
-    onChange();
+    this.#logChange(previous, catalogue);
+    this.#onChange();
   }
 
-  #tellChange(previous: Catalogue | undefined, catalogue: Catalogue): void {
-    const { logger } = this.#options;
+  #logChange(previous: Catalogue | undefined, catalogue: Catalogue): void {
+    const { logger } = this.#dependencies;
     const server = this.#config.name;
     for (const { name, reason } of catalogue.rejected) {
       logger.warn('tool is left out', { server, tool: name, reason });
     }
-    this.#tellUnmatched(catalogue);
+    this.#reportRules(catalogue);
     if (previous === undefined || previous.revision === catalogue.revision) return;
     logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
       server,
@@ -216,32 +223,25 @@ export class ServerCatalogue {
     });
   }
 
-  /** Each rule once: most probably it is misspelt, and restricts nothing. */
-  #tellUnmatched({ unmatchedRules }: Catalogue): void {
-    const { logger } = this.#options;
+  /** Each rule once: it is probably misspelt, and restricts nothing. */
+  #reportRules({ unmatchedRules }: Catalogue): void {
+    const { logger } = this.#dependencies;
     for (const reason of unmatchedRules.map(describeUnmatchedRule)) {
-      if (this.#toldUnmatched.has(reason)) continue;
-      this.#toldUnmatched.add(reason);
+      if (this.#reportedRules.has(reason)) continue;
+      this.#reportedRules.add(reason);
       logger.warn('a rule of the servers file matches no tool', { server: this.#config.name, reason });
     }
   }
 
-  /** Compares with the last list of this run, else with the one that was kept over the restart. */
-  #reportChanges(previous: Catalogue | undefined, kept: string | undefined, catalogue: Catalogue): void {
-    const { keptCatalogues } = this.#options;
+  /** Compares with the last list of this run, else with the one that was cached before it. */
+  #reportChanges(previous: Catalogue | undefined, content: string | undefined, catalogue: Catalogue): void {
     const config = this.#config;
-    const last = kept === undefined ? undefined : fromKeptCatalogue(kept, config);
-    const before = previous ?? (last && toCatalogue(last.source, config));
+    const cached = content === undefined ? undefined : fromCachedCatalogue(content, config);
+    const before = previous ?? (cached && toCatalogue(cached.source, config));
     if (before === undefined || before.revision === catalogue.revision) return;
     const definitions = ({ tools }: Catalogue) => [...tools.values()].map(({ definition }) => definition);
     const changes = toToolChanges(definitions(before), definitions(catalogue));
     if (Object.keys(changes).length === 0) return;
-    keptCatalogues.changed(config.name, { ...changes, tools: catalogue.tools.size });
+    this.#dependencies.noteToolChanges?.(config.name, { ...changes, tools: catalogue.tools.size });
   }
-}
-
-/** Reads what a session says of its server. Throws `ServiceError`s. */
-export async function readSource(session: Session, signal: AbortSignal): Promise<CatalogueSource> {
-  const { serverInfo, instructions } = session;
-  return { serverInfo, instructions, list: await session.listTools(signal) };
 }

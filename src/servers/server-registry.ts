@@ -1,38 +1,33 @@
 import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import { RegisteredServer } from './registered-server.ts';
 import type { RegistryChange, ReloadResult } from './reload-result.ts';
+import { Server } from './server.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
-import { SessionPlaces } from './session-places.ts';
+import { SessionQuota } from './session-quota.ts';
 
 /** What is configured and in what state. Names are looked up exactly, in a `Map`. */
 export class ServerRegistry {
   readonly #dependencies: SessionDependencies;
-  readonly #places: SessionPlaces;
-  /** Removed ones whose last calls still run. */
-  readonly #leaving = new Set<RegisteredServer>();
-  #servers: ReadonlyMap<string, RegisteredServer>;
+  readonly #quota: SessionQuota;
+  /** Those whose last calls still run. */
+  readonly #removed = new Set<Server>();
+  #servers: ReadonlyMap<string, Server>;
   #isStarted = false;
   #isStopped = false;
   #lastReload: ReloadResult | undefined;
 
   constructor(configs: readonly ServerConfig[], dependencies: SessionDependencies) {
     this.#dependencies = dependencies;
-    this.#places = new SessionPlaces(dependencies.limits);
+    this.#quota = new SessionQuota(dependencies.limits);
     this.#servers = new Map(configs.map((config) => [config.name, this.#register(config)]));
   }
 
-  get(name: string): RegisteredServer | undefined {
+  get(name: string): Server | undefined {
     return this.#servers.get(name);
   }
 
-  list(): readonly RegisteredServer[] {
+  list(): readonly Server[] {
     return [...this.#servers.values()];
-  }
-
-  /** Serves lists of tools that were kept for servers that have not told theirs yet. */
-  restoreCatalogues(kept: ReadonlyMap<string, string>): void {
-    for (const [name, content] of kept) this.#servers.get(name)?.restoreCatalogue(content);
   }
 
   /** Starts all servers side by side. */
@@ -41,7 +36,7 @@ export class ServerRegistry {
     for (const server of this.list()) server.start();
   }
 
-  /** Resolves once each server's first attempt to start has come to something, good or bad. */
+  /** Resolves once each server's first attempt to start has succeeded or failed. */
   async whenSettled(): Promise<void> {
     await Promise.all(this.list().map((server) => server.whenSettled(server.config.startTimeoutMs)));
   }
@@ -49,18 +44,13 @@ export class ServerRegistry {
   /** Ends every server's sessions side by side; resolves when nothing of them is left. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await Promise.all([...this.list(), ...this.#leaving].map((server) => server.stop()));
+    await Promise.all([...this.list(), ...this.#removed].map((server) => server.stop()));
   }
 
-  /** Ends a user's sessions with one server or with all at once, and nobody else's. */
+  /** Ends a user's sessions at once, with one server or with all, and no other user's. */
   async endOwned(owner: UserId, server?: string): Promise<void> {
-    const servers = [...this.list(), ...this.#leaving].filter(({ name }) => server === undefined || name === server);
+    const servers = [...this.list(), ...this.#removed].filter(({ name }) => server === undefined || name === server);
     await Promise.all(servers.map((one) => one.endOwned(owner)));
-  }
-
-  /** How many sessions of users there are, over all servers. */
-  get userSessions(): number {
-    return this.#places.size;
   }
 
   /** Every `required` server is ready. */
@@ -69,16 +59,16 @@ export class ServerRegistry {
   }
 
   /**
-   * Takes over a changed configuration, at once as far as that can be: new servers start, missing ones are not found any
-   * more and end after their running calls, changed ones take over what has changed (see `RegisteredServer`), and equal
-   * ones notice nothing. Whatever was still under way from an earlier configuration gives way to this one.
+   * Applies a changed configuration: new servers start; missing ones are not found any more and end after their running
+   * calls; changed ones are reconfigured; equal ones are left alone. What is still under way from an earlier change is
+   * given up.
    */
   apply(configs: readonly ServerConfig[]): RegistryChange {
     if (this.#isStopped) return { added: [], changed: [], removed: [] };
     const previous = this.#servers;
-    const added: RegisteredServer[] = [];
+    const added: Server[] = [];
     const changed: string[] = [];
-    const servers = new Map<string, RegisteredServer>();
+    const servers = new Map<string, Server>();
     for (const config of configs) {
       const current = previous.get(config.name);
       const server = current ?? this.#register(config);
@@ -102,13 +92,13 @@ export class ServerRegistry {
     this.#lastReload = result;
   }
 
-  #register(config: ServerConfig): RegisteredServer {
-    return new RegisteredServer(config, this.#dependencies, this.#places);
+  #register(config: ServerConfig): Server {
+    return new Server(config, this.#dependencies, this.#quota);
   }
 
-  #remove(server: RegisteredServer): void {
-    this.#leaving.add(server);
-    const forget = () => void this.#leaving.delete(server);
+  #remove(server: Server): void {
+    this.#removed.add(server);
+    const forget = () => void this.#removed.delete(server);
     void server.remove().then(forget, forget);
   }
 }

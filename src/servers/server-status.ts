@@ -1,6 +1,7 @@
 import { ServerUnavailableError } from '../errors.ts';
-import type { Discovery } from './discovery.ts';
-import type { SessionState } from './supervised-session.ts';
+import type { FailureReason } from './failure-reason.ts';
+import type { SessionState } from './shared-session.ts';
+import type { ToolLister } from './tool-lister.ts';
 
 export interface ServerStatus {
   readonly state: SessionState;
@@ -12,13 +13,26 @@ export interface ServerStatus {
 
 const PER_USER = 'starts for each user';
 
+/** The status of a server whose changed settings are not in use yet, for `problem` if it is known. */
+export function toChangingStatus(status: ServerStatus, problem: FailureReason | undefined): ServerStatus {
+  const change =
+    problem === undefined
+      ? 'its changed settings are starting'
+      : `its changed settings do not work yet: ${problem.reason}`;
+  return {
+    ...status,
+    reason: status.reason === undefined ? change : `${status.reason}; ${change}`,
+    detail: [status.detail, problem?.detail].filter((detail) => detail !== undefined).join('; ') || undefined,
+  };
+}
+
 /**
- * The state of a server with a session for each user: what one user's session fails with says nothing of the server,
- * so only the listing of its tools counts.
+ * The status of a server with a session for each user. Why one user's session fails says nothing about the server, so
+ * only the listing of its tools counts.
  */
 export function toUserServerStatus(
   isStarted: boolean,
-  { state, why }: Pick<Discovery, 'state' | 'why'>,
+  { state, why }: Pick<ToolLister, 'state' | 'why'>,
   hasCatalogue: boolean,
 ): ServerStatus {
   if (!isStarted) return { state: 'stopped', reason: PER_USER };
@@ -31,7 +45,7 @@ export function toUserServerStatus(
   return { state: state === 'running' && !hasCatalogue ? 'starting' : 'ready', reason: PER_USER };
 }
 
-/** The error for a caller of a server whose tools nobody has told yet. */
+/** The error for a caller of a server whose tools are not listed yet. */
 export function toolsUnknown(server: string, { reason, detail }: ServerStatus): ServerUnavailableError {
   const why = reason === undefined ? '' : `: ${reason}`;
   return new ServerUnavailableError(`The tools of server "${server}" are not known yet${why}. Try again later.`, 5, {

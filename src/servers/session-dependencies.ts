@@ -2,21 +2,24 @@ import type { UserId } from '../auth/user.ts';
 import type { OpenSessionOptions, Session } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
-import type { CatalogueKeeper } from './kept-catalogue.ts';
-import type { PoolLimits } from './session-places.ts';
+import type { CatalogueCache } from './catalogue-cache.ts';
+import type { SessionLimits } from './session-quota.ts';
+import type { ToolChanges } from './tool-changes.ts';
 
 /** What the servers' sessions need of the service. */
 export interface SessionDependencies {
   readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
   readonly logger: Logger;
   readonly redactor: Redactor;
-  readonly keptCatalogues: CatalogueKeeper;
+  readonly catalogueCache: CatalogueCache;
   /** Caps on the sessions of users, over all servers. */
-  readonly limits: PoolLimits;
+  readonly limits: SessionLimits;
   /** How long the running calls of a server that is removed may take. */
   readonly drainTimeMs: number;
-  /** Told when a server refuses what a user has set for it, and when it takes it. */
+  /** Called when a server refuses what a user has set for it, and when it accepts it. */
   readonly noteCredentials?: ((owner: UserId, server: string, isRefused: boolean) => void) | undefined;
-  /** Told of every call that ran on a user's session. */
+  /** Called after each call that ran on a user's session. */
   readonly noteUse?: ((owner: UserId, server: string, tool: string) => void) | undefined;
+  /** Called when a server's definitions are not what they were, in this run or the last. */
+  readonly noteToolChanges?: ((server: string, changes: ToolChanges & { readonly tools: number }) => void) | undefined;
 }

@@ -1,19 +1,21 @@
 import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import { CredentialsRefusedError, ServerUnavailableError } from '../errors.ts';
-import type { OpenSessionOptions, Session, SessionSettings } from '../mcp/session.ts';
-import type { PlaceholderValues } from '../placeholders/resolve-template.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Redact, Redactor } from '../telemetry/redactor.ts';
-import { toPoolKey } from './pool-key.ts';
+import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError } from '../errors.ts';
+import type { Session } from '../mcp/session.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import { FailureMemory } from './failure-memory.ts';
+import type { PingTimes } from './idle-watch.ts';
+import { openUserSession, secretsOf } from './open-server-session.ts';
 import { redactError } from './redact-error.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
-import { readSource, type UserList } from './server-catalogue.ts';
-import { type ServerLease, START_WAIT_MS } from './server-lease.ts';
+import type { ServerCatalogue } from './server-catalogue.ts';
 import { SessionCatalogue, SessionCatalogues } from './session-catalogues.ts';
-import type { SessionPlaces } from './session-places.ts';
-import { SessionPool, type SessionRequest } from './session-pool.ts';
-import { ToolListReader } from './tool-list-reader.ts';
+import type { SessionDependencies } from './session-dependencies.ts';
+import { type SessionHold, START_WAIT_MS } from './session-hold.ts';
+import { type SessionKey, toSessionKey, toUserAndChatKey, type UserAndChat } from './session-key.ts';
+import type { SessionQuota } from './session-quota.ts';
+import { followToolList, readSource } from './tool-list-reader.ts';
+import { UserSession, type UserSessionEvents } from './user-session.ts';
 import {
   type Caller,
   readUserValues,
@@ -24,131 +26,110 @@ import {
   toSessionOwner,
   toTitles,
   type UserCaller,
-  type UserValues,
 } from './user-values.ts';
 
-/** Settings that change again and again while a call reads them: then it is told to come back. */
+/** A user's values may change again and again while a call reads them; then it is asked to come back. */
 const MAX_READINGS = 3;
-/** A child's last lines may come after its end. */
-const LATE_OUTPUT_MS = 5_000;
-const MAX_NAME_CHARACTERS = 200;
+
+type Variables = ReadonlyMap<string, string>;
 
 export interface UserSessionsOptions {
   readonly config: ServerConfig;
-  readonly places: SessionPlaces;
-  readonly openSession: (options: OpenSessionOptions) => Promise<Session>;
-  readonly logger: Logger;
-  readonly redactor: Redactor;
-  readonly noteCredentials: (owner: UserId, server: string, isRefused: boolean) => void;
-  readonly noteUse: (owner: UserId, server: string, tool: string) => void;
-  /** Called before a list of tools is read; numbers the readings. */
-  readonly beginReading: () => number;
-  /** Told what a session lists, when it is opened and whenever that has changed. */
-  readonly onList: (list: UserList) => Promise<void>;
+  readonly dependencies: Pick<
+    SessionDependencies,
+    'openSession' | 'logger' | 'redactor' | 'noteCredentials' | 'noteUse'
+  >;
+  readonly quota: SessionQuota;
+  /** Is offered what each session lists. */
+  readonly catalogue: Pick<ServerCatalogue, 'begin' | 'offer'>;
+  /** Called when a session that was open has announced another list of tools. */
+  readonly onAnnouncedList: () => void;
+  /** Called with every failure that is not a `ServiceError`: a fault of ours. */
   readonly onFault: (error: unknown) => void;
-  readonly onChange: () => void;
+  /** How long a call waits for the quota and an open session, in milliseconds. */
+  readonly waitMs?: number | undefined;
+  readonly pingTimes?: PingTimes | undefined;
 }
 
-/** A session of which something is left, as it is told to admins. */
-export interface UserSessionFacts {
-  readonly owner: UserId;
+/** A session of which something is left, as admins see it; a shared one has no owner. */
+export interface SessionFacts {
+  readonly owner: UserId | undefined;
   readonly chatId: string | undefined;
   readonly state: string;
   /** Milliseconds since the epoch. */
-  readonly lastUsedAt: number;
+  readonly lastUsedAt: number | undefined;
   readonly runningCalls: number;
 }
 
-/** The sessions of one server's users. What one of them says or fails with is told to nobody else. */
+/** A call from before its user's values are read, so that it notices when they change meanwhile. */
+interface PendingAcquire {
+  readonly owner: UserAndChat;
+  /** The owner's sessions were ended since: what was read may be out of date. */
+  isStale: boolean;
+}
+
+/**
+ * The sessions of one server's users: one for each key, which is made of the server, the owner and the settings. What
+ * one of them lists or fails with is shown to no other user.
+ */
 export class UserSessions {
   readonly #options: UserSessionsOptions;
-  readonly #pool: SessionPool<Session, UserCaller>;
   readonly #catalogues: SessionCatalogues;
-  readonly #catalogueOf = new WeakMap<Session, SessionCatalogue>();
+  readonly #events: UserSessionEvents;
+  readonly #byKey = new Map<SessionKey, UserSession>();
+  /** The newest session of each owner: older ones end after their last call. */
+  readonly #newest = new Map<string, UserSession>();
+  /** Every session of which something is left. */
+  readonly #all = new Set<UserSession>();
+  readonly #pending = new Set<PendingAcquire>();
+  readonly #failures = new FailureMemory();
+  #isStopped = false;
 
   constructor(options: UserSessionsOptions) {
-    const { config, places, onFault, onChange } = options;
     this.#options = options;
-    this.#catalogues = new SessionCatalogues(config);
-    this.#pool = new SessionPool({
-      server: config.name,
-      maxSessions: config.maxSessions,
-      idleTimeoutMs: config.idleTimeoutMs,
-      waitMs: START_WAIT_MS,
-      places,
-      onFault,
-      onChange,
-    });
+    this.#catalogues = new SessionCatalogues(options.config);
+    this.#events = {
+      onFault: options.onFault,
+      onFailure: ({ key, owner }, error, upForMs) => this.#failures.note(key, owner, error, upForMs),
+      onGone: (session) => this.#forget(session),
+      onStopped: (session) => void this.#all.delete(session),
+    };
   }
 
   /**
-   * Leases the caller's own session, opened with what he has set.
+   * Holds the caller's own session, opened with the values they have set, and waits until it is open.
    * Throws `UnauthenticatedError`, `UserVariablesMissingError`, `PlaceholderValueError`, the vault's errors and those of
-   * opening a session.
+   * opening a session: refused credentials, `ServerUnavailableError` beyond the quota or in the delay after a failure,
+   * and `CallCancelledError`.
    */
-  async acquire(caller: Caller, signal: AbortSignal): Promise<ServerLease> {
+  async acquire(caller: Caller, signal: AbortSignal): Promise<SessionHold> {
     const { config } = this.#options;
     const user = requireUser(caller, config);
     const owner = toSessionOwner(user.user, config);
     for (let reading = 1; ; reading++) {
-      const intent = this.#pool.begin(owner);
-      let values: UserValues | undefined;
+      const pending: PendingAcquire = { owner, isStale: false };
+      this.#pending.add(pending);
+      let variables: Variables | undefined;
       try {
-        values = await readUserValues(user, config);
+        ({ variables } = await readUserValues(user, config));
         // Never opened with values that were replaced while they were read.
-        if (intent.isStale) throw settingsChanged(config.name);
-        const lease = await this.#pool.acquire(this.#request(user, values), intent, signal);
-        const { variables } = values;
-        return {
-          open: (callSignal) => lease.open(callSignal),
-          catalogueOf: (session) => this.#catalogueOf.get(session)?.current,
-          replace: (expired) => lease.replace(expired),
-          release: () => lease.release(),
-          redact: lease.redact,
-          noteUse: (tool) => this.#noteUse(user.user, variables, tool),
-          toTold: (error) => this.#toTold(error, user, variables, lease.redact),
-        };
+        if (pending.isStale) throw settingsChanged(config.name);
+        if (signal.aborted) throw new CallCancelledError('The caller left before the session was opened.');
+        const hold = this.#hold(user, variables, pending);
+        try {
+          await hold.open(signal);
+          return hold;
+        } catch (error) {
+          hold.release();
+          throw error;
+        }
       } catch (error) {
-        intent.end();
-        const isOutdated = intent.isStale && error instanceof ServerUnavailableError;
+        this.#pending.delete(pending);
+        const isOutdated = pending.isStale && error instanceof ServerUnavailableError;
         if (isOutdated && reading < MAX_READINGS) continue;
         // What it says of the server was redacted where the session failed to open.
-        throw values === undefined ? error : await this.#toTold(error, user, values.variables, (text) => text);
+        throw await this.#toPublicError(error, user, variables ?? new Map(), (text) => text);
       }
-    }
-  }
-
-  /** Opens a user's session outside the pool, lists its tools and ends it. Throws `ServiceError`s, redacted. */
-  async tryOut(caller: UserCaller, { variables }: UserValues, signal: AbortSignal): Promise<readonly string[]> {
-    const { config } = this.#options;
-    const placeholders = toPlaceholderValues(caller, variables, config);
-    const list = async (session: Session, redact: Redact) => {
-      const { tools } = await session.listTools(signal);
-      return tools.map(({ name }) => redact(name, MAX_NAME_CHARACTERS));
-    };
-    return this.withSession(placeholders, list, signal);
-  }
-
-  /** Opens a session outside the pool for as long as `use` takes. Throws `ServiceError`s, redacted. */
-  async withSession<Result>(
-    values: PlaceholderValues,
-    use: (session: Session, redact: Redact) => Promise<Result>,
-    signal: AbortSignal,
-  ): Promise<Result> {
-    const { config, redactor } = this.#options;
-    const release = redactor.hold(this.#secrets(values.variables));
-    const redact = this.#redactFor(values.variables);
-    try {
-      const session = await this.#open(resolveSessionSettings(config, values), signal, redact);
-      try {
-        return await use(session, redact);
-      } finally {
-        await session.close();
-      }
-    } catch (error) {
-      throw redactError(error, redact);
-    } finally {
-      release();
     }
   }
 
@@ -157,150 +138,163 @@ export class UserSessions {
     this.#catalogues.reconfigure(config);
   }
 
-  /** Ends an owner's sessions at once, and nobody else's. */
+  /** Ends a user's sessions at once, those of every chat, and no other user's; resolves when nothing of them is left. */
   async endOwned({ issuer, subject }: UserId): Promise<void> {
-    await this.#pool.endOwned([issuer, subject]);
+    await this.#end((owner) => owner.issuer === issuer && owner.subject === subject);
   }
 
+  /** Ends every session at once; the next call opens a new one. */
   async endAll(): Promise<void> {
-    await this.#pool.endAll();
+    await this.#end(() => true);
   }
 
-  async close(): Promise<void> {
-    await this.#pool.close();
+  /** Ends every session and opens no other. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.endAll();
   }
 
-  list(): readonly UserSessionFacts[] {
-    return this.#pool.list().map(({ owner: [issuer = '', subject = '', chatId], state, calls, lastUsedAt }) => ({
-      owner: { issuer, subject },
-      chatId,
-      state,
-      lastUsedAt,
-      runningCalls: calls,
-    }));
+  facts(): readonly SessionFacts[] {
+    return [...this.#all].map(({ owner: { issuer, subject, chatId }, state, lastUsedAt, calls }) => {
+      return { owner: { issuer, subject }, chatId, state, lastUsedAt, runningCalls: calls };
+    });
   }
 
-  #request(caller: UserCaller, { variables }: UserValues): SessionRequest<Session, UserCaller> {
-    const { config } = this.#options;
-    const owner = toSessionOwner(caller.user, config);
-    const valuesOf = (who: UserCaller) => toPlaceholderValues(who, variables, config);
-    const settings = resolveSessionSettings(config, valuesOf(caller));
+  #hold(user: UserCaller, variables: Variables, pending: PendingAcquire): SessionHold {
+    const { config, dependencies, waitMs = START_WAIT_MS } = this.#options;
+    const settings = resolveSessionSettings(config, toPlaceholderValues(user, variables, config));
+    const key = toSessionKey(config.name, pending.owner, settings);
+    let session = this.#join(key, user, variables, pending.owner);
+    let isReleased = false;
     return {
-      key: toPoolKey(config.name, owner, settings),
-      owner,
-      caller,
-      createRedact: () => this.#redactFor(variables),
-      open: (signal, latest, redact) =>
-        this.#openOwned(
-          resolveSessionSettings(config, valuesOf(caller), () => valuesOf(latest())),
-          variables,
-          latest,
-          signal,
-          redact,
-        ),
+      open: async (signal) => {
+        if (session.session !== undefined) return session.session;
+        // Lost before the call was sent. With values that were replaced no session is opened.
+        if (!session.isOpening && !isReleased && !pending.isStale) {
+          const next = this.#join(key, user, variables, pending.owner);
+          session.release();
+          session = next;
+        }
+        return session.whenOpen(waitMs, signal);
+      },
+      get catalogue() {
+        return session.catalogue;
+      },
+      redact: session.redact,
+      noteUse: (tool) => {
+        dependencies.noteUse?.(user.user, config.name, tool);
+        if (variables.size > 0) dependencies.noteCredentials?.(user.user, config.name, false);
+      },
+      toPublicError: (error) => this.#toPublicError(error, user, variables, session.redact),
+      release: () => {
+        if (!isReleased) session.release();
+        isReleased = true;
+        this.#pending.delete(pending);
+      },
     };
   }
 
-  async #openOwned(
-    settings: SessionSettings,
-    variables: ReadonlyMap<string, string>,
-    latest: () => UserCaller,
-    signal: AbortSignal,
-    redact: Redact,
-  ): Promise<Session> {
-    const release = this.#options.redactor.hold(this.#secrets(variables));
+  /** Holds the key's session, which is made if there is none. */
+  #join(key: SessionKey, caller: UserCaller, variables: Variables, owner: UserAndChat): UserSession {
+    const session = this.#byKey.get(key) ?? this.#add(key, caller, variables, owner);
+    session.caller = caller;
+    session.hold();
+    return session;
+  }
+
+  #add(key: SessionKey, caller: UserCaller, variables: Variables, owner: UserAndChat): UserSession {
+    const { config, dependencies, quota, pingTimes } = this.#options;
+    if (this.#isStopped) throw new ServerUnavailableError(`Server "${config.name}" is stopped.`, 1);
+    this.#failures.check(key);
+    const { name: server, maxSessions: maxSessionsOfServer, idleTimeoutMs } = config;
+    const tools = new SessionCatalogue(this.#catalogues);
+    const redact = dependencies.redactor.redactorFor(secretsOf(config, variables));
+    const open = (opening: UserSession, signal: AbortSignal) => this.#open(opening, tools, variables, signal);
+    const session = new UserSession(
+      {
+        server,
+        maxSessionsOfServer,
+        key,
+        owner,
+        idleTimeoutMs,
+        quota,
+        open,
+        tools,
+        redact,
+        events: this.#events,
+        pingTimes,
+      },
+      caller,
+    );
+    const ownerKey = toUserAndChatKey(owner);
+    const older = this.#newest.get(ownerKey);
+    this.#byKey.set(key, session);
+    this.#newest.set(ownerKey, session);
+    this.#all.add(session);
+    older?.retire();
     try {
-      const session = await this.#open(settings, signal, redact);
-      try {
-        await this.#readTools(session, latest, signal, redact);
-      } catch (error) {
-        await session.close();
-        throw error;
-      }
-      void session.closed.then(() => setTimeout(release, LATE_OUTPUT_MS).unref());
+      quota.enter(session);
+    } catch (error) {
+      void session.end();
+      throw error;
+    }
+    return session;
+  }
+
+  /** Opens a session and reads its own list of tools, by which its calls are judged, now and at every change. */
+  async #open(
+    owned: UserSession,
+    tools: SessionCatalogue,
+    variables: Variables,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const { config, dependencies, catalogue, onAnnouncedList } = this.#options;
+    const { redact } = owned;
+    const placeholders = toPlaceholderValues(owned.caller, variables, config);
+    const latest = () => toPlaceholderValues(owned.caller, variables, config);
+    const session = await openUserSession(config, dependencies, { placeholders, latest, redact }, signal);
+    void session.closed.then(() => tools.release());
+    const read = async () => {
+      const reading = catalogue.begin();
+      const source = await readSource(session, signal);
+      const isAnnounced = tools.hasList;
+      if (!tools.set(source)) return;
+      const { user, isAdmin } = owned.caller;
+      await catalogue.offer({ source, owner: user, isAdmin, redact, reading });
+      if (isAnnounced) onAnnouncedList();
+    };
+    try {
+      await followToolList(session, { server: config.name, logger: dependencies.logger, redact, read });
       return session;
     } catch (error) {
-      release();
+      await session.close();
       throw redactError(error, redact);
     }
   }
 
-  /** Reads the session's own list of tools, by which its calls are judged, now and whenever the server announces one. */
-  async #readTools(session: Session, latest: () => UserCaller, signal: AbortSignal, redact: Redact): Promise<void> {
-    const { beginReading, onList } = this.#options;
-    const catalogue = new SessionCatalogue(this.#catalogues);
-    const reader = new ToolListReader({
-      read: async () => {
-        const reading = beginReading();
-        const source = await readSource(session, signal);
-        const isAnnounced = catalogue.hasList;
-        if (!catalogue.set(source)) return;
-        const { user, isAdmin } = latest();
-        await onList({ source, owner: user, isAdmin, isAnnounced, redact, reading });
-      },
-      onFailure: (error) => this.#warnOfList(redactError(error, redact)),
-    });
-    this.#catalogueOf.set(session, catalogue);
-    session.onToolsChanged(() => reader.announce());
-    void session.closed.then(() => {
-      reader.stop();
-      catalogue.release();
-    });
-    await reader.readFirst();
+  async #end(isOne: (owner: UserAndChat) => boolean): Promise<void> {
+    this.#failures.forget(isOne);
+    for (const pending of this.#pending) if (isOne(pending.owner)) pending.isStale = true;
+    await Promise.all([...this.#all].filter(({ owner }) => isOne(owner)).map((session) => session.end()));
   }
 
-  #warnOfList(error: unknown): void {
-    const { config, logger } = this.#options;
-    const reason = error instanceof Error ? error.message : 'unknown';
-    logger.warn('the changed list of tools could not be read', { server: config.name, reason });
+  #forget(session: UserSession): void {
+    if (this.#byKey.get(session.key) === session) this.#byKey.delete(session.key);
+    const ownerKey = toUserAndChatKey(session.owner);
+    if (this.#newest.get(ownerKey) === session) this.#newest.delete(ownerKey);
   }
 
-  #open(settings: SessionSettings, signal: AbortSignal, redact: Redact): Promise<Session> {
-    const { config, logger, openSession } = this.#options;
-    return openSession({
-      server: config.name,
-      settings,
-      startTimeoutMs: config.startTimeoutMs,
-      maxResultBytes: config.maxResultBytes,
-      signal,
-      redact,
-      logger,
-      onStderrLine: (line) => logger.debug('server wrote to stderr', { server: config.name, line }),
-    });
-  }
-
-  #noteUse(user: UserId, variables: ReadonlyMap<string, string>, tool: string): void {
-    const { config, noteUse, noteCredentials } = this.#options;
-    noteUse(user, config.name, tool);
-    if (variables.size > 0) noteCredentials(user, config.name, false);
-  }
-
-  async #toTold(
-    error: unknown,
-    user: UserCaller,
-    variables: ReadonlyMap<string, string>,
-    redact: Redact,
-  ): Promise<unknown> {
-    const { config, noteCredentials } = this.#options;
+  /** An error without secrets; for refused credentials with the place where the user can set them again. */
+  async #toPublicError(error: unknown, user: UserCaller, variables: Variables, redact: Redact): Promise<unknown> {
     if (!(error instanceof CredentialsRefusedError) || variables.size === 0) return redactError(error, redact);
-    noteCredentials(user.user, config.name, true);
+    const { config, dependencies } = this.#options;
+    dependencies.noteCredentials?.(user.user, config.name, true);
     const url = await setupUrl(user, config.name);
     const names = [...variables.keys()];
     const secret = names.filter((name) => config.userVars.get(name)?.sensitive);
     const titles = toTitles((secret.length > 0 ? secret : names).map((name) => titleOf(config, name)));
     const next = url === undefined ? 'set it again on the vault page of this service' : `open ${url} to set it again`;
     return new CredentialsRefusedError(`${config.name} refused your ${titles}: ${next}.`, url);
-  }
-
-  /** For texts that the session's user or others are shown: without the user's values, and silent about others'. */
-  #redactFor(variables: ReadonlyMap<string, string>): Redact {
-    return this.#options.redactor.redactorFor(this.#secrets(variables));
-  }
-
-  /** The values that no text may hold. */
-  #secrets(variables: ReadonlyMap<string, string>): readonly string[] {
-    const { userVars } = this.#options.config;
-    return [...variables].filter(([name]) => userVars.get(name)?.sensitive).map(([, value]) => value);
   }
 }
 

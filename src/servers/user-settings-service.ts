@@ -8,17 +8,21 @@ import {
   ServiceError,
   UserVariableTestError,
 } from '../errors.ts';
+import type { Session } from '../mcp/session.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 import type { RefusedCredentials, SecretFacts, Vault } from '../vault/vault.ts';
-import type { RegisteredServer } from './registered-server.ts';
+import { withUserSession } from './open-server-session.ts';
+import type { Server } from './server.ts';
 import type { ServerRegistry } from './server-registry.ts';
 import type { ServerUserSettings, SettingsTest, UserSettings, UserSettingsStatus } from './user-settings.ts';
-import { completeValues, titleOf, toTitles } from './user-values.ts';
+import { completeValues, titleOf, toPlaceholderValues, toTitles, type UserCaller } from './user-values.ts';
 import { checkVariableValue } from './user-variable-value.ts';
 
 const MAX_TESTS_PER_USER = 2;
 /** Tests start processes beside the pool's. */
 const MAX_TESTS = 16;
 const RECENT_USES = 50;
+const MAX_NAME_CHARACTERS = 200;
 
 export interface UserSettingsOptions {
   readonly vault: Pick<
@@ -108,7 +112,7 @@ class VaultUserSettings implements UserSettings {
 
   async #try(
     user: UserProfile,
-    server: RegisteredServer,
+    server: Server,
     candidates: ReadonlyMap<string, string>,
     signal: AbortSignal | undefined,
   ): Promise<SettingsTest> {
@@ -119,7 +123,8 @@ class VaultUserSettings implements UserSettings {
     if (values.missing.length > 0) return failed(`${config.name} needs your ${titles(values.missing)} first.`);
     const timeUp = AbortSignal.timeout(config.startTimeoutMs);
     try {
-      const tools = await server.tryOut(
+      const tools = await testConnection(
+        server,
         {
           // A chat of its own, so that no chat's session is disturbed.
           user: { ...user, chatId: 'mcpo-ts-test' },
@@ -131,7 +136,7 @@ class VaultUserSettings implements UserSettings {
             setupUrl: async () => undefined,
           },
         },
-        values,
+        values.variables,
         signal === undefined ? timeUp : AbortSignal.any([signal, timeUp]),
       );
       if (candidates.size === 0) vault.noteCredentials(user, config.name, false);
@@ -171,19 +176,19 @@ class VaultUserSettings implements UserSettings {
     };
   }
 
-  #require(user: UserProfile, name: string): RegisteredServer {
+  #require(user: UserProfile, name: string): Server {
     const server = this.#options.registry.get(name);
     if (server !== undefined && this.#concerns(user, server)) return server;
     throw new NotFoundError('There is no server of this name that asks you for values.');
   }
 
-  #concerns(user: UserProfile, { config }: RegisteredServer): boolean {
+  #concerns(user: UserProfile, { config }: Server): boolean {
     return config.isolation !== 'shared' && config.userVars.size > 0 && this.#options.mayUse(user, config);
   }
 }
 
 function toSettings(
-  { config, catalogue }: RegisteredServer,
+  { config, catalogue }: Server,
   allFacts: readonly SecretFacts[],
   allRefused: readonly RefusedCredentials[],
 ): ServerUserSettings {
@@ -218,6 +223,20 @@ function toSettings(
     status,
     refusedSince,
   };
+}
+
+/** Opens a user's session with these values, lists the tools and ends it; returns their names. */
+async function testConnection(
+  { config, dependencies }: Server,
+  user: UserCaller,
+  variables: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const list = async (session: Session, redact: Redact) => {
+    const { tools } = await session.listTools(signal);
+    return tools.map(({ name }) => redact(name, MAX_NAME_CHARACTERS));
+  };
+  return withUserSession(config, dependencies, toPlaceholderValues(user, variables, config), list, signal);
 }
 
 function checkValues(config: ServerConfig, values: ReadonlyMap<string, string>): void {

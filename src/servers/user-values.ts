@@ -5,7 +5,7 @@ import { SecretUnreadableError, ServiceError, UnauthenticatedError, UserVariable
 import { parseUrl } from '../parse-url.ts';
 import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
-import type { SessionOwner } from './pool-key.ts';
+import type { UserAndChat } from './session-key.ts';
 
 /** Where the values of the calling user come from. */
 export interface ValueSource {
@@ -69,9 +69,9 @@ export function requireUser({ principal, values }: Caller, { name, isolation }: 
 }
 
 /** Whose session it is: one for each chat where the settings or the admin part chats. */
-export function toSessionOwner({ issuer, subject, chatId }: UserCaller['user'], config: ServerConfig): SessionOwner {
+export function toSessionOwner({ issuer, subject, chatId }: UserCaller['user'], config: ServerConfig): UserAndChat {
   const isOfChat = config.isolation === 'chat' || placeholdersOf(config).some(({ kind }) => kind === 'chat');
-  return isOfChat && chatId !== undefined ? [issuer, subject, chatId] : [issuer, subject];
+  return { issuer, subject, chatId: isOfChat ? chatId : undefined };
 }
 
 /**

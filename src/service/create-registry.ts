@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.ts';
 import type { OpenSessionOptions, Session } from '../mcp/session.ts';
-import type { CatalogueKeeper } from '../servers/kept-catalogue.ts';
+import type { CatalogueCache } from '../servers/catalogue-cache.ts';
 import { ServerRegistry } from '../servers/server-registry.ts';
 import type { SessionDependencies } from '../servers/session-dependencies.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -11,11 +11,11 @@ export function createRegistry(
   settings: Settings,
   logger: Logger,
   redactor: Redactor,
-  keptCatalogues: CatalogueKeeper,
-  notes: Pick<SessionDependencies, 'noteUse' | 'noteCredentials'> = {},
+  catalogueCache: CatalogueCache,
+  notes: Pick<SessionDependencies, 'noteUse' | 'noteCredentials' | 'noteToolChanges'> = {},
 ): ServerRegistry {
   const { servers, sessions: limits, drainTimeMs } = settings;
-  return new ServerRegistry(servers, { openSession, logger, redactor, keptCatalogues, limits, drainTimeMs, ...notes });
+  return new ServerRegistry(servers, { openSession, logger, redactor, catalogueCache, limits, drainTimeMs, ...notes });
 }
 
 /** The MCP SDK takes a tenth of a second to load: it is, once the port is open. */

@@ -10,7 +10,7 @@ import { createOwnHosts } from '../http/guards/own-hosts.ts';
 import type { VaultApp } from '../http/vault-app.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { Catalogue } from '../servers/catalogue.ts';
-import type { RegisteredServer } from '../servers/registered-server.ts';
+import type { Server } from '../servers/server.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import { describeUnmatchedRule } from '../servers/unmatched-rules.ts';
 import { createUserSettings } from '../servers/user-settings-service.ts';
@@ -86,7 +86,7 @@ function toReason(reason: string | undefined, catalogue: Catalogue | undefined):
   return parts.length === 0 ? undefined : parts.join('; ');
 }
 
-function toAdminServer(server: RegisteredServer): AdminServer {
+function toAdminServer(server: Server): AdminServer {
   const { name, status, catalogue, config } = server;
   return {
     name,
@@ -108,7 +108,7 @@ function toAdminServer(server: RegisteredServer): AdminServer {
   };
 }
 
-function toToolsFrom({ catalogueOrigin, awaitedSource }: RegisteredServer): string | undefined {
+function toToolsFrom({ catalogueOrigin, awaitedSource }: Server): string | undefined {
   switch (catalogueOrigin) {
     case 'service':
       return 'The list of tools comes from the values of "discovery".';

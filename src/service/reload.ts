@@ -21,8 +21,6 @@ export interface ReloadDependencies {
   readonly redactor: Redactor;
   readonly logger: Logger;
   readonly record: (event: AuditEvent) => void;
-  /** Called when there are servers whose kept list of tools was not looked for yet. */
-  readonly onNewServers: () => void;
 }
 
 export interface Reload {
@@ -39,13 +37,12 @@ export interface Reload {
 
 /** Applies changed configurations and reports each one as a log line and an audit event. */
 export function createReload(dependencies: ReloadDependencies): Reload {
-  const { registry, authentication, redactor, logger, record, onNewServers } = dependencies;
+  const { registry, authentication, redactor, logger, record } = dependencies;
   return {
     async apply({ servers, auth, secrets }) {
       redactor.add([...secrets, ...authSecrets(auth)]);
       await authentication.update(auth);
       const change = registry.apply(servers);
-      if (change.added.length > 0 || change.changed.length > 0) onNewServers();
       registry.noteReload({ kind: 'applied', at: Date.now(), change });
       logger.info('configuration reloaded', { ...change });
       record({ eventType: 'reload', action: 'reload', result: 'success', details: toDetails(change) });

@@ -55,7 +55,7 @@ test('changed settings that do not work leave the old session serving, with a re
   expect(await argsOf(service, 'one')).toEqual(['old']);
   expect([401, 403]).toContain((await service.call('two', 'environment', {})).status);
   expect(pidsOf(service, 'env.js')).toEqual(pids);
-  const told = events(service, 'the changed settings of the server do not work yet; those before go on');
+  const told = events(service, 'the changed settings of the server do not work yet; the previous ones stay in use');
   // Both start side by side, so either may be told of first.
   expect(told).toContainEqual(expect.objectContaining({ level: 'warn', server: 'one' }));
   const page = await service.get('/');

@@ -223,7 +223,7 @@ describe('a database that goes away and comes back', () => {
     proxy.restore();
     now += 2_000;
     await catalogues.save('time', '1');
-    expect([...(await catalogues.load())]).toEqual([['time', '1']]);
+    expect(await catalogues.load('time')).toBe('1');
     const lines = String(log.read()).trim().split('\n');
     expect(lines).toEqual([expect.stringContaining('MCPO_DATABASE_URL'), expect.stringContaining('can be used now')]);
     expect(lines.join('')).not.toContain('127.0.0.1');

@@ -4,7 +4,7 @@ import type { DocumentInput, DocumentServer, SchemaForm } from '../../openapi/do
 import { type SerializedDocument, serializeDocument } from '../../openapi/serialize-document.ts';
 import { toDocument } from '../../openapi/to-document.ts';
 import { toConnectTool } from '../../servers/connect-tool.ts';
-import type { RegisteredServer } from '../../servers/registered-server.ts';
+import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { serverPath } from '../paths.ts';
@@ -52,7 +52,7 @@ export class DocumentCache {
     );
   }
 
-  #cached(servers: readonly RegisteredServer[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
+  #cached(servers: readonly Server[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
     // No server's name holds a space.
     const key = `${schemas} ${name ?? ''}`;
     // Operation ids are unique over all servers, so every catalogue counts; a reload can change a status alone.
@@ -71,7 +71,7 @@ export class DocumentCache {
     return document;
   }
 
-  #build(servers: readonly RegisteredServer[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
+  #build(servers: readonly Server[], name: string | undefined, schemas: SchemaForm): SerializedDocument {
     const { rootPath, pathPrefix, api, operationIds, singleServer } = this.#settings;
     const path = name === undefined ? pathPrefix.slice(0, -1) : serverPath(name, this.#settings);
     const input: DocumentInput = {
@@ -93,7 +93,7 @@ export class DocumentCache {
   }
 }
 
-function toDocumentServer(server: RegisteredServer): DocumentServer {
+function toDocumentServer(server: Server): DocumentServer {
   const { catalogue, awaitedSource } = server;
   return {
     name: server.name,
@@ -109,7 +109,7 @@ function toDocumentServer(server: RegisteredServer): DocumentServer {
   };
 }
 
-function noCatalogue(server: RegisteredServer): ServerUnavailableError {
+function noCatalogue(server: Server): ServerUnavailableError {
   const { state, reason, detail } = server.status;
   return new ServerUnavailableError(
     `Server "${server.name}" is ${state} and has not told its tools yet${reason ? `: ${reason}` : ''}.`,

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { Settings } from '../../config/settings.ts';
-import type { RegisteredServer } from '../../servers/registered-server.ts';
+import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { readVersion } from '../../version.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
@@ -37,7 +37,7 @@ export function toStartPageView(request: Request, source: StartPageSource): Star
 }
 
 function toServerView(
-  server: RegisteredServer,
+  server: Server,
   baseUrl: string,
   to: (path: string) => string,
   settings: Settings,

@@ -12,8 +12,8 @@ import { callTool } from '../../servers/call-tool.ts';
 import type { CatalogueTool } from '../../servers/catalogue.ts';
 import { toConnectAnswer } from '../../servers/connect-tool.ts';
 import { findBySpelling, spellingsOf } from '../../servers/find-tool.ts';
-import type { RegisteredServer } from '../../servers/registered-server.ts';
 import { type ResolvedTool, resolveTool } from '../../servers/resolve-tool.ts';
+import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { NO_VALUES, type ValueSource } from '../../servers/user-values.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -62,7 +62,7 @@ interface AllowedCall {
   readonly principal: Principal;
   /** Who calls, as limits count them: the principal, or the address of an anonymous one. */
   readonly callerId: string;
-  readonly server: RegisteredServer;
+  readonly server: Server;
   /** As the caller spelled it. */
   readonly name: string;
   /** `undefined`: the tool is looked up, and the principal authorized for it, in the caller's own session. */
@@ -102,7 +102,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
   };
 
   /** The server and the tool's name that a path means. Throws `NotFoundError`. */
-  function findServer(pathname: string): { readonly server: RegisteredServer; readonly name: string } {
+  function findServer(pathname: string): { readonly server: Server; readonly name: string } {
     const path = parseServicePath(pathname, settings);
     const server = path && registry.get(path.server ?? onlyServer ?? '');
     if (path !== undefined && server !== undefined) return { server, name: path.name };
@@ -168,7 +168,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
  */
 function authorize(
   principal: Principal,
-  { server, name }: { readonly server: RegisteredServer; readonly name: string },
+  { server, name }: { readonly server: Server; readonly name: string },
   facts: RequestFacts,
 ): CatalogueTool | undefined {
   const { catalogue, config, isShared } = server;
@@ -197,7 +197,7 @@ async function findTool(
 }
 
 /** Connecting is done when the caller's session is open: the answer says what it offers. */
-function answerConnect(server: RegisteredServer, { catalogue, lease }: ResolvedTool & { kind: 'connect' }): HttpAnswer {
+function answerConnect(server: Server, { catalogue, lease }: ResolvedTool & { kind: 'connect' }): HttpAnswer {
   const listed = server.catalogue?.tools;
   const isListed = [...catalogue.tools.keys()].every((name) => listed?.has(name));
   const answer = toConnectAnswer(server.name, catalogue, { isListed, redact: (...text) => lease.redact(...text) });

@@ -4,10 +4,10 @@ import { ConnectionLostError, SessionOpenError } from '../../../src/errors.ts';
 import type { OpenSessionOptions, Session, SessionEnd } from '../../../src/mcp/session.ts';
 import { callTool } from '../../../src/servers/call-tool.ts';
 import type { CatalogueTool } from '../../../src/servers/catalogue.ts';
-import { type CatalogueKeeper, NO_KEEPER } from '../../../src/servers/kept-catalogue.ts';
-import type { RegisteredServer } from '../../../src/servers/registered-server.ts';
+import { type CatalogueCache, NO_CACHE } from '../../../src/servers/catalogue-cache.ts';
+import type { Lease } from '../../../src/servers/lease.ts';
 import { resolveTool } from '../../../src/servers/resolve-tool.ts';
-import type { ServerLease } from '../../../src/servers/server-lease.ts';
+import type { Server } from '../../../src/servers/server.ts';
 import { ServerRegistry } from '../../../src/servers/server-registry.ts';
 import { type Caller, NO_VALUES } from '../../../src/servers/user-values.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
@@ -40,7 +40,7 @@ export class FakeServers {
   readonly #held: (() => void)[] = [];
   readonly #opening: (() => void)[] = [];
 
-  constructor(servers: Entries, options: { readonly drainTimeMs?: number; readonly keeper?: CatalogueKeeper } = {}) {
+  constructor(servers: Entries, options: { readonly drainTimeMs?: number; readonly cache?: CatalogueCache } = {}) {
     const stream = new Writable({
       write: (chunk, _encoding, done) => {
         this.log.push(String(chunk));
@@ -52,7 +52,7 @@ export class FakeServers {
       openSession: (session) => this.#open(session),
       logger: createLogger({ level: 'info', format: 'json', redactor, stream }),
       redactor,
-      keptCatalogues: options.keeper ?? NO_KEEPER,
+      catalogueCache: options.cache ?? NO_CACHE,
       limits: { maxSessions: 1_000, maxSessionsPerUser: 20 },
       drainTimeMs: options.drainTimeMs ?? 10_000,
     });
@@ -63,7 +63,7 @@ export class FakeServers {
     return this.registry.apply(parseServers({ mcpServers: servers }).servers);
   }
 
-  server(name = 'one'): RegisteredServer {
+  server(name = 'one'): Server {
     const server = this.registry.get(name);
     if (server === undefined) throw new Error(`There is no server ${name}.`);
     return server;
@@ -78,7 +78,7 @@ export class FakeServers {
     return this.send(resolved.tool, server, caller, resolved.lease);
   }
 
-  async send(tool: CatalogueTool, server = this.server(), caller = ann, lease?: ServerLease) {
+  async send(tool: CatalogueTool, server = this.server(), caller = ann, lease?: Lease) {
     const { body } = await callTool({
       ...caller,
       callerId: 'ann',

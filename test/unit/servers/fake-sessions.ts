@@ -1,15 +1,23 @@
 import { setMaxListeners } from 'node:events';
-import type { Session, SessionEnd } from '../../../src/mcp/session.ts';
+import type { OpenSessionOptions, Session, SessionEnd, ToolList } from '../../../src/mcp/session.ts';
 import type { PingTimes } from '../../../src/servers/idle-watch.ts';
-import { toPoolKey } from '../../../src/servers/pool-key.ts';
-import { type PoolLimits, SessionPlaces } from '../../../src/servers/session-places.ts';
-import { type Intent, type SessionLease, SessionPool, type SessionRequest } from '../../../src/servers/session-pool.ts';
+import type { SessionHold } from '../../../src/servers/session-hold.ts';
+import { type SessionLimits, SessionQuota } from '../../../src/servers/session-quota.ts';
+import { UserSessions } from '../../../src/servers/user-sessions.ts';
+import { NO_VALUES } from '../../../src/servers/user-values.ts';
+import type { Logger } from '../../../src/telemetry/logger.ts';
+import { Redactor } from '../../../src/telemetry/redactor.ts';
+import { parseServers } from '../config/parse-servers.ts';
+import { user } from './user-servers.ts';
 
 export const never = new AbortController().signal;
 setMaxListeners(0, never);
 
 /** Counts as alive from before it opens until it has closed, as a process does. */
-export class FakeSession {
+export class FakeSession implements Session {
+  readonly serverInfo = { name: 'fake', version: '1' };
+  readonly instructions = undefined;
+  readonly pid = undefined;
   readonly closed: Promise<SessionEnd>;
   readonly who: string;
   readonly transportType: Session['transportType'];
@@ -44,6 +52,16 @@ export class FakeSession {
     if (this.#factory.pingFailure !== undefined) throw this.#factory.pingFailure;
   }
 
+  async listTools(): Promise<ToolList> {
+    return { tools: [], rejected: [] };
+  }
+
+  async callTool(): Promise<never> {
+    throw new Error('It has no tools.');
+  }
+
+  onToolsChanged(): void {}
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -73,8 +91,9 @@ export class FakeFactory {
   /** Holds openings back until it resolves. */
   gate: Promise<void> = Promise.resolve();
 
-  async open(who: string, signal: AbortSignal): Promise<FakeSession> {
-    const session = new FakeSession(who, this);
+  async open({ settings, signal }: OpenSessionOptions): Promise<FakeSession> {
+    if (settings.type === 'stdio') throw new Error('These are remote.');
+    const session = new FakeSession(`${settings.volatileHeaders?.().user} ${settings.headers.token}`, this);
     this.alive.add(session);
     this.opened.push(session);
     this.maxAlive = Math.max(this.maxAlive, this.alive.size);
@@ -92,14 +111,15 @@ export class FakeFactory {
   }
 }
 
+export type FakeHold = Omit<SessionHold, 'open'> & { open(signal: AbortSignal): Promise<FakeSession> };
+
 export interface FakePool {
-  readonly pool: SessionPool<FakeSession, string>;
-  readonly places: SessionPlaces;
+  readonly pool: UserSessions;
+  readonly quota: SessionQuota;
   readonly factory: FakeFactory;
   readonly faults: unknown[];
-  /** Acquires the session of an owner (issuer, subject, chat?) whose settings hold `token`. */
-  acquire(owner: readonly string[], token?: string, signal?: AbortSignal): Promise<SessionLease<FakeSession>>;
-  begin(owner: readonly string[]): Intent;
+  /** Acquires the session of an owner (issuer, subject, chat?) who has set `token`. */
+  acquire(owner: readonly string[], token?: string, signal?: AbortSignal): Promise<FakeHold>;
 }
 
 export function fakePool(
@@ -108,41 +128,54 @@ export function fakePool(
     readonly maxSessions?: number;
     readonly idleTimeoutMs?: number;
     readonly waitMs?: number;
-    readonly limits?: PoolLimits;
-    readonly places?: SessionPlaces;
+    readonly limits?: SessionLimits;
+    readonly quota?: SessionQuota;
     readonly factory?: FakeFactory;
     readonly pingTimes?: PingTimes;
   } = {},
 ): FakePool {
   const { server = 'jira', limits = { maxSessions: 1_000, maxSessionsPerUser: 20 } } = options;
-  const places = options.places ?? new SessionPlaces(limits);
+  const quota = options.quota ?? new SessionQuota(limits);
   const factory = options.factory ?? new FakeFactory();
+  const redactor = new Redactor();
+  redactor.add(['canary']);
   const faults: unknown[] = [];
-  const pool = new SessionPool<FakeSession, string>({
-    server,
-    maxSessions: options.maxSessions ?? 100,
-    idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
-    waitMs: options.waitMs ?? 5_000,
-    places,
+  const logger: Logger = { isDebug: () => false, debug() {}, info() {}, warn() {}, error() {} };
+  // A token that is made for each call names the user, since it is no part of what names the session.
+  const headers = { token: '${TOKEN}', chat: '${chat.id}', user: '${user.jwt}' };
+  const entry = { type: 'sse', url: 'http://host/', headers, userVars: { TOKEN: { sensitive: false } } };
+  const [config] = parseServers({ mcpServers: { [server]: entry } }).servers;
+  if (config === undefined) throw new Error('There is no server.');
+  const { maxSessions = 100, idleTimeoutMs = 60_000, waitMs = 5_000, pingTimes } = options;
+  const pool = new UserSessions({
+    config: { ...config, maxSessions, idleTimeoutMs },
+    dependencies: { openSession: (opening) => factory.open(opening), logger, redactor },
+    quota,
+    catalogue: { begin: () => 1, offer: async () => undefined },
+    onAnnouncedList: () => undefined,
     onFault: (error) => void faults.push(error),
-    onChange: () => undefined,
-    pingTimes: options.pingTimes,
-  });
-  const request = (owner: readonly string[], token: string): SessionRequest<FakeSession, string> => ({
-    key: toPoolKey(server, owner, { type: 'sse', url: 'http://host/', headers: { token } }),
-    owner,
-    caller: token,
-    open: (signal) => factory.open(`${owner.join('/')} ${token}`, signal),
-    createRedact: () => (text) => text.replaceAll('canary', '***'),
+    waitMs,
+    pingTimes,
   });
   return {
     pool,
-    places,
+    quota,
     factory,
     faults,
-    begin: (owner) => pool.begin(owner),
-    acquire: (owner, token = 'token', signal = never) => pool.acquire(request(owner, token), pool.begin(owner), signal),
+    acquire: async ([issuer = '', subject = '', chatId], token = 'token', signal = never) => {
+      const values = {
+        ...NO_VALUES,
+        variables: async () => new Map([['TOKEN', token]]),
+        userJwt: () => [issuer, subject, ...(chatId === undefined ? [] : [chatId])].join('/'),
+      };
+      return (await pool.acquire({ principal: user(subject, { issuer, chatId }), values }, signal)) as FakeHold;
+    },
   };
+}
+
+/** The owner that `acquire` takes as a list. */
+export function toUserId([issuer = '', subject = '']: readonly string[]) {
+  return { issuer, subject };
 }
 
 /** Waits until the condition holds; fails the test if it does not within two seconds. */

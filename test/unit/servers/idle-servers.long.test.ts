@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import type { SessionSettings } from '../../../src/mcp/session.ts';
-import { type SessionState, SupervisedSession } from '../../../src/servers/supervised-session.ts';
+import { type SessionState, SharedSession } from '../../../src/servers/shared-session.ts';
 import {
   closeAll,
   eventually,
@@ -15,16 +15,16 @@ import {
 } from '../mcp/open-fixture.ts';
 
 const never = limits.signal;
-const supervisedSessions: SupervisedSession[] = [];
+const sharedSessions: SharedSession[] = [];
 
 afterEach(async () => {
-  await Promise.all(supervisedSessions.splice(0).map((supervised) => supervised.stop()));
+  await Promise.all(sharedSessions.splice(0).map((shared) => shared.stop()));
   await closeAll();
 });
 
 function supervise(settings: SessionSettings) {
   const states: SessionState[] = [];
-  const supervised = new SupervisedSession({
+  const shared = new SharedSession({
     server: 'idle',
     open: (signal) =>
       openSession({
@@ -37,14 +37,15 @@ function supervise(settings: SessionSettings) {
         logger: silent,
       }),
     prepare: async (session, signal) => void (await session.listTools(signal)),
+    tools: { current: undefined },
     onStateChange: (state) => void states.push(state),
     onFault: () => undefined,
     redact: (text) => text,
     pingTimes: { idleMs: 150, timeoutMs: 500 },
   });
-  supervisedSessions.push(supervised);
-  supervised.start();
-  return { supervised, states };
+  sharedSessions.push(shared);
+  shared.start();
+  return { shared, states };
 }
 
 const stdio: SessionSettings = {
@@ -55,26 +56,26 @@ const stdio: SessionSettings = {
   cwd: undefined,
 };
 
-async function call(supervised: SupervisedSession, value: string): Promise<string> {
-  return textOf(await (await supervised.whenOpen(8_000, never)).callTool('echo', { value }, limits));
+async function call(shared: SharedSession, value: string): Promise<string> {
+  return textOf(await (await shared.open(never, 8_000)).callTool('echo', { value }, limits));
 }
 
 describe('a child process', () => {
   test('that hangs while nobody calls is found, killed and started anew before the next call', async () => {
-    const { supervised, states } = supervise(stdio);
-    const { pid = 0 } = await supervised.whenOpen(8_000, never);
+    const { shared, states } = supervise(stdio);
+    const { pid = 0 } = await shared.open(never, 8_000);
     process.kill(pid, 'SIGSTOP');
     await eventually(() => states.filter((state) => state === 'ready').length === 2);
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
     expect(await isRunning(pid)).toBe(false);
-    expect(await call(supervised, 'again')).toBe('again');
+    expect(await call(shared, 'again')).toBe('again');
   });
 
   test('that is busy with a call for longer than a ping may take is left alone', async () => {
-    const { supervised, states } = supervise(stdio);
-    const session = await supervised.whenOpen(8_000, never);
+    const { shared, states } = supervise(stdio);
+    const session = await shared.open(never, 8_000);
     expect(textOf(await session.callTool('block', { value: 'late', ms: 2_000 }, limits))).toBe('late');
-    expect([supervised.session === session, states]).toEqual([true, ['starting', 'ready']]);
+    expect([shared.session === session, states]).toEqual([true, ['starting', 'ready']]);
   });
 });
 
@@ -88,48 +89,48 @@ describe.each([
       const answer = await fetch(`${server.origin}/control`, { method: 'POST', body: JSON.stringify(told) });
       return (await answer.json()) as Record<string, number>;
     };
-    const { supervised, states } = supervise({ type, url: `${server.origin}${path}`, headers: {} });
-    const session = await supervised.whenOpen(8_000, never);
-    return { server, control, supervised, states, session };
+    const { shared, states } = supervise({ type, url: `${server.origin}${path}`, headers: {} });
+    const session = await shared.open(never, 8_000);
+    return { server, control, shared, states, session };
   }
 
   test.each(['answer', 'unknown', 'status'])('a server that answers pings with %s keeps its session', async (ping) => {
-    const { control, supervised, states, session } = await startServer();
+    const { control, shared, states, session } = await startServer();
     await control({ ping });
     const before = (await control({})).ping ?? 0;
     await eventually(async () => ((await control({})).ping ?? 0) >= before + 3);
-    expect([supervised.session === session, states]).toEqual([true, ['starting', 'ready']]);
+    expect([shared.session === session, states]).toEqual([true, ['starting', 'ready']]);
   });
 
   test.each(['nothing', 'reset'])('a server from which a ping gets %s is given a new session', async (ping) => {
-    const { control, supervised, states, session } = await startServer();
+    const { control, shared, states, session } = await startServer();
     await control({ ping });
-    await eventually(() => supervised.session !== session);
+    await eventually(() => shared.session !== session);
     await control({ ping: 'answer' });
-    await eventually(() => supervised.session !== undefined && supervised.state === 'ready');
+    await eventually(() => shared.session !== undefined && shared.state === 'ready');
     expect(states.slice(0, 3)).toEqual(['starting', 'ready', 'backing off']);
-    expect(await call(supervised, 'again')).toBe('again');
+    expect(await call(shared, 'again')).toBe('again');
   });
 
   test('a server that refuses the credentials on a ping is told as such, without a loop', async () => {
-    const { control, supervised, states, session } = await startServer();
+    const { control, shared, states, session } = await startServer();
     await control({ ping: 'refuse' });
-    await eventually(() => supervised.state === 'degraded');
-    expect(supervised.why?.reason).toBe('Server "idle" refused the credentials (HTTP 401)');
+    await eventually(() => shared.state === 'degraded');
+    expect(shared.why?.reason).toBe('Server "idle" refused the credentials (HTTP 401)');
     const { ping = 0, initialize } = await control({});
     await eventually(async () => ((await control({})).ping ?? 0) >= ping + 2);
     await control({ ping: 'answer' });
-    await eventually(() => supervised.state === 'ready');
+    await eventually(() => shared.state === 'ready');
     expect((await control({})).initialize).toBe(initialize);
-    expect([supervised.session === session, states]).toEqual([true, ['starting', 'ready', 'degraded', 'ready']]);
+    expect([shared.session === session, states]).toEqual([true, ['starting', 'ready', 'degraded', 'ready']]);
   });
 });
 
 test('a session that a ping finds forgotten is replaced quietly', async () => {
   const server = await startHttpFixture(IDLE_HTTP_SERVER);
-  const { supervised, states } = supervise({ type: 'streamable-http', url: `${server.origin}/mcp`, headers: {} });
-  const session = await supervised.whenOpen(8_000, never);
+  const { shared, states } = supervise({ type: 'streamable-http', url: `${server.origin}/mcp`, headers: {} });
+  const session = await shared.open(never, 8_000);
   await fetch(`${server.origin}/control`, { method: 'POST', body: '{"forget":true}' });
-  await eventually(() => supervised.session !== undefined && supervised.session !== session);
+  await eventually(() => shared.session !== undefined && shared.session !== session);
   expect(states).toEqual(['starting', 'ready', 'starting', 'ready']);
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ConnectionLostError, NotFoundError } from '../../../src/errors.ts';
-import { type CatalogueKeeper, NO_KEEPER } from '../../../src/servers/kept-catalogue.ts';
+import type { CatalogueCache } from '../../../src/servers/catalogue-cache.ts';
 import { type Entries, entry, FakeServers, turn } from './fake-servers.ts';
 import { thrownBy, until, user } from './user-servers.ts';
 
@@ -158,24 +158,21 @@ describe('a changed configuration', () => {
     await until(() => fakes.alive.size === 1);
   });
 
-  test('adds a server whose kept list of tools is served until it tells its own', async () => {
-    const kept = new Map<string, string>();
-    const keeper: CatalogueKeeper = {
-      ...NO_KEEPER,
-      keep: async (server, content) => {
-        kept.set(server, content);
+  test('adds a server whose cached list of tools is served until it tells its own', async () => {
+    const cached = new Map<string, string>();
+    const cache: CatalogueCache = {
+      load: async (server) => cached.get(server),
+      save: async (server, content) => {
+        cached.set(server, content);
         return undefined;
       },
-      restore: async () => restored?.registry.restoreCatalogues(kept),
     };
-    let restored: FakeServers | undefined;
-    const first = new FakeServers({ one: entry('held a') }, { keeper });
+    const first = new FakeServers({ one: entry('held a') }, { cache });
     started.add(first);
     await until(() => first.opened.length === 1);
     first.letOpen();
     await until(() => isReady(first));
-    const second = await start({ other: entry('b') }, { keeper });
-    restored = second;
+    const second = await start({ other: entry('b') }, { cache });
     second.apply({ other: entry('b'), one: entry('held a') });
     expect((await second.server().whenCatalogue(5_000))?.tools.has('args')).toBe(true);
     expect(second.server().status.state).toBe('starting');

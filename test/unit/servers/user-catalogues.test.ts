@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ServerUnavailableError } from '../../../src/errors.ts';
-import { type CatalogueKeeper, NO_KEEPER } from '../../../src/servers/kept-catalogue.ts';
+import type { CatalogueCache } from '../../../src/servers/catalogue-cache.ts';
 import { fixtureFile, never, startServers, stopAll, thrownBy, until, user, whoami } from './user-servers.ts';
 
 afterEach(stopAll);
@@ -80,20 +80,16 @@ describe('the tools of a server with a session for each user', () => {
     }
   });
 
-  test("are those that were kept, whatever users list then, and an admin's again once an admin lists", async () => {
-    const kept: string[] = [];
-    const keeper: CatalogueKeeper = {
-      ...NO_KEEPER,
-      keep: async (_server, content) => {
-        kept.push(content);
-        return undefined;
-      },
-    };
-    const first = startServers({ jira: whoami(ownTools, { sensitive: false }) }, { keeper });
+  test("are those that were cached, whatever users list then, and an admin's again once an admin lists", async () => {
+    const cached: string[] = [];
+    const save = async (_server: string, content: string) => void cached.push(content) as undefined;
+    const cache: CatalogueCache = { load: async () => undefined, save };
+    const loading = (content = ''): CatalogueCache => ({ ...cache, load: async () => content });
+    const first = startServers({ jira: whoami(ownTools, { sensitive: false }) }, { cache });
     first.values.set(user('ann'), 'jira', { TOKEN: 'ann' });
     await first.call(user('ann'));
-    const second = startServers({ jira: whoami(ownTools, { sensitive: false }) }, { keeper });
-    second.server().restoreCatalogue(kept[0] ?? '');
+    const second = startServers({ jira: whoami(ownTools, { sensitive: false }) }, { cache: loading(cached[0]) });
+    await second.server().whenCatalogue(0);
     expect(toolNames(second.server())).toEqual(['only_ann']);
     second.values.set(user('bob'), 'jira', { TOKEN: 'bob' });
     await second.call(user('bob'));
@@ -101,10 +97,11 @@ describe('the tools of a server with a session for each user', () => {
     second.values.set(user('root'), 'jira', { TOKEN: 'root' });
     await second.call(user('root', { role: 'admin' }));
     expect(toolNames(second.server())).toEqual(['only_root']);
-    expect(kept.at(-1)).toContain('only_root');
+    expect(cached.at(-1)).toContain('only_root');
     // What an earlier version merged of many users' lists is not trusted.
-    const third = startServers({ jira: whoami(ownTools, { sensitive: false }) });
-    third.server().restoreCatalogue((kept[0] ?? '').replace('"origin":"user",', ''));
+    const merged = cached[0]?.replace('"origin":"user",', '');
+    const third = startServers({ jira: whoami(ownTools, { sensitive: false }) }, { cache: loading(merged) });
+    await third.server().whenCatalogue(0);
     expect(third.server().catalogue).toBeUndefined();
   });
 

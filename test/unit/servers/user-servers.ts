@@ -7,11 +7,11 @@ import { Scopes } from '../../../src/auth/scope.ts';
 import { toUserKey, type UserId } from '../../../src/auth/user.ts';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import { callTool } from '../../../src/servers/call-tool.ts';
-import { type CatalogueKeeper, NO_KEEPER } from '../../../src/servers/kept-catalogue.ts';
-import type { RegisteredServer } from '../../../src/servers/registered-server.ts';
+import { type CatalogueCache, NO_CACHE } from '../../../src/servers/catalogue-cache.ts';
 import { resolveTool } from '../../../src/servers/resolve-tool.ts';
+import type { Server } from '../../../src/servers/server.ts';
 import { ServerRegistry } from '../../../src/servers/server-registry.ts';
-import type { PoolLimits } from '../../../src/servers/session-places.ts';
+import type { SessionLimits } from '../../../src/servers/session-quota.ts';
 import { type Caller, NO_VALUES, type ValueSource } from '../../../src/servers/user-values.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
@@ -104,7 +104,7 @@ export interface UserServers {
   readonly log: string[];
   /** `refused` and `taken` credentials, and uses, in their order. */
   readonly notes: string[];
-  server(name?: string): RegisteredServer;
+  server(name?: string): Server;
   /** Calls a tool as this user and gives the parsed body. */
   call(principal: Caller['principal'], tool?: string, options?: CallOptions): Promise<unknown>;
 }
@@ -118,7 +118,7 @@ export interface CallOptions {
 /** Registers and starts servers as the service does, with real programs behind them. */
 export function startServers(
   servers: Readonly<Record<string, object>>,
-  options: { readonly limits?: PoolLimits; readonly keeper?: CatalogueKeeper } = {},
+  options: { readonly limits?: SessionLimits; readonly cache?: CatalogueCache } = {},
 ): UserServers {
   const values = new SetValues();
   const log: string[] = [];
@@ -136,7 +136,7 @@ export function startServers(
     openSession,
     redactor,
     logger: createLogger({ level: 'debug', format: 'json', redactor, stream }),
-    keptCatalogues: options.keeper ?? NO_KEEPER,
+    catalogueCache: options.cache ?? NO_CACHE,
     limits: options.limits ?? { maxSessions: 1_000, maxSessionsPerUser: 20 },
     drainTimeMs: 10_000,
     noteCredentials: ({ subject }, server, isRefused) =>

@@ -1,7 +1,7 @@
 import type { ServerConfig } from '../config/server-config.ts';
 
-/** What no session is made of: a change of it holds from the next call on, and every session goes on. */
-const LIVE_KEYS = [
+/** Settings that apply without reopening sessions. */
+const HOT_RELOADABLE_KEYS = [
   'required',
   'disabledTools',
   'enabledTools',
@@ -14,13 +14,11 @@ const LIVE_KEYS = [
   'access',
 ] as const satisfies readonly (keyof ServerConfig)[];
 
-export type LiveSettings = Pick<ServerConfig, (typeof LIVE_KEYS)[number]>;
+const hotReloadable: ReadonlySet<string> = new Set(HOT_RELOADABLE_KEYS);
 
-const liveKeys: ReadonlySet<string> = new Set(LIVE_KEYS);
-
-/** The configuration with the other one's live settings. */
-export function withLiveSettings(config: ServerConfig, live: LiveSettings): ServerConfig {
-  return { ...config, ...Object.fromEntries(LIVE_KEYS.map((key) => [key, live[key]])) };
+/** Returns `config` with the hot-reloadable settings of `changed`. */
+export function withReloadableSettings(config: ServerConfig, changed: ServerConfig): ServerConfig {
+  return { ...config, ...Object.fromEntries(HOT_RELOADABLE_KEYS.map((key) => [key, changed[key]])) };
 }
 
 /** Equal for equal settings; maps and sets count by their content. */
@@ -28,9 +26,9 @@ export function fingerprint(config: ServerConfig): string {
   return toText(Object.entries(config));
 }
 
-/** Equal for settings that the same sessions serve. Of a key that is not known here, sessions are made. */
+/** Equal for settings that the same sessions serve: every key that is not hot-reloadable counts. */
 export function sessionFingerprint(config: ServerConfig): string {
-  return toText(Object.entries(config).filter(([key]) => !liveKeys.has(key)));
+  return toText(Object.entries(config).filter(([key]) => !hotReloadable.has(key)));
 }
 
 function toText(entries: readonly (readonly [string, unknown])[]): string {

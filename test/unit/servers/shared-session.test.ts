@@ -7,7 +7,7 @@ import {
   SessionOpenError,
 } from '../../../src/errors.ts';
 import type { Session, SessionEnd } from '../../../src/mcp/session.ts';
-import { type SessionState, SupervisedSession } from '../../../src/servers/supervised-session.ts';
+import { type SessionState, SharedSession } from '../../../src/servers/shared-session.ts';
 import { until } from './fake-sessions.ts';
 
 /** The life cycle is what is tested, so the session is only its end. */
@@ -34,93 +34,97 @@ class Ending {
 function supervise(open: () => Promise<Session>, prepare: () => Promise<void> = async () => undefined) {
   const states: SessionState[] = [];
   const faults: unknown[] = [];
-  const supervised = new SupervisedSession({
+  const shared = new SharedSession({
     server: 'time',
     open,
     prepare,
+    tools: { current: undefined },
     onFault: (error) => void faults.push(error),
     redact: (text) => text.replaceAll('secret', '***'),
     onStateChange: (state) => void states.push(state),
     pingTimes: { idleMs: 20, timeoutMs: 1_000 },
   });
-  return { supervised, states, faults };
+  return { shared, states, faults };
 }
 
 const never = new AbortController().signal;
 
-describe('supervised session', () => {
+describe('shared session', () => {
   test('is opened, and opened again at once when it ends', async () => {
     const sessions = [new Ending(), new Ending()];
     const unopened = [...sessions];
-    const { supervised, states } = supervise(async () => (unopened.shift() as Ending).session);
-    supervised.start();
-    expect(await supervised.whenOpen(1_000, never)).toBe(sessions[0]?.session);
+    const { shared, states } = supervise(async () => (unopened.shift() as Ending).session);
+    shared.start();
+    expect(await shared.open(never, 1_000)).toBe(sessions[0]?.session);
     sessions[0]?.end('ended with code 1');
     await sessions[0]?.closed;
     await Promise.resolve();
-    expect(await supervised.whenOpen(1_000, never)).toBe(sessions[1]?.session);
+    expect(await shared.open(never, 1_000)).toBe(sessions[1]?.session);
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
-    await supervised.stop();
-    expect(supervised.state).toBe('stopped');
+    await shared.stop();
+    expect(shared.state).toBe('stopped');
   });
 
   test('gives waiting callers our own reason when it cannot be opened in time, and admins what the server said', async () => {
-    const { supervised } = supervise(async () => {
+    const { shared } = supervise(async () => {
       throw new JsonRpcError(-32000, 'no secret here');
     });
-    supervised.start();
-    const error = await supervised.whenOpen(30, never).catch((thrown: unknown) => thrown);
+    shared.start();
+    const error = await shared.open(never, 30).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ServerUnavailableError);
     expect((error as Error).message).toMatch(/: it answered with error -32000\. Try again later\.$/);
     expect(error).toMatchObject({ detail: 'it said: no *** here' });
-    await supervised.stop();
+    await shared.stop();
   });
 
   test('is degraded, yet open, when its tools cannot be listed', async () => {
-    const { supervised } = supervise(
+    const { shared } = supervise(
       async () => new Ending().session,
       async () => {
         throw new SessionOpenError('no list');
       },
     );
-    supervised.start();
-    await supervised.whenOpen(1_000, never);
-    expect([supervised.state, supervised.why?.reason]).toEqual(['degraded', 'no list']);
-    await supervised.stop();
+    shared.start();
+    await shared.open(never, 1_000);
+    expect([shared.state, shared.why?.reason]).toEqual(['degraded', 'no list']);
+    await shared.stop();
   });
 
   test('reports a fault of ours and tells callers no details of it', async () => {
-    const { supervised, faults } = supervise(async () => {
+    const { shared, faults } = supervise(async () => {
       throw new TypeError('details');
     });
-    supervised.start();
-    const error = await supervised.whenOpen(30, never).catch((thrown: unknown) => thrown);
+    shared.start();
+    const error = await shared.open(never, 30).catch((thrown: unknown) => thrown);
     expect((error as Error).message).not.toContain('details');
     expect(faults[0]).toBeInstanceOf(TypeError);
-    await supervised.stop();
+    await shared.stop();
   });
 
   test('opens one new session however many callers found it forgotten', async () => {
-    let opened = 0;
-    const { supervised } = supervise(async () => {
-      opened += 1;
-      return new Ending().session;
+    const opened: Ending[] = [];
+    const { shared } = supervise(async () => {
+      opened.push(new Ending());
+      return (opened.at(-1) as Ending).session;
     });
-    supervised.start();
-    const first = await supervised.whenOpen(1_000, never);
-    for (let caller = 0; caller < 5; caller++) supervised.replace(first);
-    expect(await supervised.whenOpen(1_000, never)).not.toBe(first);
-    expect(opened).toBe(2);
-    await supervised.stop();
+    shared.start();
+    const first = await shared.open(never, 1_000);
+    opened[0]?.forget();
+    await opened[0]?.closed;
+    const found = await Promise.all([1, 2, 3, 4, 5].map(() => shared.open(never, 1_000)));
+    expect(new Set(found).size).toBe(1);
+    expect(found[0]).not.toBe(first);
+    expect(opened).toHaveLength(2);
+    await shared.stop();
   });
 
   test('ends an opening that is stopped midway and leaves no session behind', async () => {
     const late = new Ending();
     let arrive: (session: Session) => void = () => undefined;
-    const { supervised } = supervise(() => new Promise((resolve) => (arrive = resolve)));
-    supervised.start();
+    const { shared } = supervise(() => new Promise((resolve) => (arrive = resolve)));
+    shared.start();
     await Promise.resolve();
-    const stopped = supervised.stop();
+    const stopped = shared.stop();
     await Promise.resolve();
     arrive(late.session);
     await stopped;
@@ -130,30 +134,30 @@ describe('supervised session', () => {
   test('that does not answer a ping is ended and opened anew', async () => {
     const sessions = [new Ending(), new Ending()];
     const unopened = [...sessions];
-    const { supervised, states } = supervise(async () => (unopened.shift() as Ending).session);
-    supervised.start();
-    const first = await supervised.whenOpen(1_000, never);
+    const { shared, states } = supervise(async () => (unopened.shift() as Ending).session);
+    shared.start();
+    const first = await shared.open(never, 1_000);
     (sessions[0] as Ending).pingFailure = new DeadlineError('no answer');
-    await until(() => supervised.session !== first);
-    expect([supervised.state, supervised.why?.reason]).toEqual(['backing off', 'it did not answer a ping within 1 s']);
-    expect(await supervised.whenOpen(1_000, never)).toBe(sessions[1]?.session);
+    await until(() => shared.session !== first);
+    expect([shared.state, shared.why?.reason]).toEqual(['backing off', 'it did not answer a ping within 1 s']);
+    expect(await shared.open(never, 1_000)).toBe(sessions[1]?.session);
     expect(await sessions[0]?.closed).toEqual({ reason: 'closed by us' });
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
-    await supervised.stop();
+    await shared.stop();
   });
 
   test('whose credentials are refused on a ping says so, keeps going, and is ready when they are taken again', async () => {
     const ending = new Ending();
-    const { supervised, states } = supervise(async () => ending.session);
-    supervised.start();
-    await supervised.whenOpen(1_000, never);
+    const { shared, states } = supervise(async () => ending.session);
+    shared.start();
+    await shared.open(never, 1_000);
     ending.pingFailure = new CredentialsRefusedError('it refused the secret');
-    await until(() => supervised.state === 'degraded');
-    expect([supervised.why?.reason, supervised.session]).toEqual(['it refused the secret', ending.session]);
+    await until(() => shared.state === 'degraded');
+    expect([shared.why?.reason, shared.session]).toEqual(['it refused the secret', ending.session]);
     ending.pingFailure = undefined;
-    await until(() => supervised.state === 'ready');
-    expect([states, supervised.why?.reason]).toEqual([['starting', 'ready', 'degraded', 'ready'], undefined]);
-    await supervised.stop();
+    await until(() => shared.state === 'ready');
+    expect([states, shared.why?.reason]).toEqual([['starting', 'ready', 'degraded', 'ready'], undefined]);
+    await shared.stop();
   });
 
   test('whose tools could not be listed at first is ready when they can be', async () => {
@@ -162,28 +166,28 @@ describe('supervised session', () => {
       tries += 1;
       if (tries < 3) throw new SessionOpenError('no list');
     };
-    const { supervised, states } = supervise(async () => new Ending().session, prepare);
-    supervised.start();
-    await until(() => supervised.state === 'ready');
+    const { shared, states } = supervise(async () => new Ending().session, prepare);
+    shared.start();
+    await until(() => shared.state === 'ready');
     expect(states).toEqual(['starting', 'degraded', 'ready']);
-    await supervised.stop();
+    await shared.stop();
   });
 
   test('that is forgotten is replaced at once, however often, and never counted as failing', async () => {
     let current = new Ending();
-    const { supervised, states } = supervise(async () => {
+    const { shared, states } = supervise(async () => {
       current = new Ending();
       return current.session;
     });
-    supervised.start();
+    shared.start();
     for (let time = 0; time < 8; time++) {
-      const session = await supervised.whenOpen(1_000, never);
+      const session = await shared.open(never, 1_000);
       current.forget();
       await current.closed;
-      expect(await supervised.whenOpen(100, never)).not.toBe(session);
+      expect(await shared.open(never, 100)).not.toBe(session);
     }
     expect(new Set(states)).toEqual(new Set(['starting', 'ready']));
-    await supervised.stop();
+    await shared.stop();
   });
 
   test.each([
@@ -195,28 +199,26 @@ describe('supervised session', () => {
       let isThere = true;
       let opened = 0;
       let current = new Ending();
-      const { supervised } = supervise(async () => {
+      const { shared } = supervise(async () => {
         opened += 1;
         if (!isThere) throw new SessionOpenError('gone');
         current = new Ending();
         current.transportType = transportType;
         return current.session;
       });
-      supervised.start();
-      await supervised.whenOpen(1_000, never);
+      shared.start();
+      await shared.open(never, 1_000);
       isThere = false;
       current.end('gone');
       await jest.advanceTimersByTimeAsync(6_000);
-      expect([supervised.state, opened]).toEqual(['failed', 5]);
-      expect(await supervised.whenOpen(100, never).catch((error: unknown) => error)).toBeInstanceOf(
-        ServerUnavailableError,
-      );
+      expect([shared.state, opened]).toEqual(['failed', 5]);
+      expect(await shared.open(never, 100).catch((error: unknown) => error)).toBeInstanceOf(ServerUnavailableError);
       expect(opened).toBe(5);
       await jest.advanceTimersByTimeAsync(5_000);
       isThere = true;
-      const found = await supervised.whenOpen(100, never).catch(() => undefined);
+      const found = await shared.open(never, 100).catch(() => undefined);
       expect([found !== undefined, opened]).toEqual([triedByCall, triedByCall ? 6 : 5]);
-      await supervised.stop();
+      await shared.stop();
     } finally {
       jest.useRealTimers();
     }

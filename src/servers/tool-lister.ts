@@ -5,31 +5,31 @@ import { type FailureReason, toFailureReason } from './failure-reason.ts';
 /** Between two listings that were asked for; a server that announces changes all the time is not asked all the time. */
 const MIN_INTERVAL_MS = 1_000;
 
-export type DiscoveryState = 'stopped' | 'running' | 'failing' | 'done';
+export type ToolListerState = 'stopped' | 'running' | 'failing' | 'done';
 
-export interface DiscoveryOptions {
+export interface ToolListerOptions {
   /** Opens a session, reads its list of tools and ends it. */
-  readonly discover: (signal: AbortSignal) => Promise<void>;
+  readonly list: (signal: AbortSignal) => Promise<void>;
   /** Takes secrets out of what the server says. */
   readonly redact: Redact;
-  /** Told of every failure that is no `ServiceError`: a fault of ours. */
+  /** Called with every failure that is not a `ServiceError`: a fault of ours. */
   readonly onFault: (error: unknown) => void;
-  readonly onStateChange: (state: DiscoveryState, why: FailureReason | undefined) => void;
+  readonly onStateChange: (state: ToolListerState, why: FailureReason | undefined) => void;
 }
 
 /**
- * Reads a server's list of tools on a session of its own, which lasts no longer than that; tries until it works.
+ * Reads a server's list of tools on a session of its own, which ends then; retries until it works.
  *
  *   stopped ──start──▶ running ──listed──▶ done
  *      ▲                │  ▲                │
- *      │       not listed│  │delay           │again
- *    stop                ▼  │                ▼
- *   (from any)         failing            running
+ *      │      not listed│  │delay           │again
+ *    stop               ▼  │                ▼
+ *   (from any)         failing           running
  */
-export class Discovery {
-  readonly #options: DiscoveryOptions;
+export class ToolLister {
+  readonly #options: ToolListerOptions;
   #policy = new RestartPolicy();
-  #state: DiscoveryState = 'stopped';
+  #state: ToolListerState = 'stopped';
   #why: FailureReason | undefined;
   #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
@@ -37,11 +37,11 @@ export class Discovery {
   #lifetime = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(options: DiscoveryOptions) {
+  constructor(options: ToolListerOptions) {
     this.#options = options;
   }
 
-  get state(): DiscoveryState {
+  get state(): ToolListerState {
     return this.#state;
   }
 
@@ -57,7 +57,7 @@ export class Discovery {
     this.#startOnce();
   }
 
-  /** Lists anew, soon; once for any number of wishes. Does nothing where it has not begun or will try anyway. */
+  /** Lists anew, soon; coalesces repeated requests. Does nothing where it was not started or will retry anyway. */
   again(): void {
     if (this.#state === 'running') this.#isWantedAgain = true;
     if (this.#state === 'done') this.#startIn(Math.max(0, this.#startedAt + MIN_INTERVAL_MS - Date.now()));
@@ -88,7 +88,7 @@ export class Discovery {
   async #run(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     try {
-      await this.#options.discover(signal);
+      await this.#options.list(signal);
     } catch (error) {
       if (signal.aborted) return;
       const { delayMs } = this.#policy.next(performance.now(), 0, Math.random());
@@ -102,7 +102,7 @@ export class Discovery {
     if (this.#isWantedAgain) this.again();
   }
 
-  #setState(state: DiscoveryState, why: FailureReason | undefined): void {
+  #setState(state: ToolListerState, why: FailureReason | undefined): void {
     this.#state = state;
     this.#why = why;
     this.#options.onStateChange(state, why);

@@ -1,34 +1,29 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { Database } from './open-database.ts';
 
-/**
- * The last good catalogue of each server, as JSON text. A convenience that must cost nothing else: whatever fails is
- * logged, and then nothing is kept.
- */
-export class KeptCatalogues {
+/** The last good catalogue of each server, as JSON text. Failures are logged, and nothing is stored then. */
+export class SqlCatalogueCache {
   readonly #open: () => Promise<Database | undefined>;
   readonly #logger: Logger;
   #saving: Promise<unknown> = Promise.resolve();
 
-  /** While there is no database nothing is kept. */
+  /** While there is no database nothing is stored. */
   constructor(open: () => Promise<Database | undefined>, logger: Logger) {
     this.#open = open;
     this.#logger = logger;
   }
 
-  /** All that are kept, by server. */
-  async load(): Promise<ReadonlyMap<string, string>> {
+  /** What is stored for a server, if anything is. */
+  async load(server: string): Promise<string | undefined> {
     try {
-      const database = await this.#open();
-      const rows = await database?.selectFrom('catalogues').select(['server', 'content']).execute();
-      return new Map(rows?.map(({ server, content }) => [server, content]));
+      return await read(await this.#open(), server);
     } catch (error) {
-      this.#logger.warn('the kept lists of tools could not be read', { reason: reasonOf(error) });
-      return new Map();
+      this.#logger.warn('the cached list of tools could not be read', { server, reason: reasonOf(error) });
+      return undefined;
     }
   }
 
-  /** Keeps one; resolves, when it was written or could not be, to what was kept before. */
+  /** Stores one; resolves, when it was written or could not be, to what was stored before. */
   save(server: string, content: string): Promise<string | undefined> {
     const saved = this.#saving.then(() => this.#save(server, content));
     this.#saving = saved;
@@ -44,22 +39,27 @@ export class KeptCatalogues {
     const row = { content, updated_at: new Date().toISOString() };
     try {
       const database = await this.#open();
-      const before = await database
-        ?.selectFrom('catalogues')
-        .select('content')
-        .where('server', '=', server)
-        .executeTakeFirst();
+      const before = await read(database, server);
       await database
         ?.insertInto('catalogues')
         .values({ server, ...row })
         .onConflict((conflict) => conflict.column('server').doUpdateSet(row))
         .execute();
-      return before?.content;
+      return before;
     } catch (error) {
-      this.#logger.warn('the list of tools could not be kept', { server, reason: reasonOf(error) });
+      this.#logger.warn('the list of tools could not be cached', { server, reason: reasonOf(error) });
       return undefined;
     }
   }
+}
+
+async function read(database: Database | undefined, server: string): Promise<string | undefined> {
+  const row = await database
+    ?.selectFrom('catalogues')
+    .select('content')
+    .where('server', '=', server)
+    .executeTakeFirst();
+  return row?.content;
 }
 
 function reasonOf(error: unknown): string {

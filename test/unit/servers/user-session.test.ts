@@ -7,12 +7,12 @@ import {
   ServerUnavailableError,
   SessionOpenError,
 } from '../../../src/errors.ts';
-import { FakeFactory, fakePool, never, thrownBy, until } from './fake-sessions.ts';
+import { FakeFactory, type FakeSession, fakePool, never, thrownBy, toUserId, until } from './fake-sessions.ts';
 
 const ann = ['iss', 'ann'];
 const bob = ['iss', 'bob'];
 
-describe('session pool', () => {
+describe('sessions of users', () => {
   test('opens one session for calls of one user that come at the same time', async () => {
     const { acquire, factory } = fakePool();
     const leases = await Promise.all(Array.from({ length: 5 }, () => acquire(ann)));
@@ -66,43 +66,45 @@ describe('session pool', () => {
   test("ends one user's sessions at once, whatever runs on them, and nobody else's", async () => {
     const { acquire, pool, factory } = fakePool();
     const leases = await Promise.all([acquire(ann), acquire([...ann, 'chat']), acquire(bob), acquire(['iss', 'ann2'])]);
-    await pool.endOwned(ann);
+    await pool.endOwned(toUserId(ann));
     expect([...factory.alive].map(({ who }) => who)).toEqual(['iss/bob token', 'iss/ann2 token']);
     for (const lease of leases) lease.release();
     expect((await (await acquire(ann)).open(never)).isClosed).toBe(false);
   });
 
-  test('lets no session live that was ended while it opened, and tells its callers', async () => {
+  test('lets no session live that was ended while it opened: its callers go on with a new one', async () => {
     const { acquire, pool, factory } = fakePool();
     let open: () => void = () => undefined;
     factory.gate = new Promise((resolve) => {
       open = resolve;
     });
-    const waiting = thrownBy(acquire(ann));
+    const waiting = acquire(ann);
     await until(() => factory.opened.length === 1);
-    const ended = pool.endOwned(ann);
-    expect(await waiting).toBeInstanceOf(ServerUnavailableError);
+    const ended = pool.endOwned(toUserId(ann));
     open();
     await ended;
-    expect(factory.alive.size).toBe(0);
-    expect(pool.list()).toEqual([]);
+    const [first, second] = factory.opened;
+    expect(await (await waiting).open(never)).toBe(second);
+    expect(factory.alive.has(first as FakeSession)).toBe(false);
+    expect(pool.facts()).toHaveLength(1);
   });
 
   test('tells a call that its owner changed something since it began, and opens nothing with the old values', async () => {
-    const { acquire, begin, pool, factory } = fakePool();
-    const [intent, other] = [begin(ann), begin(bob)];
-    const lease = await acquire(ann, 'old');
-    await pool.endOwned(ann);
-    expect([intent.isStale, other.isStale]).toEqual([true, false]);
+    const { acquire, pool, factory } = fakePool();
+    const [lease, other] = [await acquire(ann, 'old'), await acquire(bob)];
+    await pool.endOwned(toUserId(ann));
     expect(await thrownBy(lease.open(never))).toBeInstanceOf(ServerUnavailableError);
-    expect(factory.opened).toHaveLength(1);
+    (await other.open(never)).crash('ended with code 1');
+    await factory.pause();
+    await other.open(never);
+    expect(factory.opened.map(({ who }) => who)).toEqual(['iss/ann old', 'iss/bob token', 'iss/bob token']);
     lease.release();
   });
 
   test('opens a new session for a call that comes while the old one ends', async () => {
     const { acquire, pool, factory } = fakePool();
     (await acquire(ann)).release();
-    const ended = pool.endOwned(ann);
+    const ended = pool.endOwned(toUserId(ann));
     const lease = await acquire(ann);
     const session = await lease.open(never);
     await ended;
@@ -125,7 +127,8 @@ describe('session pool', () => {
     const { acquire, factory } = fakePool();
     const leases = await Promise.all([acquire(ann), acquire(ann), acquire(ann)]);
     const expired = await leases[0]?.open(never);
-    for (const lease of leases) if (expired) lease.replace(expired);
+    expired?.forget();
+    await expired?.closed;
     const found = await Promise.all(leases.map((lease) => lease.open(never)));
     expect(new Set(found).size).toBe(1);
     expect(found[0]).not.toBe(expired);
@@ -140,11 +143,11 @@ describe('session pool', () => {
       expect(error).toBeInstanceOf(ServerUnavailableError);
       expect(error).toMatchObject({
         message: 'Your session with server "jira" could not be opened: it answered with error -32001. Try again later.',
-        detail: 'it said: bad value ***',
+        detail: 'it said: bad value [redacted]',
       });
     }
     expect(factory.opened).toHaveLength(1);
-    expect(pool.list()).toEqual([]);
+    expect(pool.facts()).toEqual([]);
   });
 
   test('tells refused credentials as they are, and does not try them again with every call', async () => {
@@ -167,7 +170,7 @@ describe('session pool', () => {
     expect(error).toBeInstanceOf(ServerUnavailableError);
     expect((error as ServerUnavailableError).retryAfterSeconds).toBeGreaterThanOrEqual(1);
     factory.failure = undefined;
-    await pool.endOwned(ann);
+    await pool.endOwned(toUserId(ann));
     await (await acquire(ann)).open(never);
   });
 
@@ -183,9 +186,10 @@ describe('session pool', () => {
     factory.gate = new Promise(() => undefined);
     const leaving = new AbortController();
     const waiting = thrownBy(acquire(ann, 'token', leaving.signal));
+    await until(() => factory.opened.length === 1);
     leaving.abort();
     expect(await waiting).toBeInstanceOf(CallCancelledError);
-    expect(pool.list().map(({ calls }) => calls)).toEqual([0]);
+    expect(pool.facts().map(({ runningCalls }) => runningCalls)).toEqual([0]);
   });
 
   test('lets at most 128 calls wait for one session', async () => {
@@ -209,7 +213,7 @@ describe('session pool', () => {
   test('opens nothing any more once it is closed', async () => {
     const { acquire, pool, factory } = fakePool({ factory: new FakeFactory() });
     const lease = await acquire(ann);
-    await pool.close();
+    await pool.stop();
     expect(factory.alive.size).toBe(0);
     expect(await thrownBy(acquire(bob))).toBeInstanceOf(ServerUnavailableError);
     lease.release();

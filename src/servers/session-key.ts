@@ -1,26 +1,27 @@
 import { createHash } from 'node:crypto';
+import type { UserId } from '../auth/user.ts';
 import type { SessionSettings } from '../mcp/session.ts';
 
 /** Names one session: equal keys share it, and nothing else does. */
-export type PoolKey = string & { readonly __brand: 'PoolKey' };
+export type SessionKey = string & { readonly __brand: 'SessionKey' };
 
-/** Whose session it is: issuer and subject, and the chat where that parts sessions. */
-export type SessionOwner = readonly string[];
+/** Whose session it is; `chatId` only where each chat has a session of its own. */
+export type UserAndChat = UserId & { readonly chatId: string | undefined };
 
 /**
  * Makes the key of a session from the server, its owner and a digest of the resolved settings. Each part is
  * length-prefixed, so that no two different lists of parts give the same key whatever characters they hold.
  */
-export function toPoolKey(server: string, owner: SessionOwner, settings: SessionSettings): PoolKey {
+export function toSessionKey(server: string, owner: UserAndChat, settings: SessionSettings): SessionKey {
   const digest = createHash('sha256')
     .update(lengthPrefixed(settingsParts(settings)))
     .digest('base64url');
-  return lengthPrefixed([server, String(owner.length), ...owner, digest]) as PoolKey;
+  return lengthPrefixed([server, toUserAndChatKey(owner), digest]) as SessionKey;
 }
 
-/** Names an owner, or a user by the first two of his parts, in maps. */
-export function toUserKey(owner: SessionOwner): string {
-  return lengthPrefixed(owner);
+/** Names a user, and the chat if there is one, in maps. */
+export function toUserAndChatKey({ issuer, subject, chatId }: UserAndChat): string {
+  return lengthPrefixed(chatId === undefined ? [issuer, subject] : [issuer, subject, chatId]);
 }
 
 function settingsParts(settings: SessionSettings): string[] {

@@ -1,18 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import { CallCancelledError, ServerUnavailableError } from '../../../src/errors.ts';
-import { SessionPlaces } from '../../../src/servers/session-places.ts';
-import { FakeFactory, fakePool, never, thrownBy, until } from './fake-sessions.ts';
+import { SessionQuota } from '../../../src/servers/session-quota.ts';
+import { FakeFactory, fakePool, never, thrownBy, toUserId, until } from './fake-sessions.ts';
 
 const user = (name: string | number) => ['iss', `user ${name}`];
 
-describe('places for sessions', () => {
+describe('the quota of sessions', () => {
   test.each([
     ['server', { maxSessions: 7 }],
     ['all', { limits: { maxSessions: 7, maxSessionsPerUser: 20 } }],
   ])(
-    'are never more than the cap of %s while 500 users call, and every call gets its own session',
+    'is never exceeded, by the cap of %s, while 500 users call, and every call gets its own session',
     async (_cap, options) => {
-      const { acquire, factory, places } = fakePool({
+      const { acquire, factory, quota } = fakePool({
         limits: { maxSessions: 1_000, maxSessionsPerUser: 20 },
         ...options,
       });
@@ -30,16 +30,16 @@ describe('places for sessions', () => {
       const results = await Promise.all(calls);
       expect(factory.maxAlive).toBe(7);
       expect(new Set(results)).toEqual(new Set(_cap === 'all' ? ['right', 'refused'] : ['right']));
-      // Seven have a place and 128 may wait, however few places there are.
+      // Seven are admitted and 128 may wait, however low the cap is.
       if (_cap === 'all') expect(results.filter((result) => result === 'right')).toHaveLength(135);
-      expect(places.size).toBe(7);
+      expect(quota.size).toBe(7);
     },
   );
 
-  test('are counted over all servers, so that a user has no more than his share', async () => {
-    const places = new SessionPlaces({ maxSessions: 100, maxSessionsPerUser: 2 });
+  test('counts over all servers, so that a user has no more than their share', async () => {
+    const quota = new SessionQuota({ maxSessions: 100, maxSessionsPerUser: 2 });
     const factory = new FakeFactory();
-    const pools = ['a', 'b', 'c'].map((server) => fakePool({ server, places, factory, waitMs: 20 }));
+    const pools = ['a', 'b', 'c'].map((server) => fakePool({ server, quota, factory, waitMs: 20 }));
     const [one, two, three] = pools;
     await one?.acquire(user(1));
     const second = await two?.acquire(user(1));
@@ -52,7 +52,7 @@ describe('places for sessions', () => {
     expect([...factory.alive].map(({ who }) => who)).toHaveLength(3);
   });
 
-  test("are taken from the least recently used idle session, a user's own where it is his cap", async () => {
+  test("evicts the least recently used idle session, a user's own where the cap is the user's", async () => {
     const { acquire, factory } = fakePool({ limits: { maxSessions: 3, maxSessionsPerUser: 2 } });
     const names = () => [...factory.alive].map(({ who }) => who);
     const chat = (name: string) => [...user(1), name];
@@ -69,8 +69,8 @@ describe('places for sessions', () => {
     expect(names()).toEqual(['iss/user 1/second token', 'iss/user 1/third token', 'iss/user 3 token']);
   });
 
-  test('are not taken from a session in use: who comes waits, and leaves the queue in time or with his caller', async () => {
-    const { acquire, factory, places } = fakePool({ maxSessions: 1, waitMs: 50 });
+  test('evicts no session in use: new ones wait, and leave the queue in time or with their caller', async () => {
+    const { acquire, factory, quota } = fakePool({ maxSessions: 1, waitMs: 50 });
     const busy = await acquire(user(1));
     const error = await thrownBy(acquire(user(2)));
     expect(error.message).toBe('All 1 sessions that server "jira" may have at once are busy. Try again later.');
@@ -79,12 +79,12 @@ describe('places for sessions', () => {
     leaving.abort();
     expect(await left).toBeInstanceOf(CallCancelledError);
     busy.release();
-    await until(() => places.size === 1);
+    await until(() => quota.size === 1);
     expect(factory.opened).toHaveLength(1);
     expect((await (await acquire(user(4))).open(never)).who).toBe('iss/user 4 token');
   });
 
-  test('go to whoever came first, also when a place is freed by a session that ended by itself', async () => {
+  test('admits in order of arrival, also after a session that ended by itself', async () => {
     const { acquire, factory } = fakePool({ maxSessions: 1 });
     const busy = await acquire(user(1));
     const order: number[] = [];
@@ -100,38 +100,41 @@ describe('places for sessions', () => {
     expect(factory.maxAlive).toBe(1);
   });
 
-  test('are not given to a session that nobody waits for any more', async () => {
-    const { acquire, factory, pool, places } = fakePool({ maxSessions: 1 });
+  test('does not admit a session whose callers have left', async () => {
+    const { acquire, factory, pool, quota } = fakePool({ maxSessions: 1 });
     const busy = await acquire(user(1));
     const leaving = new AbortController();
     const left = thrownBy(acquire(user(2), 'token', leaving.signal));
     const next = acquire(user(3));
+    await factory.pause();
     leaving.abort();
     await left;
     busy.release();
     await (await next).open(never);
     expect(factory.opened.map(({ who }) => who)).toEqual(['iss/user 1 token', 'iss/user 3 token']);
-    await pool.close();
-    expect(places.size).toBe(0);
+    await pool.stop();
+    expect(quota.size).toBe(0);
   });
 
-  test('start no session that was ended while it waited, even if its place comes in the same moment', async () => {
-    const { acquire, factory, pool, places } = fakePool({ maxSessions: 1 });
+  test('starts no session that was ended while it waited, even if it is admitted in the same moment', async () => {
+    const { acquire, factory, pool, quota } = fakePool({ maxSessions: 1 });
     const busy = {
       server: 'jira',
       maxSessionsOfServer: 1,
       user: 'another',
       isIdle: false,
       lastUsedAt: 0,
-      begin: () => undefined,
-      makeRoom: () => undefined,
+      admit: () => undefined,
+      evict: () => undefined,
     };
-    places.enter(busy);
-    const waiting = thrownBy(acquire(user(1)));
-    const ended = pool.endOwned(user(1));
-    places.leave(busy);
+    quota.enter(busy);
+    const waiting = acquire(user(1));
+    await factory.pause();
+    const ended = pool.endOwned(toUserId(user(1)));
+    quota.leave(busy);
     await ended;
-    expect(await waiting).toBeInstanceOf(ServerUnavailableError);
-    expect([factory.opened.length, places.size]).toEqual([0, 0]);
+    // The call goes on with a session of its user's new settings, and that is the only one.
+    await (await waiting).open(never);
+    expect([factory.opened.length, quota.size]).toEqual([1, 1]);
   });
 });

@@ -1,0 +1,258 @@
+import type { UserId } from '../auth/user.ts';
+import type { ServerConfig } from '../config/server-config.ts';
+import type { ServerUnavailableError } from '../errors.ts';
+import type { Session } from '../mcp/session.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
+import type { FailureReason } from './failure-reason.ts';
+import { withReloadableSettings } from './hot-reloadable.ts';
+import { openServerSession, withUserSession } from './open-server-session.ts';
+import { resolveSessionSettings } from './resolve-session-settings.ts';
+import { ServerCatalogue } from './server-catalogue.ts';
+import { type ServerStatus, toolsUnknown, toUserServerStatus } from './server-status.ts';
+import type { SessionDependencies } from './session-dependencies.ts';
+import type { SessionHold } from './session-hold.ts';
+import type { SessionQuota } from './session-quota.ts';
+import { SharedSession } from './shared-session.ts';
+import { followToolList } from './tool-list-reader.ts';
+import { ToolLister } from './tool-lister.ts';
+import { type SessionFacts, UserSessions } from './user-sessions.ts';
+import { type Caller, completeValues } from './user-values.ts';
+import { Waiters } from './waiters.ts';
+
+/** A list that changes while it is read is read again, up to so many times. */
+const MAX_READS = 3;
+
+/** The server that a generation belongs to. */
+export interface GenerationOwner {
+  readonly dependencies: SessionDependencies;
+  readonly quota: SessionQuota;
+  /** Resolves when the server itself may open a session. */
+  whenMayOpen(): Promise<unknown>;
+  /** The shared session is in another state, or the tools could not be listed. */
+  noteState(generation: Generation, state: string, why: FailureReason | undefined): void;
+  /** The state or the catalogue has changed. */
+  noteChange(generation: Generation): void;
+}
+
+/**
+ * The sessions of one server with one configuration, one that all callers share or one for each user, and the catalogue
+ * that they list. Changing session settings creates a new generation.
+ */
+export class Generation {
+  readonly limit: ConcurrencyLimit;
+  readonly catalogue: ServerCatalogue;
+  readonly #owner: GenerationOwner;
+  readonly #shared: SharedSession | undefined;
+  readonly #users: UserSessions;
+  readonly #lister: ToolLister;
+  #config: ServerConfig;
+  #isStarted = false;
+  #stopping: Promise<void> | undefined;
+  #lastUsedAt: number | undefined;
+  /** Holds that were not released. */
+  #holds = 0;
+  #isRetiring = false;
+  readonly #idle = new Waiters();
+
+  /** `former` is the generation before, whose catalogue is served until this one's is known. */
+  constructor(config: ServerConfig, owner: GenerationOwner, former?: Generation) {
+    const { dependencies, quota } = owner;
+    const onFault = (error: unknown) => this.#reportFault(error);
+    const onChange = () => owner.noteChange(this);
+    this.#owner = owner;
+    this.#config = config;
+    this.limit = new ConcurrencyLimit(config.name, config);
+    this.catalogue = new ServerCatalogue({ config, dependencies, former: former?.catalogue, onChange });
+    this.#lister = new ToolLister({
+      list: (signal) => this.#listTools(signal),
+      redact: dependencies.redactor.redactorFor(config.discovery?.values()),
+      onFault,
+      onStateChange: (state, why) => {
+        if (state === 'failing') owner.noteState(this, 'not listed', why);
+        onChange();
+      },
+    });
+    this.#users = new UserSessions({
+      config,
+      dependencies,
+      quota,
+      catalogue: this.catalogue,
+      // The service's own session may list something else by now, too.
+      onAnnouncedList: () => this.#lister.again(),
+      onFault,
+    });
+    if (config.isolation === 'shared') this.#shared = this.#createShared();
+  }
+
+  get config(): ServerConfig {
+    return this.#config;
+  }
+
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  get status(): ServerStatus {
+    if (this.#shared !== undefined) return { state: this.#shared.state, ...this.#shared.why };
+    return toUserServerStatus(this.#isStarted, this.#lister, this.catalogue.current !== undefined);
+  }
+
+  /** Why they do not work, as far as is known. */
+  get problem(): FailureReason | undefined {
+    return this.#shared === undefined ? this.#lister.why : this.#shared.why;
+  }
+
+  /** Calls can run on them now. */
+  get isServing(): boolean {
+    return this.#shared === undefined ? this.status.state === 'ready' : this.#shared.session !== undefined;
+  }
+
+  /** They work, as far as the service can find out: the session is open, the tools are listed. */
+  get isReady(): boolean {
+    if (this.#shared !== undefined) return this.#shared.state === 'ready';
+    return this.#isStarted && (!this.#isListed || this.#lister.state === 'done');
+  }
+
+  /** The error for a caller: why there are no tools, and when to come back. */
+  unavailable(): ServerUnavailableError {
+    return this.#shared?.unavailable() ?? toolsUnknown(this.#config.name, this.status);
+  }
+
+  /** Takes over the settings that apply without reopening sessions. */
+  reconfigure(config: ServerConfig): void {
+    this.#config = withReloadableSettings(this.#config, config);
+    this.limit.resize(config);
+    this.catalogue.reconfigure(this.#config);
+    this.#users.reconfigure(this.#config);
+  }
+
+  /** Opens the shared session, or lists the tools of a server that has a session for each user. */
+  start(): void {
+    this.#isStarted = true;
+    if (this.#shared !== undefined) this.#shared.start();
+    else if (this.#isListed) this.#lister.start();
+    else this.#owner.noteChange(this);
+  }
+
+  /**
+   * Holds the shared session, which may still be starting, or the caller's own, opened if there is none. Each is
+   * followed by one `release`. Throws the errors of `UserSessions.acquire`.
+   */
+  async acquire(caller: Caller, signal: AbortSignal): Promise<SessionHold> {
+    this.#holds += 1;
+    if (this.#shared !== undefined) {
+      this.#lastUsedAt = Date.now();
+      return this.#shared;
+    }
+    try {
+      return await this.#users.acquire(caller, signal);
+    } catch (error) {
+      this.#endHold();
+      throw error;
+    }
+  }
+
+  release(hold: SessionHold): void {
+    hold.release();
+    this.#endHold();
+  }
+
+  /** The sessions of which something is left. */
+  sessions(): readonly SessionFacts[] {
+    if (this.#shared === undefined) return this.#users.facts();
+    const { state, session } = this.#shared;
+    if (session === undefined) return [];
+    const { running: runningCalls } = this.limit;
+    return [{ owner: undefined, chatId: undefined, state, lastUsedAt: this.#lastUsedAt, runningCalls }];
+  }
+
+  /** Ends a user's sessions at once, and no other user's. */
+  async endOwned(owner: UserId): Promise<void> {
+    this.catalogue.forget(owner);
+    await this.#users.endOwned(owner);
+  }
+
+  /** Ends all sessions at once; a shared one starts anew, out of any state, those of users with their next call. */
+  async restart(): Promise<void> {
+    if (!this.#isStarted) return;
+    await Promise.all([this.#shared?.stop(), this.#users.endAll(), this.#lister.stop()]);
+    if (this.#isStarted) this.start();
+  }
+
+  /** Ends them when no call holds them any more, or after `drainTimeMs`; resolves when nothing of them is left. */
+  async retire(drainTimeMs: number): Promise<void> {
+    const { isServing } = this;
+    this.#isRetiring = true;
+    this.catalogue.freeze();
+    void this.#lister.stop();
+    const giveUpAt = Date.now() + drainTimeMs;
+    for (let leftMs = drainTimeMs; isServing && leftMs > 0; leftMs = giveUpAt - Date.now()) {
+      if (this.#holds === 0 || this.#stopping !== undefined) break;
+      await this.#idle.next(leftMs);
+    }
+    await this.stop();
+  }
+
+  /** Ends them at once and for good; resolves when nothing of them is left. */
+  stop(): Promise<void> {
+    this.#isStarted = false;
+    this.#stopping ??= Promise.all([this.#shared?.stop(), this.#users.stop(), this.#lister.stop()]).then(() => {});
+    this.#idle.wake();
+    return this.#stopping;
+  }
+
+  /** The service itself lists the tools of a server that has a session for each user. */
+  get #isListed(): boolean {
+    return this.#shared === undefined && this.#config.discovery !== undefined;
+  }
+
+  #endHold(): void {
+    this.#holds -= 1;
+    if (this.#holds === 0 && this.#isRetiring) this.#idle.wake();
+  }
+
+  #createShared(): SharedSession {
+    const { dependencies } = this.#owner;
+    const config = this.#config;
+    const redact = dependencies.redactor.redactorFor();
+    return new SharedSession({
+      server: config.name,
+      redact,
+      open: async (signal) => {
+        await this.#owner.whenMayOpen();
+        const settings = resolveSessionSettings(config, { variables: new Map() });
+        return openServerSession(config, dependencies, { settings, redact, signal });
+      },
+      prepare: (session, signal) => this.#followTools(session, redact, signal),
+      tools: this.catalogue,
+      onFault: (error) => this.#reportFault(error),
+      onStateChange: (state, why) => {
+        this.#owner.noteState(this, state, why);
+        this.#owner.noteChange(this);
+      },
+    });
+  }
+
+  /** On a session with the admin's own values, in place of a user's. */
+  async #listTools(signal: AbortSignal): Promise<void> {
+    await this.#owner.whenMayOpen();
+    const config = this.#config;
+    const { variables } = completeValues(config, config.discovery ?? new Map());
+    const read = (session: Session, redact: Redact) => this.#followTools(session, redact, signal, MAX_READS);
+    await withUserSession(config, this.#owner.dependencies, { variables }, read, signal);
+  }
+
+  /** Serves the list of the service's own session, now and after each change. */
+  async #followTools(session: Session, redact: Redact, signal: AbortSignal, maxReads?: number): Promise<void> {
+    const read = () => this.catalogue.list(session, signal);
+    const { logger } = this.#owner.dependencies;
+    await followToolList(session, { server: this.#config.name, logger, redact, read }, maxReads);
+  }
+
+  #reportFault(error: unknown): void {
+    const stack = error instanceof Error ? error.stack : String(error);
+    const { logger } = this.#owner.dependencies;
+    logger.error('a session failed by a fault of the service', { server: this.#config.name, error: stack });
+  }
+}

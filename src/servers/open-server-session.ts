@@ -1,0 +1,84 @@
+import type { ServerConfig } from '../config/server-config.ts';
+import type { Session, SessionSettings } from '../mcp/session.ts';
+import type { PlaceholderValues } from '../placeholders/resolve-template.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import { redactError } from './redact-error.ts';
+import { resolveSessionSettings } from './resolve-session-settings.ts';
+import type { SessionDependencies } from './session-dependencies.ts';
+
+/** A child's last lines may come after its end. */
+const LATE_OUTPUT_MS = 5_000;
+
+export type OpeningDependencies = Pick<SessionDependencies, 'openSession' | 'logger' | 'redactor'>;
+
+/** Opens a session of a configured server. Throws `ServiceError`s. */
+export function openServerSession(
+  config: ServerConfig,
+  { openSession, logger }: OpeningDependencies,
+  { settings, redact, signal }: { settings: SessionSettings; redact: Redact; signal: AbortSignal },
+): Promise<Session> {
+  return openSession({
+    server: config.name,
+    settings,
+    startTimeoutMs: config.startTimeoutMs,
+    maxResultBytes: config.maxResultBytes,
+    signal,
+    redact,
+    logger,
+    onStderrLine: (line) => logger.debug('server wrote to stderr', { server: config.name, line }),
+  });
+}
+
+/** What a user's session is opened with. */
+export interface UserSessionValues {
+  readonly placeholders: PlaceholderValues;
+  /** The values for headers that are made anew for each exchange: those of the latest caller. */
+  readonly latest?: (() => PlaceholderValues) | undefined;
+  readonly redact: Redact;
+}
+
+/**
+ * Opens a session with a user's values, which are kept out of the log until it has ended.
+ * Throws `ServiceError`s without secrets.
+ */
+export async function openUserSession(
+  config: ServerConfig,
+  dependencies: OpeningDependencies,
+  { placeholders, latest, redact }: UserSessionValues,
+  signal: AbortSignal,
+): Promise<Session> {
+  const release = dependencies.redactor.hold(secretsOf(config, placeholders.variables));
+  try {
+    const settings = resolveSessionSettings(config, placeholders, latest);
+    const session = await openServerSession(config, dependencies, { settings, redact, signal });
+    void session.closed.then(() => setTimeout(release, LATE_OUTPUT_MS).unref());
+    return session;
+  } catch (error) {
+    release();
+    throw redactError(error, redact);
+  }
+}
+
+/** Opens a session with a user's values for as long as `use` takes. Throws `ServiceError`s without secrets. */
+export async function withUserSession<Result>(
+  config: ServerConfig,
+  dependencies: OpeningDependencies,
+  placeholders: PlaceholderValues,
+  use: (session: Session, redact: Redact) => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  const redact = dependencies.redactor.redactorFor(secretsOf(config, placeholders.variables));
+  const session = await openUserSession(config, dependencies, { placeholders, redact }, signal);
+  try {
+    return await use(session, redact);
+  } catch (error) {
+    throw redactError(error, redact);
+  } finally {
+    await session.close();
+  }
+}
+
+/** The values that no text may hold. */
+export function secretsOf({ userVars }: ServerConfig, variables: ReadonlyMap<string, string>): readonly string[] {
+  return [...variables].filter(([name]) => userVars.get(name)?.sensitive).map(([, value]) => value);
+}

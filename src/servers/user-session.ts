@@ -1,0 +1,294 @@
+import { toUserKey } from '../auth/user.ts';
+import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, type ServiceError } from '../errors.ts';
+import type { Session, SessionEnd } from '../mcp/session.ts';
+import type { Redact } from '../telemetry/redactor.ts';
+import type { Catalogue } from './catalogue.ts';
+import { toFailureReason } from './failure-reason.ts';
+import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
+import type { SessionCatalogue } from './session-catalogues.ts';
+import type { SessionKey, UserAndChat } from './session-key.ts';
+import type { QuotaHolder, SessionQuota } from './session-quota.ts';
+import type { UserCaller } from './user-values.ts';
+import { Waiters } from './waiters.ts';
+
+/** Callers of one session that wait for it; a user has no use for more. */
+const MAX_CALLERS_WAITING = 128;
+
+export type UserSessionState = 'waiting' | 'starting' | 'ready' | 'ending' | 'stopped';
+
+export interface UserSessionOptions {
+  readonly server: string;
+  readonly maxSessionsOfServer: number;
+  readonly key: SessionKey;
+  readonly owner: UserAndChat;
+  readonly idleTimeoutMs: number;
+  readonly quota: SessionQuota;
+  /** Opens it and reads its list of tools into `tools`. */
+  readonly open: (session: UserSession, signal: AbortSignal) => Promise<Session>;
+  /** The session's own list of tools. */
+  readonly tools: SessionCatalogue;
+  /** Takes secrets, the user's own too, out of what the server says. */
+  readonly redact: Redact;
+  readonly events: UserSessionEvents;
+  readonly pingTimes?: PingTimes | undefined;
+}
+
+export interface UserSessionEvents {
+  /** A failure that is not a `ServiceError`: a fault of ours. */
+  readonly onFault: (error: unknown) => void;
+  /** It could not be opened, or was lost after `upForMs`. */
+  readonly onFailure: (session: UserSession, error: ServiceError, upForMs: number) => void;
+  /** No new call is to use it. */
+  readonly onGone: (session: UserSession) => void;
+  /** Nothing is left of it. */
+  readonly onStopped: (session: UserSession) => void;
+}
+
+/**
+ * A user's session: opened for the first call, ended when it is no longer used, never restarted by itself.
+ *
+ *   waiting ──admitted──▶ starting ──opened──▶ ready
+ *      │                    │   │                │
+ *      │                    │   │ended           │idle, evicted, ended; lost or superseded: after the last call
+ *      │                    │   ▼                ▼
+ *      │ended, or no caller │   ending ◀─────────┘
+ *      │waits any more      │     │nothing is left of it
+ *      │                    ▼     ▼
+ *      └─────▶ ending ────▶ stopped ◀── (from starting: not opened)
+ */
+export class UserSession implements QuotaHolder {
+  readonly server: string;
+  readonly maxSessionsOfServer: number;
+  readonly key: SessionKey;
+  readonly owner: UserAndChat;
+  readonly user: string;
+  readonly redact: Redact;
+  /** Who called last: headers that are made for each exchange are made for them. */
+  caller: UserCaller;
+  readonly #options: UserSessionOptions;
+  readonly #waiters = new Waiters();
+  readonly #lifetime = new AbortController();
+  #state: UserSessionState = 'waiting';
+  #session: Session | undefined;
+  #failure: ServiceError | undefined;
+  #calls = 0;
+  #isGone = false;
+  #isLost = false;
+  #lastUsedAt = Date.now();
+  #idleTimer: NodeJS.Timeout | undefined;
+  #watch: IdleWatch | undefined;
+  #opening: Promise<void> = Promise.resolve();
+  #end: Promise<void> | undefined;
+
+  constructor(options: UserSessionOptions, caller: UserCaller) {
+    this.#options = options;
+    this.server = options.server;
+    this.maxSessionsOfServer = options.maxSessionsOfServer;
+    this.key = options.key;
+    this.owner = options.owner;
+    this.user = toUserKey(options.owner);
+    this.redact = options.redact;
+    this.caller = caller;
+  }
+
+  get state(): UserSessionState {
+    return this.#state;
+  }
+
+  /** Milliseconds since the epoch. */
+  get lastUsedAt(): number {
+    return this.#lastUsedAt;
+  }
+
+  /** Calls that use it or wait for it. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  get catalogue(): Catalogue | undefined {
+    return this.#options.tools.current;
+  }
+
+  get isIdle(): boolean {
+    return this.#state === 'ready' && this.#calls === 0;
+  }
+
+  /** It will be open, or fail to. */
+  get isOpening(): boolean {
+    return this.#state === 'waiting' || this.#state === 'starting';
+  }
+
+  /** The session while calls can be sent on it. */
+  get session(): Session | undefined {
+    return this.#state === 'ready' && !this.#isLost ? this.#session : undefined;
+  }
+
+  /** Keeps it from ending while it is idle; each is followed by one `release`. */
+  hold(): void {
+    this.#calls += 1;
+  }
+
+  release(): void {
+    this.#calls -= 1;
+    this.#lastUsedAt = Date.now();
+    if (this.#calls > 0) return;
+    if (this.#isGone || this.#state === 'waiting') void this.end();
+    else if (this.isIdle) this.#options.quota.noteIdle(this);
+  }
+
+  /**
+   * Returns the open session, waiting up to `waitMs` for it.
+   * Throws the error that kept it from opening, `ServerUnavailableError` when it is not open in time or was ended,
+   * `CallCancelledError` when `signal` aborts first.
+   */
+  async whenOpen(waitMs: number, signal: AbortSignal): Promise<Session> {
+    const giveUpAt = performance.now() + waitMs;
+    while (this.isOpening) {
+      if (signal.aborted) throw new CallCancelledError('The caller left before the server was ready.');
+      const leftMs = giveUpAt - performance.now();
+      if (leftMs <= 0 || this.#waiters.size >= MAX_CALLERS_WAITING) throw this.#unavailable();
+      await this.#waiters.next(leftMs, signal);
+    }
+    const { session } = this;
+    if (session !== undefined) return session;
+    throw this.#failure ?? this.#unavailable();
+  }
+
+  /** It is within the quota. */
+  admit(): void {
+    this.#setState('starting');
+    this.#opening = this.#open();
+  }
+
+  evict(): void {
+    void this.end();
+  }
+
+  /** Lets no new call use it and ends it after the last one. */
+  retire(): void {
+    this.#leavePool();
+    if (this.#calls === 0) void this.end();
+  }
+
+  /** Ends it at once, whatever runs on it; resolves when nothing of it is left. */
+  end(): Promise<void> {
+    if (this.#state === 'stopped') return Promise.resolve();
+    this.#end ??= this.#endOnce();
+    return this.#end;
+  }
+
+  async #endOnce(): Promise<void> {
+    // Out of the queue first: being admitted now would start it.
+    if (this.#state === 'waiting') this.#options.quota.leave(this);
+    this.#setState('ending');
+    this.#leavePool();
+    this.#lifetime.abort();
+    clearTimeout(this.#idleTimer);
+    this.#watch?.stop();
+    await Promise.allSettled([this.#session?.close(), this.#opening]);
+    this.#setStopped();
+  }
+
+  async #open(): Promise<void> {
+    const startedAt = Date.now();
+    let session: Session;
+    try {
+      session = await this.#options.open(this, this.#lifetime.signal);
+    } catch (error) {
+      if (this.#state !== 'starting') return;
+      this.#failure = this.#toOpenFailure(error);
+      this.#options.events.onFailure(this, this.#failure, 0);
+      this.#leavePool();
+      this.#setStopped();
+      return;
+    }
+    if (this.#state !== 'starting') {
+      await session.close();
+      return;
+    }
+    this.#session = session;
+    this.#lastUsedAt = Math.max(this.#lastUsedAt, startedAt);
+    this.#setState('ready');
+    const openedAt = performance.now();
+    void session.closed.then((end) => this.#lose(end, performance.now() - openedAt));
+    this.#watchWhileIdle(session);
+    this.#endWhenIdle(this.#options.idleTimeoutMs);
+    if (this.#calls > 0) return;
+    if (this.#isGone) void this.end();
+    else this.#options.quota.noteIdle(this);
+  }
+
+  /**
+   * Sessions of child processes are not pinged: their death is seen at once, and pinging a thousand of them would wake
+   * a thousand processes that may be swapped out. A remote server that refuses its user's credentials is not asked
+   * again with them: the next call reports it.
+   */
+  #watchWhileIdle(session: Session): void {
+    if (session.transportType === 'stdio') return;
+    const watch = new IdleWatch({
+      session,
+      times: this.#options.pingTimes ?? DEFAULT_PING_TIMES,
+      onVerdict: ({ kind }) => {
+        if (kind === 'refused') watch.stop();
+        if (kind !== 'dead' || this.#state !== 'ready') return;
+        this.#isLost = true;
+        this.retire();
+      },
+    });
+    this.#watch = watch;
+  }
+
+  /** What a forgotten session still answers is waited for; being forgotten is not a failure. */
+  #lose({ reason, detail, isForgotten }: SessionEnd, upForMs: number): void {
+    if (this.#state !== 'ready') return;
+    this.#isLost = true;
+    if (!isForgotten) {
+      const error = new ServerUnavailableError(`${this.#whose} ended: ${reason}. Try again later.`, 1, { detail });
+      this.#options.events.onFailure(this, error, upForMs);
+    }
+    this.retire();
+  }
+
+  #endWhenIdle(inMs: number): void {
+    this.#idleTimer = setTimeout(() => {
+      const leftMs = this.#lastUsedAt + this.#options.idleTimeoutMs - Date.now();
+      if (this.isIdle && leftMs <= 0) void this.end();
+      else if (this.#state === 'ready') this.#endWhenIdle(leftMs > 0 ? leftMs : this.#options.idleTimeoutMs);
+    }, inMs);
+    this.#idleTimer.unref();
+  }
+
+  #leavePool(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#options.events.onGone(this);
+  }
+
+  #setStopped(): void {
+    this.#setState('stopped');
+    this.#options.events.onStopped(this);
+    this.#options.quota.leave(this);
+  }
+
+  #setState(state: UserSessionState): void {
+    this.#state = state;
+    this.#waiters.wake();
+  }
+
+  get #whose(): string {
+    return `Your session with server "${this.server}"`;
+  }
+
+  /** Refused credentials are reported as they are. */
+  #toOpenFailure(error: unknown): ServiceError {
+    if (error instanceof CredentialsRefusedError) return error;
+    const { reason, detail } = toFailureReason(error, this.redact, this.#options.events.onFault);
+    return new ServerUnavailableError(`${this.#whose} could not be opened: ${reason}. Try again later.`, 1, { detail });
+  }
+
+  #unavailable(): ServerUnavailableError {
+    if (this.#state === 'waiting') return this.#options.quota.unavailable(this);
+    const what = this.#state === 'starting' ? 'is still starting' : 'was ended';
+    return new ServerUnavailableError(`${this.#whose} ${what}. Try again later.`, 1);
+  }
+}
