@@ -3,6 +3,7 @@ import type { Settings } from '../config/settings.ts';
 import { parseUrl } from '../parse-url.ts';
 import { hasUserPlaceholder, literalText } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
+import { findConfinementProblem } from '../process/confinement/confine-child.ts';
 import { findCommand } from '../process/find-command.ts';
 
 /** What a sub-command prints, and the exit code: 0 if all is well, else 1. */
@@ -23,7 +24,6 @@ export async function checkServers(settings: Pick<Settings, 'servers'>): Promise
   const problems: string[] = [];
   for (const { name, transport } of settings.servers) {
     if (transport.type !== 'stdio' || transport.confinement === undefined) continue;
-    const { findConfinementProblem } = await import('../process/confinement/confine-child.ts');
     const problem = await findConfinementProblem(transport.confinement);
     if (problem !== undefined) problems.push(`not confined  ${name}  ${problem}.\n`);
   }

@@ -35,6 +35,13 @@ export class LazyDatabase {
     return this.#database;
   }
 
+  /** Rejects while it cannot be opened; the next call tries again. */
+  async require(): Promise<Database> {
+    const database = await this.open();
+    if (database === undefined) throw new Error('the database cannot be opened');
+    return database;
+  }
+
   catalogues(): Promise<SqlCatalogueCache> {
     this.#catalogues ??= this.#openCatalogues();
     return this.#catalogues;

@@ -7,7 +7,7 @@ import spawn from 'cross-spawn';
 import type { Confinement } from '../config/server-config.ts';
 import { SessionOpenError } from '../errors.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import type { ConfinedChild } from './confinement/confine-child.ts';
+import { type ConfinedChild, confineChild } from './confinement/confine-child.ts';
 import { addLiveGroup, cancelLiveGroup, expectLiveGroup } from './live-groups.ts';
 import { toSpawnFailure } from './spawn-failure.ts';
 import { StderrTail } from './stderr-tail.ts';
@@ -100,7 +100,6 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
 async function confine(options: ChildOptions): Promise<ConfinedChild> {
   const { command, args, env, cwd, confinement, server = '', isOwned = false } = options;
   if (confinement === undefined) return { command, args, env, cwd, release: () => undefined };
-  const { confineChild } = await import('./confinement/confine-child.ts');
   return confineChild({ command, args, env, cwd, confinement, server, isOwned });
 }
 

@@ -18,7 +18,7 @@ export function createRegistry(
   return new ServerRegistry(servers, { openSession, logger, redactor, catalogueCache, limits, drainTimeMs, ...notes });
 }
 
-/** The MCP SDK takes a tenth of a second to load: it is, once the port is open. */
+/** The MCP SDK takes 33 ms to load, so it is loaded once the port is open. */
 async function openSession(options: OpenSessionOptions): Promise<Session> {
   const mcp = await import('../mcp/open-session.ts');
   return mcp.openSession(options);

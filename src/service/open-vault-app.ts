@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { mayBeAmong } from '../auth/authorize.ts';
+import { createPageSessions } from '../auth/page-sessions.ts';
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import { NotFoundError } from '../errors.ts';
@@ -7,7 +8,9 @@ import type { AdminFacts, AdminServer } from '../http/admin/admin-facts.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { IdentifyDependencies } from '../http/guards/identify.ts';
 import { createOwnHosts } from '../http/guards/own-hosts.ts';
-import type { VaultApp } from '../http/vault-app.ts';
+import { createPageAccess } from '../http/vault/create-page-access.ts';
+import { createVaultAudit } from '../http/vault/vault-audit.ts';
+import { createVaultApp, type VaultApp } from '../http/vault-app.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { Catalogue } from '../servers/catalogue.ts';
 import type { Server } from '../servers/server.ts';
@@ -36,12 +39,6 @@ export interface VaultAppParts {
  */
 export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const { settings, registry, identity, callLimit, client, auditLog, logger } = parts;
-  const [{ createVaultApp }, { createPageAccess }, { createVaultAudit }, { createPageSessions }] = await Promise.all([
-    import('../http/vault-app.ts'),
-    import('../http/vault/create-page-access.ts'),
-    import('../http/vault/vault-audit.ts'),
-    import('../auth/page-sessions.ts'),
-  ]);
   const vault = await parts.vault.openForCall();
   const signer = await parts.tokenSigner();
   const userSettings = createUserSettings({

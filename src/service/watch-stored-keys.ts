@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
 import type { ApiKeyRing } from '../auth/api-key-ring.ts';
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
-import type { ApiKeyWatch } from '../auth/watch-api-keys.ts';
+import { type ApiKeyWatch, watchApiKeys } from '../auth/watch-api-keys.ts';
 import type { LazyDatabase } from '../db/lazy-database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -17,16 +17,9 @@ export async function watchStoredKeys(
   hasStoredKeys: boolean,
 ): Promise<ApiKeyWatch | undefined> {
   if (!hasStoredKeys && (await database.open()) === undefined) return undefined;
-  const [{ ApiKeys }, { watchApiKeys }] = await Promise.all([
-    import('../db/api-keys.ts'),
-    import('../auth/watch-api-keys.ts'),
-  ]);
+  const { ApiKeys } = await import('../db/api-keys.ts');
   // Asked for anew each time: a database that was away at first is used once it is there.
-  const open = async () => {
-    const opened = await database.open();
-    if (opened === undefined) throw new Error('the database cannot be opened');
-    return new ApiKeys(opened);
-  };
+  const open = async () => new ApiKeys(await database.require());
   let known: readonly ApiKeyRecord[] | undefined;
   const list = async () => {
     const records = await (await open()).list();
