@@ -38,6 +38,11 @@ export function parseServicePath(
   return { server: singleServer ? undefined : server, name };
 }
 
+/** Where a page of the service answers: at the root, and under the prefix for proxies that forward nothing else. */
+export function toServicePaths(path: string, { pathPrefix }: Pick<PathSettings, 'pathPrefix'>): string[] {
+  return [...new Set(['/', pathPrefix])].map((base) => base + path);
+}
+
 /** The URL path of a server, as it is registered in Open WebUI: without slash at the end, `""` for the root. */
 export function serverPath(server: string, { pathPrefix, singleServer }: PathSettings): string {
   const path = singleServer ? pathPrefix : pathPrefix + encodeURIComponent(server);

@@ -1,5 +1,5 @@
 import { renderTemplate } from '../pages/render-template.ts';
-import { toCount, toTimeText } from '../pages/words.ts';
+import { toCount } from '../pages/words.ts';
 import type { AdminToolListView, AdminView } from './admin-page-view.ts';
 
 /** The whole HTML of `/admin` for an admin. */
@@ -8,7 +8,6 @@ export function renderAdminPage(view: AdminView): string {
   return renderTemplate('admin/admin', {
     ...view,
     title: 'Administration',
-    referrer: 'same-origin',
     summary: `${ready} of ${toCount(view.servers.length, 'server')} ready, ${toCount(view.secretCount, 'value')} set by users`,
     servers: view.servers.map((server, index) => ({
       ...server,
@@ -18,13 +17,13 @@ export function renderAdminPage(view: AdminView): string {
       sessionText: toCount(server.sessionCount, 'session'),
       otherLists: server.otherLists.map((list) => ({
         ...list,
-        since: toTimeText(list.since),
+        since: list.since,
         changes: toChanges(list),
       })),
       moreSessions: server.sessionCount - server.sessions.length,
       sessions: server.sessions.map((session) => ({
         ...session,
-        lastUsed: toTimeText(session.lastUsedAt),
+        lastUsed: session.lastUsedAt,
         running: session.runningCalls > 0 ? `${toCount(session.runningCalls, 'call')} running` : undefined,
       })),
     })),
@@ -33,8 +32,8 @@ export function renderAdminPage(view: AdminView): string {
       index,
       secrets: user.secrets.map((secret) => ({
         ...secret,
-        updated: toTimeText(secret.updatedAt),
-        lastUsed: toTimeText(secret.lastUsedAt),
+        updated: secret.updatedAt,
+        lastUsed: secret.lastUsedAt,
       })),
     })),
   });

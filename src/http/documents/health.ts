@@ -1,22 +1,19 @@
 import type { RequestHandler } from 'express';
 import type { LimitsStatus } from '../../rate-limit/open-limits.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
-import { shownRejectedTools } from './rejected-tools.ts';
+import { shownRejectedTools } from './start-page.ts';
 
-/** `GET /healthz`: the process answers. */
-export function healthHandler(): RequestHandler {
-  return (_request, response) => void response.json({ status: 'ok' });
+export interface ReadinessDependencies {
+  readonly registry: ServerRegistry;
+  readonly limits: () => LimitsStatus;
+  readonly isDraining: () => boolean;
 }
 
 /**
  * `GET /readyz`: 200 when every `required` server is ready and the service is not ending, else 503; always each
  * server's state with its reason, and where limits are counted: without its Redis the service goes on.
  */
-export function readinessHandler(
-  registry: ServerRegistry,
-  limits: () => LimitsStatus,
-  isDraining: () => boolean,
-): RequestHandler {
+export function readinessHandler({ registry, limits, isDraining }: ReadinessDependencies): RequestHandler {
   return (_request, response) => {
     const isReady = registry.isReady && !isDraining();
     response.status(isReady ? 200 : 503);
@@ -26,19 +23,17 @@ export function readinessHandler(
       status: isDraining() ? 'draining' : isReady ? 'ready' : 'not ready',
       limits: limits(),
       servers: Object.fromEntries(
-        registry.list().map((server) => {
-          const { state, reason } = server.status;
-          const rejected = server.catalogue?.rejected ?? [];
-          return [
-            server.name,
-            {
-              state,
-              ...(reason === undefined ? {} : { reason }),
-              required: server.config.required,
-              tools: server.catalogue?.tools.size ?? 0,
-              ...(rejected.length === 0 ? {} : { rejected_tools: shownRejectedTools(rejected) }),
-            },
-          ];
+        registry.list().map(({ name, status, config, catalogue }) => {
+          const rejected = catalogue?.rejected ?? [];
+          // JSON leaves out what is undefined.
+          const facts = {
+            state: status.state,
+            reason: status.reason,
+            required: config.required,
+            tools: catalogue?.tools.size ?? 0,
+            rejected_tools: rejected.length === 0 ? undefined : shownRejectedTools(rejected),
+          };
+          return [name, facts];
         }),
       ),
     });

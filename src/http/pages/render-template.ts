@@ -1,17 +1,29 @@
 import { fileURLToPath } from 'node:url';
 import { Eta } from 'eta';
+import { toCount, toEnumeration, toTime } from './words.ts';
 
-/** Where each page's folder lies, with its template, scripts and styles; the build lays the same beside the code. */
-const pageFolders = fileURLToPath(new URL('../', import.meta.url));
+/** The folder of the pages' folders, each with its templates, scripts and styles; the build copies them to `dist/`. */
+const root = fileURLToPath(new URL('../', import.meta.url));
 
-const eta = new Eta({ views: pageFolders, cache: true, autoEscape: true, autoTrim: false });
-
-/** A page from its template, such as `vault/vault`; what the view holds is escaped. */
-export function renderTemplate(name: string, view: object): string {
-  return eta.render(`./${name}`, view);
+class PageTemplates extends Eta {
+  /** What templates may call. `time` returns HTML. */
+  readonly words = { count: toCount, enumerate: toEnumeration, time: toTime };
 }
 
-/** The absolute path of a page's folder. */
-export function pageFolder(name: 'documents' | 'pages'): string {
-  return `${pageFolders}${name}`;
+const templates = new PageTemplates({
+  views: root,
+  cache: true,
+  autoEscape: true,
+  autoTrim: false,
+  functionHeader: 'const { count, enumerate, time } = this.words;',
+});
+
+/** A page from its template, such as `vault/vault`. Everything in `view` is escaped. */
+export function renderTemplate(name: string, view: object): string {
+  return templates.render(`./${name}`, view);
+}
+
+/** The absolute path of a folder that holds scripts and styles. */
+export function assetsFolder(name: 'documents' | 'pages'): string {
+  return root + name;
 }

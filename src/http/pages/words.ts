@@ -1,16 +1,14 @@
 import { parseUrl } from '../../parse-url.ts';
-/** A moment as the pages write it: for machines, and in UTC for people until a script shows their own time. */
-export interface TimeText {
-  readonly iso: string;
-  readonly text: string;
-}
 
-/** Reads milliseconds since the epoch; `undefined` for what is no date. */
-export function toTimeText(time: number | undefined): TimeText | undefined {
-  const date = new Date(time ?? Number.NaN);
-  if (Number.isNaN(date.getTime())) return undefined;
+/**
+ * A `<time>` element for milliseconds since the epoch: in UTC until a script shows the reader's own time. Empty for what
+ * is no date.
+ */
+export function toTime(ms: number | undefined): string {
+  const date = new Date(ms ?? Number.NaN);
+  if (Number.isNaN(date.getTime())) return '';
   const iso = date.toISOString();
-  return { iso, text: `${iso.slice(0, 16).replace('T', ' ')} UTC` };
+  return `<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')} UTC</time>`;
 }
 
 /** `1 tool`, `2 tools`. */
@@ -27,7 +25,5 @@ export function toEnumeration(words: readonly string[]): string {
 /** The URL if a link may lead there: `http:` and `https:` only, so that nothing runs in our own origin. */
 export function toWebUrl(url: string | undefined): string | undefined {
   const parsed = url === undefined ? undefined : parseUrl(url);
-  if (parsed === undefined) return undefined;
-  const { protocol, href } = parsed;
-  return protocol === 'http:' || protocol === 'https:' ? href : undefined;
+  return parsed?.protocol === 'http:' || parsed?.protocol === 'https:' ? parsed.href : undefined;
 }

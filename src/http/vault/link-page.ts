@@ -35,7 +35,6 @@ export function renderLinkPage({ person, ...view }: LinkView): string {
   return renderTemplate('vault/link', {
     ...view,
     title: `Your values for ${view.serverTitle}`,
-    referrer: 'same-origin',
     person: rows.filter(({ value }) => value),
   });
 }

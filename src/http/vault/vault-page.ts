@@ -1,5 +1,5 @@
 import { renderTemplate } from '../pages/render-template.ts';
-import { toCount, toEnumeration, toTimeText, toWebUrl } from '../pages/words.ts';
+import { toCount, toEnumeration, toWebUrl } from '../pages/words.ts';
 import type { LogInView, MessageView, VariableView, VaultServerView, VaultView } from './vault-page-view.ts';
 
 const STATUS_WORDS = { ready: 'set', missing: 'missing', failing: 'failing', unreadable: 'unreadable' } as const;
@@ -10,25 +10,24 @@ export function renderVaultPage(view: VaultView): string {
   return renderTemplate('vault/vault', {
     ...view,
     title: only === undefined ? 'Your vault' : `Your values for ${only.title}`,
-    referrer: 'same-origin',
     isLink: view.linkExpiresAt !== undefined,
-    expires: toTimeText(view.linkExpiresAt),
+    expires: view.linkExpiresAt,
     hasFieldProblem: view.servers.some(({ variables }) => variables.some(({ problem }) => problem !== undefined)),
     doneTitle: only?.status === 'ready' ? only.title : undefined,
     servers: view.servers.map((server, index) => toServerModel(server, index, view)),
-    uses: view.uses.map((use) => ({ ...use, time: toTimeText(use.lastUsedAt), count: toCount(use.calls, 'call') })),
+    uses: view.uses.map((use) => ({ ...use, time: use.lastUsedAt, count: toCount(use.calls, 'call') })),
   });
 }
 
 /** The HTML of `/vault` and `/admin` for somebody who is not logged in. */
 export function renderLogInPage(view: LogInView): string {
   const title = view.page === 'vault' ? 'Your vault' : 'Administration';
-  return renderTemplate('pages/log-in', { ...view, title, referrer: 'same-origin' });
+  return renderTemplate('pages/log-in', { ...view, title });
 }
 
 /** The HTML of a page that says one sentence. */
 export function renderMessagePage(view: MessageView): string {
-  return renderTemplate('pages/message', { ...view, referrer: 'same-origin' });
+  return renderTemplate('pages/message', { ...view });
 }
 
 function toServerModel(
@@ -45,7 +44,7 @@ function toServerModel(
     formToken,
     hasOtherName: server.title.toLowerCase() !== server.name.toLowerCase(),
     statusWord: status === 'ready' && !isAnySet ? 'nothing required' : STATUS_WORDS[status],
-    refused: toTimeText(server.refusedSince),
+    refused: server.refusedSince,
     missing: toEnumeration(missing.map(({ title }) => title)),
     isAnySet,
     variables: variables.map((variable, at) => ({
@@ -67,8 +66,8 @@ function toVariableModel(variable: VariableView, key: string): object {
     helpUrl,
     fieldId: `field-${key}`,
     removeId: `remove-${key}`,
-    updated: toTimeText(variable.updatedAt),
-    lastUsed: toTimeText(variable.lastUsedAt),
+    updated: variable.updatedAt,
+    lastUsed: variable.lastUsedAt,
     hasAbout,
     defaultText:
       isSet || defaultValue === undefined

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { renderRedocPage, renderSwaggerPage } from '../../../../src/http/documents/docs-page.ts';
-import { renderStartPage } from '../../../../src/http/documents/start-page.ts';
-import type { StartPageServer, StartPageView } from '../../../../src/http/documents/start-page-view.ts';
+import { renderRedocPage, renderSwaggerPage } from '../../../../src/http/documents/docs-pages.ts';
+import { renderStartPage, type StartPage, type StartPageServer } from '../../../../src/http/documents/start-page.ts';
 
 const hostile = `</title><script>alert(1)</script>"' onload=alert(1) <img src=x onerror=alert(1)>`;
 
@@ -16,15 +15,15 @@ function server(overrides: Partial<StartPageServer> = {}): StartPageServer {
     redocUrl: './time/redoc',
     documentUrl: './time/openapi.json',
     tools: [{ name: 'now', docsUrl: './time/docs' }],
+    rejected: [],
     ...overrides,
   };
 }
 
-function view(overrides: Partial<StartPageView> = {}): StartPageView {
+function view(overrides: Partial<StartPage> = {}): StartPage {
   return {
     title: 'mcpo-ts',
     version: '1.2.3',
-    baseUrl: 'http://host',
     hasAuthentication: true,
     servers: [server(), server({ name: 'other', registerUrl: 'http://host/other' })],
     allRegisterUrl: 'http://host',
@@ -59,16 +58,17 @@ describe('the start page', () => {
   });
 
   test('names the tools that are left out, with the reason', () => {
-    const leftOutTools = [{ name: hostile, reason: `its schema refers to ${hostile}` }];
-    const html = renderStartPage(view({ servers: [server({ leftOutTools, leftOutCount: 3 })] }));
-    expect(html).toContain('3 tools left out');
+    const reason = `its schema refers to ${hostile}`;
+    const rejected = Array.from({ length: 52 }, () => ({ name: hostile, reason }));
+    const html = renderStartPage(view({ servers: [server({ rejected })] }));
+    expect(html).toContain('52 tools left out');
     expect(html).toContain('… and 2 more');
     expect(html).toContain('its schema refers to &lt;/title&gt;&lt;script&gt;');
     expect(tags(html).join('')).not.toMatch(/onload|<img/);
     expect(renderStartPage(view())).not.toContain('left out');
   });
 
-  test('tells how the last reload ended, and nothing before the first', () => {
+  test('says how the last reload ended, and nothing before the first', () => {
     const at = Date.UTC(2026, 10, 21, 12, 30);
     const refused = renderStartPage(
       view({ reload: { kind: 'refused', at, problems: [`servers.json:3: ${hostile}`, ...Array(11).fill('more')] } }),
@@ -91,7 +91,7 @@ describe('the start page', () => {
     const odd = server({ tools: [{ name: `it's a/b "$(id)"`, docsUrl: './time/docs' }] });
     const html = renderStartPage(view({ servers: [odd], hasAuthentication: false }));
     expect(html).toContain('&#39;http://host/time/it%27s%20a%2Fb%20%22%24(id)%22&#39;');
-    expect(html).toContain('There is no authentication');
+    expect(html).toContain('Authentication is disabled');
     expect(html).not.toContain('Authorization: Bearer');
     expect(renderStartPage(view())).toContain('Authorization: Bearer $MCPO_API_KEY');
   });

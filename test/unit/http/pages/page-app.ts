@@ -8,7 +8,7 @@ import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { NotFoundError } from '../../../../src/errors.ts';
 import type { AdminServer } from '../../../../src/http/admin/admin-facts.ts';
 import { createAdminPages } from '../../../../src/http/admin/admin-pages.ts';
-import { createDocsRoutes } from '../../../../src/http/documents/docs-routes.ts';
+import { createAssets } from '../../../../src/http/documents/docs-pages.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
@@ -117,7 +117,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   });
   app.use(
     ['/', pathPrefix].map((base) => `${base}docs/assets`),
-    createDocsRoutes().assets,
+    createAssets(),
   );
   app.use(createVaultPages({ settings, access, userSettings, audit, logger }));
   app.use(createAdminPages({ settings, access, facts, userSettings, audit, logger }));

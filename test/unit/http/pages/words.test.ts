@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { toCount, toEnumeration, toTimeText, toWebUrl } from '../../../../src/http/pages/words.ts';
+import { toCount, toEnumeration, toTime, toWebUrl } from '../../../../src/http/pages/words.ts';
 
-test('a moment is told in UTC, and what is none is not', () => {
-  const expected = { iso: '2026-11-02T09:30:15.000Z', text: '2026-11-02 09:30 UTC' };
-  expect(toTimeText(Date.UTC(2026, 10, 2, 9, 30, 15))).toEqual(expected);
-  expect(toTimeText(undefined)).toBeUndefined();
-  expect(toTimeText(Number.POSITIVE_INFINITY)).toBeUndefined();
+test('a moment is shown in UTC, and what is no date is not shown', () => {
+  const expected = '<time datetime="2026-11-02T09:30:15.000Z">2026-11-02 09:30 UTC</time>';
+  expect(toTime(Date.UTC(2026, 10, 2, 9, 30, 15))).toBe(expected);
+  expect(toTime(undefined)).toBe('');
+  expect(toTime(Number.POSITIVE_INFINITY)).toBe('');
 });
 
 test('words are counted and listed', () => {
