@@ -1,8 +1,21 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { hashApiKey } from './api-key.ts';
+import { hash as hashOf, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKeyRecord, AuthSettings } from './auth-settings.ts';
 import type { Principal } from './principal.ts';
 import { Scopes } from './scope.ts';
+
+/** Secret scanners find our keys by it: `mcpo_[A-Za-z0-9_-]{43}`. */
+const KEY_PREFIX = 'mcpo_';
+const KEY_BYTES = 32;
+
+/** Makes a new API key of 256 random bits; it is shown once, and only its digest is stored. */
+export function generateApiKey(): string {
+  return KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url');
+}
+
+/** The digest that is stored of a key: SHA-256, lower-case hex. Without salt, since the keys are random themselves. */
+export function hashApiKey(key: string): string {
+  return hashOf('sha256', key);
+}
 
 /** Where keys come from, in the order in which they are looked up. */
 const SOURCES = ['single', 'file', 'database'] as const;
@@ -27,13 +40,13 @@ interface Entry {
   readonly expiresAt: number;
 }
 
-/** All API keys that count now, from whichever source; looked up by digest. */
+/** All API keys that are valid now, from every source; looked up by digest. */
 export class ApiKeyRing {
   readonly #entries = new Map<ApiKeySource, ReadonlyMap<string, Entry>>();
   #uses = new Map<string, number>();
   #everHadKeys = false;
   #database: 'unused' | 'unread' | 'failed' | 'read' = 'unused';
-  #firstRead: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #waiting: (() => void)[] = [];
 
   /**
    * Whether a key was ever in it. It stays so when the last one is revoked or expires: a service that asked for a key
@@ -48,95 +61,82 @@ export class ApiKeyRing {
     return this.#database === 'unread' || this.#database === 'failed';
   }
 
-  /** Takes over all keys of a source; those that it had before and are not among them count no longer. */
+  /** Replaces all keys of a source. */
   replace(source: ApiKeySource, records: readonly ApiKeyRecord[]): void {
     this.#entries.set(source, new Map(records.map((record) => [record.hash.toLowerCase(), toEntry(record, source)])));
     this.#everHadKeys ||= records.length > 0;
-    if (source !== 'database') return;
-    this.#database = 'read';
-    this.#firstRead?.resolve();
+    if (source === 'database') this.#databaseIs('read');
   }
 
-  /** Says that there are keys, before any was read: from now on one is asked for, whatever the reading brings. */
+  /** Replaces the keys of the settings. */
+  replaceGiven({ apiKey, keys, openWebUi }: Pick<AuthSettings, 'apiKey' | 'keys' | 'openWebUi'>): void {
+    this.replace('single', apiKey === undefined ? [] : [toSingleRecord(apiKey, openWebUi)]);
+    this.replace('file', keys);
+  }
+
+  /** From now on a key is required, whichever keys are read later. */
   requireKey(): void {
     this.#everHadKeys = true;
   }
 
-  /** Says that keys of the database will come; until then whoever presents an unknown key waits. */
+  /** Keys of the database will come; until then callers with an unknown key wait. */
   expectDatabase(): void {
-    if (this.#database !== 'unused') return;
-    this.#database = 'unread';
-    let resolve: () => void = () => undefined;
-    const promise = new Promise<void>((fulfil) => {
-      resolve = fulfil;
-    });
-    this.#firstRead = { promise, resolve };
+    if (this.#database === 'unused') this.#database = 'unread';
   }
 
-  /** Says that the database could not be read; the last known keys stay. */
+  /** The database could not be read; the last known keys stay. */
   databaseFailed(): void {
-    if (this.#database === 'unread') this.#database = 'failed';
-    this.#firstRead?.resolve();
+    this.#databaseIs(this.#database === 'unread' ? 'failed' : this.#database);
   }
 
   /** Resolves when the database was read, or could not be. */
-  async whenRead(): Promise<void> {
-    await this.#firstRead?.promise;
+  whenRead(): Promise<void> {
+    if (this.#database !== 'unread') return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The key that was presented, unless there is none such or its time is over. */
+  /** The key that was presented; `undefined` if unknown or expired. */
   find(presented: string, now = Date.now()): RingKey | undefined {
-    const digest = createHash('sha256').update(presented).digest();
-    const hash = digest.toString('hex');
+    const hash = hashApiKey(presented);
     for (const source of SOURCES) {
       const entry = this.#entries.get(source)?.get(hash);
-      if (entry !== undefined && timingSafeEqual(entry.digest, digest) && now < entry.expiresAt) return entry.key;
+      if (entry === undefined || now >= entry.expiresAt) continue;
+      if (timingSafeEqual(entry.digest, Buffer.from(hash, 'hex'))) return entry.key;
     }
     return undefined;
   }
 
   /**
-   * The key of this id that is valid now; `undefined` when there is none. Its fingerprint distinguishes it from another
-   * key that takes its place later, and reveals nothing of the key itself.
+   * The key of this id; `undefined` if unknown or expired. Its fingerprint distinguishes it from another key that takes
+   * its place later, and reveals nothing of the key itself.
    */
   findById(id: string, now = Date.now()): (RingKey & { readonly fingerprint: string }) | undefined {
     for (const source of SOURCES) {
       for (const { key, digest, expiresAt } of this.#entries.get(source)?.values() ?? []) {
         if (key.id !== id || now >= expiresAt) continue;
-        const hash = createHash('sha256').update('fingerprint').update(digest);
-        return { ...key, fingerprint: hash.digest('base64url').slice(0, 16) };
+        const fingerprint = hashOf('sha256', Buffer.concat([Buffer.from('fingerprint'), digest]), 'base64url');
+        return { ...key, fingerprint: fingerprint.slice(0, 16) };
       }
     }
     return undefined;
   }
 
-  /** Notes that a key was used, to be written down with others; of keys that are not in the database it is forgotten. */
+  /** Notes the use of a key that is in the database. */
   noteUse({ id, source }: RingKey, now = Date.now()): void {
     if (source === 'database') this.#uses.set(id, now);
   }
 
-  /** The uses noted since the last time this was asked: milliseconds since the epoch, by key. */
+  /** The uses noted since the last call: milliseconds since the epoch, by key. */
   takeUses(): ReadonlyMap<string, number> {
     const uses = this.#uses;
     this.#uses = new Map();
     return uses;
   }
-}
 
-/** Makes the ring with the keys that the settings hold; those of the database come with `watchApiKeys`. */
-export function createApiKeyRing(settings: Pick<AuthSettings, 'apiKey' | 'keys' | 'openWebUi'>): ApiKeyRing {
-  const ring = new ApiKeyRing();
-  replaceGivenKeys(ring, settings);
-  return ring;
-}
-
-/** Puts the keys that the settings hold in place of those that earlier ones held. */
-export function replaceGivenKeys(
-  ring: ApiKeyRing,
-  { apiKey, keys, openWebUi }: Pick<AuthSettings, 'apiKey' | 'keys' | 'openWebUi'>,
-): void {
-  ring.replace('single', apiKey === undefined ? [] : [toSingleRecord(apiKey, openWebUi)]);
-  ring.replace('file', keys);
+  #databaseIs(state: 'failed' | 'read' | 'unused'): void {
+    this.#database = state;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
 }
 
 function toSingleRecord(apiKey: string, openWebUi: AuthSettings['openWebUi']): ApiKeyRecord {
@@ -152,31 +152,18 @@ function toSingleRecord(apiKey: string, openWebUi: AuthSettings['openWebUi']): A
   };
 }
 
-function toEntry(record: ApiKeyRecord, source: ApiKeySource): Entry {
-  const { id, assertsUser } = record;
+function toEntry({ id, hash, assertsUser, user, expiresAt, ...record }: ApiKeyRecord, source: ApiKeySource): Entry {
   const scopes = new Scopes(record.scopes);
-  return {
-    key: { id, source, assertsUser, scopes, principal: toPrincipal(record, scopes) },
-    digest: toDigest(record.hash),
-    expiresAt: record.expiresAt ?? Number.POSITIVE_INFINITY,
-  };
-}
-
-/** Always as long as a SHA-256, so that a broken record matches nothing and breaks nothing. */
-function toDigest(hash: string): Buffer {
+  const principal: Principal =
+    user === undefined
+      ? { kind: 'api-key', keyId: id, scopes }
+      : { kind: 'user', issuer: user.issuer, subject: user.subject, groups: [], scopes, keyId: id };
+  // Always as long as a SHA-256, so that a broken record matches nothing and breaks nothing.
   const digest = Buffer.alloc(32);
   Buffer.from(hash, 'hex').copy(digest);
-  return digest;
-}
-
-function toPrincipal({ id, user }: ApiKeyRecord, scopes: Scopes): Principal {
-  if (user === undefined) return { kind: 'api-key', keyId: id, scopes };
   return {
-    kind: 'user',
-    issuer: user.issuer,
-    subject: user.subject,
-    groups: [],
-    scopes,
-    keyId: id,
+    key: { id, source, assertsUser, scopes, principal },
+    digest,
+    expiresAt: expiresAt ?? Number.POSITIVE_INFINITY,
   };
 }

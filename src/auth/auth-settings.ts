@@ -80,15 +80,18 @@ export interface ApiKeyRecord {
   readonly createdAt: number;
 }
 
+/** Scopes that a role or a group adds to a user, by its name. */
+export interface AddedScopes {
+  readonly scopesByRole: ReadonlyMap<string, readonly string[]>;
+  readonly scopesByGroup: ReadonlyMap<string, readonly string[]>;
+}
+
 /** What authentication runs by; holds secrets, so it is never logged. */
-export interface AuthSettings {
+export interface AuthSettings extends AddedScopes {
   /** The single key of `--api-key`: every scope, and it may assert users if `openWebUi.trustUserHeaders` or a user JWT secret is set. */
   readonly apiKey: string | undefined;
   /** Keys of the servers file's `auth.keys`. */
   readonly keys: readonly ApiKeyRecord[];
   readonly issuers: readonly IssuerSettings[];
-  /** Scopes that a role or a group adds to a user, by its name. */
-  readonly scopesByRole: ReadonlyMap<string, readonly string[]>;
-  readonly scopesByGroup: ReadonlyMap<string, readonly string[]>;
   readonly openWebUi: OpenWebUiSettings;
 }

@@ -1,11 +1,9 @@
 import { ForbiddenError, ServerUnavailableError } from '../errors.ts';
 import type { ApiKeyRing, RingKey } from './api-key-ring.ts';
-import type { AuthRequest } from './auth-request.ts';
-import type { AuthSettings } from './auth-settings.ts';
+import { type AcceptedScheme, type AuthRequest, presentedCredential } from './credential.ts';
 import type { OpenWebUiIdentity } from './open-webui-identity.ts';
-import { type AcceptedScheme, presentedCredential } from './presented-credential.ts';
 import { ANONYMOUS, type Principal, type UserPrincipal } from './principal.ts';
-import { TokenRefusedError } from './token-refusal.ts';
+import { TokenRefusedError } from './token.ts';
 
 /** Characters; a longer key or token is refused before anything is computed from it. */
 const MAX_CREDENTIAL_LENGTH = 16 * 1024;
@@ -17,62 +15,39 @@ export interface TokenCheck {
 
 /** Where users come from, API keys aside. */
 export interface UserSources {
-  readonly settings: Pick<AuthSettings, 'issuers' | 'openWebUi'>;
+  /** Whether users present tokens of their own, so that what is no API key may be a refused token. */
+  readonly takesTokens: boolean;
   /** `undefined` when no issuer is configured. */
   readonly tokens: TokenCheck | undefined;
   /** `undefined` when nothing of Open WebUI is believed. */
-  readonly identity?: OpenWebUiIdentity | undefined;
+  readonly identity: OpenWebUiIdentity | undefined;
 }
 
-export interface AuthenticatorOptions extends UserSources {
-  readonly ring: ApiKeyRing;
-}
+/** Finds out who calls. */
+export class Authenticator {
+  readonly #ring: ApiKeyRing;
+  #sources: UserSources;
 
-/** Tells who calls. */
-export interface Authenticator {
+  constructor(ring: ApiKeyRing, sources: UserSources) {
+    this.#ring = ring;
+    this.#sources = sources;
+  }
+
+  /** From the next request on, users come from elsewhere. */
+  use(sources: UserSources): void {
+    this.#sources = sources;
+  }
+
   /** Whether callers have to present anything; `false` lets everybody in as anonymous. May become true, never false. */
-  readonly isRequired: boolean;
+  get isRequired(): boolean {
+    return this.#sources.takesTokens || this.#ring.hasKeys;
+  }
+
   /**
    * The principal of a request: at once for API keys and what is known already, else a promise. Throws or rejects with
    * `UnauthenticatedError` when nothing usable was presented or a token is refused, `ForbiddenError` when an API key is
-   * wrong, and `ServerUnavailableError` when it cannot be told now: in doubt nobody is let in.
+   * wrong, and `ServerUnavailableError` when it cannot be decided now: in doubt nobody is let in.
    */
-  authenticate(request: AuthRequest, accepted: AcceptedScheme, address?: string): Principal | Promise<Principal>;
-}
-
-export interface ReplaceableAuthenticator extends Authenticator {
-  /** From the next request on, users come from elsewhere. */
-  use(sources: UserSources): void;
-}
-
-/** Makes the authentication of the service from its parts. */
-export function createAuthenticator(options: AuthenticatorOptions): ReplaceableAuthenticator {
-  return new RequestAuthenticator(options);
-}
-
-class RequestAuthenticator implements ReplaceableAuthenticator {
-  readonly #ring: ApiKeyRing;
-  #tokens: TokenCheck | undefined;
-  #identity: OpenWebUiIdentity | undefined;
-  /** Whether a refused token can be told from a wrong API key at all. */
-  #takesTokens = false;
-
-  constructor({ ring, ...sources }: AuthenticatorOptions) {
-    this.#ring = ring;
-    this.use(sources);
-  }
-
-  use({ settings, tokens, identity }: UserSources): void {
-    const { secretKey, url } = settings.openWebUi;
-    this.#tokens = tokens;
-    this.#identity = identity;
-    this.#takesTokens = settings.issuers.length > 0 || secretKey !== undefined || url !== undefined;
-  }
-
-  get isRequired(): boolean {
-    return this.#takesTokens || this.#ring.hasKeys;
-  }
-
   authenticate(request: AuthRequest, accepted: AcceptedScheme, address = ''): Principal | Promise<Principal> {
     // Whether any key is asked for is not known before the database has said so.
     if (!this.isRequired && this.#ring.isIncomplete) return this.#afterReading(request, accepted, address);
@@ -81,24 +56,22 @@ class RequestAuthenticator implements ReplaceableAuthenticator {
     if (credential.length > MAX_CREDENTIAL_LENGTH) throw this.#refusal(credential);
     const key = this.#ring.find(credential);
     if (key !== undefined) return this.#principalOf(key, request);
-    return this.#fromToken(credential, address) ?? this.#unknown(credential, request, accepted, address);
+    const user = this.#fromToken(credential, address);
+    if (user !== undefined) return user;
+    if (this.#ring.isIncomplete) return this.#afterReading(request, accepted, address);
+    throw this.#refusal(credential);
   }
 
   #principalOf(key: RingKey, request: AuthRequest): Principal {
     this.#ring.noteUse(key);
     if (key.principal.kind === 'user' || !key.assertsUser) return key.principal;
-    return this.#identity?.assertedUser(request, key) ?? key.principal;
+    return this.#sources.identity?.assertedUser(request, key) ?? key.principal;
   }
 
   #fromToken(credential: string, address: string): Principal | Promise<Principal> | undefined {
-    const user = this.#identity?.sessionUser(credential, address);
+    const user = this.#sources.identity?.sessionUser(credential, address);
     if (user !== undefined) return user;
-    return looksLikeToken(credential) ? this.#tokens?.verify(credential) : undefined;
-  }
-
-  #unknown(credential: string, request: AuthRequest, accepted: AcceptedScheme, address: string): Promise<Principal> {
-    if (this.#ring.isIncomplete) return this.#afterReading(request, accepted, address);
-    throw this.#refusal(credential);
+    return looksLikeToken(credential) ? this.#sources.tokens?.verify(credential) : undefined;
   }
 
   /** Once more when the keys of the database are there. */
@@ -109,7 +82,7 @@ class RequestAuthenticator implements ReplaceableAuthenticator {
   }
 
   #refusal(credential: string): Error {
-    const isToken = this.#takesTokens && (looksLikeToken(credential) || !this.#ring.hasKeys);
+    const isToken = this.#sources.takesTokens && (looksLikeToken(credential) || !this.#ring.hasKeys);
     return isToken ? new TokenRefusedError('not-valid', 'no token') : new ForbiddenError('Invalid API key');
   }
 }

@@ -1,7 +1,6 @@
 import { ForbiddenError } from '../errors.ts';
-import { matchesName } from './name-pattern.ts';
 import type { Principal } from './principal.ts';
-import type { Scopes } from './scope.ts';
+import { matchesName, type Scopes } from './scope.ts';
 import { parseUserId, type UserId, type UserProfile } from './user.ts';
 
 /** Who may use something: a user whom any of the lists names. Without any list everybody may; an empty one is a list. */

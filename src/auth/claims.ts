@@ -1,24 +1,21 @@
-import type { ClaimNames, TokenScopes } from './auth-settings.ts';
+import type { AddedScopes, ClaimNames, TokenScopes } from './auth-settings.ts';
+import type { JsonObject } from './json-body.ts';
 import type { PresentedToken, UserPrincipal } from './principal.ts';
-import { DEFAULT_USER_SCOPES, Scopes } from './scope.ts';
-import { TokenRefusedError } from './token-refusal.ts';
+import { DEFAULT_USER_SCOPES, Scopes, withAddedScopes } from './scope.ts';
+import { TokenRefusedError } from './token.ts';
 
 /** Our own name as an issuer: of tokens signed with `JWT_SECRET` where `JWT_ISSUER` sets no other. */
 export const OWN_ISSUER = 'mcpo-ts';
 
 const MAX_TEXT_LENGTH = 255;
 
-export type Claims = Readonly<Record<string, unknown>>;
-
-export interface ClaimRules {
+export interface ClaimRules extends AddedScopes {
   readonly names: ClaimNames;
   readonly scopes: TokenScopes;
-  readonly scopesByRole: ReadonlyMap<string, readonly string[]>;
-  readonly scopesByGroup: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
- * Whether a value can identify somebody: text of 1 to 255 characters without control characters. Lone surrogates are
+ * Whether a value can identify a user: text of 1 to 255 characters without control characters. Lone surrogates are
  * refused since different ones would be stored as the same bytes.
  */
 export function isIdentifier(value: unknown): value is string {
@@ -31,16 +28,14 @@ export function isIdentifier(value: unknown): value is string {
   );
 }
 
-/** Tells who a verified token is about. Throws `TokenRefusedError` when it names no usable subject. */
-export function toUserPrincipal(claims: Claims, rules: ClaimRules, token?: PresentedToken): UserPrincipal {
-  const { names, scopesByRole, scopesByGroup } = rules;
+/** The user that a verified token is about. Throws `TokenRefusedError` when it names no usable subject. */
+export function toUserPrincipal(claims: JsonObject, rules: ClaimRules, token?: PresentedToken): UserPrincipal {
+  const { names } = rules;
   const subject = readClaim(claims, names.subject);
   if (!isIdentifier(subject)) throw new TokenRefusedError('not-valid', 'no usable subject');
   const role = readText(claims, names.role);
   const groups = toList(readClaim(claims, names.groups)) ?? [];
-  const scopes = new Set(grantedScopes(readClaim(claims, names.scope), rules.scopes));
-  for (const added of role === undefined ? [] : (scopesByRole.get(role) ?? [])) scopes.add(added);
-  for (const added of groups.flatMap((group) => scopesByGroup.get(group) ?? [])) scopes.add(added);
+  const granted = grantedScopes(readClaim(claims, names.scope), rules.scopes);
   return {
     kind: 'user',
     issuer: typeof claims.iss === 'string' ? claims.iss : OWN_ISSUER,
@@ -49,7 +44,7 @@ export function toUserPrincipal(claims: Claims, rules: ClaimRules, token?: Prese
     name: readText(claims, names.name),
     role,
     groups,
-    scopes: new Scopes(scopes),
+    scopes: new Scopes(withAddedScopes(granted, rules, role, groups)),
     token,
   };
 }
@@ -64,30 +59,78 @@ function grantedScopes(claim: unknown, scopes: TokenScopes): readonly string[] {
  * Finds a claim by its name or by a dotted path into objects; a claim may have dots in its own name, as in
  * `https://example.com/roles`. `undefined` if there is none.
  */
-export function readClaim(claims: Claims, path: string): unknown {
+export function readClaim(claims: JsonObject, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path];
   for (let dot = path.indexOf('.'); dot !== -1; dot = path.indexOf('.', dot + 1)) {
     const head = path.slice(0, dot);
     const inner = Object.hasOwn(claims, head) ? claims[head] : undefined;
     if (typeof inner !== 'object' || inner === null) continue;
-    const value = readClaim(inner as Claims, path.slice(dot + 1));
+    const value = readClaim(inner as JsonObject, path.slice(dot + 1));
     if (value !== undefined) return value;
   }
   return undefined;
 }
 
-/** What is not said in usable text is not known: only the subject is needed. */
-function readText(claims: Claims, path: string): string | undefined {
+/** Unusable text counts as unknown: only the subject is required. */
+function readText(claims: JsonObject, path: string): string | undefined {
   const value = readClaim(claims, path);
   return isIdentifier(value) ? value : undefined;
 }
 
-/** Space-separated text (RFC 8693, section 4.2) or a list; in a list, what is no usable text is left out. */
+/** Space-separated text (RFC 8693, section 4.2) or a list, from which unusable text is left out. */
 function toList(value: unknown): string[] | undefined {
-  const items: readonly unknown[] | undefined = typeof value === 'string' ? value.split(' ') : asArray(value);
-  return items === undefined ? undefined : [...new Set(items.filter(isIdentifier))];
+  const items: unknown = typeof value === 'string' ? value.split(' ') : value;
+  return Array.isArray(items) ? [...new Set(items.filter(isIdentifier))] : undefined;
 }
 
-function asArray(value: unknown): readonly unknown[] | undefined {
-  return Array.isArray(value) ? value : undefined;
+/** How far the clocks of issuer and service may be apart, in seconds. */
+export const CLOCK_SKEW_SECONDS = 60;
+
+/** The last second of the year 9999: a larger number is no date in seconds. */
+const MAX_DATE_SECONDS = 253_402_300_799;
+
+export interface ExpectedClaims {
+  /** `undefined`: `iss` may be anything or absent. */
+  readonly issuer: string | undefined;
+  /** One of these must be in `aud`; empty: none is asked for. */
+  readonly audiences: readonly string[];
+}
+
+/**
+ * Checks the registered claims of RFC 7519, section 4.1, of a token whose signature is verified, and returns its `exp`
+ * in seconds. `exp` must be there; it, `nbf` and `iat` may be fractions. Throws `TokenRefusedError`.
+ */
+export function checkTokenClaims(payload: JsonObject, expected: ExpectedClaims, nowSeconds: number): number {
+  const expiresAt = readDate(payload, 'exp');
+  if (expiresAt === undefined) throw new TokenRefusedError('not-valid', 'no exp');
+  const notBefore = readDate(payload, 'nbf') ?? 0;
+  const issuedAt = readDate(payload, 'iat') ?? 0;
+  if (nowSeconds >= expiresAt + CLOCK_SKEW_SECONDS) throw new TokenRefusedError('expired', 'exp');
+  if (notBefore > nowSeconds + CLOCK_SKEW_SECONDS) throw new TokenRefusedError('not-yet-valid', 'nbf');
+  if (issuedAt > nowSeconds + CLOCK_SKEW_SECONDS) throw new TokenRefusedError('not-yet-valid', 'iat');
+  checkIssuer(payload.iss, expected.issuer);
+  checkAudience(payload.aud, expected.audiences);
+  return expiresAt;
+}
+
+function readDate(payload: JsonObject, name: 'exp' | 'nbf' | 'iat'): number | undefined {
+  const value = payload[name];
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && value >= 0 && value <= MAX_DATE_SECONDS) return value;
+  throw new TokenRefusedError('not-valid', `${name} is not a date`);
+}
+
+function checkIssuer(actual: unknown, expected: string | undefined): void {
+  if (expected !== undefined && actual !== expected) throw new TokenRefusedError('wrong-issuer', 'iss');
+  if (actual !== undefined && !isIdentifier(actual)) throw new TokenRefusedError('not-valid', 'iss is not text');
+}
+
+function checkAudience(actual: unknown, accepted: readonly string[]): void {
+  const audiences: readonly unknown[] = Array.isArray(actual) ? actual : actual === undefined ? [] : [actual];
+  if (!audiences.every((audience) => typeof audience === 'string')) {
+    throw new TokenRefusedError('not-valid', 'aud is not text');
+  }
+  if (accepted.length > 0 && !audiences.some((audience) => accepted.includes(audience))) {
+    throw new TokenRefusedError('wrong-audience', 'aud');
+  }
 }

@@ -1,7 +1,7 @@
 import { UnauthenticatedError } from '../errors.ts';
-import type { AuthRequest } from './auth-request.ts';
 import type { OpenWebUiSettings } from './auth-settings.ts';
 import { isIdentifier } from './claims.ts';
+import type { AuthRequest } from './credential.ts';
 
 export type IdentityHeader = keyof OpenWebUiSettings['headers'];
 export type IdentityValues = ReadonlyMap<IdentityHeader, string>;

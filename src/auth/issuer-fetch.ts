@@ -1,4 +1,6 @@
 import { parseUrl } from '../parse-url.ts';
+import { type JsonObject, parseJsonObject, readBody } from './json-body.ts';
+
 /** The part of `fetch` that is used, so that a test can stand in between. */
 export type IssuerFetch = (url: URL, init: RequestInit) => Promise<Response>;
 
@@ -21,7 +23,7 @@ export interface IssuerRequest {
  * Reads a JSON object of at most 256 KiB within 5 s; redirects are followed on the same origin only.
  * Throws `IssuerReadError`.
  */
-export async function fetchIssuerJson(request: IssuerRequest): Promise<Readonly<Record<string, unknown>>> {
+export async function fetchIssuerJson(request: IssuerRequest): Promise<JsonObject> {
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   try {
     const response = await followRedirects(request, signal);
@@ -29,17 +31,14 @@ export async function fetchIssuerJson(request: IssuerRequest): Promise<Readonly<
       await response.body?.cancel();
       throw new IssuerReadError(`it answered with HTTP ${response.status}`);
     }
-    const value: unknown = JSON.parse(await readText(response));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-    throw new IssuerReadError('its answer is no JSON object');
+    const text = await readBody(response, MAX_BYTES);
+    if (text === undefined) throw new IssuerReadError('its answer is too large');
+    const object = parseJsonObject(text);
+    if (object === undefined) throw new IssuerReadError('its answer is not a JSON object');
+    return object;
   } catch (error) {
     throw toIssuerReadError(error);
   }
-}
-
-/** `undefined` for what is no URL. */
-export function toUrl(text: string, base?: URL): URL | undefined {
-  return parseUrl(text, base?.href);
 }
 
 /** Whether tokens may rest on what this URL says: TLS, or the machine itself. */
@@ -58,28 +57,16 @@ async function followRedirects({ url, fetch }: IssuerRequest, signal: AbortSigna
     const location = response.headers.get('location');
     if (response.status < 300 || response.status >= 400 || location === null) return response;
     await response.body?.cancel();
-    const next: URL | undefined = toUrl(location, target);
+    const next: URL | undefined = parseUrl(location, target.href);
     if (next?.origin !== url.origin) throw new IssuerReadError('it redirects to another origin');
     target = next;
   }
   throw new IssuerReadError('it redirects too often');
 }
 
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_BYTES) throw new IssuerReadError('its answer is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-/** Node's own messages hold URLs and addresses; only what kind of failure it was is kept. */
+/** Node's own messages hold URLs and addresses; only the kind of failure is reported. */
 function toIssuerReadError(error: unknown): IssuerReadError {
   if (error instanceof IssuerReadError) return error;
-  if (error instanceof SyntaxError) return new IssuerReadError('its answer is no JSON');
   const { name, cause } = error instanceof Error ? error : new Error('unknown');
   if (name === 'TimeoutError') return new IssuerReadError('it did not answer in time');
   const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;

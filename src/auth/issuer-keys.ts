@@ -1,13 +1,7 @@
+import { parseUrl } from '../parse-url.ts';
 import type { IssuerSettings } from './auth-settings.ts';
-import {
-  fetchIssuerJson,
-  type IssuerFetch,
-  IssuerReadError,
-  isLoopback,
-  isTrustworthyUrl,
-  toUrl,
-} from './issuer-fetch.ts';
-import { type TokenKey, toPublicKey } from './token-key.ts';
+import { fetchIssuerJson, type IssuerFetch, IssuerReadError, isLoopback, isTrustworthyUrl } from './issuer-fetch.ts';
+import { readPublishedKey, type TokenKey } from './token-key.ts';
 
 /** An issuer with more keys than this is not believed. */
 const MAX_KEYS = 100;
@@ -42,7 +36,7 @@ async function discoverKeySet(issuer: string, fetch: IssuerFetch, signal: AbortS
   const url = new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
   const document = await fetchIssuerJson({ url, fetch, signal });
   if (document.issuer !== issuer) throw new IssuerReadError('its discovery document names another issuer');
-  const keySet = typeof document.jwks_uri === 'string' ? toUrl(document.jwks_uri) : undefined;
+  const keySet = typeof document.jwks_uri === 'string' ? parseUrl(document.jwks_uri) : undefined;
   // An issuer elsewhere must not make the service ask itself.
   if (keySet === undefined || !isTrustworthyUrl(keySet) || (isLoopback(keySet) && !isLoopback(url))) {
     throw new IssuerReadError('its discovery document names no usable jwks_uri');
@@ -52,32 +46,6 @@ async function discoverKeySet(issuer: string, fetch: IssuerFetch, signal: AbortS
 
 async function readKeySet(url: URL, fetch: IssuerFetch, signal: AbortSignal): Promise<readonly TokenKey[]> {
   const { keys } = await fetchIssuerJson({ url, fetch, signal });
-  if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new IssuerReadError('its answer is no key set');
-  const entries = keys.filter((key) => typeof key === 'object' && key !== null);
-  return (await toSigningKeys(entries)).flatMap(({ kid, alg, publicKey }) => {
-    const key = toPublicKey(publicKey, kid, alg);
-    return key.algorithms.size === 0 ? [] : [key];
-  });
-}
-
-interface SigningKey {
-  readonly kid?: string;
-  readonly alg?: string;
-  readonly publicKey: string;
-}
-
-/**
- * `jwks-rsa` turns the set into public keys and leaves out private, symmetric and encryption keys. Its own cache and
- * rate limit are off: they ask the issuer once for each key id, so `KeySet` holds the whole set instead.
- */
-async function toSigningKeys(keys: readonly object[]): Promise<readonly SigningKey[]> {
-  const { default: jwksRsa } = await import('jwks-rsa');
-  const client = jwksRsa({ jwksUri: '', cache: false, rateLimit: false, fetcher: async () => ({ keys }) });
-  try {
-    return (await client.getSigningKeys()) as unknown as readonly SigningKey[];
-  } catch (error) {
-    // That there is no usable key is an answer too: then no token of this issuer is valid.
-    if (error instanceof jwksRsa.JwksError) return [];
-    throw error;
-  }
+  if (!Array.isArray(keys) || keys.length > MAX_KEYS) throw new IssuerReadError('its answer is not a key set');
+  return keys.map(readPublishedKey).filter((key) => key !== undefined);
 }

@@ -2,8 +2,8 @@ import { ServerUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { IssuerReadError } from './issuer-fetch.ts';
 import type { ReadIssuerKeys } from './issuer-keys.ts';
+import { TokenRefusedError } from './token.ts';
 import type { TokenKey } from './token-key.ts';
-import { TokenRefusedError } from './token-refusal.ts';
 
 /** Readings that one token may wait for: one under way, and one that it asked for itself. */
 const MAX_TRIES = 2;

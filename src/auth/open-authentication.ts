@@ -1,7 +1,7 @@
 import type { Logger } from '../telemetry/logger.ts';
-import { type ApiKeyRing, createApiKeyRing, replaceGivenKeys } from './api-key-ring.ts';
+import { ApiKeyRing } from './api-key-ring.ts';
 import type { AuthSettings } from './auth-settings.ts';
-import { type Authenticator, createAuthenticator, type UserSources } from './authenticator.ts';
+import { Authenticator, type UserSources } from './authenticator.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
 export interface Authentication {
@@ -16,12 +16,15 @@ export interface Authentication {
   close(): void;
 }
 
+type OpenSources = UserSources & { readonly tokens: TokenVerifier | undefined };
+
 /** Makes what the settings ask for and loads nothing else. Throws `ConfigError` when an issuer's keys cannot be used. */
 export async function openAuthentication(settings: AuthSettings, logger: Logger): Promise<Authentication> {
-  const ring = createApiKeyRing(settings);
+  const ring = new ApiKeyRing();
+  ring.replaceGiven(settings);
   let sources = await openUserSources(settings, logger);
-  const authenticator = createAuthenticator({ ring, ...sources });
   let digest = digestOf(settings);
+  const authenticator = new Authenticator(ring, sources);
   return {
     ring,
     authenticator,
@@ -33,7 +36,7 @@ export async function openAuthentication(settings: AuthSettings, logger: Logger)
         authenticator.use(sources);
         digest = digestOf(changed);
       }
-      replaceGivenKeys(ring, changed);
+      ring.replaceGiven(changed);
     },
     close: () => sources.tokens?.close(),
   };
@@ -43,18 +46,14 @@ function digestOf({ issuers, openWebUi }: AuthSettings): string {
   return JSON.stringify([issuers, openWebUi]);
 }
 
-async function openUserSources(
-  settings: AuthSettings,
-  logger: Logger,
-): Promise<UserSources & { tokens?: TokenVerifier | undefined }> {
-  const tokens =
-    settings.issuers.length === 0
-      ? undefined
-      : (await import('./token-verifier.ts')).createTokenVerifier({ ...settings, logger });
+async function openUserSources(settings: AuthSettings, logger: Logger): Promise<OpenSources> {
   const { userJwtSecret, secretKey, url, trustUserHeaders } = settings.openWebUi;
-  const believesOpenWebUi = trustUserHeaders || [userJwtSecret, secretKey, url].some((one) => one !== undefined);
-  const identity = believesOpenWebUi
-    ? (await import('./open-webui-identity.ts')).createOpenWebUiIdentity(settings)
-    : undefined;
-  return { settings, tokens, identity };
+  const hasIssuers = settings.issuers.length > 0;
+  const takesTokens = hasIssuers || secretKey !== undefined || url !== undefined;
+  const hasOpenWebUi = trustUserHeaders || [userJwtSecret, secretKey, url].some((one) => one !== undefined);
+  return {
+    takesTokens,
+    tokens: hasIssuers ? (await import('./token-verifier.ts')).createTokenVerifier({ ...settings, logger }) : undefined,
+    identity: hasOpenWebUi ? (await import('./open-webui-identity.ts')).createOpenWebUiIdentity(settings) : undefined,
+  };
 }

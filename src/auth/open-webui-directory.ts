@@ -1,18 +1,21 @@
+import { hash } from 'node:crypto';
+import { BoundedMap } from '../bounded-map.ts';
 import { ServerUnavailableError } from '../errors.ts';
 import { FairTurns, shareOfOne } from '../turns/fair-turns.ts';
-import { hashApiKey } from './api-key.ts';
-import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
+import { parseJsonObject, readBody } from './json-body.ts';
+import { toOpenWebUiUser } from './open-webui-token.ts';
+import type { UserProfile } from './user.ts';
 
-/** How long an answer counts: a user who logs out or is put out stays known for no longer. */
+/** How long an answer counts: a user who logs out or is removed stays known for no longer. */
 const KNOWN_MS = 60_000;
 const REFUSED_MS = 10_000;
-const MAX_KEPT = 10_000;
+const MAX_ANSWERS = 10_000;
 /**
  * Questions at once about credentials that are genuine as far as is known: this service has checked the signature, or
  * Open WebUI itself has said so before.
  */
 const MAX_KNOWN_AT_ONCE = 24;
-/** About all others, which anybody can make up: they take turns by address and keep nobody else waiting. */
+/** About all others, which anybody can make up: they take turns by address and do not delay the others. */
 const MAX_UNKNOWN_AT_ONCE = 8;
 const MAX_WAITING = 512;
 /** For waiting and asking together. */
@@ -32,22 +35,22 @@ export interface PresentedCredential {
   readonly address: string;
 }
 
-interface Kept<Answer> {
-  readonly answer: Answer;
+interface Answer<Kind> {
+  readonly answer: Kind;
   /** Milliseconds since the epoch. */
   readonly until: number;
 }
 
-/** Asks Open WebUI to whom a session token or `sk-` key belongs. Keeps answers by digest, never what was presented. */
+/** Asks Open WebUI to whom a session token or `sk-` key belongs. Caches answers by digest, never what was presented. */
 export class OpenWebUiDirectory {
   readonly #url: string;
   readonly #now: () => number;
   // Apart, so that a flood of forged ones does not push the known ones out.
-  readonly #known = new Map<string, Kept<OpenWebUiUser>>();
-  readonly #refused = new Map<string, Kept<'refused'>>();
+  readonly #known = new BoundedMap<string, Answer<UserProfile>>(MAX_ANSWERS);
+  readonly #refused = new BoundedMap<string, Answer<'refused'>>(MAX_ANSWERS);
   readonly #knownTurns = new FairTurns(toTurnLimits(MAX_KNOWN_AT_ONCE));
   readonly #unknownTurns = new FairTurns(toTurnLimits(MAX_UNKNOWN_AT_ONCE));
-  readonly #asking = new Map<string, Promise<OpenWebUiUser | 'refused'>>();
+  readonly #asking = new Map<string, Promise<UserProfile | 'refused'>>();
 
   constructor(baseUrl: string, now: () => number) {
     this.#url = `${baseUrl.replace(/\/+$/, '')}/api/v1/auths/`;
@@ -55,12 +58,12 @@ export class OpenWebUiDirectory {
   }
 
   /**
-   * The user, or `refused` when Open WebUI knows none by it; without asking if that was said a moment ago and the
+   * The user, or `refused` when Open WebUI knows none by it; without asking if it answered a moment ago and the
    * credential has not expired. Rejects with `ServerUnavailableError` when it cannot be asked in time.
    */
-  userOf(presented: PresentedCredential): OpenWebUiUser | 'refused' | Promise<OpenWebUiUser | 'refused'> {
+  userOf(presented: PresentedCredential): UserProfile | 'refused' | Promise<UserProfile | 'refused'> {
     const { credential, expiresAt, isGenuine, address } = presented;
-    const digest = hashApiKey(credential);
+    const digest = hash('sha256', credential);
     const known = this.#known.get(digest);
     const kept = known ?? this.#refused.get(digest);
     if (kept !== undefined && this.#now() < kept.until) return kept.answer;
@@ -77,7 +80,7 @@ export class OpenWebUiDirectory {
     return asked;
   }
 
-  async #askInTurn(credential: string, turns: FairTurns, address: string): Promise<OpenWebUiUser | 'refused'> {
+  async #askInTurn(credential: string, turns: FairTurns, address: string): Promise<UserProfile | 'refused'> {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const isTurn = turns.tryTake(address) || (await turns.wait(address, signal));
     if (isTurn !== true) throw unavailable('is being asked about too many callers at once');
@@ -88,11 +91,11 @@ export class OpenWebUiDirectory {
     }
   }
 
-  async #ask(credential: string, signal: AbortSignal): Promise<OpenWebUiUser | 'refused'> {
+  async #ask(credential: string, signal: AbortSignal): Promise<UserProfile | 'refused'> {
     try {
       const headers = { accept: 'application/json', authorization: `Bearer ${credential}` };
       const response = await fetch(this.#url, { headers, redirect: 'manual', signal });
-      if (response.status === 200) return readUser(await readText(response));
+      if (response.status === 200) return await readUser(response);
       await response.body?.cancel();
       if (response.status === 401 || response.status === 403) return 'refused';
       throw unavailable(`answered with HTTP ${response.status}`);
@@ -103,11 +106,11 @@ export class OpenWebUiDirectory {
     }
   }
 
-  #keep(digest: string, answer: OpenWebUiUser | 'refused', expiresAt: number): void {
+  #keep(digest: string, answer: UserProfile | 'refused', expiresAt: number): void {
     this.#known.delete(digest);
     this.#refused.delete(digest);
-    if (answer === 'refused') insert(this.#refused, digest, { answer, until: this.#now() + REFUSED_MS });
-    else insert(this.#known, digest, { answer, until: Math.min(this.#now() + KNOWN_MS, expiresAt) });
+    if (answer === 'refused') this.#refused.set(digest, { answer, until: this.#now() + REFUSED_MS });
+    else this.#known.set(digest, { answer, until: Math.min(this.#now() + KNOWN_MS, expiresAt) });
   }
 }
 
@@ -120,39 +123,13 @@ function toTurnLimits(maxRunning: number) {
   };
 }
 
-function insert<Answer>(kept: Map<string, Kept<Answer>>, digest: string, value: Kept<Answer>): void {
-  if (kept.size >= MAX_KEPT) {
-    const [oldest] = kept.keys();
-    if (oldest !== undefined) kept.delete(oldest);
-  }
-  kept.set(digest, value);
-}
-
-function readUser(text: string): OpenWebUiUser {
-  const answer = parseObject(text);
+async function readUser(response: Response): Promise<UserProfile> {
+  const text = await readBody(response, MAX_BYTES);
+  if (text === undefined) throw unavailable('gave an answer that is too large');
+  const answer = parseJsonObject(text);
   const user = answer && toOpenWebUiUser(answer.id, answer);
   if (user === undefined) throw unavailable('gave an answer that names no user');
   return user;
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_BYTES) throw unavailable('gave an answer that is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function unavailable(what: string, cause?: unknown): ServerUnavailableError {

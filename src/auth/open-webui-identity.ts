@@ -1,18 +1,17 @@
+import { BoundedMap } from '../bounded-map.ts';
 import { ForbiddenError, type UnauthenticatedError } from '../errors.ts';
 import type { RingKey } from './api-key-ring.ts';
-import type { AuthRequest } from './auth-request.ts';
 import type { AuthSettings } from './auth-settings.ts';
+import type { AuthRequest } from './credential.ts';
 import { IdentityHeaders, type IdentityValues, tellsUser } from './identity-headers.ts';
 import { type OpenWebUiSession, OpenWebUiSessions } from './open-webui-sessions.ts';
-import { createOpenWebUiTokenCheck } from './open-webui-token.ts';
-import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
-import type { PresentedToken, UserPrincipal } from './principal.ts';
-import { DEFAULT_USER_SCOPES, Scopes } from './scope.ts';
-import { TokenRefusedError } from './token-refusal.ts';
-import { OPEN_WEBUI_ISSUER } from './user.ts';
-import { UserScopes } from './user-scopes.ts';
+import { createOpenWebUiTokenCheck, toOpenWebUiUser } from './open-webui-token.ts';
+import type { UserPrincipal } from './principal.ts';
+import { DEFAULT_USER_SCOPES, Scopes, withAddedScopes } from './scope.ts';
+import { TokenRefusedError } from './token.ts';
+import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 
-/** Tells for which of Open WebUI's users a request speaks. */
+/** Finds out for which of Open WebUI's users a request speaks. */
 export interface OpenWebUiIdentity {
   /**
    * The user whom the headers of a request name; `undefined` when they name none or no header is believed here. Only
@@ -23,17 +22,16 @@ export interface OpenWebUiIdentity {
   /**
    * The user whose own session token or `sk-` key of Open WebUI this is; `undefined` when it is neither. Those that
    * come from one `address` wait for each other where Open WebUI is asked about too many.
-   * Throws or
-   * rejects with `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` when Open WebUI does not answer.
+   * Throws or rejects with `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` when Open WebUI does not answer.
    */
   sessionUser(credential: string, address: string): UserPrincipal | Promise<UserPrincipal> | undefined;
 }
 
-/** What a session token of Open WebUI may do here, besides what its user's role adds. */
-const SESSION_SCOPES = new Scopes(DEFAULT_USER_SCOPES);
 /** What a user may do for whom a key speaks, as far as the key may. Documents are as open to them as to the key. */
-const ASSERTED_SCOPES = new Scopes([...DEFAULT_USER_SCOPES, 'docs']);
-/** Has signed up, and no admin of Open WebUI has let him in yet; he has a session token all the same. */
+const ASSERTED_SCOPES = [...DEFAULT_USER_SCOPES, 'docs'];
+/** Roles are names that others choose: no more sets of scopes than this are cached. */
+const MAX_CACHED_SCOPES = 1_000;
+/** Has signed up, and no admin of Open WebUI has approved them yet; they have a session token all the same. */
 const PENDING_ROLE = 'pending';
 
 type Settings = Pick<AuthSettings, 'openWebUi' | 'scopesByRole' | 'scopesByGroup'>;
@@ -41,21 +39,36 @@ type Settings = Pick<AuthSettings, 'openWebUi' | 'scopesByRole' | 'scopesByGroup
 /** Makes it for what the settings believe; `now` gives milliseconds since the epoch. */
 export function createOpenWebUiIdentity(settings: Settings, now: () => number = Date.now): OpenWebUiIdentity {
   const { openWebUi } = settings;
-  const userScopes = new UserScopes(settings);
   const headers = new IdentityHeaders(openWebUi.headers);
   const readUser = createUserReader(headers, openWebUi, now);
   const sessions = new OpenWebUiSessions(openWebUi, now);
 
+  const scopesCache = new BoundedMap<string, Scopes>(MAX_CACHED_SCOPES);
+  const scopesOf = (role: string | undefined, key: RingKey | undefined): Scopes => {
+    const name = JSON.stringify([role, key?.scopes.texts]);
+    const cached = scopesCache.use(name);
+    if (cached !== undefined) return cached;
+    const base = key === undefined ? DEFAULT_USER_SCOPES : ASSERTED_SCOPES;
+    const own = new Scopes(withAddedScopes(base, settings, role, []));
+    const scopes = key === undefined ? own : own.within(key.scopes);
+    scopesCache.set(name, scopes);
+    return scopes;
+  };
+  const toPrincipal = (user: UserProfile, key: RingKey | undefined, more: Partial<UserPrincipal>): UserPrincipal => {
+    if (user.role?.trim().toLowerCase() === PENDING_ROLE) {
+      throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
+    }
+    return { kind: 'user', ...user, groups: [], scopes: scopesOf(user.role, key), keyId: key?.id, ...more };
+  };
   const toSessionUser = ({ user, expiresAt }: OpenWebUiSession) =>
-    toPrincipal(user, userScopes, { token: { isAccessToken: false, expiresAt } });
+    toPrincipal(user, undefined, { token: { isAccessToken: false, expiresAt } });
   return {
     assertedUser: (request, key) => {
       if (readUser === undefined) return undefined;
       const values = headers.read(request);
       if (!tellsUser(values)) return undefined;
       const user = readUser(values);
-      const chatId = headers.optional(values, 'chatId');
-      return toPrincipal(user, userScopes, { key, chatId });
+      return toPrincipal(user, key, { chatId: headers.optional(values, 'chatId') });
     },
     sessionUser: (credential, address) => {
       const session = sessions.find(credential, address);
@@ -69,7 +82,7 @@ function createUserReader(
   headers: IdentityHeaders,
   openWebUi: AuthSettings['openWebUi'],
   now: () => number,
-): ((values: IdentityValues) => OpenWebUiUser) | undefined {
+): ((values: IdentityValues) => UserProfile) | undefined {
   if (openWebUi.userJwtSecret !== undefined) {
     const check = createOpenWebUiTokenCheck(openWebUi.userJwtSecret, { issuer: OPEN_WEBUI_ISSUER, audiences: [] });
     return (values) => {
@@ -97,7 +110,8 @@ function createUserReader(
       throw headers.refusal('userJwt', 'cannot be checked; set MCPO_OPENWEBUI_USER_JWT_SECRET');
     }
     return {
-      id: headers.required(values, 'userId'),
+      issuer: OPEN_WEBUI_ISSUER,
+      subject: headers.required(values, 'userId'),
       email: headers.decoded(values, 'userEmail'),
       name: headers.decoded(values, 'userName'),
       role: headers.role(values),
@@ -109,36 +123,4 @@ function toHeaderRefusal(error: unknown, headers: IdentityHeaders): Unauthentica
   if (!(error instanceof TokenRefusedError)) throw error;
   const reason = error.message.replace(/\.$/, '');
   return headers.refusal('userJwt', `is refused: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`);
-}
-
-/** How a user was told of. */
-interface Telling {
-  /** The key that spoke for the user; `undefined` when they presented a token of their own. */
-  readonly key?: RingKey;
-  readonly chatId?: string | undefined;
-  readonly token?: PresentedToken;
-}
-
-function toPrincipal(
-  { id, email, name, role }: OpenWebUiUser,
-  userScopes: UserScopes,
-  { key, chatId, token }: Telling,
-): UserPrincipal {
-  if (role?.trim().toLowerCase() === PENDING_ROLE)
-    throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
-  const own = userScopes.with(key === undefined ? SESSION_SCOPES : ASSERTED_SCOPES, role, []);
-  const scopes = key === undefined ? own : userScopes.through(key.scopes, own);
-  return {
-    kind: 'user',
-    issuer: OPEN_WEBUI_ISSUER,
-    subject: id,
-    email,
-    name,
-    role,
-    groups: [],
-    scopes,
-    keyId: key?.id,
-    chatId,
-    token,
-  };
 }

@@ -1,17 +1,17 @@
 import { ForbiddenError } from '../errors.ts';
 import type { OpenWebUiSettings } from './auth-settings.ts';
+import { CLOCK_SKEW_SECONDS } from './claims.ts';
+import { type JsonObject, parseJsonObject } from './json-body.ts';
 import { OpenWebUiDirectory, type PresentedCredential } from './open-webui-directory.ts';
-import { createOpenWebUiTokenCheck, type OpenWebUiToken } from './open-webui-token.ts';
-import { type OpenWebUiUser, toOpenWebUiUser } from './open-webui-user.ts';
-import { CLOCK_SKEW_SECONDS } from './token-checks.ts';
-import { MAX_TOKEN_LENGTH } from './token-parts.ts';
-import { TokenRefusedError } from './token-refusal.ts';
+import { createOpenWebUiTokenCheck, type OpenWebUiToken, toOpenWebUiUser } from './open-webui-token.ts';
+import { MAX_TOKEN_LENGTH, TokenRefusedError } from './token.ts';
+import type { UserProfile } from './user.ts';
 
 /** What Open WebUI's own API keys look like; nothing else is sent there. */
 const OPEN_WEBUI_KEY = /^sk-[\w-]{8,256}$/;
 
 export interface OpenWebUiSession {
-  readonly user: OpenWebUiUser;
+  readonly user: UserProfile;
   /** Milliseconds since the epoch; `undefined` if it is not known to expire. */
   readonly expiresAt: number | undefined;
 }
@@ -32,7 +32,7 @@ export class OpenWebUiSessions {
     this.#now = now;
   }
 
-  /** `undefined` for what does not look like Open WebUI's. Errors as told at `OpenWebUiIdentity.sessionUser`. */
+  /** `undefined` for what does not look like Open WebUI's. Errors as at `OpenWebUiIdentity.sessionUser`. */
   find(credential: string, address: string): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
     if (OPEN_WEBUI_KEY.test(credential)) {
       return this.#ask({ credential, expiresAt: Number.POSITIVE_INFINITY, isGenuine: false, address }, wrongKey);
@@ -51,7 +51,7 @@ export class OpenWebUiSessions {
   }
 
   #ask(presented: PresentedCredential, refusal: () => Error): OpenWebUiSession | Promise<OpenWebUiSession> | undefined {
-    const known = (answer: OpenWebUiUser | 'refused'): OpenWebUiSession => {
+    const known = (answer: UserProfile | 'refused'): OpenWebUiSession => {
       if (answer === 'refused') throw refusal();
       return toSession(answer, presented.expiresAt);
     };
@@ -64,21 +64,16 @@ export class OpenWebUiSessions {
  * The unverified claims of what looks like a session token of Open WebUI: it names its user `id`, and has neither
  * issuer nor subject. A token of another issuer is not sent to Open WebUI.
  */
-function sessionClaims(token: string): Readonly<Record<string, unknown>> | undefined {
+function sessionClaims(token: string): JsonObject | undefined {
   if (token.length > MAX_TOKEN_LENGTH) return undefined;
   const [, payload, , ...more] = token.split('.', 4);
   if (payload === undefined || more.length > 0 || !/^[\w.-]+$/.test(token)) return undefined;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-    if (typeof claims !== 'object' || claims === null) return undefined;
-    if (!Object.hasOwn(claims, 'id') || Object.hasOwn(claims, 'iss') || Object.hasOwn(claims, 'sub')) return undefined;
-    return claims as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
+  const claims = parseJsonObject(Buffer.from(payload, 'base64url').toString('utf8'));
+  if (claims === undefined || !Object.hasOwn(claims, 'id')) return undefined;
+  return Object.hasOwn(claims, 'iss') || Object.hasOwn(claims, 'sub') ? undefined : claims;
 }
 
-function toSession(user: OpenWebUiUser, expiresAt: number): OpenWebUiSession {
+function toSession(user: UserProfile, expiresAt: number): OpenWebUiSession {
   return { user, expiresAt: Number.isFinite(expiresAt) ? expiresAt : undefined };
 }
 

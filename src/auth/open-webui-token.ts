@@ -1,19 +1,19 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
-import jwt, { type VerifyOptions } from 'jsonwebtoken';
-import { checkTokenClaims, type ExpectedClaims } from './token-checks.ts';
-import { parseToken } from './token-parts.ts';
-import { TokenRefusedError } from './token-refusal.ts';
-
-/** Open WebUI signs in this way only. */
-const ALGORITHM = 'HS256';
+import { createSecretKey } from 'node:crypto';
+import { checkTokenClaims, type ExpectedClaims, isIdentifier } from './claims.ts';
+import type { JsonObject } from './json-body.ts';
+import { parseToken, verifySignature } from './token.ts';
+import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 
 export interface OpenWebUiToken {
-  readonly payload: Readonly<Record<string, unknown>>;
+  readonly payload: JsonObject;
   /** In seconds. */
   readonly expiresAt: number;
 }
 
-/** Makes the check of tokens that Open WebUI signs with a secret; the check throws `TokenRefusedError`. */
+/**
+ * Makes the check of tokens that Open WebUI signs with a secret, always with HS256; the check takes the time in
+ * milliseconds since the epoch and throws `TokenRefusedError`.
+ */
 export function createOpenWebUiTokenCheck(
   secret: string,
   expected: ExpectedClaims,
@@ -21,23 +21,15 @@ export function createOpenWebUiTokenCheck(
   const key = createSecretKey(Buffer.from(secret, 'utf8'));
   return (token, now) => {
     parseToken(token);
-    const payload = verifySignature(token, key);
+    const payload = verifySignature(token, key, ['HS256']);
     return { payload, expiresAt: checkTokenClaims(payload, expected, now / 1_000) };
   };
 }
 
-function verifySignature(token: string, key: KeyObject): Readonly<Record<string, unknown>> {
-  try {
-    // The times are checked afterwards, as they are for every token.
-    const options: VerifyOptions & { complete?: false } = {
-      algorithms: [ALGORITHM],
-      ignoreExpiration: true,
-      ignoreNotBefore: true,
-    };
-    const payload = jwt.verify(token, key, options);
-    if (typeof payload === 'object') return payload;
-  } catch {
-    // Why is nobody's business but the signer's.
-  }
-  throw new TokenRefusedError('not-valid', 'signature');
+/** The user whom Open WebUI describes; `undefined` if the id is unusable. Only the id identifies them. */
+export function toOpenWebUiUser(id: unknown, { email, name, role }: JsonObject): UserProfile | undefined {
+  const text = (value: unknown) => (isIdentifier(value) ? value : undefined);
+  return isIdentifier(id)
+    ? { issuer: OPEN_WEBUI_ISSUER, subject: id, email: text(email), name: text(name), role: text(role) }
+    : undefined;
 }

@@ -1,4 +1,4 @@
-import { matchesName } from './name-pattern.ts';
+import type { AddedScopes } from './auth-settings.ts';
 
 const PLAIN_SCOPES = ['vault', 'docs', 'metrics', 'admin'] as const;
 type PlainScope = (typeof PLAIN_SCOPES)[number];
@@ -7,6 +7,8 @@ type PlainScope = (typeof PLAIN_SCOPES)[number];
 export type Scope =
   /** Patterns, as `matchesName` reads them. */
   { readonly kind: 'call'; readonly server: string; readonly tool: string } | { readonly kind: PlainScope };
+
+type CallScope = Extract<Scope, { kind: 'call' }>;
 
 /** The forms of a scope, for messages. */
 export const SCOPE_FORMS =
@@ -35,6 +37,17 @@ export function parseScope(text: string): Scope | undefined {
   return { kind: 'call', server, tool };
 }
 
+/** The scopes `base` and those that a user's role and groups add. */
+export function withAddedScopes(
+  base: readonly string[],
+  { scopesByRole, scopesByGroup }: AddedScopes,
+  role: string | undefined,
+  groups: readonly string[],
+): readonly string[] {
+  const byRole = role === undefined ? [] : (scopesByRole.get(role) ?? []);
+  return [...base, ...byRole, ...groups.flatMap((group) => scopesByGroup.get(group) ?? [])];
+}
+
 /** A set of scopes, with its text as it was given. Under a ceiling only what both allow is allowed. */
 export class Scopes {
   /** Everything; what the single `--api-key` has. */
@@ -45,7 +58,7 @@ export class Scopes {
   readonly texts: readonly string[];
   readonly #ceiling: Scopes | undefined;
   readonly #kinds: ReadonlySet<Scope['kind']>;
-  readonly #calls: readonly Extract<Scope, { kind: 'call' }>[];
+  readonly #calls: readonly CallScope[];
   readonly #allowsEveryCall: boolean;
 
   /** Texts that are no scope of this service grant nothing: tokens carry scopes of other services too. */
@@ -64,37 +77,65 @@ export class Scopes {
   }
 
   allows(kind: 'docs' | 'metrics' | 'admin'): boolean {
-    return this.#kinds.has(kind) && (this.#ceiling?.allows(kind) ?? true);
+    return this.#andCeiling((scopes) => scopes.#kinds.has(kind));
   }
 
   allowsCall(server: string, tool: string): boolean {
-    const isAllowed =
-      this.#allowsEveryCall ||
-      this.#calls.some((scope) => matchesName(scope.server, server) && matchesName(scope.tool, tool));
-    return isAllowed && (this.#ceiling?.allowsCall(server, tool) ?? true);
+    const isCall = ({ server: servers, tool: tools }: CallScope) =>
+      matchesName(servers, server) && matchesName(tools, tool);
+    return this.#andCeiling((scopes) => scopes.#allowsEveryCall || scopes.#calls.some(isCall));
   }
 
   /** Setting, testing and removing one's own values for a server: with `vault`, or with a call scope for the server. */
   allowsOwnValues(server: string): boolean {
-    const isAllowed = this.#kinds.has('vault') || this.#calls.some((scope) => matchesName(scope.server, server));
-    return isAllowed && (this.#ceiling?.allowsOwnValues(server) ?? true);
+    return this.#ownValues((scope) => matchesName(scope.server, server));
   }
 
   /** The same for every server there is, and for everything of one's own at once. */
   get allowsAllOwnValues(): boolean {
-    const isAllowed = this.#kinds.has('vault') || this.#calls.some(({ server }) => server === ANYTHING);
-    return isAllowed && (this.#ceiling?.allowsAllOwnValues ?? true);
+    return this.#ownValues(({ server }) => server === ANYTHING);
   }
 
-  /** The fewest scopes that allow the same own values, for who has no ceiling: to be kept where room is scarce. */
+  /** The same for any server at all. */
+  get allowsAnyOwnValues(): boolean {
+    return this.#ownValues(() => true);
+  }
+
+  /** The fewest scopes that allow the same own values, for scopes without a ceiling: to be stored where room is scarce. */
   get ownValueScopes(): readonly string[] {
     if (this.allowsAllOwnValues) return ['vault'];
     return [...new Set(this.#calls.map(({ server }) => `call:${server}`))];
   }
 
-  /** The same for any server at all. */
-  get allowsAnyOwnValues(): boolean {
-    const isAllowed = this.#kinds.has('vault') || this.#calls.length > 0;
-    return isAllowed && (this.#ceiling?.allowsAnyOwnValues ?? true);
+  #ownValues(isEnough: (scope: CallScope) => boolean): boolean {
+    return this.#andCeiling((scopes) => scopes.#kinds.has('vault') || scopes.#calls.some(isEnough));
   }
+
+  #andCeiling(allows: (scopes: Scopes) => boolean): boolean {
+    return allows(this) && (this.#ceiling === undefined || this.#ceiling.#andCeiling(allows));
+  }
+}
+
+/**
+ * Whether a name matches a pattern, in which `*` stands for any characters. Composed and decomposed letters are the same
+ * (Unicode Standard Annex 15), since people cannot see which of them they type. Without a regular expression, which a
+ * pattern with many `*` could make slow.
+ */
+export function matchesName(pattern: string, name: string): boolean {
+  return pattern === '*' || matchesComposed(pattern.normalize('NFC'), name.normalize('NFC'));
+}
+
+function matchesComposed(pattern: string, name: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return pattern === name;
+  if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last)) return false;
+  const end = name.length - last.length;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found === -1 || found + part.length > end) return false;
+    at = found + part.length;
+  }
+  return true;
 }

@@ -1,8 +1,9 @@
 import { ConfigError, type ConfigProblem } from '../errors.ts';
+import { parseUrl } from '../parse-url.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { IssuerSettings } from './auth-settings.ts';
 import { OWN_ISSUER } from './claims.ts';
-import { type IssuerFetch, isTrustworthyUrl, toUrl } from './issuer-fetch.ts';
+import { type IssuerFetch, isTrustworthyUrl } from './issuer-fetch.ts';
 import { createIssuerKeyReader } from './issuer-keys.ts';
 import { KeySet, type KeySetTimings } from './key-set.ts';
 import { type TokenKey, toPublicKey, toSecretKey } from './token-key.ts';
@@ -33,10 +34,9 @@ export function openTokenIssuers(
   const problems: ConfigProblem[] = [];
   for (const settings of issuers) {
     const name = settings.issuer ?? OWN_ISSUER;
-    const keys = openKeys(settings, options);
-    const problem = opened.has(name) ? 'this issuer is named twice' : typeof keys === 'string' ? keys : undefined;
-    if (problem !== undefined) problems.push({ key: toKey(settings), message: problem });
+    const keys = opened.has(name) ? 'this issuer is named twice' : openKeys(settings, options);
     if (typeof keys !== 'string') opened.set(name, { settings, algorithms: new Set(settings.algorithms), keys });
+    else problems.push({ key: toKey(settings), message: keys });
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return opened;
@@ -53,13 +53,14 @@ function openKeys(settings: IssuerSettings, options: TokenIssuerOptions): TokenI
       try {
         return toLocalKeys(toPublicKey(keySource.pem), settings);
       } catch {
-        return 'the public key is no key or certificate in PEM';
+        return 'the public key is not a key or certificate in PEM';
       }
     case 'key-set':
     case 'discovery': {
       const isDiscovered = keySource.kind === 'discovery';
-      const url = toUrl(isDiscovered ? (issuer ?? '') : keySource.uri);
-      if (url === undefined) return isDiscovered ? 'discovery needs an issuer that is a URL' : 'the key set is no URL';
+      const url = parseUrl(isDiscovered ? (issuer ?? '') : keySource.uri);
+      if (url === undefined)
+        return isDiscovered ? 'discovery needs an issuer that is a URL' : 'the key set is not a URL';
       if (!isTrustworthyUrl(url)) return `${isDiscovered ? 'the issuer' : 'the key set'} must be https`;
       if (url.username !== '' || url.password !== '') return 'the URL must not hold a user or password';
       const symmetric = algorithms.find((algorithm) => !/^(RS|PS|ES)/.test(algorithm));

@@ -1,4 +1,4 @@
-import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { Algorithm } from 'jsonwebtoken';
 
 /** A key that signatures are verified with, bound to the algorithms that it may be used for. */
@@ -25,16 +25,31 @@ export function toSecretKey(secret: string): TokenKey {
   return { keyId: undefined, algorithms: new Set(HMAC), key: createSecretKey(Buffer.from(secret, 'utf8')) };
 }
 
-/**
- * Reads a public key or certificate in PEM. `algorithm` narrows what it is used for (a JWK's `alg`).
- * Throws node's own error for what is no key; a key that no accepted algorithm can use has no algorithms.
- */
-export function toPublicKey(pem: string, keyId?: string, algorithm?: string): TokenKey {
+/** Reads a public key or certificate in PEM. Throws node's own error for anything else. */
+export function toPublicKey(pem: string): TokenKey {
   const key = createPublicKey(pem);
-  const algorithms = algorithmsOf(key).filter((one) => algorithm === undefined || one === algorithm);
-  return { keyId, algorithms: new Set(algorithms), key };
+  return { keyId: undefined, algorithms: new Set(algorithmsOf(key)), key };
 }
 
+/**
+ * Reads a key of a key set (RFC 7517); `undefined` for one that no signature can be verified with: private, symmetric,
+ * for encryption, broken or too weak. Its `alg` narrows what it is used for.
+ */
+export function readPublishedKey(jwk: unknown): TokenKey | undefined {
+  if (typeof jwk !== 'object' || jwk === null) return undefined;
+  const { kid, alg, use = 'sig', kty, n, e, crv, x, y, ...rest } = jwk as Readonly<Record<string, unknown>>;
+  if (use !== 'sig' || 'd' in rest) return undefined;
+  try {
+    const key = createPublicKey({ format: 'jwk', key: { kty, n, e, crv, x, y } as JsonWebKey });
+    const algorithms = algorithmsOf(key).filter((algorithm) => alg === undefined || alg === algorithm);
+    if (algorithms.length === 0) return undefined;
+    return { keyId: typeof kid === 'string' && kid !== '' ? kid : undefined, algorithms: new Set(algorithms), key };
+  } catch {
+    return undefined;
+  }
+}
+
+/** None for a key that no accepted algorithm can use. */
 function algorithmsOf(key: KeyObject): readonly Algorithm[] {
   const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {

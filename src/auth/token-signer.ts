@@ -3,14 +3,14 @@ import jsonwebtoken from 'jsonwebtoken';
 
 export type OwnAlgorithm = 'HS256' | 'HS384' | 'HS512';
 
-/** What a token of our own says, under the default claim names; `undefined` is left out. */
+/** The claims of a token of our own, under the default names; `undefined` is left out. */
 export interface OwnClaims {
   readonly subject: string;
   readonly email: string | undefined;
   readonly name: string | undefined;
   readonly role: string | undefined;
   readonly groups: readonly string[];
-  /** `undefined`: the token says nothing of scopes, which allows calls. */
+  /** `undefined`: the token names no scopes, which allows calls. */
   readonly scopes: readonly string[] | undefined;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
@@ -21,20 +21,33 @@ export interface OwnClaims {
 
 /** Signs a token with the service's own secret. */
 export function signToken(claims: OwnClaims, secret: string, algorithm: OwnAlgorithm): string {
-  const { subject, email, name, role, groups, scopes, issuer, audience, issuedAt, expiresAt } = claims;
-  const payload = {
-    sub: subject,
-    email,
-    name,
-    role,
-    groups: groups.length > 0 ? groups : undefined,
-    scope: scopes?.join(' '),
-    iss: issuer,
-    aud: audience,
-    iat: issuedAt,
-    exp: expiresAt,
-    jti: randomUUID(),
-  };
-  const present = Object.entries(payload).filter(([, value]) => value !== undefined);
-  return jsonwebtoken.sign(Object.fromEntries(present), secret, { algorithm });
+  const {
+    subject: sub,
+    groups,
+    scopes,
+    issuer: iss,
+    audience: aud,
+    issuedAt: iat,
+    expiresAt: exp,
+    ...profile
+  } = claims;
+  const listed = groups.length > 0 ? { groups } : {};
+  const payload = { sub, ...profile, ...listed, scope: scopes?.join(' '), iss, aud, iat, exp, jti: randomUUID() };
+  return jsonwebtoken.sign(payload, secret, { algorithm });
+}
+
+const SECONDS: ReadonlyMap<string, number> = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3_600],
+  ['d', 86_400],
+]);
+/** Ten years. */
+const MAX_SECONDS = 315_360_000;
+
+/** Reads `90s`, `30m`, `1h`, `7d` or a bare number of seconds; `undefined` for anything else, or for more than ten years. */
+export function parseTokenLifetime(text: string): number | undefined {
+  const [, digits, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? [];
+  const seconds = Number(digits) * (SECONDS.get(unit) ?? Number.NaN);
+  return seconds >= 1 && seconds <= MAX_SECONDS ? seconds : undefined;
 }

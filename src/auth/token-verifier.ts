@@ -1,16 +1,14 @@
-import jsonwebtoken, { type Algorithm } from 'jsonwebtoken';
+import { hash } from 'node:crypto';
+import { BoundedMap } from '../bounded-map.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuthSettings } from './auth-settings.ts';
-import { type Claims, OWN_ISSUER, toUserPrincipal } from './claims.ts';
+import { checkTokenClaims, OWN_ISSUER, toUserPrincipal } from './claims.ts';
 import type { IssuerFetch } from './issuer-fetch.ts';
 import { KEY_SET_TIMINGS, type KeySetTimings } from './key-set.ts';
 import type { UserPrincipal } from './principal.ts';
-import { TokenCache, tokenDigest } from './token-cache.ts';
-import { checkTokenClaims } from './token-checks.ts';
+import { MAX_TOKEN_LENGTH, parseToken, TokenRefusedError, type UnverifiedToken, verifySignature } from './token.ts';
 import { openTokenIssuers, type TokenIssuer } from './token-issuer.ts';
 import type { TokenKey } from './token-key.ts';
-import { MAX_TOKEN_LENGTH, parseToken, type UnverifiedToken } from './token-parts.ts';
-import { TokenRefusedError } from './token-refusal.ts';
 
 /** A verified token is believed for so long before it is verified anew. */
 const MAX_CACHED_MS = 60_000;
@@ -18,7 +16,7 @@ const MAX_CACHED_TOKENS = 1_000;
 
 export interface TokenVerifier {
   /**
-   * Tells who a token is about; a promise only when its issuer must be asked for keys first. Throws, or rejects with,
+   * The user that a token is about; a promise only when its issuer must be asked for keys first. Throws, or rejects with,
    * `UnauthenticatedError` for a token that is refused and `ServerUnavailableError` when the keys cannot be read.
    */
   verify(token: string): UserPrincipal | Promise<UserPrincipal>;
@@ -36,6 +34,16 @@ export interface TokenVerifierOptions extends Pick<AuthSettings, 'issuers' | 'sc
   readonly now?: () => number;
 }
 
+interface VerifiedToken {
+  readonly principal: UserPrincipal;
+  /** Milliseconds since the epoch, as the next. */
+  readonly verifiedAt: number;
+  /** From then on the token is verified anew. */
+  readonly endsAt: number;
+  readonly key: TokenKey;
+  readonly issuer: TokenIssuer;
+}
+
 /** Opens the verifier of JSON Web Tokens (RFC 7519). Throws `ConfigError` when an issuer's keys cannot be used. */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const { logger, now = Date.now } = options;
@@ -45,13 +53,15 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     timings: options.timings ?? KEY_SET_TIMINGS,
   });
-  const cache = new TokenCache(options.maxCachedTokens ?? MAX_CACHED_TOKENS);
+  /** By digest, so that it holds no token. */
+  const cache = new BoundedMap<string, VerifiedToken>(options.maxCachedTokens ?? MAX_CACHED_TOKENS);
 
   function verify(token: string): UserPrincipal | Promise<UserPrincipal> {
     if (token.length > MAX_TOKEN_LENGTH) throw new TokenRefusedError('not-valid', 'too long');
-    const digest = tokenDigest(token);
-    const known = cache.get(digest, now());
-    if (known !== undefined) return known;
+    const digest = hash('sha256', token, 'base64');
+    const cached = cache.use(digest);
+    if (cached !== undefined && isStillValid(cached, now())) return cached.principal;
+    cache.delete(digest);
     const unverified = parseToken(token);
     const issuer = findIssuer(issuers, unverified);
     const key = findKey(issuer, unverified);
@@ -62,30 +72,26 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
 
   function verifyWith(key: TokenKey, issuer: TokenIssuer, token: string, digest: string): UserPrincipal {
     const { settings, keys } = issuer;
-    const claims = verifySignature(token, key, settings.algorithms);
+    const usable = settings.algorithms.filter((algorithm) => key.algorithms.has(algorithm));
+    const claims = verifySignature(token, key.key, usable);
     const verifiedAt = now();
     const expiresAt = checkTokenClaims(claims, settings, verifiedAt / 1_000) * 1_000;
     const presented = { isAccessToken: settings.keySource.kind !== 'secret', expiresAt };
-    const principal = toUserPrincipal(
-      claims,
-      { ...options, names: settings.claims, scopes: settings.scopes },
-      presented,
-    );
-    const endsAt = Math.min(verifiedAt + MAX_CACHED_MS, expiresAt);
-    if (keys.kind === 'local') cache.set(digest, { principal, verifiedAt, endsAt, isKeyHeld: () => true });
-    else {
-      const isKeyHeld = () => keys.set.holds(key);
-      cache.set(digest, { principal, verifiedAt, endsAt: Math.min(endsAt, keys.set.freshUntil), isKeyHeld });
-    }
+    const rules = { ...options, names: settings.claims, scopes: settings.scopes };
+    const principal = toUserPrincipal(claims, rules, presented);
+    const freshUntil = keys.kind === 'set' ? keys.set.freshUntil : Number.POSITIVE_INFINITY;
+    const endsAt = Math.min(verifiedAt + MAX_CACHED_MS, expiresAt, freshUntil);
+    cache.set(digest, { principal, verifiedAt, endsAt, key, issuer });
     return principal;
+  }
+
+  function report(error: unknown): unknown {
+    if (error instanceof TokenRefusedError) logger.debug('A token was refused', { reason: error.detail });
+    return error;
   }
 
   return {
     verify(token) {
-      const report = (error: unknown) => {
-        if (error instanceof TokenRefusedError) logger.debug('A token was refused', { reason: error.detail });
-        return error;
-      };
       try {
         const principal = verify(token);
         if (!(principal instanceof Promise)) return principal;
@@ -103,6 +109,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   };
 }
 
+function isStillValid({ verifiedAt, endsAt, key, issuer: { keys } }: VerifiedToken, now: number): boolean {
+  return now >= verifiedAt && now < endsAt && (keys.kind === 'local' || keys.set.holds(key));
+}
+
 /** By the exact `iss`; a token without one can only be our own, whatever key signed it. */
 function findIssuer(issuers: ReadonlyMap<string, TokenIssuer>, token: UnverifiedToken): TokenIssuer {
   const { issuer: name = OWN_ISSUER } = token;
@@ -114,16 +124,4 @@ function findIssuer(issuers: ReadonlyMap<string, TokenIssuer>, token: Unverified
 
 function findKey({ keys }: TokenIssuer, { keyId, algorithm }: UnverifiedToken): TokenKey | Promise<TokenKey> {
   return keys.kind === 'local' ? keys.key : keys.set.find(keyId, algorithm);
-}
-
-/** The times are checked afterwards, in one place for all. */
-function verifySignature(token: string, key: TokenKey, accepted: readonly Algorithm[]): Claims {
-  const algorithms = accepted.filter((algorithm) => key.algorithms.has(algorithm));
-  try {
-    const claims = jsonwebtoken.verify(token, key.key, { algorithms, ignoreExpiration: true, ignoreNotBefore: true });
-    if (typeof claims === 'object') return claims;
-  } catch (error) {
-    throw new TokenRefusedError('not-valid', error instanceof Error ? error.message : 'signature');
-  }
-  throw new TokenRefusedError('not-valid', 'no claims');
 }

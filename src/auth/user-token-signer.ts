@@ -1,20 +1,27 @@
-import { randomUUID } from 'node:crypto';
+import { createECDH, createPrivateKey, hash, hkdfSync, type KeyObject, randomUUID } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
-import { deriveSigningKey, type PublishedKey, type SigningKey } from './signing-key.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import type { UserProfile } from './user.ts';
+
+const INFO = 'mcpo-ts user token ES256 v1';
+const SCALAR_BYTES = 32;
+/** 64 bits more than the order has, so that reducing them leaves no bias that matters. */
+const SEED_BYTES = SCALAR_BYTES + 8;
+/** Of P-256 (NIST SP 800-186, section 3.2.1.3). */
+const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 /** How long a token about a user is good for. */
 const USER_TOKEN_SECONDS = 300;
 
 /** Receivers' clocks may be behind ours by so much. */
 const NOT_BEFORE_SLACK_SECONDS = 30;
-const MAX_KEPT_TOKENS = 5_000;
+const MAX_CACHED_TOKENS = 5_000;
 
 /** Signs what `${user.jwt}` stands for. */
 export interface UserTokenSigner {
   /**
    * A token about a user for one audience, good for at least half of `USER_TOKEN_SECONDS` from now. `sub` tells users
-   * apart only together with `user_issuer`, who named him so.
+   * apart only together with `user_issuer`, which named the user so.
    */
   sign(user: UserProfile, audience: string): string;
   /** The JSON Web Key Set (RFC 7517, section 5) that receivers check tokens with; public. */
@@ -30,7 +37,23 @@ export interface UserTokenSignerOptions {
   readonly now?: () => number;
 }
 
-interface KeptToken {
+/** A public key as it is published (RFC 7517). */
+export interface PublishedKey {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+  readonly kid: string;
+  readonly use: 'sig';
+  readonly alg: 'ES256';
+}
+
+interface SigningKey {
+  readonly privateKey: KeyObject;
+  readonly published: PublishedKey;
+}
+
+interface CachedToken {
   readonly token: string;
   /** Milliseconds since the epoch, as the next. */
   readonly signedAt: number;
@@ -43,51 +66,53 @@ export function createUserTokenSigner({ keys, issuer, now = Date.now }: UserToke
   const [active] = ring;
   if (active === undefined) throw new RangeError('user tokens need a key');
   const published = { keys: ring.map((key) => key.published) };
-  /** The least recently used first. */
-  const kept = new Map<string, KeptToken>();
+  const cache = new BoundedMap<string, CachedToken>(MAX_CACHED_TOKENS);
 
   return {
     sign(user, audience) {
       const time = now();
       const { issuer: userIssuer, subject, email = null, name = null, role = null } = user;
       const id = JSON.stringify([userIssuer, subject, email, name, role, audience]);
-      const known = kept.get(id);
-      kept.delete(id);
-      const isGood = known !== undefined && time >= known.signedAt && time < known.renewAt;
+      const cached = cache.use(id);
+      if (cached !== undefined && time >= cached.signedAt && time < cached.renewAt) return cached.token;
+      const token = signToken(active, issuer, user, audience, time);
       const renewAt = (Math.floor(time / 1_000) + USER_TOKEN_SECONDS / 2) * 1_000;
-      const entry = isGood
-        ? known
-        : { token: signToken(active, issuer, user, audience, time), signedAt: time, renewAt };
-      if (kept.size >= MAX_KEPT_TOKENS) {
-        const oldest = kept.keys().next();
-        if (!oldest.done) kept.delete(oldest.value);
-      }
-      kept.set(id, entry);
-      return entry.token;
+      cache.set(id, { token, signedAt: time, renewAt });
+      return token;
     },
     keySet: () => published,
   };
 }
 
-function signToken(key: SigningKey, issuer: string, user: UserProfile, audience: string, now: number): string {
-  const issuedAt = Math.floor(now / 1_000);
-  const { email, name, role } = user;
-  const claims = {
-    iss: issuer,
-    sub: user.subject,
-    user_issuer: user.issuer,
-    email,
-    name,
-    role,
-    aud: audience,
-    iat: issuedAt,
-    nbf: issuedAt - NOT_BEFORE_SLACK_SECONDS,
-    exp: issuedAt + USER_TOKEN_SECONDS,
-    jti: randomUUID(),
+function signToken(key: SigningKey, iss: string, user: UserProfile, audience: string, now: number): string {
+  const iat = Math.floor(now / 1_000);
+  const { subject: sub, issuer: user_issuer, email, name, role } = user;
+  const times = { iat, nbf: iat - NOT_BEFORE_SLACK_SECONDS, exp: iat + USER_TOKEN_SECONDS };
+  const claims = { iss, sub, user_issuer, email, name, role, aud: audience, ...times, jti: randomUUID() };
+  return jsonwebtoken.sign(claims, key.privateKey, { algorithm: 'ES256', keyid: key.published.kid });
+}
+
+/**
+ * Derives a key pair on P-256 from 32 bytes, always the same one: HKDF-SHA-256 (RFC 5869), then the reduction of
+ * FIPS 186-5, appendix A.2.1. Its id is the thumbprint of RFC 7638.
+ */
+export function deriveSigningKey(material: Buffer): SigningKey {
+  const seed = Buffer.from(hkdfSync('sha256', material, '', INFO, SEED_BYTES)).toString('hex');
+  const scalar = (BigInt(`0x${seed}`) % (ORDER - 1n)) + 1n;
+  const d = Buffer.from(scalar.toString(16).padStart(SCALAR_BYTES * 2, '0'), 'hex');
+  const curve = createECDH('prime256v1');
+  curve.setPrivateKey(d);
+  const point = curve.getPublicKey();
+  const x = point.subarray(1, 1 + SCALAR_BYTES).toString('base64url');
+  const y = point.subarray(1 + SCALAR_BYTES).toString('base64url');
+  const common = { kty: 'EC', crv: 'P-256', x, y } as const;
+  return {
+    privateKey: createPrivateKey({ format: 'jwk', key: { ...common, d: d.toString('base64url') } }),
+    published: { ...common, kid: thumbprint(x, y), use: 'sig', alg: 'ES256' },
   };
-  const present = Object.entries(claims).filter(([, value]) => value !== undefined);
-  return jsonwebtoken.sign(Object.fromEntries(present), key.privateKey, {
-    algorithm: 'ES256',
-    keyid: key.published.kid,
-  });
+}
+
+/** RFC 7638, section 3: the required members by name, without white space. */
+function thumbprint(x: string, y: string): string {
+  return hash('sha256', JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }), 'base64url');
 }

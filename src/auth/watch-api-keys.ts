@@ -2,15 +2,15 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { ApiKeyRing } from './api-key-ring.ts';
 import type { ApiKeyRecord } from './auth-settings.ts';
 
-/** Half of the two seconds within which a new or a revoked key must count. */
+/** Half of the two seconds within which a new or a revoked key must take effect. */
 const POLL_MS = 1_000;
 /** However quiet the revision is, all keys are read again after this long: a restored back-up may bear the same one. */
 const FULL_READ_MS = 60_000;
-/** When a key was last used is known to about a minute. */
+/** The time of the last use is known to about a minute. */
 const USES_MS = 60_000;
 
-/** The keys that are kept in the database. */
-export interface KeptApiKeys {
+/** The API keys in the database. */
+export interface StoredApiKeys {
   /** Changes with every key that is made or revoked; cheap to ask for. */
   revision(): Promise<number>;
   list(): Promise<readonly ApiKeyRecord[]>;
@@ -18,28 +18,23 @@ export interface KeptApiKeys {
   markUsed(uses: ReadonlyMap<string, number>): Promise<void>;
 }
 
-export interface ApiKeyWatch {
-  /** Ends it, writing down the last uses first. Never rejects. */
-  stop(): Promise<void>;
-}
-
 /**
- * Keeps the ring at what the database holds, looking every `intervalMs`, and writes down when keys were used. While
- * the database fails, the last known keys count. Resolves after the first look, whether that failed or not.
+ * Keeps the ring at what the database holds, looking every `intervalMs`, and records when keys were used. While the
+ * database fails, the last known keys stay valid. Resolves after the first look, whether that failed or not.
  */
 export async function watchApiKeys(
-  keys: KeptApiKeys,
+  keys: StoredApiKeys,
   ring: ApiKeyRing,
   logger: Logger,
   intervalMs = POLL_MS,
 ): Promise<ApiKeyWatch> {
-  const poll = new Poll(keys, ring, logger, intervalMs);
-  await poll.start();
-  return poll;
+  const watch = new ApiKeyWatch(keys, ring, logger, intervalMs);
+  await watch.start();
+  return watch;
 }
 
-class Poll implements ApiKeyWatch {
-  readonly #keys: KeptApiKeys;
+export class ApiKeyWatch {
+  readonly #keys: StoredApiKeys;
   readonly #ring: ApiKeyRing;
   readonly #logger: Logger;
   readonly #intervalMs: number;
@@ -51,7 +46,7 @@ class Poll implements ApiKeyWatch {
   #readAt = 0;
   #usesAt = Date.now();
 
-  constructor(keys: KeptApiKeys, ring: ApiKeyRing, logger: Logger, intervalMs: number) {
+  constructor(keys: StoredApiKeys, ring: ApiKeyRing, logger: Logger, intervalMs: number) {
     this.#keys = keys;
     this.#ring = ring;
     this.#logger = logger;
@@ -64,6 +59,7 @@ class Poll implements ApiKeyWatch {
     return this.#running;
   }
 
+  /** Ends it, recording the last uses first. Never rejects. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -101,7 +97,7 @@ class Poll implements ApiKeyWatch {
     this.#readAt = Date.now();
   }
 
-  /** For the admin's eyes only: what cannot be written is lost, and no reason to stop. */
+  /** Informative only: what cannot be written is lost. */
   async #writeUses(): Promise<void> {
     this.#usesAt = Date.now();
     const uses = this.#ring.takeUses();

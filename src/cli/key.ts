@@ -1,5 +1,4 @@
-import { generateApiKey, hashApiKey } from '../auth/api-key.ts';
-import { SINGLE_KEY_ID } from '../auth/api-key-ring.ts';
+import { generateApiKey, hashApiKey, SINGLE_KEY_ID } from '../auth/api-key-ring.ts';
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import { isIdentifier } from '../auth/claims.ts';
 import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';

@@ -1,7 +1,6 @@
 import { isIdentifier } from '../auth/claims.ts';
 import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
-import { parseTokenLifetime } from '../auth/token-lifetime.ts';
-import { type OwnAlgorithm, signToken } from '../auth/token-signer.ts';
+import { type OwnAlgorithm, parseTokenLifetime, signToken } from '../auth/token-signer.ts';
 import { hmacSecretWeakness } from '../config/secret-strength.ts';
 import { UsageError } from '../errors.ts';
 import type { CommandResult } from './check.ts';

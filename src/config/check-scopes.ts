@@ -1,5 +1,4 @@
-import { matchesName } from '../auth/name-pattern.ts';
-import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
+import { matchesName, parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import type { AuthFile } from './auth-schema.ts';
 import type { ConfigReport } from './config-report.ts';
 import type { JsonPath } from './json-document.ts';

@@ -1,4 +1,4 @@
-import { matchesName } from '../auth/name-pattern.ts';
+import { matchesName } from '../auth/scope.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 
 /** A name or pattern of the servers file that is about tools. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { accessTokenOf } from '../../../src/auth/access-token.ts';
 import type { KeySource } from '../../../src/auth/auth-settings.ts';
+import { accessTokenOf } from '../../../src/auth/credential.ts';
 import { ANONYMOUS, type Principal } from '../../../src/auth/principal.ts';
 import { encodeToken, hs256 } from '../../fixtures/forged-tokens.ts';
 import { bearer, keyRecord, request, setUp } from './open-webui-request.ts';

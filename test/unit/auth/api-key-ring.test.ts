@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { generateApiKey, hashApiKey } from '../../../src/auth/api-key.ts';
-import { ApiKeyRing, createApiKeyRing } from '../../../src/auth/api-key-ring.ts';
+import { ApiKeyRing, generateApiKey, hashApiKey } from '../../../src/auth/api-key-ring.ts';
 import { keyRecord, OPEN_WEBUI } from './open-webui-request.ts';
 
 test('keys are random, recognisable, and kept as SHA-256', () => {
@@ -66,7 +65,8 @@ test.each([
   [{ trustUserHeaders: true }, true],
   [{ userJwtSecret: 's' }, true],
 ])('the single key may do everything; it asserts users under %j: %j', (openWebUi, assertsUser) => {
-  const ring = createApiKeyRing({ apiKey: 'single', keys: [], openWebUi: { ...OPEN_WEBUI, ...openWebUi } });
+  const ring = new ApiKeyRing();
+  ring.replaceGiven({ apiKey: 'single', keys: [], openWebUi: { ...OPEN_WEBUI, ...openWebUi } });
   expect(ring.find('single')).toEqual(
     expect.objectContaining({ id: 'default', assertsUser, principal: expect.objectContaining({ kind: 'api-key' }) }),
   );

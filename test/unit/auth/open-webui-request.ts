@@ -1,7 +1,6 @@
-import { hashApiKey } from '../../../src/auth/api-key.ts';
-import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
+import { ApiKeyRing, hashApiKey } from '../../../src/auth/api-key-ring.ts';
 import type { ApiKeyRecord, AuthSettings, OpenWebUiSettings } from '../../../src/auth/auth-settings.ts';
-import { type Authenticator, createAuthenticator, type TokenCheck } from '../../../src/auth/authenticator.ts';
+import { Authenticator, type TokenCheck } from '../../../src/auth/authenticator.ts';
 import { createOpenWebUiIdentity } from '../../../src/auth/open-webui-identity.ts';
 
 export const OPEN_WEBUI: OpenWebUiSettings = {
@@ -46,24 +45,8 @@ export function setUp({ openWebUi, keys = [], scopesByRole = new Map(), tokens, 
   const settings = { ...OPEN_WEBUI, ...openWebUi };
   const theRing = ring ?? new ApiKeyRing();
   theRing.replace('file', keys);
-  return createAuthenticator({
-    settings: {
-      openWebUi: settings,
-      issuers:
-        tokens === undefined
-          ? []
-          : [
-              {
-                issuer: 'https://id.example.org',
-                audiences: [],
-                algorithms: ['HS256'],
-                keySource: { kind: 'discovery' },
-                claims: { subject: 'sub', email: '', name: '', role: '', groups: '', scope: '' },
-                scopes: { kind: 'own' },
-              },
-            ],
-    },
-    ring: theRing,
+  return new Authenticator(theRing, {
+    takesTokens: tokens !== undefined || settings.secretKey !== undefined || settings.url !== undefined,
     tokens,
     identity: createOpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup: new Map() }, now),
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkTokenClaims } from '../../../src/auth/token-checks.ts';
+import { checkTokenClaims } from '../../../src/auth/claims.ts';
 
 const NOW = 1_800_000_000;
 const ANY = { issuer: undefined, audiences: [] };

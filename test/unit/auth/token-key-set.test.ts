@@ -6,7 +6,6 @@ import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import type { TokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { ServerUnavailableError, UnauthenticatedError } from '../../../src/errors.ts';
 import { type KeySetServer, startKeySetServer, withKeys } from '../../fixtures/key-set-server.ts';
-import { loadJwksRsaNatively } from '../../fixtures/native-jwks-rsa.ts';
 import {
   collectingLogger,
   issuerOf,
@@ -18,8 +17,6 @@ import {
   toJwk,
   verifierOf,
 } from './token-fixture.ts';
-
-loadJwksRsaNatively();
 
 const next = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -2,11 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTokenVerifier, type TokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import { ServerUnavailableError, UnauthenticatedError } from '../../../src/errors.ts';
-import { loadJwksRsaNatively } from '../../fixtures/native-jwks-rsa.ts';
 import { type OidcProvider, startOidcProvider } from '../../fixtures/start-oidc-provider.ts';
 import { collectingLogger, outcome } from './token-fixture.ts';
-
-loadJwksRsaNatively();
 
 let provider: OidcProvider;
 let verifier: TokenVerifier;

@@ -88,7 +88,7 @@ describe('algorithms', () => {
     ['a key set without TLS', { kind: 'key-set', uri: 'http://id.example/keys' }, ['RS256'], 'https'],
     ['a key set in a file', { kind: 'key-set', uri: 'file:///etc/keys' }, ['RS256'], 'https'],
     ['a key set with a password', { kind: 'key-set', uri: 'https://a:b@id.example' }, ['RS256'], 'password'],
-    ['a key set that is no URL', { kind: 'key-set', uri: 'keys' }, ['RS256'], 'no URL'],
+    ['a key set that is no URL', { kind: 'key-set', uri: 'keys' }, ['RS256'], 'not a URL'],
   ])('a configuration with %s is refused', (_name, keySource, algorithms, message) => {
     expect(() => verifierOf([issuerOf(keySource, algorithms)])).toThrow(message);
   });

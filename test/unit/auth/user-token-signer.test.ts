@@ -1,9 +1,8 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import jsonwebtoken, { type JwtHeader, type JwtPayload } from 'jsonwebtoken';
-import { deriveSigningKey } from '../../../src/auth/signing-key.ts';
 import type { UserProfile } from '../../../src/auth/user.ts';
-import { createUserTokenSigner } from '../../../src/auth/user-token-signer.ts';
+import { createUserTokenSigner, deriveSigningKey } from '../../../src/auth/user-token-signer.ts';
 import { startKeySetServer } from '../../fixtures/key-set-server.ts';
 import { loadJwksRsaNatively } from '../../fixtures/native-jwks-rsa.ts';
 

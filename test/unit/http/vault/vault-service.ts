@@ -8,7 +8,7 @@ import type { TokenCheck } from '../../../../src/auth/authenticator.ts';
 import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scope.ts';
-import { TokenRefusedError } from '../../../../src/auth/token-refusal.ts';
+import { TokenRefusedError } from '../../../../src/auth/token.ts';
 import { toUserKey, type UserId, type UserProfile } from '../../../../src/auth/user.ts';
 import { TRUST_NONE, type TrustProxy } from '../../../../src/config/trust-proxy.ts';
 import {
