@@ -1,5 +1,6 @@
 import type { InfoObject, OpenAPIObject, PathItemObject, SchemaObject, TagObject } from 'openapi3-ts/oas31';
 import type { RejectedTool } from '../mcp/session.ts';
+import { RefusedSchemaError } from '../schema/schema-limits.ts';
 import type { DocumentInput, DocumentServer } from './document-input.ts';
 import { errorSchemas, toErrorResponses } from './error-responses.ts';
 import { toOperationIds } from './operation-id.ts';
@@ -10,8 +11,8 @@ const DEFAULT_TITLE = 'mcpo-ts';
 const DEFAULT_VERSION = '1.0';
 
 /**
- * The OpenAPI 3.1 document of one server or of all. A tool that cannot be published is left out and told to
- * `onOmitted`; the others stay.
+ * The OpenAPI 3.1 document of one server or of all. A tool that cannot be published is left out and reported
+ * to `onOmitted`; the others stay.
  */
 export function toDocument(
   input: DocumentInput,
@@ -36,18 +37,19 @@ export function toDocument(
       }
       // Of two tools with one name, calls reach the first.
       if (paths.has(path)) continue;
-      const outcome = toOperation(tool, {
-        operationId,
-        schemas: input.schemas ?? 'portable',
-        tag: isOfAll ? server.name : undefined,
-        errors: errors.byStatus,
-      });
-      if (!outcome.ok) {
-        onOmitted?.(server.name, { name: tool.name, reason: outcome.reason });
-        continue;
+      try {
+        const { operation, components } = toOperation(tool, {
+          operationId,
+          schemas: input.schemas ?? 'portable',
+          tag: isOfAll ? server.name : undefined,
+          errors: errors.byStatus,
+        });
+        paths.set(path, { post: operation });
+        for (const [name, schema] of components) schemas.set(name, schema);
+      } catch (error) {
+        if (!(error instanceof RefusedSchemaError)) throw error;
+        onOmitted?.(server.name, { name: tool.name, reason: error.message });
       }
-      paths.set(path, { post: outcome.operation });
-      for (const [name, schema] of outcome.schemas) schemas.set(name, schema);
     }
   }
 
@@ -75,14 +77,14 @@ function toInfo({ api, scope, servers }: DocumentInput): InfoObject {
       api.description ||
         server?.instructions ||
         (server === undefined ? 'The tools of every configured MCP server.' : `The tools of ${server.name}.`),
-      ...servers.filter(({ awaitedSource }) => awaitedSource !== undefined).map(tellAwaiting),
+      ...servers.filter(({ awaitedSource }) => awaitedSource !== undefined).map(describeAwaiting),
     ].join('\n\n'),
     version: api.version || info?.version || DEFAULT_VERSION,
   };
 }
 
 /** A document without the tools must say why, and what the admin can do about it. */
-function tellAwaiting({ name, awaitedSource }: DocumentServer): string {
+function describeAwaiting({ name, awaitedSource }: DocumentServer): string {
   const why =
     awaitedSource === 'admin'
       ? "a user's value is part of its url, command or args, so it may be another server for each user, and what one user's session lists is not shown to others. They are listed here once an admin has connected"

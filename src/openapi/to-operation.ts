@@ -1,13 +1,15 @@
 import type { OperationObject, ReferenceObject, ResponseObject, SchemaObject } from 'openapi3-ts/oas31';
 import type { JsonSchema, ToolDefinition } from '../mcp/session.ts';
+import { type ExactSchema, toExactSchema } from '../schema/exact-schema.ts';
+import { schemaRefusal } from '../schema/normalize-schema.ts';
+import { toPortableSchema } from '../schema/portable/portable-schema.ts';
 import type { SchemaForm } from './document-input.ts';
-import { toPortableSchema } from './portable-schema.ts';
-import { type SchemaOutcome, toSchema } from './to-schema.ts';
 
-/** A tool's operation with the schemas that it refers to, or why the tool cannot be in a document. */
-export type OperationOutcome =
-  | { readonly ok: true; readonly operation: OperationObject; readonly schemas: ReadonlyMap<string, SchemaObject> }
-  | { readonly ok: false; readonly reason: string };
+/** A tool's operation with the entries of `components/schemas` that it refers to. */
+export interface ToolOperation {
+  readonly operation: OperationObject;
+  readonly components: ReadonlyMap<string, SchemaObject>;
+}
 
 export interface OperationContext {
   readonly operationId: string;
@@ -18,18 +20,20 @@ export interface OperationContext {
 }
 
 /**
- * The POST operation that calls a tool. An input schema that cannot be published leaves the tool out; an output schema
- * that cannot be is only not told, for the tool can be called all the same.
+ * The POST operation that calls a tool. An output schema that is refused is left out, for the tool can be called all
+ * the same. Throws `RefusedSchemaError` for an input schema.
  */
 export function toOperation(
   tool: ToolDefinition,
   { operationId, schemas, tag, errors }: OperationContext,
-): OperationOutcome {
+): ToolOperation {
   const publish = schemas === 'exact' ? toComponent : toInline;
-  const input = publish(tool.inputSchema, `${operationId}.input`, 'arguments');
-  if (!input.ok) return input;
+  const { inputSchema, outputSchema } = tool;
+  const input = publish(inputSchema, `${operationId}.input`, 'arguments');
   const output =
-    tool.outputSchema === undefined ? undefined : publish(tool.outputSchema, `${operationId}.output`, 'value');
+    outputSchema === undefined || schemaRefusal(outputSchema) !== undefined
+      ? undefined
+      : publish(outputSchema, `${operationId}.output`, 'value');
 
   const operation: OperationObject = {
     operationId,
@@ -41,56 +45,46 @@ export function toOperation(
       required: input.isRequired,
       content: { 'application/json': { schema: input.schema } },
     },
-    responses: { 200: toResult(output?.ok === true ? output.schema : undefined), ...errors },
+    responses: { 200: toResult(output?.schema), ...errors },
   };
-  return {
-    ok: true,
-    operation,
-    schemas: new Map([...input.components, ...(output?.ok === true ? output.components : [])]),
-  };
+  return { operation, components: new Map([...input.components, ...(output?.components ?? [])]) };
 }
 
 /**
- * The tool's own description, and what holds between its arguments: Open WebUI reads only properties and `required` of
- * the body, so a sentence at its root would reach no model.
+ * The tool's own description, and the conditions between its arguments: Open WebUI reads only properties and `required`
+ * of the body, so a sentence at its root would reach no model.
  */
 function toDescription({ description, inputSchema }: ToolDefinition, body: SchemaObject): { description?: string } {
   const own =
     typeof inputSchema === 'object' && typeof inputSchema.description === 'string' ? inputSchema.description : '';
-  const told = typeof body.description === 'string' ? body.description : '';
-  const added = (told.startsWith(own) ? told.slice(own.length) : told).trim();
+  const whole = typeof body.description === 'string' ? body.description : '';
+  const added = (whole.startsWith(own) ? whole.slice(own.length) : whole).trim();
   const text = [description?.trim() ? description : undefined, added || undefined].filter(Boolean).join('\n\n');
   return text === '' ? {} : { description: text };
 }
 
 type Position = 'arguments' | 'value';
 
-/** A schema as it stands in the operation, with the entries of `components/schemas` that it needs. */
-type Published =
-  | (Extract<SchemaOutcome, { ok: true }> & {
-      /** Some property is, so there must be a body. */
-      readonly isRequired: boolean;
-    })
-  | Extract<SchemaOutcome, { ok: false }>;
-
-function toInline(source: JsonSchema, _name: string, position: Position): Published {
-  const outcome = toPortableSchema(source, position);
-  if (!outcome.ok) return outcome;
-  return { ...outcome, components: new Map(), isRequired: isAnyRequired(outcome.schema) };
+/** A schema in its operation. */
+interface PublishedSchema extends ExactSchema {
+  /** Some property is, so there must be a body. */
+  readonly isRequired: boolean;
 }
 
-/** The whole schema is an entry as well: generators name their types after it. */
-function toComponent(source: JsonSchema, name: string, position: Position): Published {
-  const outcome = toSchema(source, name);
-  if (!outcome.ok) return outcome;
-  const isUntyped = outcome.schema.$ref === undefined && outcome.schema.type === undefined;
-  const schema: SchemaObject =
-    position === 'arguments' && isUntyped ? { type: 'object', ...outcome.schema } : outcome.schema;
+function toInline(source: JsonSchema, _name: string, position: Position): PublishedSchema {
+  const schema = toPortableSchema(source, position);
+  return { schema, components: new Map(), isRequired: isAnyRequired(schema) };
+}
+
+/** The whole schema is a component as well: generators name their types after it. */
+function toComponent(source: JsonSchema, name: string, position: Position): PublishedSchema {
+  const { schema, components } = toExactSchema(source, name);
+  const isUntyped = schema.$ref === undefined && schema.type === undefined;
+  const whole: SchemaObject = position === 'arguments' && isUntyped ? { type: 'object', ...schema } : schema;
   return {
-    ok: true,
     schema: { $ref: `#/components/schemas/${name}` },
-    components: new Map([[name, schema], ...outcome.components]),
-    isRequired: isAnyRequired(schema),
+    components: new Map([[name, whole], ...components]),
+    isRequired: isAnyRequired(whole),
   };
 }
 

@@ -1,142 +1,145 @@
-import { isJsonObject, isSchema, type JsonObject, toSegments } from './json-object.ts';
-import { subschemasOf } from './subschemas.ts';
+import { parseUrl } from '../parse-url.ts';
+import { escapeSegment, isJsonObject, isSchema, type JsonObject, valueAt } from './json-object.ts';
+import { kindOf } from './schema-keywords.ts';
 
-const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'] as const;
+export const REFERENCE_KEYWORDS = ['$ref', '$dynamicRef', '$recursiveRef'] as const;
+export type ReferenceKeyword = (typeof REFERENCE_KEYWORDS)[number];
+
 /** Stands for the address of a schema that names none (RFC 3986, section 5.1.4). */
 const NO_BASE = 'schema://local/';
 
-export interface Reference {
-  readonly keyword: (typeof REFERENCES)[number];
-  readonly text: string;
-}
-
-/** Where a reference leads: to a schema in the same document, to nowhere in it, or out of it. */
+/** Where a reference leads: to a schema in the same document, to nowhere in it (`missing`), or out of it. */
 export type ReferenceTarget =
-  | { readonly kind: 'local'; readonly schema: JsonObject | boolean }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'external' };
+  | { readonly kind: 'local'; readonly schema: JsonObject | boolean; readonly pointer: string }
+  | { readonly kind: 'missing' | 'external' };
 
-/** The references of one schema, without those inside it. */
-export function referencesOf(schema: JsonObject): Reference[] {
-  return REFERENCES.flatMap((keyword) => {
-    const text = schema[keyword];
-    return typeof text === 'string' ? [{ keyword, text }] : [];
-  });
+interface Place {
+  /** The address that references are relative to. */
+  readonly base: string;
+  readonly pointer: string;
 }
 
 /**
  * Finds what references of a document mean: JSON pointers, `$anchor`, `$id` with references relative to it (also
  * draft-04's `id` and draft-07's `$id: "#name"`), `$dynamicRef` and `$recursiveRef`. Nothing is fetched.
- * A dynamic reference is taken to the anchor of the whole document where there is one: the evaluation starts there.
+ * A dynamic reference leads to the anchor of the whole document where there is one: the evaluation starts there.
  */
 export class ReferenceIndex {
-  readonly #root: JsonObject | boolean;
+  readonly #root: JsonObject;
   readonly #rootBase: string;
-  readonly #bases = new Map<JsonObject, string>();
+  readonly #isDraft4: boolean;
+  readonly #places = new Map<JsonObject, Place>();
   readonly #resources = new Map<string, JsonObject>();
   readonly #anchors = new Map<string, JsonObject>();
   readonly #dynamicAnchors = new Map<string, JsonObject>();
 
-  constructor(root: JsonObject | boolean) {
+  constructor(root: JsonObject) {
     this.#root = root;
-    this.#rootBase = isJsonObject(root) ? (addressOf(root, NO_BASE) ?? NO_BASE) : NO_BASE;
-    if (!isJsonObject(root)) return;
+    this.#isDraft4 = /draft-0[34]/.test(String(root.$schema));
+    this.#rootBase = this.#addressOf(root, NO_BASE) ?? NO_BASE;
     this.#resources.set(NO_BASE, root);
-    this.#enter(root, NO_BASE);
+    this.#enter(root, { base: NO_BASE, pointer: '' });
   }
 
-  /** Finds what a reference that stands in `holder` leads to. */
-  resolve(holder: JsonObject, { keyword, text }: Reference): ReferenceTarget {
-    const hash = text.indexOf('#');
-    const address = hash === -1 ? text : text.slice(0, hash);
-    const base = this.#bases.get(holder) ?? this.#rootBase;
+  /** A JSON pointer to a schema's place in the document. */
+  pointerOf(schema: JsonObject): string {
+    return this.#places.get(schema)?.pointer ?? '';
+  }
+
+  /** Finds what a reference in the schema `holder` leads to. */
+  resolve(holder: JsonObject, keyword: ReferenceKeyword, reference: string): ReferenceTarget {
+    const hash = reference.indexOf('#');
+    const address = hash === -1 ? reference : reference.slice(0, hash);
+    const base = this.#places.get(holder)?.base ?? this.#rootBase;
     const uri = address === '' ? base : absolute(address, base);
     const resource = uri === undefined ? undefined : this.#resources.get(uri);
     if (uri === undefined || resource === undefined) return { kind: isOutside(address, base) ? 'external' : 'missing' };
-    if (keyword === '$recursiveRef') return this.#recursive(resource);
-    const fragment = hash === -1 ? '' : decoded(text.slice(hash + 1));
-    if (fragment === undefined) return { kind: 'missing' };
-    if (fragment !== '' && !fragment.startsWith('/')) return this.#anchor(keyword, uri, fragment);
-    // A definition of the whole document is meant where the nearest `$id` holds none of that name.
-    const found = lookUp(resource, fragment) ?? lookUp(this.#root, fragment);
-    if (!isSchema(found)) return { kind: 'missing' };
-    if (isJsonObject(found) && !this.#bases.has(found)) this.#enter(found, uri);
-    return { kind: 'local', schema: found };
+    if (keyword === '$recursiveRef') {
+      const isDynamic = resource.$recursiveAnchor === true && this.#root.$recursiveAnchor === true;
+      return this.#found(isDynamic ? this.#root : resource);
+    }
+    const fragment = hash === -1 ? '' : decoded(reference.slice(hash + 1));
+    if (fragment !== '' && !fragment.startsWith('/')) return this.#found(this.#anchored(keyword, uri, fragment));
+    // Where the nearest `$id` holds no definition of that name, one of the whole document is meant.
+    for (const start of [resource, this.#root]) {
+      const schema = valueAt(start, fragment);
+      if (isSchema(schema)) return this.#found(schema, { base: uri, pointer: this.pointerOf(start) + fragment });
+    }
+    return { kind: 'missing' };
   }
 
-  #recursive(resource: JsonObject): ReferenceTarget {
-    const isDynamic = resource.$recursiveAnchor === true && isJsonObject(this.#root) && this.#root.$recursiveAnchor;
-    return { kind: 'local', schema: isDynamic === true ? this.#root : resource };
+  /** A schema that stands where schemas are not expected is entered when a reference leads to it. */
+  #found(schema: JsonObject | boolean | undefined, place: Place = { base: NO_BASE, pointer: '' }): ReferenceTarget {
+    if (schema === undefined) return { kind: 'missing' };
+    if (typeof schema === 'boolean') return { kind: 'local', schema, pointer: place.pointer };
+    if (!this.#places.has(schema)) this.#enter(schema, place);
+    return { kind: 'local', schema, pointer: this.pointerOf(schema) };
   }
 
-  #anchor(keyword: Reference['keyword'], uri: string, name: string): ReferenceTarget {
+  #anchored(keyword: ReferenceKeyword, uri: string, name: string): JsonObject | undefined {
     const dynamic = this.#dynamicAnchors.get(`${uri}#${name}`);
-    const outermost = this.#dynamicAnchors.get(`${this.#rootBase}#${name}`);
     const isDynamic = keyword === '$dynamicRef' && dynamic !== undefined;
-    const schema = (isDynamic ? outermost : undefined) ?? dynamic ?? this.#anchors.get(`${uri}#${name}`);
-    return schema === undefined ? { kind: 'missing' } : { kind: 'local', schema };
+    const outermost = isDynamic ? this.#dynamicAnchors.get(`${this.#rootBase}#${name}`) : undefined;
+    return outermost ?? dynamic ?? this.#anchors.get(`${uri}#${name}`);
   }
 
-  #enter(start: JsonObject, startBase: string): void {
-    const open: [schema: JsonObject, base: string][] = [[start, startBase]];
+  #enter(start: JsonObject, place: Place): void {
+    const open: [schema: JsonObject, outer: Place][] = [[start, place]];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const [schema, outerBase] = next;
-      if (this.#bases.has(schema)) continue;
-      const own = addressOf(schema, outerBase);
-      const base = own ?? outerBase;
-      this.#bases.set(schema, base);
+      const [schema, outer] = next;
+      if (this.#places.has(schema)) continue;
+      const own = this.#addressOf(schema, outer.base);
+      const base = own ?? outer.base;
+      this.#places.set(schema, { base, pointer: outer.pointer });
       if (own !== undefined && !this.#resources.has(own)) this.#resources.set(own, schema);
-      this.#name(schema, base);
-      for (const { schema: child } of subschemasOf(schema).toReversed())
-        if (isJsonObject(child)) open.push([child, base]);
+      this.#addAnchors(schema, base);
+      for (const [path, child] of childrenOf(schema).reverse())
+        open.push([child, { base, pointer: outer.pointer + path }]);
     }
   }
 
-  #name(schema: JsonObject, base: string): void {
+  #addAnchors(schema: JsonObject, base: string): void {
     const { $anchor, $dynamicAnchor, $id, id } = schema;
-    for (const name of [$anchor, $dynamicAnchor]) {
+    for (const name of [$anchor, $dynamicAnchor])
       if (typeof name === 'string') this.#anchors.set(`${base}#${name}`, schema);
-    }
     if (typeof $dynamicAnchor === 'string') this.#dynamicAnchors.set(`${base}#${$dynamicAnchor}`, schema);
-    for (const name of [$id, id]) {
+    for (const name of [$id, id])
       if (typeof name === 'string' && name.startsWith('#')) this.#anchors.set(base + name, schema);
-    }
+  }
+
+  /** The address that a schema gives itself, without a fragment. */
+  #addressOf({ $id, id }: JsonObject, base: string): string | undefined {
+    const own = $id ?? (this.#isDraft4 ? id : undefined);
+    if (typeof own !== 'string' || own.startsWith('#') || own === '') return undefined;
+    return absolute(own.replace(/#.*$/s, ''), base);
   }
 }
 
-/** The address that a schema gives itself, without a fragment. */
-function addressOf({ $id, id, $schema }: JsonObject, base: string): string | undefined {
-  const isDraft4 = typeof $schema === 'string' && $schema.includes('draft-04');
-  const own = $id ?? (isDraft4 ? id : undefined);
-  if (typeof own !== 'string' || own.startsWith('#') || own === '') return undefined;
-  return absolute(own.replace(/#.*$/s, ''), base);
+/** The schema objects directly in a schema of any draft, with their paths from there. */
+function childrenOf(schema: JsonObject): [path: string, child: JsonObject][] {
+  return Object.entries(schema).flatMap(([keyword, value]) => {
+    const kind = kindOf(keyword);
+    if (kind?.startsWith('schema') !== true || typeof value !== 'object' || value === null) return [];
+    const isMany = Array.isArray(value) || kind === 'schemas by key';
+    const children: [string, unknown][] = isMany
+      ? Object.entries(value).map(([key, child]) => [`/${keyword}/${escapeSegment(key)}`, child])
+      : [[`/${keyword}`, value]];
+    return children.filter((entry): entry is [string, JsonObject] => isJsonObject(entry[1]));
+  });
 }
 
 function absolute(address: string, base: string): string | undefined {
-  try {
-    return new URL(address, base).href;
-  } catch {
-    return undefined;
-  }
+  return parseUrl(address, base)?.href;
 }
 
 function isOutside(address: string, base: string): boolean {
   return /^([a-z][a-z0-9+.-]*:|\/\/)/i.test(address) || (address !== '' && !base.startsWith(NO_BASE));
 }
 
-function decoded(fragment: string): string | undefined {
+function decoded(fragment: string): string {
   try {
     return decodeURIComponent(fragment);
   } catch {
     return fragment;
   }
-}
-
-function lookUp(root: unknown, pointer: string): unknown {
-  let value: unknown = root;
-  for (const segment of toSegments(pointer)) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment)) return undefined;
-    value = (value as JsonObject)[segment];
-  }
-  return value;
 }

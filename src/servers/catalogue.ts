@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { RejectedTool, ServerInfo, ToolDefinition, ToolList } from '../mcp/session.ts';
-import { type ArgumentCheck, ArgumentChecks, type ResultCheck } from './argument-check.ts';
+import { type ArgumentCheck, ArgumentChecks, type ResultCheck } from '../schema/check/argument-check.ts';
+import { schemaRefusal } from '../schema/normalize-schema.ts';
 import { nameCollisions } from './name-collisions.ts';
-import { schemaRefusal } from './schema-refusal.ts';
 import { type ToolRule, type ToolRuleSource, unmatchedRules } from './unmatched-rules.ts';
 
 export interface CatalogueTool {

@@ -1,5 +1,5 @@
 import type { ToolResult } from '../mcp/session.ts';
-import { isLarger } from '../schema/value-size.ts';
+import { isLarger } from '../schema/check/value-size.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CatalogueTool } from './catalogue.ts';
 

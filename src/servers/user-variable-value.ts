@@ -2,12 +2,10 @@ import type { ServerConfig, UserVariable } from '../config/server-config.ts';
 import { PlaceholderValueError, UserVariableValueError } from '../errors.ts';
 import { userPlaceholders } from '../placeholders/resolve-template.ts';
 import { resolveUrl } from '../placeholders/resolve-url.ts';
-import { matcherFor } from '../schema/pattern.ts';
-import { runWithin, TimerNeededError, TimeUpError } from '../schema/time-limit.ts';
+import { matchesPattern } from '../schema/check/pattern.ts';
 import { toTitles } from './user-values.ts';
 
 const MAX_VALUE_BYTES = 16 * 1024;
-const PATTERN_LIMIT_MS = 100;
 
 /**
  * Checks a value that a user wants to keep. Throws `UserVariableValueError` with one sentence that says what is wrong
@@ -32,7 +30,8 @@ function findProblem(name: string, variable: UserVariable, value: string, config
     return 'must not be "." or "..", which would change where the url leads';
   const { choices, pattern } = variable;
   if (choices !== undefined && !choices.some((choice) => choice.value === value)) return 'is none of its choices';
-  if (pattern !== undefined && !matches(pattern, value)) return 'does not have the form that is asked for';
+  if (pattern !== undefined && !matchesPattern(`^(?:${pattern})$`, value))
+    return 'does not have the form that is asked for';
   return undefined;
 }
 
@@ -56,22 +55,6 @@ function leavesItsPlaceInUrl(name: string, value: string, { transport, rawUrlPla
     return false;
   } catch (error) {
     if (error instanceof PlaceholderValueError) return true;
-    throw error;
-  }
-}
-
-/** The pattern is the admin's, the value a user's: a slow pattern is cut off, and the value does not match then. */
-function matches(pattern: string, value: string): boolean {
-  const matcher = matcherFor(`^(?:${pattern})$`);
-  try {
-    return matcher.test(value);
-  } catch (error) {
-    if (!(error instanceof TimerNeededError)) throw error;
-  }
-  try {
-    return runWithin(PATTERN_LIMIT_MS, () => matcher.test(value));
-  } catch (error) {
-    if (error instanceof TimeUpError) return false;
     throw error;
   }
 }

@@ -107,7 +107,7 @@ describe('paths', () => {
     expect(paths?.['/time/get_current-time']?.post?.tags).toEqual(['time']);
   });
 
-  test('a tool that cannot be published is left out and told, the others stay', () => {
+  test('a tool that cannot be published is left out and reported, the others stay', () => {
     const omitted: unknown[] = [];
     const unusable = ['', '.', '..', '\ud800'].map((name) => ({ name, inputSchema: {} }));
     const { paths } = toDocument(documentInput([server([...unusable, ...readSchemaShapes(), now])]), (name, tool) =>
@@ -118,7 +118,7 @@ describe('paths', () => {
       [
         'time',
         'external_ref',
-        'its schema refers at /properties/x/$ref to "https://example.com/schema.json", which is never fetched',
+        'its schema refers to "https://example.com/schema.json", and no $ref is fetched (at #/properties/x)',
       ],
     ]);
     expect(Object.keys(paths ?? {})).toHaveLength(readSchemaShapes().length);

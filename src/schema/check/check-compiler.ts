@@ -1,0 +1,149 @@
+import { createRequire } from 'node:module';
+import type { Ajv, AnySchema, CodeKeywordDefinition, KeywordCxt, Options, ValidateFunction } from 'ajv';
+import { matcherFor } from './pattern.ts';
+import { StepBudget } from './step-budget.ts';
+import { ValueSet } from './value-set.ts';
+
+/** What a keyword found; the place and the schema's path are relative to the unit that was checked. */
+export interface Finding {
+  readonly keyword: string;
+  /** A JSON pointer (RFC 6901). */
+  readonly instancePath: string;
+  readonly schemaPath: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A check that is compiled by itself; returns nothing when the value holds. */
+export interface Unit {
+  check(value: unknown): readonly Finding[] | undefined;
+}
+
+/** A keyword whose value is a list of units that check the value too; its finding's `found` are theirs. */
+export const UNITS = 'mcpo:units';
+/** A keyword that spends so many steps. */
+export const STEPS = 'mcpo:steps';
+
+/** Some of the formats' regular expressions are quadratic in the length of the text. */
+const MAX_UNTIMED_CHARACTERS = 500;
+const MAX_CHECKED_CHARACTERS = 20_000;
+
+/** What a server sends is not ours to correct: unknown formats are no error, and nothing is printed. */
+const OPTIONS: Options = {
+  strict: false,
+  logger: false,
+  validateSchema: false,
+  meta: false,
+  addUsedSchema: false,
+  ownProperties: true,
+  messages: false,
+  // 19.99 is a multiple of 0.01, though not by a division of doubles.
+  multipleOfPrecision: 9,
+};
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Compiles units of schemas (JSON Schema 2020-12), one instance for all tools of a catalogue, gone with it. It is
+ * loaded with the first call that needs it: no start waits for it.
+ */
+export class CheckCompiler {
+  readonly findings: 'all' | 'first';
+  readonly budget = new StepBudget();
+  readonly #ajv: Ajv;
+
+  constructor(findings: 'all' | 'first') {
+    this.findings = findings;
+    const { default: Compiler } = require('ajv/dist/2020.js') as { default: typeof Ajv };
+    const { fullFormats } = require('ajv-formats/dist/formats.js') as { fullFormats: Record<string, unknown> };
+    const { budget } = this;
+    const regExp = Object.assign((source: string) => matcherFor(source, budget), { code: 'matcherFor' });
+    const ajv = new Compiler({ ...OPTIONS, allErrors: findings === 'all', code: { optimize: false, regExp } });
+    for (const [name, format] of Object.entries(fullFormats)) ajv.addFormat(name, bounded(format, budget) as never);
+    for (const keyword of ['const', 'enum', 'uniqueItems']) ajv.removeKeyword(keyword);
+    for (const keyword of toKeywords(budget)) ajv.addKeyword(keyword);
+    this.#ajv = ajv;
+  }
+
+  /** Compiles one unit. Throws on a schema that is malformed. */
+  compile(schema: AnySchema): ValidateFunction {
+    try {
+      return this.#ajv.compile(schema);
+    } finally {
+      // It would keep each schema by itself, for a second compilation that never comes.
+      if (typeof schema === 'object') this.#ajv.removeSchema(schema);
+    }
+  }
+}
+
+function toKeywords(budget: StepBudget): CodeKeywordDefinition[] {
+  const { _, nil } = require('ajv') as typeof import('ajv');
+  const scoped = ({ gen }: KeywordCxt, ref: unknown) => gen.scopeValue('keyword', { ref });
+  const setOf = (values: readonly unknown[]) => new ValueSet(budget, values);
+  const isUnique = (items: readonly unknown[]) => {
+    const seen = new ValueSet(budget);
+    budget.spend(items.length);
+    return items.every((item) => seen.add(item));
+  };
+  const message = '';
+  return [
+    {
+      keyword: STEPS,
+      code: (cxt) => cxt.gen.code(_`${scoped(cxt, budget)}.spend(${cxt.schema as number})`),
+    },
+    {
+      keyword: UNITS,
+      code: (cxt) => {
+        const found = cxt.gen.const('found', _`${scoped(cxt, checkUnits)}(${scoped(cxt, cxt.schema)}, ${cxt.data})`);
+        cxt.setParams({ found });
+        cxt.fail(_`${found} !== undefined`);
+      },
+      error: { message, params: ({ params }) => _`{found: ${(params.found as never) ?? nil}}` },
+    },
+    // Ajv's own equality calls the methods that a value has, such as a caller's "valueOf", and pairs all with all.
+    {
+      keyword: 'const',
+      code: (cxt) => cxt.fail(_`!${scoped(cxt, setOf([cxt.schema]))}.has(${cxt.data})`),
+      error: { message, params: ({ schemaCode }) => _`{allowedValue: ${schemaCode}}` },
+    },
+    {
+      keyword: 'enum',
+      code: (cxt) => cxt.fail(_`!${scoped(cxt, setOf(cxt.schema as unknown[]))}.has(${cxt.data})`),
+      error: { message, params: ({ schemaCode }) => _`{allowedValues: ${schemaCode}}` },
+    },
+    {
+      keyword: 'uniqueItems',
+      type: 'array',
+      code: (cxt) => {
+        if (cxt.schema === true) cxt.fail(_`!${scoped(cxt, isUnique)}(${cxt.data})`);
+      },
+      error: { message },
+    },
+  ];
+}
+
+function checkUnits(units: readonly Unit[], value: unknown): readonly Finding[] | undefined {
+  let all: readonly Finding[] | undefined;
+  for (const unit of units) {
+    const found = unit.check(value);
+    if (found !== undefined) all = all === undefined ? found : [...all, ...found];
+  }
+  return all;
+}
+
+function bounded(format: unknown, budget: StepBudget): unknown {
+  if (format instanceof RegExp || typeof format === 'function') {
+    const test =
+      typeof format === 'function' ? (format as (text: string) => boolean) : (text: string) => format.test(text);
+    return (text: string) => {
+      // A data: URI may be as long, and its format is not worth the time.
+      if (text.length > MAX_CHECKED_CHARACTERS) return true;
+      if (text.length > MAX_UNTIMED_CHARACTERS) return budget.runTimed(() => test(text));
+      budget.spend(text.length);
+      return test(text);
+    };
+  }
+  if (typeof format !== 'object' || format === null || !('validate' in format)) return format;
+  return 'type' in format && format.type === 'number'
+    ? format
+    : { ...format, validate: bounded(format.validate, budget) };
+}
