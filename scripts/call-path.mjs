@@ -92,14 +92,15 @@ function buildUnbundled() {
   mkdirSync(out, { recursive: true });
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', version }));
-  const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js');
-  const emit = ['--noCheck', '--outDir', out, '--rootDir', join(root, 'src')];
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'src'), ...emit], { stdio: 'inherit' });
   for (const file of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
     if (!file.isFile() || file.name.endsWith('.ts')) continue;
     const path = relative(join(root, 'src'), join(file.parentPath, file.name));
     cpSync(join(root, 'src', path), join(out, path));
   }
+  // After the other files: a page's script may have the name of a module beside it, and is not needed here.
+  const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js');
+  const emit = ['--noCheck', '--outDir', out, '--rootDir', join(root, 'src')];
+  execFileSync(process.execPath, [tsc, '-p', join(root, 'src'), ...emit], { stdio: 'inherit' });
   return out;
 }
 
