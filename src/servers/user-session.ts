@@ -2,10 +2,9 @@ import { toUserKey } from '../auth/user.ts';
 import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, type ServiceError } from '../errors.ts';
 import type { Session, SessionEnd } from '../mcp/session.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import type { Catalogue } from './catalogue.ts';
 import { toFailureReason } from './failure-reason.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
-import type { SessionCatalogue } from './session-catalogues.ts';
+import type { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionKey, UserAndChat } from './session-key.ts';
 import type { QuotaHolder, SessionQuota } from './session-quota.ts';
 import type { UserCaller } from './user-values.ts';
@@ -23,10 +22,8 @@ export interface UserSessionOptions {
   readonly owner: UserAndChat;
   readonly idleTimeoutMs: number;
   readonly quota: SessionQuota;
-  /** Opens it and reads its list of tools into `tools`. */
+  /** Opens it and sets its list of tools. */
   readonly open: (session: UserSession, signal: AbortSignal) => Promise<Session>;
-  /** The session's own list of tools. */
-  readonly tools: SessionCatalogue;
   /** Takes secrets, the user's own too, out of what the server says. */
   readonly redact: Redact;
   readonly events: UserSessionEvents;
@@ -65,6 +62,8 @@ export class UserSession implements QuotaHolder {
   readonly redact: Redact;
   /** Who called last: headers that are made for each exchange are made for them. */
   caller: UserCaller;
+  /** Its own list of tools, by which its calls are judged. */
+  tools: SessionCatalogue | undefined;
   readonly #options: UserSessionOptions;
   readonly #waiters = new Waiters();
   readonly #lifetime = new AbortController();
@@ -103,10 +102,6 @@ export class UserSession implements QuotaHolder {
   /** Calls that use it or wait for it. */
   get calls(): number {
     return this.#calls;
-  }
-
-  get catalogue(): Catalogue | undefined {
-    return this.#options.tools.current;
   }
 
   get isIdle(): boolean {

@@ -9,7 +9,7 @@ import { openUserSession, secretsOf } from './open-server-session.ts';
 import { redactError } from './redact-error.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
-import { SessionCatalogue, SessionCatalogues } from './session-catalogues.ts';
+import { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { type SessionHold, START_WAIT_MS } from './session-hold.ts';
 import { type SessionKey, toSessionKey, toUserAndChatKey, type UserAndChat } from './session-key.ts';
@@ -20,11 +20,9 @@ import {
   type Caller,
   readUserValues,
   requireUser,
-  setupUrl,
-  titleOf,
   toPlaceholderValues,
+  toRefusal,
   toSessionOwner,
-  toTitles,
   type UserCaller,
 } from './user-values.ts';
 
@@ -74,7 +72,6 @@ interface PendingAcquire {
  */
 export class UserSessions {
   readonly #options: UserSessionsOptions;
-  readonly #catalogues: SessionCatalogues;
   readonly #events: UserSessionEvents;
   readonly #byKey = new Map<SessionKey, UserSession>();
   /** The newest session of each owner: older ones end after their last call. */
@@ -83,11 +80,12 @@ export class UserSessions {
   readonly #all = new Set<UserSession>();
   readonly #pending = new Set<PendingAcquire>();
   readonly #failures = new FailureMemory();
+  #toolRules: ServerConfig;
   #isStopped = false;
 
   constructor(options: UserSessionsOptions) {
     this.#options = options;
-    this.#catalogues = new SessionCatalogues(options.config);
+    this.#toolRules = options.config;
     this.#events = {
       onFault: options.onFault,
       onFailure: ({ key, owner }, error, upForMs) => this.#failures.note(key, owner, error, upForMs),
@@ -111,7 +109,7 @@ export class UserSessions {
       this.#pending.add(pending);
       let variables: Variables | undefined;
       try {
-        ({ variables } = await readUserValues(user, config));
+        variables = await readUserValues(user, config);
         // Never opened with values that were replaced while they were read.
         if (pending.isStale) throw settingsChanged(config.name);
         if (signal.aborted) throw new CallCancelledError('The caller left before the session was opened.');
@@ -135,7 +133,8 @@ export class UserSessions {
 
   /** Takes over which tools are enabled, at once. */
   reconfigure(config: ServerConfig): void {
-    this.#catalogues.reconfigure(config);
+    this.#toolRules = config;
+    for (const { tools } of this.#all) tools?.reconfigure(config);
   }
 
   /** Ends a user's sessions at once, those of every chat, and no other user's; resolves when nothing of them is left. */
@@ -178,7 +177,7 @@ export class UserSessions {
         return session.whenOpen(waitMs, signal);
       },
       get catalogue() {
-        return session.catalogue;
+        return session.tools?.current;
       },
       redact: session.redact,
       noteUse: (tool) => {
@@ -207,9 +206,8 @@ export class UserSessions {
     if (this.#isStopped) throw new ServerUnavailableError(`Server "${config.name}" is stopped.`, 1);
     this.#failures.check(key);
     const { name: server, maxSessions: maxSessionsOfServer, idleTimeoutMs } = config;
-    const tools = new SessionCatalogue(this.#catalogues);
     const redact = dependencies.redactor.redactorFor(secretsOf(config, variables));
-    const open = (opening: UserSession, signal: AbortSignal) => this.#open(opening, tools, variables, signal);
+    const open = (opening: UserSession, signal: AbortSignal) => this.#open(opening, variables, signal);
     const session = new UserSession(
       {
         server,
@@ -219,7 +217,6 @@ export class UserSessions {
         idleTimeoutMs,
         quota,
         open,
-        tools,
         redact,
         events: this.#events,
         pingTimes,
@@ -242,23 +239,20 @@ export class UserSessions {
   }
 
   /** Opens a session and reads its own list of tools, by which its calls are judged, now and at every change. */
-  async #open(
-    owned: UserSession,
-    tools: SessionCatalogue,
-    variables: Variables,
-    signal: AbortSignal,
-  ): Promise<Session> {
+  async #open(owned: UserSession, variables: Variables, signal: AbortSignal): Promise<Session> {
     const { config, dependencies, catalogue, onAnnouncedList } = this.#options;
     const { redact } = owned;
     const placeholders = toPlaceholderValues(owned.caller, variables, config);
     const latest = () => toPlaceholderValues(owned.caller, variables, config);
     const session = await openUserSession(config, dependencies, { placeholders, latest, redact }, signal);
-    void session.closed.then(() => tools.release());
     const read = async () => {
       const reading = catalogue.begin();
       const source = await readSource(session, signal);
-      const isAnnounced = tools.hasList;
-      if (!tools.set(source)) return;
+      const others = [...this.#all].map(({ tools }) => tools);
+      const tools = SessionCatalogue.from(source, this.#toolRules, others);
+      const isAnnounced = owned.tools !== undefined;
+      if (owned.tools === tools || signal.aborted) return;
+      owned.tools = tools;
       const { user, isAdmin } = owned.caller;
       await catalogue.offer({ source, owner: user, isAdmin, redact, reading });
       if (isAnnounced) onAnnouncedList();
@@ -289,12 +283,7 @@ export class UserSessions {
     if (!(error instanceof CredentialsRefusedError) || variables.size === 0) return redactError(error, redact);
     const { config, dependencies } = this.#options;
     dependencies.noteCredentials?.(user.user, config.name, true);
-    const url = await setupUrl(user, config.name);
-    const names = [...variables.keys()];
-    const secret = names.filter((name) => config.userVars.get(name)?.sensitive);
-    const titles = toTitles((secret.length > 0 ? secret : names).map((name) => titleOf(config, name)));
-    const next = url === undefined ? 'set it again on the vault page of this service' : `open ${url} to set it again`;
-    return new CredentialsRefusedError(`${config.name} refused your ${titles}: ${next}.`, url);
+    return toRefusal(user, config, variables);
   }
 }
 

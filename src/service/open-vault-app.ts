@@ -16,7 +16,7 @@ import type { Catalogue } from '../servers/catalogue.ts';
 import type { Server } from '../servers/server.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import { describeUnmatchedRule } from '../servers/unmatched-rules.ts';
-import { createUserSettings } from '../servers/user-settings-service.ts';
+import { VaultUserVariables } from '../servers/user-variables.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { LazyVault } from './lazy-vault.ts';
@@ -41,7 +41,7 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const { settings, registry, identity, callLimit, client, auditLog, logger } = parts;
   const vault = await parts.vault.openForCall();
   const signer = await parts.tokenSigner();
-  const userSettings = createUserSettings({
+  const userSettings = new VaultUserVariables({
     vault,
     registry,
     mayUse: (user, { access }) => mayBeAmong(user, access),

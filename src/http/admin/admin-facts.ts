@@ -45,7 +45,7 @@ export interface AdminServer {
   readonly sessions: readonly AdminSession[];
 }
 
-/** What the admin's page shows and does beside erasing users, which is `UserSettings`'; never a value of anybody. */
+/** What the admin's page shows and does beside erasing users, which is `UserVariables`'; never a value of anybody. */
 export interface AdminFacts {
   /** In the order of the servers file. */
   servers(): readonly AdminServer[];

@@ -1,7 +1,7 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, UserVariableValueError } from '../../errors.ts';
-import type { UserSettings } from '../../servers/user-settings.ts';
+import type { UserVariables } from '../../servers/user-variables.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type Done, toDoneNotice, toDoneQuery } from '../pages/done-notice.ts';
 import { answerLogIn } from '../pages/log-in-pages.ts';
@@ -31,7 +31,7 @@ export interface AdminPageDependencies {
   readonly access: PageAccess;
   readonly facts: AdminFacts;
   /** Erases users. */
-  readonly userSettings: UserSettings;
+  readonly userSettings: UserVariables;
   readonly audit: VaultAudit;
   readonly logger: Logger;
 }

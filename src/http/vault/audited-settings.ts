@@ -1,6 +1,6 @@
 import type { UserId } from '../../auth/user.ts';
 import { UserVariableTestError } from '../../errors.ts';
-import type { UserSettings } from '../../servers/user-settings.ts';
+import type { UserVariables } from '../../servers/user-variables.ts';
 import type { Actor, SecretChange, VaultAudit } from './vault-audit.ts';
 
 /** What an erasure leaves, and why: the log of it says so. */
@@ -10,7 +10,7 @@ const KEPT = 'the entries of this log, which prove who did what; they end with "
  * The settings as one actor uses them: every change is recorded, done or failed, and none is begun while it could not
  * be recorded. The pages and the JSON API both go through it.
  */
-export function auditedSettings(settings: UserSettings, audit: VaultAudit, actor: Actor): UserSettings {
+export function auditedSettings(settings: UserVariables, audit: VaultAudit, actor: Actor): UserVariables {
   /** Records one change for each of `changes` when `run` has ended. */
   const recorded = async <T>(
     changes: readonly SecretChange[],
@@ -45,10 +45,10 @@ export function auditedSettings(settings: UserSettings, audit: VaultAudit, actor
         () => settings.remove(user, server, name),
         (wasSet) => ({ details: { was_set: wasSet } }),
       ),
-    test: (user, server, options) =>
+    testConnection: (user, server, options) =>
       recorded(
         [{ action: 'test', owner: toOwner(user), server }],
-        () => settings.test(user, server, options),
+        () => settings.testConnection(user, server, options),
         ({ ok, error }) => (ok ? {} : { error: new UserVariableTestError(error ?? 'The test failed.') }),
       ),
     erase: (user) =>

@@ -1,7 +1,7 @@
-import type { ServerUserSettings, UserVariableState } from '../../servers/user-settings.ts';
+import type { ServerVariables, UserVariableState } from '../../servers/user-variables.ts';
 
 /** One entry of `GET /vault/api/servers`: what is known of a user's values, and never a value. */
-export function toServerView({ server, title, variables, status }: ServerUserSettings): object {
+export function toServerView({ server, title, variables, status }: ServerVariables): object {
   return { server, title, variables: variables.map(toVariableView), status };
 }
 

@@ -4,7 +4,7 @@ import { Scopes } from '../../auth/scope.ts';
 import type { UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { NotFoundError, UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
-import type { UserSettings } from '../../servers/user-settings.ts';
+import type { UserVariables } from '../../servers/user-variables.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type Done, toDoneNotice, toDoneQuery } from '../pages/done-notice.ts';
 import { answerLogIn, createLogInPages } from '../pages/log-in-pages.ts';
@@ -32,7 +32,7 @@ import { readValues, toServerView, toWho, type Unkept, variableAtFault } from '.
 export interface VaultPageDependencies {
   readonly settings: Pick<Settings, 'pathPrefix'>;
   readonly access: PageAccess;
-  readonly userSettings: UserSettings;
+  readonly userSettings: UserVariables;
   readonly audit: VaultAudit;
   readonly logger: Logger;
 }
@@ -46,7 +46,7 @@ interface OwnForm {
   readonly form: URLSearchParams;
   readonly server: string;
   /** Records what it changes. */
-  readonly audited: UserSettings;
+  readonly audited: UserVariables;
 }
 
 interface VaultPageOptions {
@@ -144,7 +144,7 @@ export function createVaultPages({ settings, access, userSettings, audit, logger
     response: Response,
     { session, user, server, audited }: OwnForm,
   ): Promise<void> {
-    const { ok, tools, error } = await audited.test(user, server, { signal: signalOf(response) });
+    const { ok, tools, error } = await audited.testConnection(user, server, { signal: signalOf(response) });
     if (ok) return leadOn(request, response, { done: 'tested', server, count: tools.length });
     const text = error ?? 'The test failed.';
     await sendVault(request, response, session, { status: 422, notice: { kind: 'problem', text } });

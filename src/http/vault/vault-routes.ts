@@ -11,7 +11,7 @@ import { OPEN_WEBUI_ISSUER, type UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, InvalidArgumentsError, MethodNotAllowedError, NotFoundError } from '../../errors.ts';
 import type { RateLimit } from '../../rate-limit/rate-limit.ts';
-import type { UserSettings } from '../../servers/user-settings.ts';
+import type { UserVariables } from '../../servers/user-variables.ts';
 import { auditedSettings } from './audited-settings.ts';
 import { readValue, readValues } from './read-value.ts';
 import { toServerView } from './server-settings-view.ts';
@@ -28,7 +28,7 @@ import { toVaultDocument } from './vault-document.ts';
 
 export interface VaultRouteDependencies extends CallerDependencies {
   readonly settings: Pick<Settings, 'rootPath' | 'pathPrefix' | 'strictAuth'>;
-  readonly userSettings: UserSettings;
+  readonly userSettings: UserVariables;
   /** The limit of tool calls, which holds here too; `undefined`: none. */
   readonly callLimit: Pick<RateLimit, 'count'> | undefined;
 }
@@ -39,7 +39,7 @@ interface Exchange {
   readonly response: Response;
   readonly caller: VaultCaller;
   /** Every change through it is recorded. */
-  readonly settings: UserSettings;
+  readonly settings: UserVariables;
   /** Aborts when the caller leaves. */
   readonly signal: AbortSignal;
 }
@@ -130,7 +130,7 @@ const ROUTES: Readonly<Record<string, Readonly<Partial<Record<Method, Answer>>>>
     post: async (exchange) => {
       const { request, response, settings, signal } = exchange;
       const user = ownUser(exchange);
-      const { ok, tools, error } = await settings.test(user, param(request, 'server'), { signal });
+      const { ok, tools, error } = await settings.testConnection(user, param(request, 'server'), { signal });
       response.json({ ok, tools, error: error ?? null });
     },
   },

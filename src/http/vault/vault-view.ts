@@ -1,4 +1,4 @@
-import type { ServerUserSettings, UserVariableState } from '../../servers/user-settings.ts';
+import type { ServerVariables, UserVariableState } from '../../servers/user-variables.ts';
 import type { VariableView, VaultServerView } from './vault-page-view.ts';
 
 /** What was typed for a server and not kept, and why. */
@@ -12,7 +12,7 @@ export interface Unkept {
 
 /** A server as the page shows it; what is sensitive and was typed is not in it. */
 export function toServerView(
-  settings: ServerUserSettings,
+  settings: ServerVariables,
   to: (path: string) => string,
   unkept: Unkept | undefined,
 ): VaultServerView {
@@ -71,7 +71,7 @@ export function readValues(form: URLSearchParams): Map<string, string> {
 export function variableAtFault(
   text: string,
   values: ReadonlyMap<string, string>,
-  { variables }: Pick<ServerUserSettings, 'variables'>,
+  { variables }: Pick<ServerVariables, 'variables'>,
 ): string | undefined {
   const typed = variables.filter(({ name }) => values.has(name));
   if (typed.length < 2) return typed[0]?.name;
