@@ -5,7 +5,7 @@ import { AuditAnchors, auditLogName } from '../db/audit-anchors.ts';
 import { DATABASE_FILE } from '../db/database-file.ts';
 import { type Database, type DatabaseLocation, openDatabase } from '../db/open-database.ts';
 import { UsageError } from '../errors.ts';
-import type { CommandResult } from './check.ts';
+import type { CommandResult } from './command-result.ts';
 
 /**
  * `mcpo-ts audit verify FILE...`: says whether the audit log is as the service wrote it, or the first place where it

@@ -5,12 +5,7 @@ import { hasUserPlaceholder, literalText } from '../placeholders/resolve-templat
 import type { Template } from '../placeholders/template.ts';
 import { findConfinementProblem } from '../process/confinement/confine-child.ts';
 import { findCommand } from '../process/find-command.ts';
-
-/** What a sub-command prints, and the exit code: 0 if all is well, else 1. */
-export interface CommandResult {
-  readonly text: string;
-  readonly exitCode: 0 | 1;
-}
+import type { CommandResult } from './command-result.ts';
 
 interface Finding {
   readonly state: 'ok' | 'not found';
@@ -18,7 +13,7 @@ interface Finding {
   readonly detail: string;
 }
 
-/** `checkCommands`, and whether this system can confine each server as its entry asks for. */
+/** `checkCommands`, and whether this system can confine each server as its entry asks. */
 export async function checkServers(settings: Pick<Settings, 'servers'>): Promise<CommandResult> {
   const { text, exitCode } = checkCommands(settings);
   const problems: string[] = [];
@@ -30,7 +25,7 @@ export async function checkServers(settings: Pick<Settings, 'servers'>): Promise
   return { text: text + problems.join(''), exitCode: problems.length > 0 ? 1 : exitCode };
 }
 
-/** Looks the program of every stdio server up, as starting it would, and starts none; remote ones are not contacted. */
+/** Looks up the program of every stdio server, as a start would, without starting it; remote ones are not contacted. */
 export function checkCommands(
   settings: Pick<Settings, 'servers'>,
   platform: NodeJS.Platform = process.platform,
@@ -60,10 +55,8 @@ function checkServer(config: ServerConfig, platform: NodeJS.Platform): Finding {
 }
 
 function whyNotFound(command: string): string {
-  if (/[/\\]/.test(command)) return 'is no program that this user may run; check the path and its permissions.';
-  if (/\s/.test(command)) {
-    return 'is no single program; put the first word into "command" and the others into "args".';
-  }
+  if (/[/\\]/.test(command)) return 'is not a program that this user may run; check the path and its permissions.';
+  if (/\s/.test(command)) return 'is more than one word; put the first one into "command" and the others into "args".';
   return 'is not on the PATH that the server gets; install it, or give its full path in "command".';
 }
 

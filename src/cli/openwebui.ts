@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { Secrets, Settings } from '../config/settings.ts';
 import { UsageError } from '../errors.ts';
-import type { CommandResult } from './check.ts';
+import { type CommandResult, done, toJson } from './command-result.ts';
 
-/** One connection as Open WebUI 0.11 imports it; it wants every field. */
+/** One connection as Open WebUI 0.11 imports it; every field is required. */
 export interface OpenWebUiConnection {
   readonly type: 'openapi';
   readonly url: string;
@@ -31,7 +31,7 @@ export interface ConnectionOptions {
   /** Where Open WebUI reaches this service, with or without a slash at the end. */
   readonly baseUrl: string;
   readonly hasAuthentication: boolean;
-  /** Only if it is to be printed; without it an admin fills it in by hand. */
+  /** Only if it is to be printed; without it an admin enters it by hand. */
   readonly key?: string | undefined;
 }
 
@@ -106,9 +106,12 @@ export function openWebUiCommand(
     hasAuthentication: settings.hasAuthentication,
     key: showKey ? secrets.auth.apiKey : undefined,
   });
-  if (splitDir === undefined) return { text: `${JSON.stringify(connections, null, 2)}\n`, exitCode: 0 };
-  const files = writeSeparately(connections, splitDir);
-  return { text: files.map((file) => `${file}\n`).join(''), exitCode: 0 };
+  if (splitDir === undefined) return done(toJson(connections));
+  return done(
+    writeSeparately(connections, splitDir)
+      .map((file) => `${file}\n`)
+      .join(''),
+  );
 }
 
 function writeSeparately(connections: readonly OpenWebUiConnection[], folder: string): readonly string[] {
@@ -118,7 +121,7 @@ function writeSeparately(connections: readonly OpenWebUiConnection[], folder: st
     return connections.map((connection) => {
       const file = join(folder, `${distinctName(connection.info.id, taken)}.json`);
       // Only its owner may read it: it may hold the key.
-      writeFileSync(file, `${JSON.stringify([connection], null, 2)}\n`, { mode: 0o600 });
+      writeFileSync(file, toJson([connection]), { mode: 0o600 });
       return file;
     });
   } catch (error) {

@@ -1,19 +1,21 @@
-import { type CommandLine, parseCommandLine, type ServiceOptions } from '../config/arguments.ts';
 import { readEnvironment } from '../config/environment.ts';
-import { staysInProcess, takeEnvironment } from '../config/take-environment.ts';
+import { staysInProcess, takeEnvironment } from '../config/environment-variables.ts';
+import type { ServiceOptions } from '../config/service-options.ts';
 import { ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { hideOwnMemory, type OwnMemory } from '../process/own-memory.ts';
 import { readVersion } from '../version.ts';
+import { type CommandLine, parseCommandLine } from './arguments.ts';
 import type { OneTimeCommand } from './run-command.ts';
-import { type ReadEnvironment, serve } from './serve.ts';
+import type { ReadEnvironment } from './running-configuration.ts';
+import { serve } from './serve.ts';
 import type { ServiceSignals } from './service-signals.ts';
 
-/** With nothing left to do for this long, something holds the process that should not. */
+/** If the process still runs after this long with nothing left to do, something holds it that should not. */
 const EXIT_GRACE_MS = 1_000;
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Runs one command line; returns the exit code: 0, 1 for what went wrong at run time, 2 for what was asked wrongly. */
+/** Runs one command line; returns the exit code: 0, 1 for a run-time failure, 2 for a usage or configuration error. */
 export async function run(argv: readonly string[], signals: ServiceSignals): Promise<number> {
   try {
     const command = parseCommandLine(argv);
@@ -38,7 +40,7 @@ async function dispatch(command: CommandLine, signals: ServiceSignals): Promise<
       process.stdout.write(`${readVersion()}\n`);
       return 0;
     default: {
-      // Loaded only for them: the service does not wait for what it does not use.
+      // Loaded only for them: the service does not use it.
       const { runCommand } = await import('./run-command.ts');
       const { read } = takeOwnEnvironment(envPathOf(command));
       const { text, exitCode, note = '' } = await runCommand(command, read());
@@ -49,7 +51,7 @@ async function dispatch(command: CommandLine, signals: ServiceSignals): Promise<
   }
 }
 
-/** Takes the environment and hides it, before there is any child process that could look at it. */
+/** Takes the environment and hides it, before there is any child process that could read it. */
 function takeOwnEnvironment(envPath: string | undefined): {
   readonly read: ReadEnvironment;
   readonly ownMemory: OwnMemory;
@@ -63,7 +65,7 @@ function envPathOf(command: OneTimeCommand): string | undefined {
   return 'options' in command ? command.options.envPath : command.envPath;
 }
 
-/** Resolves when the service has ended, to 0: being asked to end is no failure. */
+/** Resolves to 0 when the service has ended: a signal to end is not a failure. */
 async function serveUntilSignal(options: ServiceOptions, signals: ServiceSignals): Promise<number> {
   const asked = askedToEnd();
   const { read, ownMemory } = takeOwnEnvironment(options.envPath);

@@ -1,9 +1,5 @@
-import type { ServiceOptions } from '../config/arguments.ts';
-import { type AuthFile, authSchema } from '../config/auth-schema.ts';
-import type { Environment } from '../config/environment.ts';
-import { loadServers, loadSettings, resolveApiKey } from '../config/load-settings.ts';
-import { resolveAuth } from '../config/resolve-auth.ts';
-import { WatchedFiles } from '../config/watched-files.ts';
+import { loadSettings } from '../config/load-settings.ts';
+import type { ServiceOptions } from '../config/service-options.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { formatConfigProblem } from '../errors.ts';
 import type { OwnMemory } from '../process/own-memory.ts';
@@ -11,17 +7,15 @@ import { readHost, storageWarning } from '../service/container-storage.ts';
 import { type Service, startService } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
+import { WatchedFiles } from '../watched-files.ts';
 import { curlLine, whereToLook } from './announcement.ts';
 import { describeProtections } from './protections.ts';
-import { SecretFiles } from './secret-files.ts';
+import { type ReadEnvironment, RunningConfiguration } from './running-configuration.ts';
 
 /** How long the curl line waits for servers that are still starting. */
 const EXAMPLE_WAIT_MS = 20_000;
 
-/** Reads the environment, and `--env-path`, which `onRead` is called with just before. Throws `ConfigError`. */
-export type ReadEnvironment = (onRead?: (file: string) => void) => Environment;
-
-/** A service that was announced; how to reload it and how to end it. */
+/** A running service. */
 export interface Serving {
   readonly logger: Logger;
   reload(): void;
@@ -31,27 +25,27 @@ export interface Serving {
 }
 
 /**
- * Starts the service and prints where to look; `readEnvironment` is called again at every reload. Throws the
- * `ServiceError`s of a start that cannot be.
+ * Starts the service and prints the URLs; `readEnvironment` is called again at every reload. Throws the
+ * `ServiceError`s of a start that fails.
  */
 export async function serve(
   options: ServiceOptions,
   readEnvironment: ReadEnvironment,
   ownMemory: OwnMemory,
 ): Promise<Serving> {
-  const files = new WatchedFiles(() => reload());
-  const onRead = (file: string) => files.note(file);
-  let environment = readEnvironment(onRead);
-  const hasStoredKeys = await hasStoredApiKeys(environment);
-  const loaded = loadSettings(options, environment, hasStoredKeys, onRead);
-  const { settings, secrets, warnings } = loaded;
-  let { authFile } = loaded;
+  const watched = new WatchedFiles();
+  const onRead = (file: string) => {
+    if (options.hotReload) watched.note(file);
+  };
+  const environment = readEnvironment(onRead);
+  const hasStoredKeys = await hasStoredApiKeys(environment.database);
+  const { settings, secrets, warnings, authFile } = loadSettings(options, environment, hasStoredKeys, onRead);
   const redactor = new Redactor();
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });
   const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys });
   process.stdout.write(`${whereToLook(service, settings)}\n`);
   for (const warning of warnings) logger.warn(formatConfigProblem(warning));
-  // With PostgreSQL and keys of its own nothing that matters lies there.
+  // With PostgreSQL nothing that matters is stored there.
   const lost = secrets.databaseUrl === undefined ? storageWarning(settings.dataDir, readHost()) : undefined;
   if (lost !== undefined) logger.warn(lost, { folder: settings.dataDir });
   if (!settings.hasAuthentication) {
@@ -61,67 +55,30 @@ export async function serve(
   const protections = describeProtections(settings.servers, ownMemory);
   if (protections !== undefined) logger[ownMemory.environment === 'hidden' ? 'info' : 'warn'](protections);
 
-  const authOf = (file: AuthFile | undefined, from: Environment) =>
-    resolveAuth(file, from, {
-      apiKey: resolveApiKey(options, from),
-      allowsWeakSecrets: options.allowWeakSecrets,
-    });
-  /** A file that cannot be used changes nothing: the previous configuration stays in use. */
-  const reloadAll = async () => {
-    try {
-      files.beginReading();
-      const changed = readEnvironment(onRead);
-      const file = loadServers(options, changed, onRead);
-      // Issuers and what roles and groups may do are those of the start.
-      const changedAuth = withKeys(authFile, file.auth);
-      const auth = authOf(changedAuth, changed);
-      for (const warning of file.warnings) logger.warn(formatConfigProblem(warning));
-      await service.reload.apply({ servers: file.servers, auth, secrets: file.secrets });
-      environment = changed;
-      authFile = changedAuth;
-    } catch (error) {
-      service.reload.refuse(error);
-    }
-  };
-  // One at a time: each begins with what the one before has left.
-  let changing: Promise<void> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    changing = changing.then(work);
-    return changing;
-  };
-  const reload = () => void inTurn(reloadAll);
-  const secretFiles = new SecretFiles({
-    environment: () => environment,
-    apply: async (changed, name) => {
-      await service.reload.authenticate(authOf(authFile, changed), name);
-      environment = changed;
-    },
-    inTurn,
+  const configuration = new RunningConfiguration({
+    options,
+    readEnvironment,
+    environment,
+    authFile,
+    watched,
+    reload: service.reload,
     logger,
   });
-  if (settings.hotReload && settings.configFile !== undefined) files.start();
-  secretFiles.start();
   const leaving = new AbortController();
   void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), leaving.signal);
   return {
     logger,
-    reload,
+    reload: () => configuration.reload(),
     reopenLogs: () => service.reopenLogs(),
     stop: async () => {
       leaving.abort();
-      files.stop();
-      secretFiles.stop();
+      configuration.stop();
       await service.stop();
     },
   };
 }
 
-function withKeys(start: AuthFile | undefined, changed: AuthFile | undefined): AuthFile | undefined {
-  const keys = changed?.keys ?? [];
-  return start === undefined ? changed && { ...authSchema.parse({}), keys } : { ...start, keys };
-}
-
-/** Only a server's catalogue tells a call that works, so the line comes when the servers have settled. */
+/** Only a server's catalogue shows which call works, so the line comes when the servers have settled. */
 async function printCurlLine(service: Service, line: () => string | undefined, leaving: AbortSignal): Promise<void> {
   await Promise.all(service.registry.list().map((server) => server.whenSettled(EXAMPLE_WAIT_MS)));
   const text = leaving.aborted ? undefined : line();

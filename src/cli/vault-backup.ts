@@ -5,29 +5,29 @@ import { type Keyring, keyProblem } from '../vault/keyring.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
 import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
-import type { VaultCommandResult } from './vault-result.ts';
+import { type CommandResult, countSecrets, done } from './command-result.ts';
 
-/** Writes all secrets, encrypted as they are, into a new file. Throws `UsageError` when there is one already. */
-export async function backupVault(store: SecretStore, file: string, now: number): Promise<VaultCommandResult> {
+/** Writes all secrets, encrypted as they are, to a new file. Throws `UsageError` if the file exists. */
+export async function backupVault(store: SecretStore, file: string, now: number): Promise<CommandResult> {
   const secrets = await store.list();
   const keys = await store.keys();
   writeBackup(file, { keys, secrets }, now);
   const ids = [...new Set(secrets.map(({ keyId }) => keyId))];
   const needed =
-    ids.length === 0 ? '' : ` It is worth nothing without the vault's key (${ids.join(', ')}), kept elsewhere.`;
-  return { text: `${count(secrets.length)} written to ${file}.${needed}\n`, note: '', exitCode: 0 };
+    ids.length === 0 ? '' : ` It is useless without the vault's key (${ids.join(', ')}), which you keep elsewhere.`;
+  return done(`${countSecrets(secrets.length)} written to ${file}.${needed}\n`);
 }
 
 /**
- * Puts the secrets of a backup back, all or none; what is set stays unless `replace`. Throws `ConfigError` when a key
- * is missing, `UsageError` for a file that is no backup or was altered: then nothing was changed.
+ * Restores the secrets of a backup, all or none; values that are set stay unless `replace`. Throws `ConfigError` when a
+ * key is missing, `UsageError` for a file that is not a backup or was altered; nothing is changed then.
  */
 export async function restoreVault(
   store: SecretStore,
   keySource: VaultKeySource,
-  { file, replace }: { readonly file: string; readonly replace: boolean },
+  { file, replace = false }: { readonly file: string; readonly replace?: boolean },
   now: number,
-): Promise<VaultCommandResult> {
+): Promise<CommandResult> {
   const backup = readBackup(file);
   const keyring = findKeyring(keySource);
   assertReadable(backup, keyring, file);
@@ -38,9 +38,9 @@ export async function restoreVault(
   }
   const restored = await store.restore(backup.secrets, replace, now);
   const kept = backup.secrets.length - restored;
-  const told = [`${count(restored)} restored.`];
-  if (kept > 0) told.push(`${count(kept)} not: they are set already, and --replace was not given.`);
-  return { text: told.map((line) => `${line}\n`).join(''), note: '', exitCode: 0 };
+  const skipped =
+    kept === 0 ? '' : `${countSecrets(kept)} not restored: another value is set, and --replace was not given.\n`;
+  return done(`${countSecrets(restored)} restored.\n${skipped}`);
 }
 
 function assertReadable({ keys, secrets }: VaultBackup, keyring: Keyring, file: string): void {
@@ -48,7 +48,7 @@ function assertReadable({ keys, secrets }: VaultBackup, keyring: Keyring, file: 
   if (missing.size > 0) {
     throw keyProblem(
       keyring.setting,
-      `the backup "${file}" was made with other keys; give those with the ids ${[...missing].join(', ')}, too. Nothing was changed.`,
+      `the backup "${file}" was made with other keys; add those with the ids ${[...missing].join(', ')}. Nothing was changed.`,
     );
   }
   const altered = secrets.filter((row) => !isReadable(keyring, row));
@@ -59,8 +59,4 @@ function assertReadable({ keys, secrets }: VaultBackup, keyring: Keyring, file: 
   if (first === undefined && !isForeign) return;
   const which = first === undefined ? 'its keys' : `${altered.length}, the first ${first.server}/${first.name}`;
   throw new UsageError(`The backup "${file}" was altered (${which}); nothing was changed.`);
-}
-
-function count(secrets: number): string {
-  return secrets === 1 ? '1 secret was' : `${secrets} secrets were`;
 }

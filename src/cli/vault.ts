@@ -1,76 +1,131 @@
-import { isIdentifier } from '../auth/claims.ts';
-import { parseUserId, type UserId } from '../auth/user.ts';
-import type { VaultCommand } from '../config/admin-commands.ts';
+import type { UserId } from '../auth/user.ts';
 import type { VaultKeySettings } from '../config/settings.ts';
-import { openDatabase } from '../db/open-database.ts';
-import { DatabaseError, ServiceError, UsageError } from '../errors.ts';
+import type { DatabaseLocation } from '../db/open-database.ts';
+import { isReadable } from '../vault/cipher.ts';
 import { SecretStore } from '../vault/secret-store.ts';
-import type { VaultKeySource } from '../vault/vault-key.ts';
+import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
+import { assertOwnKeyring } from '../vault/vault-keys.ts';
+import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
 import { backupVault, restoreVault } from './vault-backup.ts';
-import { listSecrets } from './vault-list.ts';
-import type { VaultCommandResult } from './vault-result.ts';
 import { rotateKey } from './vault-rotation.ts';
-import { eraseUser, exportUser } from './vault-user.ts';
+import { parseUserArgument, withDatabase } from './with-database.ts';
 
-export interface VaultCommandOptions {
-  readonly dataDir: string;
-  readonly databaseUrl: string | undefined;
-  readonly vaultKey: VaultKeySettings;
-  /** Milliseconds since the epoch. */
-  readonly now?: number;
+/** A user is `SUBJECT` of Open WebUI, or `ISSUER:SUBJECT`. */
+export type VaultCommand =
+  | { readonly action: 'list'; readonly json?: boolean }
+  | { readonly action: 'export-user' | 'erase-user'; readonly user: string }
+  | { readonly action: 'rotate-key'; readonly newKeyFile?: string; readonly dropOld?: boolean }
+  | { readonly action: 'backup'; readonly file: string }
+  | { readonly action: 'restore'; readonly file: string; readonly replace?: boolean };
+
+/**
+ * `mcpo-ts vault list|export-user|erase-user|rotate-key|backup|restore`; none prints a value or a key. `now` is in
+ * milliseconds since the epoch. Throws `UsageError` for arguments that cannot be used, `ConfigError` for the vault's
+ * keys, `DatabaseError`.
+ */
+export async function vaultCommand(
+  command: VaultCommand,
+  database: DatabaseLocation,
+  vaultKey: VaultKeySettings,
+  now = Date.now(),
+): Promise<CommandResult> {
+  const { dataDir, databaseUrl } = database;
+  const keySource: VaultKeySource = { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined };
+  // Checked first: opening the embedded database creates it.
+  const owner = 'user' in command ? parseUserArgument(command.user, `"${command.user}" is not a user:`) : undefined;
+  return withDatabase(database, 'secrets', async (opened) => {
+    const store = new SecretStore(opened);
+    switch (command.action) {
+      case 'list':
+        return listSecrets(store, keySource, command.json === true);
+      case 'export-user':
+      case 'erase-user':
+        if (owner === undefined) throw new Error('A command about a user needs one.');
+        return command.action === 'erase-user' ? eraseUser(store, owner, now) : exportUser(store, owner);
+      case 'rotate-key':
+        return rotateKey(store, keySource, command, now);
+      case 'backup':
+        return backupVault(store, command.file, now);
+      case 'restore':
+        return restoreVault(store, keySource, command, now);
+    }
+  });
+}
+
+/** Who has set what, never a value; as a table or as JSON. Each is decrypted to see whether it can be. */
+async function listSecrets(store: SecretStore, keySource: VaultKeySource, json: boolean): Promise<CommandResult> {
+  const rows = await store.list();
+  if (rows.length === 0) return done(json ? toJson([]) : 'There are no secrets in the vault.\n');
+  const keyring = findKeyring(keySource);
+  assertOwnKeyring(await store.keys(), keyring);
+  const secrets = rows.map((row) => ({
+    issuer: row.owner.issuer,
+    subject: row.owner.subject,
+    server: row.server,
+    variable: row.name,
+    setAt: toTimeText(row.updatedAt),
+    lastUsedAt: row.lastUsedAt === undefined ? undefined : toTimeText(row.lastUsedAt),
+    isReadable: isReadable(keyring, row),
+    keyId: row.keyId,
+  }));
+  const unreadable = secrets.filter(({ isReadable: canBeRead }) => !canBeRead).length;
+  const note =
+    unreadable === 0
+      ? ''
+      : `${unreadable} of ${secrets.length} secrets cannot be decrypted with the keys given; they are not deleted. Give the key of that id, or let the user set the value again.\n`;
+  if (json) return done(toJson(secrets), note);
+  const table = toTable(
+    ['USER', 'SERVER', 'VARIABLE', 'SET AT', 'LAST USED', 'READABLE', 'KEY'],
+    secrets.map((secret) => [
+      `${secret.issuer}:${secret.subject}`,
+      secret.server,
+      secret.variable,
+      secret.setAt,
+      secret.lastUsedAt ?? 'never',
+      secret.isReadable ? 'yes' : 'NO',
+      secret.keyId,
+    ]),
+  );
+  return done(table, note);
 }
 
 /**
- * `mcpo-ts vault list|export-user|erase-user|rotate-key|backup|restore`; none tells a value or a key. Throws
- * `UsageError` for what was asked wrongly, `ConfigError` for the vault's keys, `DatabaseError`.
+ * Everything that is stored about a user, as JSON (GDPR, article 15), except the values of their secrets: the vault gives
+ * none back, and users know what they have set.
  */
-export async function vaultCommand(command: VaultCommand, options: VaultCommandOptions): Promise<VaultCommandResult> {
-  const now = options.now ?? Date.now();
-  const keySource: VaultKeySource = {
-    ...options.vaultKey,
-    dataDir: options.dataDir,
-    hasSharedDatabase: options.databaseUrl !== undefined,
-  };
-  switch (command.action) {
-    case 'list':
-      return withStore(options, (store) => listSecrets(store, keySource, command));
-    case 'export-user': {
-      const owner = parseOwner(command.user);
-      return withStore(options, (store) => exportUser(store, owner));
-    }
-    case 'erase-user': {
-      const owner = parseOwner(command.user);
-      return withStore(options, (store) => eraseUser(store, owner, now));
-    }
-    case 'rotate-key':
-      return withStore(options, (store) => rotateKey(store, keySource, command, now));
-    case 'backup':
-      return withStore(options, (store) => backupVault(store, command.file, now));
-    case 'restore':
-      return withStore(options, (store) => restoreVault(store, keySource, command, now));
-  }
-}
-
-function parseOwner(text: string): UserId {
-  const owner = parseUserId(text);
-  if (owner !== undefined && isIdentifier(owner.issuer) && isIdentifier(owner.subject)) return owner;
-  throw new UsageError(
-    `"${text}" is no user: give the id of a user of Open WebUI, or ISSUER:SUBJECT such as https://id.example.org:alice.`,
+async function exportUser(store: SecretStore, owner: UserId): Promise<CommandResult> {
+  const [secrets, uses, refused] = await Promise.all([
+    store.list(owner),
+    store.recentUses(owner, Number.MAX_SAFE_INTEGER),
+    store.refused(owner),
+  ]);
+  return done(
+    toJson({
+      user: { issuer: owner.issuer, subject: owner.subject },
+      secrets: secrets.map(({ server, name, updatedAt, lastUsedAt, lastFour }) => ({
+        server,
+        variable: name,
+        setAt: toTimeText(updatedAt),
+        lastUsedAt: lastUsedAt === undefined ? null : toTimeText(lastUsedAt),
+        lastFour,
+      })),
+      uses: uses.map(({ server, tool, lastUsedAt, calls }) => ({
+        server,
+        tool,
+        lastUsedAt: toTimeText(lastUsedAt),
+        calls,
+      })),
+      refusedCredentials: refused.map(({ server, since }) => ({ server, since: toTimeText(since) })),
+    }),
   );
 }
 
-async function withStore<Result>(
-  { dataDir, databaseUrl }: VaultCommandOptions,
-  use: (store: SecretStore) => Promise<Result>,
-): Promise<Result> {
-  const database = await openDatabase({ dataDir, databaseUrl });
-  try {
-    return await use(new SecretStore(database));
-  } catch (error) {
-    if (error instanceof ServiceError) throw error;
-    const reason = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    throw new DatabaseError(`The secrets in the database cannot be read or changed${reason}.`, { cause: error });
-  } finally {
-    await database.destroy();
-  }
+/** Removes all of that; running services notice within seconds and end the user's sessions. */
+async function eraseUser(store: SecretStore, owner: UserId, now: number): Promise<CommandResult> {
+  const count = await store.erase(owner, now);
+  const secrets = `${count} ${count === 1 ? 'secret' : 'secrets'}`;
+  return done(
+    `${secrets} of ${owner.issuer}:${owner.subject} and everything else about this user in the vault are gone.\n`,
+    'Not erased: the audit log, whose entries prove who did what and expire with "retentionDays"; backups, for as long as you keep them; in PostgreSQL deleted rows until its next VACUUM.\n',
+  );
 }

@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { DEFAULT_USER_SCOPES } from '../auth/scope.ts';
-import { ALLOWED_HOST_RULE, parseAllowedHosts } from './allowed-hosts.ts';
-import { parseRate, RATE_RULE } from './rate.ts';
+import { DEFAULT_USER_SCOPES, matchesName, parseScope, SCOPE_FORMS } from '../auth/scope.ts';
+import type { ConfigPlace } from './config-report.ts';
+import { httpUrl, mapOf, nonEmptyText, texts } from './shapes.ts';
+import { HOST_NAMES_RULE, parseHostNames } from './spellings.ts';
 
-export const ALGORITHMS = [
-  'HS256',
-  'HS384',
-  'HS512',
+export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
+export const ASYMMETRIC_ALGORITHMS = [
   'RS256',
   'RS384',
   'RS512',
@@ -17,42 +16,41 @@ export const ALGORITHMS = [
   'ES384',
   'ES512',
 ] as const;
+const ALGORITHMS = [...HMAC_ALGORITHMS, ...ASYMMETRIC_ALGORITHMS] as const;
 
 export type JwtAlgorithm = (typeof ALGORITHMS)[number];
 
-const text = z.string().min(1, 'is empty.');
-const texts = z.array(text);
-const textOrTexts = z.union([text.transform((one) => [one]), texts], { error: 'must be a text or a list of texts.' });
-const textsByName = z.preprocess(
-  (value) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value,
-  z.map(z.string(), texts, { error: 'must be an object that maps a name to a list of scopes.' }),
+export const algorithm = z.enum(ALGORITHMS, { error: `must be one of ${ALGORITHMS.join(', ')}.` });
+
+/** As an issuer's `audience`: its tokens are accepted whatever their audience. */
+export const ANY_AUDIENCE = '*';
+
+/** What "audience" is for, in messages about its absence. */
+export const AUDIENCE_RULE =
+  'the value of "aud" in tokens that are meant for this service; without it a token for any other service of the issuer would be accepted';
+
+const scopes = z.array(
+  nonEmptyText.refine((text) => parseScope(text) !== undefined, {
+    error: ({ input }) => `"${input}" is not a scope; the forms are ${SCOPE_FORMS}.`,
+  }),
 );
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' });
+const scopesByName = mapOf(scopes, 'must be an object that maps a name to a list of scopes.').default(new Map());
 const headerName = z
   .string()
   .regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header.')
   .toLowerCase();
 
-export const algorithm = z.enum(ALGORITHMS, { error: `must be one of ${ALGORITHMS.join(', ')}.` });
-
-/** As an issuer's `audience`: whoever its tokens were issued for, they are accepted here. */
-export const ANY_AUDIENCE = '*';
-
-const NO_AUDIENCE =
-  'needs "audience", the value of "aud" in tokens that are meant for this service; without it a token for any other service of the issuer would be accepted, which "*" permits.';
-
 const key = z.strictObject({
-  id: z.string().regex(/^[\w.-]{1,64}$/, 'may hold letters, digits, "_", "." and "-" only, 64 at most.'),
+  id: z.string().regex(/^[\w.-]{1,64}$/, 'may contain letters, digits, "_", "." and "-" only, 64 at most.'),
   hash: z
     .string()
     .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the key as 64 hex digits.')
     .toLowerCase(),
-  scopes: texts.default(['call', 'docs']),
+  scopes: scopes.default(['call', 'docs']),
   user: z
     .union([
-      text.transform((subject) => ({ issuer: 'open-webui', subject })),
-      z.strictObject({ issuer: text, subject: text }),
+      nonEmptyText.transform((subject) => ({ issuer: 'open-webui', subject })),
+      z.strictObject({ issuer: nonEmptyText, subject: nonEmptyText }),
     ])
     .optional(),
   assertsUser: z.boolean().default(false),
@@ -61,17 +59,26 @@ const key = z.strictObject({
 
 const issuer = z
   .strictObject({
-    issuer: text,
-    audience: textOrTexts.optional(),
-    scopes: textsByName.default(new Map()),
-    defaultScopes: texts.default([...DEFAULT_USER_SCOPES]),
+    issuer: nonEmptyText,
+    audience: z
+      .union([nonEmptyText.transform((one) => [one]), texts], { error: 'must be a text or a list of texts.' })
+      .optional(),
+    scopes: scopesByName,
+    defaultScopes: scopes.default([...DEFAULT_USER_SCOPES]),
     algorithms: z.array(algorithm).min(1, 'names no algorithm.').optional(),
-    secret: text.optional(),
-    publicKey: text.optional(),
-    publicKeyFile: text.optional(),
+    secret: nonEmptyText.optional(),
+    publicKey: nonEmptyText.optional(),
+    publicKeyFile: nonEmptyText.optional(),
     jwksUri: httpUrl.optional(),
     claims: z
-      .strictObject({ subject: text, email: text, name: text, role: text, groups: text, scope: text })
+      .strictObject({
+        subject: nonEmptyText,
+        email: nonEmptyText,
+        name: nonEmptyText,
+        role: nonEmptyText,
+        groups: nonEmptyText,
+        scope: nonEmptyText,
+      })
       .partial()
       .default({}),
   })
@@ -80,21 +87,20 @@ const issuer = z
       [secret, publicKey, publicKeyFile, jwksUri].filter((source) => source !== undefined).length <= 1,
     'has more than one of "secret", "publicKey", "publicKeyFile" and "jwksUri"; keep one, or none for discovery.',
   )
-  .refine(({ audience }) => audience !== undefined && audience.length > 0, { error: NO_AUDIENCE })
-  .refine(({ audience = [] }) => audience.length === 1 || !audience.includes(ANY_AUDIENCE), {
-    error: 'has "*" beside other values in "audience"; keep one of the two.',
-  });
+  .refine(({ audience = [] }) => audience.length > 0, `needs "audience", ${AUDIENCE_RULE}, which "*" permits.`)
+  .refine(
+    ({ audience = [] }) => audience.length <= 1 || !audience.includes(ANY_AUDIENCE),
+    'has "*" beside other values in "audience"; keep one of the two.',
+  );
 
-/** `auth` of the servers file. Unknown keys are errors here: a misspelt restriction must not pass as none. */
+/** `auth` of the servers file. Unknown keys are errors here: a misspelt restriction would restrict nothing. */
 export const authSchema = z.strictObject({
   keys: z.array(key).default([]),
   issuers: z.array(issuer).default([]),
-  roles: textsByName.default(new Map()),
-  groups: textsByName.default(new Map()),
-  /** Hosts under which the service is reached, beside those that it knows by itself. */
-  allowedHosts: z
-    .array(z.string().refine((host) => parseAllowedHosts(host)?.length === 1, ALLOWED_HOST_RULE))
-    .default([]),
+  roles: scopesByName,
+  groups: scopesByName,
+  /** Further hosts under which the service is reached. */
+  allowedHosts: z.array(z.string().refine((host) => parseHostNames(host)?.length === 1, HOST_NAMES_RULE)).default([]),
   openWebUi: z
     .strictObject({
       headers: z
@@ -114,61 +120,22 @@ export const authSchema = z.strictObject({
 
 export type AuthFile = z.infer<typeof authSchema>;
 
-/** `audit` of the servers file. */
-export const auditSchema = z.strictObject({
-  required: z.boolean().default(false),
-  pseudonymise: z.boolean().default(false),
-  retentionDays: z.int().min(1, 'must be at least 1.').optional(),
-});
-
-/** `vault` of the servers file; the variables win over it. */
-export const vaultSchema = z.strictObject({
-  lastFour: z.boolean().optional(),
-  maxSessions: z.int().min(1, 'must be at least 1.').optional(),
-  maxSessionsPerUser: z.int().min(1, 'must be at least 1.').optional(),
-});
-
-/** `rateLimit` of the servers file; the variables win over it. */
-const rate = text.transform((value, context) => {
-  const parsed = parseRate(value);
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: 'custom', message: RATE_RULE });
-  return z.NEVER;
-});
-
-export const rateLimitSchema = z.strictObject({ calls: rate.optional(), authFailures: rate.optional() });
-
-/** Who may use a server or a tool; a user whom any of the lists names may. An empty list is a list: it names nobody. */
-const accessLists = { roles: texts.optional(), users: texts.optional(), groups: texts.optional() };
-const hasList = ({ roles, users, groups }: { roles?: unknown; users?: unknown; groups?: unknown }): boolean =>
-  [roles, users, groups].some((list) => list !== undefined);
-
-const toolAccess = z
-  .strictObject(accessLists)
-  .refine(
-    hasList,
-    'names nobody and restricts nothing; give it "roles", "users" or "groups", or leave it out. An empty list means nobody.',
-  );
-
-/** `access` of a server. */
-export const accessSchema = z
-  .strictObject({
-    ...accessLists,
-    tools: z
-      .preprocess(
-        (value) =>
-          typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value,
-        z.map(z.string(), toolAccess, {
-          error: 'must be an object that maps a tool to who may use it.',
-        }),
-      )
-      .default(new Map()),
-  })
-  .refine(
-    (access) => hasList(access) || access.tools.size > 0,
-    'restricts nothing; give it "roles", "users", "groups" or "tools", or leave it out. An empty list means nobody.',
-  );
-
-export type AuditFile = z.infer<typeof auditSchema>;
-export type RateLimitFile = z.infer<typeof rateLimitSchema>;
-export type VaultFile = z.infer<typeof vaultSchema>;
+/** Warns of scopes for servers that the file does not have: otherwise only a rejected call would show it. */
+export function warnOfUnknownServers(auth: AuthFile, servers: readonly string[], place: ConfigPlace): void {
+  const check = (granted: readonly string[], at: ConfigPlace) => {
+    for (const [index, text] of granted.entries()) {
+      const scope = parseScope(text);
+      if (scope?.kind !== 'call' || servers.some((server) => matchesName(scope.server, server))) continue;
+      at.at(index).warning(`the scope "${text}" is for a server that is not in this file, so it allows nothing.`);
+    }
+  };
+  for (const [index, one] of auth.keys.entries()) check(one.scopes, place.at('keys', index, 'scopes'));
+  for (const [index, one] of auth.issuers.entries()) {
+    const at = place.at('issuers', index);
+    check(one.defaultScopes, at.at('defaultScopes'));
+    for (const [scope, granted] of one.scopes) check(granted, at.at('scopes', scope));
+  }
+  for (const name of ['roles', 'groups'] as const) {
+    for (const [member, granted] of auth[name]) check(granted, place.at(name, member));
+  }
+}

@@ -1,17 +1,17 @@
 import type { Template } from '../placeholders/template.ts';
-import { argumentSecrets } from './argument-secrets.ts';
+import { decoded } from './secret-variables.ts';
 
-const minimumLength = 4;
+const MIN_LENGTH = 4;
 /** A user's name in a URL with a password is an ordinary word, a token in its place is longer. */
-const minimumUserLength = 16;
+const MIN_USER_LENGTH = 16;
 /** Programs print long values line by line. */
-const minimumLineLength = 8;
+const MIN_LINE_LENGTH = 8;
 
 /**
- * Values that stand in every log: switches, numbers of up to five digits such as ports, log levels, names of
+ * Values that appear in every log: switches, numbers of up to five digits such as ports, log levels, names of
  * environments, encodings and locales. To hide them would make logs unreadable, and keeps nothing secret.
  */
-const ordinaryValue = new RegExp(
+const ORDINARY_VALUE = new RegExp(
   `^(?:${[
     'true|false|yes|none|null|auto|default|always|never|enabled?|disabled?',
     '\\d{1,5}',
@@ -23,21 +23,32 @@ const ordinaryValue = new RegExp(
   'i',
 );
 /** Variables whose values are everywhere and known to everybody on the host. */
-const ordinaryVariables: ReadonlySet<string> = new Set(
+const ORDINARY_VARIABLES: ReadonlySet<string> = new Set(
   'PATH HOME LANG TMPDIR TEMP TMP TERM TZ USER LOGNAME SHELL PWD USERNAME USERPROFILE HOSTNAME NODE_ENV'.split(' '),
+);
+/** What follows these flags of common launchers says what is run and where, and belongs into an error message. */
+const HARMLESS_FLAGS: ReadonlySet<string> = new Set(
+  [
+    '-y --yes -p --package -c --call -q --quiet --silent --prefer-offline', // npx
+    '--from --with --python --directory --project --refresh --isolated', // uvx, uv
+    '-m -u -I -B -W', // python
+    '-i -t -it -ti --rm --init --name --network --pull --platform -v --volume --mount -w --workdir --entrypoint', // docker
+    '--import --require -r --loader --experimental-loader -A --allow-all --allow-net --allow-env --allow-read', // node, deno
+    '-h --help --version --verbose --debug --stdio --port --host --transport --log-level',
+  ].flatMap((flags) => flags.split(' ')),
 );
 
 /** Collects the values of the configuration that must never be printed. */
 export class ConfiguredSecrets {
   private readonly values = new Set<string>();
 
-  /** A value that is secret whatever it is called; those shorter than four characters and ordinary ones are none. */
+  /** A value that is secret whatever its name; values shorter than four characters and ordinary ones are skipped. */
   add(value: string): void {
     const trimmed = value.trim();
-    if (trimmed.length < minimumLength || ordinaryValue.test(trimmed)) return;
+    if (trimmed.length < MIN_LENGTH || ORDINARY_VALUE.test(trimmed)) return;
     this.values.add(trimmed);
     if (!/[\r\n]/.test(trimmed)) return;
-    for (const line of trimmed.split(/[\r\n]+/)) if (line.trim().length >= minimumLineLength) this.add(line);
+    for (const line of trimmed.split(/[\r\n]+/)) if (line.trim().length >= MIN_LINE_LENGTH) this.add(line);
   }
 
   /** A header's value, and without its scheme: programs print `Bearer abc` and `abc` alike. */
@@ -49,27 +60,31 @@ export class ConfiguredSecrets {
 
   /** A variable of the environment that was given by name, and the credentials of a URL in it. */
   addVariable(name: string, value: string): void {
-    if (ordinaryVariables.has(name)) return;
+    if (ORDINARY_VARIABLES.has(name)) return;
     this.add(value);
     this.addUrlCredentials(value);
   }
 
   /** What the admin wrote around the values of users. */
   addParts(template: Template): void {
-    for (const part of template) {
-      if (part.kind !== 'literal') continue;
-      this.add(part.text);
-      this.addUrlCredentials(part.text);
+    for (const part of template) if (part.kind === 'literal') this.addVariable('', part.text);
+  }
+
+  /**
+   * The arguments of a command: URLs, and the values that follow flags, as in `--api-key X`, `--api-key=X`, `-k X` and
+   * `-kX`: such a value may be a secret whatever its flag is called. Of `-e NAME=X`, both `NAME=X` and `X`.
+   */
+  addArguments(args: readonly string[]): void {
+    for (const [index, argument] of args.entries()) {
+      for (const value of flagValues(argument, args[index + 1])) {
+        this.add(value);
+        this.add(/^\w+=(.+)$/s.exec(value)?.[1] ?? '');
+      }
+      this.addUrl(argument.replace(/^-[^=]*=/, ''));
     }
   }
 
-  /** The arguments of a command: what follows flags, and the credentials of URLs. */
-  addArguments(args: readonly string[]): void {
-    for (const value of argumentSecrets(args)) this.add(value);
-    for (const argument of args) this.addUrl(argument.replace(/^-[^=]*=/, ''));
-  }
-
-  /** User, password and query values of a URL; nothing of a text that is none. */
+  /** User, password and query values of a URL; nothing of any other text. */
   addUrl(value: string): void {
     if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return;
     this.addUrlCredentials(value);
@@ -89,19 +104,21 @@ export class ConfiguredSecrets {
     this.addEncoded(userInfo);
     const [user = '', password] = userInfo.split(/:(.*)/s);
     if (password !== undefined) this.addEncoded(password);
-    if (password === undefined || user.length >= minimumUserLength) this.addEncoded(user);
+    if (password === undefined || user.length >= MIN_USER_LENGTH) this.addEncoded(user);
   }
 
   private addEncoded(value: string): void {
     this.add(value);
-    this.add(decode(value));
+    this.add(decoded(value.replaceAll('+', ' ')) ?? '');
   }
 }
 
-function decode(value: string): string {
-  try {
-    return decodeURIComponent(value.replaceAll('+', ' '));
-  } catch {
-    return value;
-  }
+/** The values that an argument, followed by another one, gives to a flag. */
+function flagValues(argument: string, next: string | undefined): readonly string[] {
+  const [, flag = '', assigned] = /^(--?[\w.-]+)=(.*)$/s.exec(argument) ?? [];
+  if (assigned !== undefined) return HARMLESS_FLAGS.has(flag) ? [] : [assigned];
+  if (!/^-{1,2}[A-Za-z]/.test(argument) || HARMLESS_FLAGS.has(argument)) return [];
+  const isJoined = /^-[A-Za-z][^-]{7,}$/s.test(argument);
+  const isFollowed = next !== undefined && !next.startsWith('-');
+  return [...(isJoined ? [argument.slice(2)] : []), ...(isFollowed ? [next] : [])];
 }

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { ConfigPlace, ConfigReport } from './config-report.ts';
+import type { ConfigPlace } from './config-report.ts';
 import type { Confinement, RunAs, Sandbox } from './server-config.ts';
 
-/** Users of this range are in nobody's possession: systemd leaves it unused, and it fits into a container's 65,536. */
+/** User ids that nothing else uses: systemd leaves the range free, and it fits into a container's 65,536. */
 const DEFAULT_UIDS = { first: 60_600, last: 61_099 };
 /** Not in the data folder, which is closed to the users that the homes are for. */
 const ROOT_HOMES_DIR = '/var/lib/mcpo-ts/homes';
@@ -36,7 +36,7 @@ export const limitsSchema = z.strictObject({
   files: z.int().min(64, 'must be at least 64.').optional(),
 });
 
-/** What a servers file's entry says of its process. */
+/** The part of a server's entry that confines its process. */
 export interface ConfinementEntry {
   readonly runAs?: z.infer<typeof runAsSchema> | undefined;
   readonly sandbox?: z.infer<typeof sandboxSchema>;
@@ -58,29 +58,28 @@ export function readConfinement(
   place: ConfigPlace,
   folder: string,
   context: ConfinementContext,
-  report: ConfigReport,
 ): Confinement | undefined {
-  const runAs = resolveRunAs(entry.runAs, context.environment, isRoot());
-  const sandbox = entry.sandbox === undefined ? undefined : resolveSandbox(entry.sandbox, place, folder, report);
-  const limits = entry.limits !== undefined && Object.keys(entry.limits).length > 0 ? entry.limits : undefined;
+  const confinement = unconfiguredConfinement(context, {
+    runAs: resolveRunAs(entry.runAs, context.environment),
+    sandbox: entry.sandbox === undefined ? undefined : resolveSandbox(entry.sandbox, place, folder),
+    limits: entry.limits !== undefined && Object.keys(entry.limits).length > 0 ? entry.limits : undefined,
+  });
+  const { runAs, sandbox, limits } = confinement ?? {};
   if (limits?.processes !== undefined && runAs === undefined && (sandbox === undefined || isRoot())) {
     const message = `counts every process of a user, so it needs "runAs"${isRoot() ? '' : ' or "sandbox"'}.`;
-    report.problem({ ...place, path: [...place.path, 'limits', 'processes'], key: 'limits.processes' }, message);
+    place.at('limits', 'processes').problem(message);
   }
-  return confinementOf({ runAs, sandbox, limits }, context);
+  return confinement;
 }
 
-/** That of a server without an entry in a file. */
-export function unconfiguredConfinement(context: ConfinementContext): Confinement | undefined {
-  return confinementOf(
-    { runAs: resolveRunAs(undefined, context.environment, isRoot()), sandbox: undefined, limits: undefined },
-    context,
-  );
-}
-
-function confinementOf(
-  wanted: Pick<Confinement, 'runAs' | 'sandbox' | 'limits'>,
+/** Without an entry in a file: that of a server which says nothing. */
+export function unconfiguredConfinement(
   { environment, dataDir, privatePaths }: ConfinementContext,
+  wanted: Pick<Confinement, 'runAs' | 'sandbox' | 'limits'> = {
+    runAs: resolveRunAs(undefined, environment),
+    sandbox: undefined,
+    limits: undefined,
+  },
 ): Confinement | undefined {
   if (wanted.runAs === undefined && wanted.sandbox === undefined && wanted.limits === undefined) return undefined;
   const home = environment.get('MCPO_HOMES_DIR')?.trim() || (isRoot() ? ROOT_HOMES_DIR : join(dataDir, 'homes'));
@@ -107,27 +106,18 @@ export function readRange(text: string | undefined): { readonly first: number; r
 }
 
 /** `MCPO_RUN_AS=auto` is for servers that say nothing, and only where the service has the right. */
-function resolveRunAs(
-  given: ConfinementEntry['runAs'],
-  environment: ReadonlyMap<string, string>,
-  hasRights: boolean,
-): RunAs | undefined {
+function resolveRunAs(given: ConfinementEntry['runAs'], environment: ReadonlyMap<string, string>): RunAs | undefined {
   if (given !== undefined) return given === false ? undefined : given;
-  return hasRights && environment.get('MCPO_RUN_AS')?.trim() === 'auto' ? 'auto' : undefined;
+  return isRoot() && environment.get('MCPO_RUN_AS')?.trim() === 'auto' ? 'auto' : undefined;
 }
 
-function resolveSandbox(
-  given: NonNullable<ConfinementEntry['sandbox']>,
-  place: ConfigPlace,
-  folder: string,
-  report: ConfigReport,
-): Sandbox {
+function resolveSandbox(given: NonNullable<ConfinementEntry['sandbox']>, place: ConfigPlace, folder: string): Sandbox {
   const resolved = (key: 'readOnly' | 'writable') =>
     given[key].map((text, index) => {
       const path = resolve(folder, text);
       if (!existsSync(path)) {
-        const at = { ...place, path: [...place.path, 'sandbox', key, index], key: `sandbox.${key}[${index}]` };
-        report.warning(at, `"${text}" does not exist now; the server cannot start before it does.`);
+        const message = `"${text}" does not exist now; the server cannot start before it does.`;
+        place.at('sandbox', key, index).warning(message);
       }
       return path;
     });

@@ -1,72 +1,99 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { ConfigError } from '../errors.ts';
-import type { JwtAlgorithm } from './auth-schema.ts';
-import { readEnvFile } from './env-file.ts';
-import { environmentSchema } from './environment-schema.ts';
-import { isOwnVariable, withOwnVariables } from './own-variables.ts';
-import type { Rate } from './rate.ts';
+import { parseUrl } from '../parse-url.ts';
+import { algorithm } from './auth-schema.ts';
+import { readRange } from './confinement.ts';
+import { isOwnVariable, withOwnVariables } from './environment-variables.ts';
+import { parseRate, RATE_RULE } from './rate.ts';
 import { readSecrets, type SecretVariables } from './secret-variables.ts';
-import type { LogLevel, VaultKeySettings } from './settings.ts';
-import { checkStoreUrls } from './store-urls.ts';
-import { TRUST_NONE, type TrustProxy } from './trust-proxy.ts';
+import { textAs } from './shapes.ts';
+import { HOST_NAMES_RULE, LOG_LEVEL_RULE, parseHostNames, parseLogLevel } from './spellings.ts';
+import { readEnvFile } from './text-file.ts';
+import { parseTrustProxy, TRUST_PROXY_RULE } from './trust-proxy.ts';
+
+/** An empty variable is what `-e NAME=` of a container and an unfilled template leave behind: it counts as unset. */
+function variable<Value extends z.ZodType>(schema: Value) {
+  const trimmed = (value: unknown) => (typeof value === 'string' ? value.trim() || undefined : value);
+  return z.preprocess(trimmed, schema.optional()).optional();
+}
+
+const text = variable(z.string());
+const rate = variable(textAs(parseRate, RATE_RULE));
+const count = variable(
+  textAs((value) => (/^[1-9]\d{0,6}$/.test(value) ? Number(value) : undefined), 'must be a whole number, at least 1.'),
+);
+const flag = variable(
+  textAs((value) => {
+    if (/^(true|1|yes|on)$/i.test(value)) return true;
+    return /^(false|0|no|off)$/i.test(value) ? false : undefined;
+  }, 'must be true or false.'),
+);
+const publicUrl = variable(
+  textAs((value) => {
+    const url = /^https?:\/\//i.test(value) ? parseUrl(value) : undefined;
+    const isPlain =
+      url !== undefined && [url.search, url.hash, url.username, url.password].every((part) => part === '');
+    return isPlain ? value.replace(/\/+$/, '') : undefined;
+  }, 'must be an http or https URL such as https://tools.example.org, without credentials, "?" and "#".'),
+);
+const list = (value: string) => value.split(/[\s,]+/).filter(Boolean);
+
+/** The service's own variables, secrets aside. */
+const schema = z.object({
+  /** Base of the links that the service gives out, without a slash at the end. */
+  MCPO_PUBLIC_URL: publicUrl,
+  JWT_ALGORITHM: variable(z.string().transform(list).pipe(z.array(algorithm).min(1, 'names no algorithm.'))),
+  /** How long an issued token lasts, such as `1h`. */
+  JWT_EXPIRY: text,
+  JWT_ISSUER: text,
+  /** One of these must be in a token's `aud`; `*` stands for any. */
+  JWT_AUDIENCE: variable(z.string().transform(list)),
+  MCPO_OPENWEBUI_URL: publicUrl,
+  MCPO_TRUST_USER_HEADERS: flag,
+  MCPO_TRUST_PROXY: variable(textAs(parseTrustProxy, TRUST_PROXY_RULE)),
+  MCPO_ALLOWED_HOSTS: variable(textAs(parseHostNames, HOST_NAMES_RULE)),
+  MCPO_RATE_LIMIT: rate,
+  MCPO_AUTH_FAILURE_LIMIT: rate,
+  /** Read by the vault, which checks the permissions of the file. */
+  MCPO_VAULT_KEY: text,
+  MCPO_VAULT_KEY_FILE: text,
+  MCPO_VAULT_LAST_FOUR: flag,
+  MCPO_MAX_SESSIONS: count,
+  MCPO_MAX_SESSIONS_PER_USER: count,
+  /** Open connections: in all, and from one address. */
+  MCPO_MAX_CONNECTIONS: count,
+  MCPO_MAX_CONNECTIONS_PER_ADDRESS: count,
+  SECURITY_LOG_FILE: text,
+  MCPO_DATA_DIR: text,
+  // Set by the image: an empty MCPO_DATA_DIR of an env_file must not lead out of its volume.
+  MCPO_DEFAULT_DATA_DIR: text,
+  MCPO_RUN_AS: variable(z.enum(['auto', 'off'], { error: 'must be auto or off.' })),
+  MCPO_RUN_AS_UIDS: variable(textAs(readRange, 'must be the first and the last user id, such as 60600-61099.')),
+  XDG_DATA_HOME: text,
+  LOG_LEVEL: variable(textAs(parseLogLevel, `${LOG_LEVEL_RULE}.`)),
+  LOG_FORMAT: variable(
+    textAs(
+      (value) => (['json', 'pretty'] as const).find((one) => one === value.toLowerCase()),
+      'must be json or pretty.',
+    ),
+  ),
+});
 
 /** What the service takes from the variables of its process; the only place that reads them. */
-export interface Environment {
+export interface Environment extends SecretVariables {
   /** All variables, for placeholders and child processes. */
   readonly variables: ReadonlyMap<string, string>;
   /** Those of `--env-path` that are for the servers. */
   readonly envFile: ReadonlyMap<string, string>;
-  /** Secrets by the variable that gives them; the fields below have their values, too. */
-  readonly secrets: SecretVariables;
-  readonly apiKey: { readonly name: string; readonly value: string } | undefined;
-  /** Base of the links that the service gives out, without a slash at the end. */
-  readonly publicUrl: string | undefined;
-  /** Where the embedded database lies. */
-  readonly dataDir: string;
-  /** PostgreSQL in place of the embedded database; holds a password. */
-  readonly databaseUrl: string | undefined;
-  /** Redis, where the limits of all replicas are counted; may hold a password. */
-  readonly redisUrl: string | undefined;
-  readonly vaultKey: VaultKeySettings;
-  readonly vaultLastFour: boolean | undefined;
-  readonly maxSessions: number | undefined;
-  readonly maxSessionsPerUser: number | undefined;
-  /** Open connections: in all, and from one address. */
-  readonly maxConnections: number | undefined;
-  readonly maxConnectionsPerAddress: number | undefined;
-  readonly jwt: JwtEnvironment;
-  readonly openWebUi: OpenWebUiEnvironment;
-  readonly trustProxy: TrustProxy;
-  readonly allowedHosts: readonly string[];
-  readonly rateLimit: Rate | 'off' | undefined;
-  readonly authFailureLimit: Rate | 'off' | undefined;
-  readonly securityLogFile: string | undefined;
-  readonly auditKey: string | undefined;
-  readonly logLevel: LogLevel | undefined;
-  readonly logFormat: 'json' | 'pretty' | undefined;
-  /** Whether a person reads along. */
+  /** The service's own variables, parsed, by their names. */
+  readonly values: z.infer<typeof schema>;
+  /** Where the embedded database is, and the URL of the PostgreSQL database in its place. */
+  readonly database: { readonly dataDir: string; readonly databaseUrl: string | undefined };
+  /** Whether the log is read in a terminal. */
   readonly isTerminal: boolean;
   readonly platform: NodeJS.Platform;
-}
-
-/** Own tokens, and those of one issuer. */
-export interface JwtEnvironment {
-  readonly secret: string | undefined;
-  readonly publicKey: string | undefined;
-  readonly algorithms: readonly JwtAlgorithm[] | undefined;
-  /** How long an issued token lasts, such as `1h`. */
-  readonly expiry: string | undefined;
-  readonly issuer: string | undefined;
-  /** One of these must be in a token's `aud`; `*` stands for any. */
-  readonly audiences: readonly string[];
-}
-
-export interface OpenWebUiEnvironment {
-  readonly userJwtSecret: string | undefined;
-  readonly secretKey: string | undefined;
-  readonly url: string | undefined;
-  readonly trustUserHeaders: boolean;
 }
 
 export interface ReadEnvironmentOptions {
@@ -84,91 +111,31 @@ export function readEnvironment(
   if (envPath !== undefined) onRead?.(envPath);
   const envFile = readGivenEnvFile(envPath);
   const ownEnv = withOwnVariables(env, envFile);
-  const variables = new Map<string, string>();
-  for (const [name, value] of Object.entries(ownEnv)) {
-    if (value !== undefined) variables.set(name, value);
-  }
-
-  const checked = environmentSchema.safeParse(ownEnv);
+  const variables = new Map(
+    Object.entries(ownEnv).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  const checked = schema.safeParse(ownEnv);
   if (!checked.success) {
     throw new ConfigError(
-      checked.error.issues.map((issue) => ({ key: issue.path.map(String).join('.'), message: issue.message })),
+      checked.error.issues.map((issue) => ({ key: String(issue.path[0]), message: issue.message })),
     );
   }
   const values = checked.data;
-  const secrets = readSecrets(variables);
-  checkStoreUrls(secrets.values);
-  return withSecrets(
-    {
-      variables,
-      envFile: new Map([...envFile].filter(([name]) => !isOwnVariable(name))),
-      publicUrl: values.MCPO_PUBLIC_URL,
-      dataDir:
-        values.MCPO_DATA_DIR ??
-        values.MCPO_DEFAULT_DATA_DIR ??
-        join(values.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'mcpo-ts'),
-      vaultKey: { value: values.MCPO_VAULT_KEY, file: values.MCPO_VAULT_KEY_FILE },
-      // An empty variable leaves it to the servers file.
-      vaultLastFour: variables.get('MCPO_VAULT_LAST_FOUR')?.trim() ? values.MCPO_VAULT_LAST_FOUR : undefined,
-      maxSessions: values.MCPO_MAX_SESSIONS,
-      maxSessionsPerUser: values.MCPO_MAX_SESSIONS_PER_USER,
-      maxConnections: values.MCPO_MAX_CONNECTIONS,
-      maxConnectionsPerAddress: values.MCPO_MAX_CONNECTIONS_PER_ADDRESS,
-      jwt: {
-        algorithms: values.JWT_ALGORITHM,
-        expiry: values.JWT_EXPIRY,
-        issuer: values.JWT_ISSUER,
-        audiences: values.JWT_AUDIENCE?.split(/[\s,]+/).filter(Boolean) ?? [],
-      },
-      openWebUi: {
-        url: values.MCPO_OPENWEBUI_URL,
-        trustUserHeaders: values.MCPO_TRUST_USER_HEADERS ?? false,
-      },
-      trustProxy: values.MCPO_TRUST_PROXY ?? TRUST_NONE,
-      allowedHosts: values.MCPO_ALLOWED_HOSTS ?? [],
-      rateLimit: values.MCPO_RATE_LIMIT,
-      authFailureLimit: values.MCPO_AUTH_FAILURE_LIMIT,
-      securityLogFile: values.SECURITY_LOG_FILE,
-      logLevel: values.LOG_LEVEL,
-      logFormat: values.LOG_FORMAT,
-      isTerminal: process.stderr.isTTY === true,
-      platform: process.platform,
-    },
-    secrets,
-  );
-}
-
-/** What an environment holds beside its secrets. */
-type WithoutSecrets = Omit<
-  Environment,
-  'secrets' | 'apiKey' | 'databaseUrl' | 'redisUrl' | 'auditKey' | 'jwt' | 'openWebUi'
-> & {
-  readonly jwt: Omit<JwtEnvironment, 'secret' | 'publicKey'>;
-  readonly openWebUi: Omit<OpenWebUiEnvironment, 'userJwtSecret' | 'secretKey'>;
-};
-
-/** The environment with these secrets in place of those that it had. */
-export function withSecrets(environment: WithoutSecrets, secrets: SecretVariables): Environment {
-  const { values } = secrets;
+  const { secrets, secretFiles } = readSecrets(variables);
+  const dataDir =
+    values.MCPO_DATA_DIR ??
+    values.MCPO_DEFAULT_DATA_DIR ??
+    join(values.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'mcpo-ts');
   return {
-    ...environment,
+    variables,
+    envFile: new Map([...envFile].filter(([name]) => !isOwnVariable(name))),
+    values,
     secrets,
-    apiKey: firstOf({ MCPO_API_KEY: values.MCPO_API_KEY, API_KEY: values.API_KEY }),
-    databaseUrl: values.MCPO_DATABASE_URL,
-    redisUrl: values.MCPO_REDIS_URL,
-    auditKey: values.MCPO_AUDIT_KEY,
-    jwt: { ...environment.jwt, secret: values.JWT_SECRET, publicKey: values.JWT_PUBLIC_KEY },
-    openWebUi: {
-      ...environment.openWebUi,
-      userJwtSecret: values.MCPO_OPENWEBUI_USER_JWT_SECRET,
-      secretKey: values.MCPO_OPENWEBUI_SECRET_KEY,
-    },
+    secretFiles,
+    database: { dataDir, databaseUrl: secrets.MCPO_DATABASE_URL },
+    isTerminal: process.stderr.isTTY === true,
+    platform: process.platform,
   };
-}
-
-function firstOf(values: Readonly<Record<string, string | undefined>>): Environment['apiKey'] {
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) return { name, value };
-  return undefined;
 }
 
 function readGivenEnvFile(path: string | undefined): ReadonlyMap<string, string> {

@@ -7,7 +7,7 @@ export type JsonPath = readonly (string | number)[];
 export interface JsonDocument {
   /** Objects have no prototype, so that `__proto__` is a key like any other. */
   readonly value: unknown;
-  /** Keys that occur twice in one object: the last one counts. */
+  /** Keys that occur twice in one object, whose last value counts. */
   readonly duplicates: readonly { readonly path: JsonPath; readonly line: number }[];
   /** The 1-based line of the value at the path, or of the nearest one around it. */
   lineOf(path: JsonPath): number;
@@ -16,14 +16,14 @@ export interface JsonDocument {
 const shownErrors = 3;
 
 const explanations: ReadonlyMap<string, string> = new Map([
-  ['InvalidSymbol', 'is no JSON; keys and texts need double quotes'],
-  ['InvalidNumberFormat', 'is no number'],
-  ['PropertyNameExpected', 'stands where a key in double quotes is expected'],
-  ['ValueExpected', 'stands where a value is expected'],
-  ['ColonExpected', 'comes without a ":" before it'],
-  ['CommaExpected', 'comes without a "," before it'],
-  ['CloseBraceExpected', 'stands where a "}" is expected'],
-  ['CloseBracketExpected', 'stands where a "]" is expected'],
+  ['InvalidSymbol', 'is not valid JSON; keys and texts need double quotes'],
+  ['InvalidNumberFormat', 'is not a number'],
+  ['PropertyNameExpected', 'expected a key in double quotes before'],
+  ['ValueExpected', 'expected a value before'],
+  ['ColonExpected', 'expected ":" before'],
+  ['CommaExpected', 'expected "," before'],
+  ['CloseBraceExpected', 'expected "}" before'],
+  ['CloseBracketExpected', 'expected "]" before'],
   ['EndOfFileExpected', 'comes after the end of the JSON value'],
   ['UnexpectedEndOfComment', 'begins a comment that has no end'],
   ['UnexpectedEndOfString', 'begins a text that has no closing quote'],
@@ -47,8 +47,9 @@ export function parseJsonDocument(text: string, file: string): JsonDocument {
     throw new ConfigError(syntaxProblems(source, errors, file, lineAt));
   }
 
-  const duplicates: { path: JsonPath; line: number }[] = [];
-  const value = toValue(root, [], (path, node) => duplicates.push({ path, line: lineAt(node.offset) }));
+  const found: { path: JsonPath; node: Node }[] = [];
+  const value = toValue(root, [], found);
+  const duplicates = found.map(({ path, node }) => ({ path, line: lineAt(node.offset) }));
   return { value, duplicates, lineOf: (path) => lineAt(nodeNear(root, path).offset) };
 }
 
@@ -58,28 +59,30 @@ function syntaxProblems(
   file: string,
   lineAt: (offset: number) => number,
 ): readonly ConfigProblem[] {
-  // One slip makes the parser stumble several times: the first of each line tells enough.
+  // One mistake gives several errors: the first of each line is enough.
   const byLine = new Map<number, ConfigProblem>();
   for (const error of errors) {
     const line = lineAt(error.offset);
     if (byLine.has(line)) continue;
-    const explanation = explanations.get(printParseErrorCode(error.error)) ?? 'is no JSON';
-    byLine.set(line, { file, line, message: `${describeToken(source, error)} ${explanation}.` });
+    const explanation = explanations.get(printParseErrorCode(error.error)) ?? 'is not valid JSON';
+    const token = describeToken(source, error);
+    const message = explanation.endsWith('before') ? `${explanation} ${token}.` : `${token} ${explanation}.`;
+    byLine.set(line, { file, line, message });
   }
-  return byLine.size === 0 ? [{ file, message: 'holds no JSON.' }] : [...byLine.values()].slice(0, shownErrors);
+  return byLine.size === 0 ? [{ file, message: 'contains no JSON.' }] : [...byLine.values()].slice(0, shownErrors);
 }
 
 function describeToken(source: string, error: ParseError): string {
   if (error.offset >= source.trimEnd().length) return 'the end of the file';
   const token = source.slice(error.offset, error.offset + error.length);
-  // What is no key or mark may be a secret that lost a quote.
+  // Anything but a key or a mark may be a secret that lost a quote.
   const isKey = /^["'\w]/.test(token) && /^\s*:/.test(source.slice(error.offset + error.length));
   return isKey || /^([{}[\]:,'"=;]|True|False|None|undefined|NaN)$/.test(token) ? token : 'what is here';
 }
 
-function toValue(node: Node, path: JsonPath, onDuplicate: (path: JsonPath, node: Node) => void): unknown {
+function toValue(node: Node, path: JsonPath, duplicates: { path: JsonPath; node: Node }[]): unknown {
   if (node.type === 'array') {
-    return (node.children ?? []).map((child, index) => toValue(child, [...path, index], onDuplicate));
+    return (node.children ?? []).map((child, index) => toValue(child, [...path, index], duplicates));
   }
   if (node.type !== 'object') return node.value;
 
@@ -89,8 +92,8 @@ function toValue(node: Node, path: JsonPath, onDuplicate: (path: JsonPath, node:
     if (key === undefined || child === undefined) continue;
     const name = String(key.value);
     const childPath = [...path, name];
-    if (name in object) onDuplicate(childPath, property);
-    object[name] = toValue(child, childPath, onDuplicate);
+    if (name in object) duplicates.push({ path: childPath, node: property });
+    object[name] = toValue(child, childPath, duplicates);
   }
   return object;
 }
@@ -100,21 +103,15 @@ function nodeNear(root: Node, path: JsonPath): Node {
   let node = root;
   let place = root;
   for (const step of path) {
-    if (typeof step === 'number') {
-      const element = node.type === 'array' ? node.children?.[step] : undefined;
-      if (element === undefined) return place;
-      node = element;
-      place = element;
-      continue;
-    }
-    const property = node.children?.findLast(
-      (child) => child.type === 'property' && child.children?.[0]?.value === step,
-    );
-    const value = property?.children?.[1];
-    if (property === undefined || value === undefined) return place;
+    const isIndex = typeof step === 'number';
+    const found: Node | undefined = isIndex
+      ? node.children?.[step]
+      : node.children?.findLast(({ type, children }) => type === 'property' && children?.[0]?.value === step);
+    const value = isIndex ? found : found?.children?.[1];
+    if (found === undefined || value === undefined) return place;
     node = value;
-    // A key says better than its value where to look: the value may begin on a later line.
-    place = property;
+    // A key shows better than its value where to look: the value may begin on a later line.
+    place = found;
   }
   return place;
 }

@@ -2,8 +2,9 @@ import type { ApiKeyRecord, AuthSettings } from '../auth/auth-settings.ts';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import type { AuthFile } from './auth-schema.ts';
 import type { Environment } from './environment.ts';
-import { defined, toIssuer, toOwnIssuer } from './resolve-issuers.ts';
+import { toIssuer, toOwnIssuer } from './resolve-issuers.ts';
 import { apiKeyWeakness, hashedKeyWeakness, hmacSecretWeakness } from './secret-strength.ts';
+import { defined } from './user-variables.ts';
 
 const DEFAULT_HEADERS: AuthSettings['openWebUi']['headers'] = {
   userJwt: 'x-openwebui-user-jwt',
@@ -17,51 +18,54 @@ const DEFAULT_HEADERS: AuthSettings['openWebUi']['headers'] = {
 const SECRET_KEY_ALONE =
   'needs MCPO_OPENWEBUI_URL beside it: a session token does not say whether its user is still pending, so Open WebUI must be asked.';
 
+/** The single API key, with the flag or variable that gives it. */
+export interface GivenApiKey {
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface ResolveAuthOptions {
-  /** The single key, with the flag or variable that it came from. */
-  readonly apiKey?: { readonly name: string; readonly value: string } | undefined;
+  readonly apiKey?: GivenApiKey | undefined;
   readonly allowsWeakSecrets?: boolean | undefined;
 }
 
 /** Combines `auth` of the servers file with the variables. Throws `ConfigError` with every problem. */
 export function resolveAuth(
   file: AuthFile | undefined,
-  environment: Pick<Environment, 'jwt' | 'openWebUi'>,
+  { values, secrets }: Pick<Environment, 'values' | 'secrets'>,
   { apiKey, allowsWeakSecrets }: ResolveAuthOptions = {},
 ): AuthSettings {
   const problems: ConfigProblem[] = [];
   const issuers = (file?.issuers ?? []).map((issuer) => toIssuer(issuer, problems));
-  const own = toOwnIssuer(environment.jwt, problems);
-  if (environment.openWebUi.secretKey !== undefined && environment.openWebUi.url === undefined) {
+  const own = toOwnIssuer(values, secrets, problems);
+  const { MCPO_OPENWEBUI_SECRET_KEY: secretKey, MCPO_OPENWEBUI_USER_JWT_SECRET: userJwtSecret } = secrets;
+  const { MCPO_OPENWEBUI_URL: url, MCPO_TRUST_USER_HEADERS: trustUserHeaders = false } = values;
+  if (secretKey !== undefined && url === undefined) {
     problems.push({ key: 'MCPO_OPENWEBUI_SECRET_KEY', message: SECRET_KEY_ALONE });
   }
-  if (!allowsWeakSecrets) problems.push(...weakSecrets(file, environment, apiKey));
+  if (!allowsWeakSecrets) problems.push(...weakSecrets(file, secrets, apiKey));
   if (problems.length > 0) throw new ConfigError(problems);
+  const headers = { ...DEFAULT_HEADERS, ...defined(file?.openWebUi.headers ?? {}) };
   return {
     apiKey: apiKey?.value,
     keys: (file?.keys ?? []).map(toRecord),
     issuers: own === undefined ? issuers : [own, ...issuers],
     scopesByRole: file?.roles ?? new Map(),
     scopesByGroup: file?.groups ?? new Map(),
-    openWebUi: { ...environment.openWebUi, headers: { ...DEFAULT_HEADERS, ...defined(file?.openWebUi.headers ?? {}) } },
+    openWebUi: { userJwtSecret, secretKey, url, trustUserHeaders, headers },
   };
 }
 
 /** Whether anything is configured that a caller must present. */
 export function hasAuthentication({ apiKey, keys, issuers, openWebUi }: AuthSettings): boolean {
-  return (
-    apiKey !== undefined ||
-    keys.length > 0 ||
-    issuers.length > 0 ||
-    openWebUi.secretKey !== undefined ||
-    openWebUi.url !== undefined
-  );
+  const { secretKey, url } = openWebUi;
+  return keys.length > 0 || issuers.length > 0 || [apiKey, secretKey, url].some((one) => one !== undefined);
 }
 
 function weakSecrets(
   file: AuthFile | undefined,
-  { jwt, openWebUi }: Pick<Environment, 'jwt' | 'openWebUi'>,
-  apiKey: ResolveAuthOptions['apiKey'],
+  secrets: Environment['secrets'],
+  apiKey: GivenApiKey | undefined,
 ): readonly ConfigProblem[] {
   const found: ConfigProblem[] = [];
   const note = (key: string, weakness: string | undefined, what = '') => {
@@ -69,11 +73,8 @@ function weakSecrets(
   };
   if (apiKey !== undefined) note(apiKey.name, apiKeyWeakness(apiKey.value));
   for (const { id, hash } of file?.keys ?? []) note('auth.keys', hashedKeyWeakness(hash), `the key "${id}" `);
-  for (const [name, secret] of [
-    ['JWT_SECRET', jwt.secret],
-    ['MCPO_OPENWEBUI_USER_JWT_SECRET', openWebUi.userJwtSecret],
-    ['MCPO_OPENWEBUI_SECRET_KEY', openWebUi.secretKey],
-  ] as const) {
+  for (const name of ['JWT_SECRET', 'MCPO_OPENWEBUI_USER_JWT_SECRET', 'MCPO_OPENWEBUI_SECRET_KEY'] as const) {
+    const secret = secrets[name];
     if (secret !== undefined) note(name, hmacSecretWeakness(secret));
   }
   for (const { issuer, secret } of file?.issuers ?? []) {
@@ -82,20 +83,12 @@ function weakSecrets(
   return found;
 }
 
-function toRecord({ id, hash, scopes, user, assertsUser, expires }: AuthFile['keys'][number]): ApiKeyRecord {
-  return {
-    id,
-    hash,
-    scopes,
-    user,
-    assertsUser,
-    expiresAt: expires === undefined ? undefined : Date.parse(expires),
-    lastUsedAt: undefined,
-    createdAt: 0,
-  };
+function toRecord({ expires, ...key }: AuthFile['keys'][number]): ApiKeyRecord {
+  const expiresAt = expires === undefined ? undefined : Date.parse(expires);
+  return { ...key, user: key.user, expiresAt, lastUsedAt: undefined, createdAt: 0 };
 }
 
-/** The values in there that must never be printed. */
+/** The secrets of the authentication settings, which must never be printed. */
 export function authSecrets({ apiKey, issuers, openWebUi }: AuthSettings): readonly string[] {
   const secrets = issuers.map(({ keySource }) => (keySource.kind === 'secret' ? keySource.secret : undefined));
   return [apiKey, ...secrets, openWebUi.userJwtSecret, openWebUi.secretKey].filter((one) => one !== undefined);

@@ -1,113 +1,77 @@
-import { checkShape } from './check-shape.ts';
-import type { ConfigPlace, ConfigReport } from './config-report.ts';
-import type { ConfiguredSecrets } from './configured-secrets.ts';
-import type { ConfinementContext } from './confinement.ts';
-import { readDiscovery } from './discovery-values.ts';
-import type { JsonPath } from './json-document.ts';
-import { nearestName } from './nearest-name.ts';
-import { readRemoteTransport } from './remote-transport.ts';
-import type {
-  ClientHeaderForwarding,
-  Isolation,
-  ResultImages,
-  ServerConfig,
-  TransportConfig,
-  UserVariable,
-} from './server-config.ts';
-import { serverNameProblem } from './server-name.ts';
-import { restrictingServerKeys, type ServerEntry, serverSchema, unsupportedServerKeys } from './servers-file-schema.ts';
-import { readStdioTransport } from './stdio-transport.ts';
+import { checkShape, reportUnknownKeys } from './check-shape.ts';
+import type { ConfigPlace } from './config-report.ts';
+import { readRemoteTransport } from './read-remote-transport.ts';
+import { readStdioTransport } from './read-stdio-transport.ts';
+import type { Isolation, ServerConfig, TransportConfig, UserVariable } from './server-config.ts';
+import type { EntryContext, ServerContext } from './server-context.ts';
+import { restrictingServerKeys, type ServerEntry, serverSchema } from './servers-file-schema.ts';
 import { TemplateReader } from './template-reader.ts';
-import { readUserVariables, unknownKeyMessage } from './user-variables.ts';
+import { readDiscovery, readUserVariables } from './user-variables.ts';
 
-/** What all servers of a file have in common. */
-export interface ServerContext {
-  /** The servers file's folder. */
-  readonly folder: string;
-  readonly environment: ReadonlyMap<string, string>;
-  /** `--env` and `--env-path`, which every child process gets. */
-  readonly given: ReadonlyMap<string, string>;
-  readonly platform: NodeJS.Platform;
-  readonly inputs: ReadonlyMap<string, UserVariable>;
-  /** For servers without their own. */
-  readonly toolErrorStatus: number;
-  /** For servers without their own. */
-  readonly resultImages: ResultImages;
-  readonly confinement: ConfinementContext;
-  /** Told of each file just before it is read. */
-  readonly onRead?: ((file: string) => void) | undefined;
-  readonly report: ConfigReport;
-  readonly secrets: ConfiguredSecrets;
-}
+const STDIO_KEYS = 'args env cwd envFile inheritEnv allowUserPlaceholdersInArgs runAs sandbox limits'.split(' ');
+const REMOTE_KEYS = 'headers client_header_forwarding allowPrivateAddresses rawUrlPlaceholders allowedHosts'.split(' ');
 
-const stdioKeys: ReadonlySet<string> = new Set([
-  'args',
-  'env',
-  'cwd',
-  'envFile',
-  'inheritEnv',
-  'allowUserPlaceholdersInArgs',
-  'runAs',
-  'sandbox',
-  'limits',
-]);
-const remoteKeys: ReadonlySet<string> = new Set([
-  'headers',
-  'client_header_forwarding',
-  'allowPrivateAddresses',
-  'rawUrlPlaceholders',
-  'allowedHosts',
-]);
+/** Paths of the service itself, which a server of that name would hide. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(
+  'docs redoc openapi.json healthz readyz metrics vault admin oauth files .well-known'.split(' '),
+);
 
 /**
- * One entry of `mcpServers`, read whole: problems and warnings go to the report.
- * `undefined` if the server is disabled or nothing can be made of the entry.
+ * One entry of `mcpServers`, read whole: problems and warnings are reported at the place.
+ * `undefined` if the server is disabled or the entry cannot be used.
  */
 export function readServer(
   name: string,
   value: unknown,
-  path: JsonPath,
+  place: ConfigPlace,
   context: ServerContext,
 ): ServerConfig | undefined {
-  const { report, secrets } = context;
-  const place: ConfigPlace = { path, server: name };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    report.problem(place, 'must be an object with "command" or "url".');
+    place.problem('must be an object with "command" or "url".');
     return undefined;
   }
   // `null` counts as unset, but not as "no restriction".
   const given = Object.fromEntries(
     Object.entries(value).filter(([key, setting]) => setting !== null || key === 'access'),
   );
-  // What a disabled server says does not matter, not even whether it could be used.
+  // The rest of a disabled entry does not matter, not even whether it could be used.
   if (given.disabled === true) return undefined;
 
   const nameProblem = serverNameProblem(name);
-  if (nameProblem !== undefined) report.problem(place, nameProblem);
-  reportUnknownKeys(given, place, report);
-  const entry = checkShape(serverSchema, given, place, report);
+  if (nameProblem !== undefined) place.problem(nameProblem);
+  const { oauth, ...others } = given;
+  if (oauth !== undefined) place.at('oauth').warning('is not supported by this version yet and has no effect.');
+  reportUnknownKeys(others, Object.keys(serverSchema.shape), place, restrictingServerKeys);
+  const entry = checkShape(serverSchema, given, place);
   if (entry === undefined) return undefined;
 
-  const variables = readUserVariables(entry, place, report);
+  const userVars = readUserVariables(entry, place);
   const templates = new TemplateReader({
-    server: place,
     environment: context.environment,
-    userVariables: new Set(variables.keys()),
+    userVariables: new Set(userVars.keys()),
     inputs: new Set(context.inputs.keys()),
     forwardsCallerToken: entry.forwardCallerToken,
-    report,
-    secrets,
+    secrets: context.secrets,
   });
-  const transport = readTransport(entry, place, templates, context);
+  const entryContext: EntryContext = { ...context, entry, place, templates };
+  const transport = readTransport(entryContext);
   if (transport === undefined) return undefined;
-  warnOfKeysWithoutEffect(given, transport, place, report);
-  settleVariables(variables, templates.usedVariables, place, context);
-  const isolation = settleIsolation(entry, templates.hasUserPlaceholders, place, report);
+  warnOfKeysWithoutEffect(given, transport, place);
+  settleVariables(userVars, templates.usedVariables, place, context.inputs);
+  const isolation = settleIsolation(entry, templates.hasUserPlaceholders, place);
+  const discovery = readDiscovery(entryContext, userVars, isolation);
+  return toServerConfig(entry, { name, transport, isolation, userVars, discovery }, context);
+}
 
+/** Combines what an entry says with what was made of it and with the file's own defaults. */
+export function toServerConfig(
+  entry: ServerEntry,
+  made: Pick<ServerConfig, 'name' | 'transport' | 'isolation' | 'userVars' | 'discovery'>,
+  defaults: Pick<ServerConfig, 'toolErrorStatus' | 'resultImages'>,
+): ServerConfig {
+  const forwarding = entry.client_header_forwarding;
   return {
-    name,
-    transport,
-    isolation,
+    ...made,
     required: entry.required,
     disabledTools: toToolNames([...entry.disabledTools, ...entry.disabled_tools]),
     enabledTools: entry.enabledTools && toToolNames(entry.enabledTools),
@@ -118,76 +82,69 @@ export function readServer(
     maxConcurrencyPerUser: entry.maxConcurrencyPerUser,
     maxSessions: entry.maxSessions,
     maxResultBytes: entry.maxResultBytes,
-    toolErrorStatus: entry.toolErrorStatus ?? context.toolErrorStatus,
-    resultImages: entry.resultImages ?? context.resultImages,
+    toolErrorStatus: entry.toolErrorStatus ?? defaults.toolErrorStatus,
+    resultImages: entry.resultImages ?? defaults.resultImages,
     access: entry.access,
-    clientHeaderForwarding: toForwarding(entry),
-    userVars: variables,
+    clientHeaderForwarding: forwarding?.enabled
+      ? { whitelist: lowerCase(forwarding.whitelist), blacklist: lowerCase(forwarding.blacklist) }
+      : undefined,
     allowPrivateAddresses: entry.allowPrivateAddresses,
     rawUrlPlaceholders: entry.rawUrlPlaceholders,
     allowedHosts: entry.allowedHosts,
-    discovery: readDiscovery({ entry, variables, isolation, templates, place, report, secrets }),
   };
 }
 
-function readTransport(
-  entry: ServerEntry,
-  place: ConfigPlace,
-  templates: TemplateReader,
-  context: ServerContext,
-): TransportConfig | undefined {
-  const { command, url, type } = entry;
-  const { report } = context;
-  if (command !== undefined && url !== undefined) {
-    report.problem(place, 'has both "command" and "url"; keep the one that starts or reaches the server.');
-    return undefined;
+/** Why a name cannot be a server's, or `undefined` if it can. */
+export function serverNameProblem(name: string): string | undefined {
+  if (name === '') return 'a server needs a name.';
+  if (!/^[A-Za-z0-9_.-]+$/.test(name)) {
+    return 'a server name may contain letters (a-z, A-Z), digits, "-", "_" and "." only, because it is part of the URL; rename it.';
   }
-  if (command === undefined && url === undefined) {
-    report.problem(place, 'has neither "command" (a program to start) nor "url" (a server to reach).');
-    return undefined;
-  }
-  if (command !== undefined) {
-    if (type !== undefined && type !== 'stdio') {
-      report.problem({ ...place, path: [...place.path, 'type'], key: 'type' }, `${type} needs "url", not "command".`);
-      return undefined;
-    }
-    return readStdioTransport({ ...context, entry, command, place, templates });
-  }
-  if (url === undefined) return undefined;
-  if (type === 'stdio') {
-    report.problem({ ...place, path: [...place.path, 'type'], key: 'type' }, 'stdio needs "command", not "url".');
-    return undefined;
-  }
-  return readRemoteTransport({ entry, url, type, place, templates, secrets: context.secrets, report });
+  if (name === '.' || name === '..') return 'a server name of dots only cannot be part of a URL; rename it.';
+  if (RESERVED_NAMES.has(name)) return `the name is taken by the service's own /${name}; rename the server.`;
+  return undefined;
 }
 
-function settleIsolation(
-  entry: ServerEntry,
-  hasUserPlaceholders: boolean,
-  place: ConfigPlace,
-  report: ConfigReport,
-): Isolation {
+function readTransport(context: EntryContext): TransportConfig | undefined {
+  const { entry, place } = context;
+  const { command, url, type } = entry;
+  if (command !== undefined && url !== undefined) {
+    place.problem('has both "command" and "url"; keep the one that starts or reaches the server.');
+  } else if (command !== undefined) {
+    if (type === undefined || type === 'stdio') return readStdioTransport(command, context);
+    place.at('type').problem(`${type} needs "url", not "command".`);
+  } else if (url !== undefined) {
+    if (type !== 'stdio') return readRemoteTransport(url, context);
+    place.at('type').problem('stdio needs "command", not "url".');
+  } else {
+    place.problem('has neither "command" (a program to start) nor "url" (a server to reach).');
+  }
+  return undefined;
+}
+
+function settleIsolation(entry: ServerEntry, hasUserPlaceholders: boolean, place: ConfigPlace): Isolation {
   if (entry.isolation === 'shared' && hasUserPlaceholders) {
-    const message = 'cannot be "shared": the server\'s settings hold values of a user; leave it out, or say "user".';
-    report.problem({ ...place, path: [...place.path, 'isolation'], key: 'isolation' }, message);
+    const message =
+      'cannot be "shared": the server\'s settings contain values of a user; leave it out, or set it to "user".';
+    place.at('isolation').problem(message);
   }
   return entry.isolation ?? (hasUserPlaceholders ? 'user' : 'shared');
 }
 
-/** Adds the inputs that the server names, and tells of variables that it does not. */
+/** Adds the inputs that the server names, and warns of variables that it does not. */
 function settleVariables(
   variables: Map<string, UserVariable>,
   used: ReadonlySet<string>,
   place: ConfigPlace,
-  context: ServerContext,
+  inputs: ReadonlyMap<string, UserVariable>,
 ): void {
   for (const [name] of variables) {
     if (used.has(name)) continue;
-    const message = `user variable ${name} is asked of users but used nowhere; name it as \${${name}} in "env", "headers" or "url".`;
-    context.report.warning(place, message);
+    const message = `users are asked for the variable ${name}, but nothing uses it; name it as \${${name}} in "env", "headers" or "url".`;
+    place.warning(message);
   }
   for (const name of used) {
-    const input = context.inputs.get(name);
+    const input = inputs.get(name);
     if (input !== undefined && !variables.has(name)) variables.set(name, input);
   }
 }
@@ -197,42 +154,15 @@ function toToolNames(names: readonly string[]): ReadonlySet<string> {
   return new Set(names.map((name) => name.normalize('NFC')));
 }
 
-function toForwarding(entry: ServerEntry): ClientHeaderForwarding | undefined {
-  const forwarding = entry.client_header_forwarding;
-  if (!forwarding?.enabled) return undefined;
-  return {
-    whitelist: forwarding.whitelist.map((name) => name.toLowerCase()),
-    blacklist: forwarding.blacklist.map((name) => name.toLowerCase()),
-  };
+function lowerCase(names: readonly string[]): readonly string[] {
+  return names.map((name) => name.toLowerCase());
 }
 
-/** A key that nothing reads is warned of; one that is almost a restriction is an error, since it leaves the server open. */
-function reportUnknownKeys(given: object, place: ConfigPlace, report: ConfigReport): void {
-  const known = Object.keys(serverSchema.shape);
+function warnOfKeysWithoutEffect(given: object, { type }: TransportConfig, place: ConfigPlace): void {
+  const isStdio = type === 'stdio';
   for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    const at = { ...place, path: [...place.path, key] };
-    const nearest = nearestName(key, known);
-    if (unsupportedServerKeys.has(key)) {
-      report.warning(at, `"${key}" is not supported by this version yet and has no effect.`);
-    } else if (nearest !== undefined && restrictingServerKeys.has(nearest)) {
-      report.problem({ ...at, key }, `is not a known key; did you mean "${nearest}"?`);
-    } else {
-      report.warning(at, unknownKeyMessage(key, known));
-    }
-  }
-}
-
-function warnOfKeysWithoutEffect(
-  given: object,
-  transport: TransportConfig,
-  place: ConfigPlace,
-  report: ConfigReport,
-): void {
-  const isStdio = transport.type === 'stdio';
-  for (const key of Object.keys(given)) {
-    if (!(isStdio ? remoteKeys : stdioKeys).has(key)) continue;
-    const message = `has no effect on a server that is ${isStdio ? 'started by "command"' : 'reached by "url"'}.`;
-    report.warning({ ...place, path: [...place.path, key], key }, message);
+    if (!(isStdio ? REMOTE_KEYS : STDIO_KEYS).includes(key)) continue;
+    const how = isStdio ? 'started by "command"' : 'reached by "url"';
+    place.at(key).warning(`has no effect on a server that is ${how}.`);
   }
 }

@@ -1,44 +1,30 @@
 import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
-import type { AuditFile, AuthFile, RateLimitFile, VaultFile } from './auth-schema.ts';
-import { checkScopes } from './check-scopes.ts';
-import { checkShape } from './check-shape.ts';
-import { ConfigReport } from './config-report.ts';
+import { warnOfUnknownServers } from './auth-schema.ts';
+import { checkShape, reportUnknownKeys } from './check-shape.ts';
+import { type ConfigPlace, ConfigReport } from './config-report.ts';
 import { ConfiguredSecrets } from './configured-secrets.ts';
-import type { ConfinementContext } from './confinement.ts';
-import { readTextFile } from './env-file.ts';
-import { type JsonDocument, type JsonPath, parseJsonDocument } from './json-document.ts';
-import { nearestName } from './nearest-name.ts';
+import { type JsonDocument, parseJsonDocument } from './json-document.ts';
 import type { ServerConfig } from './server-config.ts';
+import type { ChildContext, ServerContext } from './server-context.ts';
 import { readServer } from './server-entry.ts';
-import { fileSchema, ignoredFileKeys, restrictingFileKeys, serverListKeys } from './servers-file-schema.ts';
-import type { OperationIdStyle } from './settings.ts';
-import { readInputs, unknownKeyMessage } from './user-variables.ts';
+import { fileSchema, restrictingFileKeys, serverListKeys } from './servers-file-schema.ts';
+import { readTextFile } from './text-file.ts';
+import { readInputs } from './user-variables.ts';
 
-/** Everything that a servers file says. */
-export interface ServersFile {
+type FileSettings = z.infer<typeof fileSchema>;
+
+/** The contents of a servers file. */
+export interface ServersFile extends Omit<FileSettings, 'toolErrorStatus' | 'resultImages'> {
   /** The enabled servers in the file's order. */
   readonly servers: readonly ServerConfig[];
-  readonly operationIds: OperationIdStyle;
-  readonly auth: AuthFile | undefined;
-  readonly rateLimit: RateLimitFile | undefined;
-  readonly audit: AuditFile | undefined;
-  readonly vault: VaultFile | undefined;
   readonly warnings: readonly ConfigProblem[];
   /** Values that must never be printed. */
   readonly secrets: readonly string[];
 }
 
-export interface ServersFileOptions {
-  /** What `${NAME}` stands for, and what child processes may inherit. */
-  readonly environment: ReadonlyMap<string, string>;
-  /** `--env` and `--env-path`: every child process gets all of it. */
-  readonly given: ReadonlyMap<string, string>;
-  readonly platform: NodeJS.Platform;
-  readonly confinement: ConfinementContext;
-  /** Told of each file just before it is read. */
-  readonly onRead?: ((file: string) => void) | undefined;
-}
+export interface ServersFileOptions extends ChildContext, Pick<ServerContext, 'onRead'> {}
 
 /** Reads a servers file from the disk. Throws `ConfigError` with every problem of the file. */
 export function readServersFile(file: string, options: ServersFileOptions): ServersFile {
@@ -57,98 +43,67 @@ export function readServersFile(file: string, options: ServersFileOptions): Serv
 export function parseServersFile(text: string, file: string, options: ServersFileOptions): ServersFile {
   const document = parseJsonDocument(text, file);
   const report = new ConfigReport(file, document);
+  const { root } = report;
   const secrets = new ConfiguredSecrets();
-  const root = document.value;
-  if (!isObject(root)) {
-    throw new ConfigError([{ file, message: 'must be an object with "mcpServers".' }]);
-  }
+  const content = document.value;
+  if (!isObject(content)) throw new ConfigError([{ file, message: 'must be an object with "mcpServers".' }]);
 
-  reportKeys(root, document, report);
-  const settings = checkShape(fileSchema, root, { path: [] }, report);
-  const inputs = root.inputs === undefined ? new Map() : readInputs(root.inputs, ['inputs'], report);
+  // `$schema` is for editors.
+  reportUnknownKeys(
+    content,
+    [...serverListKeys, 'inputs', '$schema', ...Object.keys(fileSchema.shape)],
+    root,
+    restrictingFileKeys,
+  );
+  reportDuplicates(document.duplicates, root);
+  const settings = checkShape(fileSchema, content, root);
+  const context: ServerContext = {
+    folder: dirname(resolve(file)),
+    ...options,
+    inputs: content.inputs === undefined ? new Map() : readInputs(content.inputs, root.at('inputs')),
+    toolErrorStatus: settings?.toolErrorStatus ?? 500,
+    resultImages: settings?.resultImages ?? 'data',
+    secrets,
+  };
 
-  const list = findServerList(root, report);
-  const servers: ServerConfig[] = [];
-  let isEveryEntryUsable = true;
-  for (const [name, value] of list?.entries ?? []) {
-    const path = [...(list?.path ?? []), name];
-    const context = {
-      folder: dirname(resolve(file)),
-      ...options,
-      inputs,
-      toolErrorStatus: settings?.toolErrorStatus ?? 500,
-      resultImages: settings?.resultImages ?? 'data',
-      report,
-      secrets,
-    };
-    const problemsBefore = report.problems.length;
-    const server = readServer(name, value, path, context);
-    if (server !== undefined) servers.push(server);
-    if (report.problems.length > problemsBefore) isEveryEntryUsable = false;
+  const list = findServerList(content, root);
+  const problemsBefore = report.problems.length;
+  const servers = (list?.entries ?? []).flatMap(
+    ([name, value]) => readServer(name, value, root.atServer(list?.key ?? '', name), context) ?? [],
+  );
+  if (list !== undefined && servers.length === 0 && report.problems.length === problemsBefore) {
+    root.at(list.key).problem('no enabled servers, so there would be nothing to serve.');
   }
   if (settings?.auth !== undefined) {
-    checkScopes(
+    warnOfUnknownServers(
       settings.auth,
       (list?.entries ?? []).map(([name]) => name),
-      report,
+      root.at('auth'),
     );
   }
-  if (list !== undefined && servers.length === 0 && isEveryEntryUsable) {
-    report.problem({ path: list.path }, 'names no server that is enabled; there would be nothing to serve.');
-  }
   report.throwIfAny();
-
-  return {
-    servers,
-    operationIds: settings?.operationIds ?? 'server',
-    auth: settings?.auth,
-    rateLimit: settings?.rateLimit,
-    audit: settings?.audit,
-    vault: settings?.vault,
-    warnings: report.warnings,
-    secrets: secrets.list(),
-  };
+  return { ...fileSchema.parse({}), ...settings, servers, warnings: report.warnings, secrets: secrets.list() };
 }
 
-interface ServerList {
-  readonly path: JsonPath;
-  readonly entries: readonly (readonly [string, unknown])[];
-}
-
-function findServerList(root: Readonly<Record<string, unknown>>, report: ConfigReport): ServerList | undefined {
-  const keys = serverListKeys.filter((key) => root[key] !== undefined);
-  const [key, second] = keys;
+function findServerList(content: Readonly<Record<string, unknown>>, root: ConfigPlace) {
+  const [key, second] = serverListKeys.filter((one) => content[one] !== undefined);
   if (key === undefined) {
-    report.problem({ path: [] }, 'has no "mcpServers" object, so it names no server.');
+    root.problem('has no "mcpServers" object, so it names no server.');
     return undefined;
   }
-  if (second !== undefined) {
-    report.problem({ path: [second], key: second }, 'stands beside "mcpServers"; keep all servers in one of them.');
-  }
-  const value = root[key];
-  if (!isObject(value)) {
-    report.problem({ path: [key], key }, 'must be an object that maps a name to each server.');
-    return undefined;
-  }
-  return { path: [key], entries: Object.entries(value) };
+  if (second !== undefined) root.at(second).problem('is set beside "mcpServers"; keep all servers in one of them.');
+  const value = content[key];
+  if (isObject(value)) return { key, entries: Object.entries(value) };
+  root.at(key).problem('must be an object that maps a name to each server.');
+  return undefined;
 }
 
-function reportKeys(root: object, document: JsonDocument, report: ConfigReport): void {
-  const known = [...serverListKeys, 'inputs', ...Object.keys(fileSchema.shape)];
-  for (const key of Object.keys(root)) {
-    if (known.includes(key) || ignoredFileKeys.has(key)) continue;
-    const nearest = nearestName(key, known);
-    if (nearest !== undefined && restrictingFileKeys.has(nearest)) {
-      report.problem({ path: [key], key }, `is not a known key; did you mean "${nearest}"?`);
-    } else {
-      report.warning({ path: [key] }, unknownKeyMessage(key, known));
-    }
-  }
-  for (const { path, line } of document.duplicates) {
-    const [listKey, server] = path;
-    const isServerKey = listKey === 'mcpServers' || listKey === 'servers';
-    const place = { path, line, server: isServerKey && path.length > 2 ? String(server) : undefined };
-    report.warning(place, `"${String(path.at(-1))}" is given twice; the last one counts.`);
+function reportDuplicates(duplicates: JsonDocument['duplicates'], root: ConfigPlace): void {
+  for (const { path, line } of duplicates) {
+    const [list, server, ...rest] = path;
+    const isInServer = serverListKeys.some((key) => key === list) && rest.length > 0;
+    const place = isInServer ? root.atServer(String(list), String(server)).at(...rest) : root.at(...path);
+    place.warning('is given twice; the last one counts.', line);
   }
 }
 

@@ -2,13 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import { createSecureContext } from 'node:tls';
-import { watch } from 'chokidar';
 import { ListenError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { WatchedFiles } from '../watched-files.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 15_000;
-/** Certificate and key are written one after the other: they are read once both have been left alone for so long. */
-const REST_MS = 300;
 
 export interface TlsFiles {
   readonly certFile: string;
@@ -39,24 +37,17 @@ function readTlsFiles({ certFile, keyFile }: TlsFiles): { cert: Buffer; key: Buf
   }
 }
 
-/** Files that do not match change nothing. Ends with the server. */
+/** Picks up renewed files; those that do not match change nothing. Ends with the server. */
 function reloadTlsFiles(server: Server, files: TlsFiles, logger: Logger): void {
-  let timer: NodeJS.Timeout | undefined;
-  const reload = () => {
+  const watched = new WatchedFiles();
+  for (const file of [files.certFile, files.keyFile]) watched.note(file);
+  watched.start(() => {
     try {
       server.setSecureContext(readTlsFiles(files));
       logger.info('the renewed TLS certificate is in use');
     } catch (error) {
       logger.error('the renewed TLS certificate is not used', { reason: (error as Error).message });
     }
-  };
-  const watcher = watch([files.certFile, files.keyFile], { ignoreInitial: true });
-  watcher.on('all', () => {
-    clearTimeout(timer);
-    timer = setTimeout(reload, REST_MS);
   });
-  server.once('close', () => {
-    clearTimeout(timer);
-    void watcher.close();
-  });
+  server.once('close', () => watched.stop());
 }

@@ -15,7 +15,7 @@ export function openAudit(
   redactor: Redactor,
 ): Promise<AuditLog> | undefined {
   if (audit.file === undefined) return undefined;
-  const key = loadAuditKey({ value: auditKey, file: undefined, dataDir }, logger);
+  const key = loadAuditKey({ value: auditKey, dataDir }, logger);
   return openAuditLog({ ...audit, file: audit.file, key, logger, redact: (...text) => redactor.redact(...text) });
 }
 
@@ -30,6 +30,6 @@ export interface AuditAnchorParts {
 export function createAuditAnchor(log: AuditLog, parts: AuditAnchorParts): AuditAnchor {
   const { database, settings, secrets, logger } = parts;
   const name = auditLogName(settings.audit.file ?? '', { databaseUrl: secrets.databaseUrl });
-  const key = findAuditKey({ value: secrets.auditKey, file: undefined, dataDir: settings.dataDir });
+  const key = findAuditKey({ value: secrets.auditKey, dataDir: settings.dataDir });
   return new AuditAnchor(log, new AuditAnchors(() => database.require(), name), key, logger);
 }

@@ -68,7 +68,7 @@ test('a rotation that is killed again and again leaves everything readable, and 
     const finished = await run(dataDir, ['rotate-key']);
     expect(finished.code).toBe(0);
     expect(finished.stdout).toContain('an earlier rotation is finished first');
-    expect(finished.stdout).toContain(`${left} secrets were put under key`);
+    expect(finished.stdout).toContain(`${left} secrets were encrypted under key`);
     const dropped = await run(dataDir, ['rotate-key', '--drop-old']);
     expect(dropped.stdout).toContain(`Dropped ${oldId}`);
     const keyring = findKeyring(keySource(dataDir));

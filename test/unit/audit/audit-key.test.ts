@@ -5,7 +5,7 @@ import { findAuditKey, loadAuditKey } from '../../../src/audit/audit-key.ts';
 import { useAuditFolder } from './audit-files.ts';
 
 const { context, logger } = useAuditFolder();
-const none = { value: undefined, file: undefined };
+const none = { value: undefined };
 const text = Buffer.alloc(32, 1).toString('base64');
 
 test('is made once in the data folder, for its owner only, and said', () => {
@@ -20,21 +20,21 @@ test('is made once in the data folder, for its owner only, and said', () => {
   expect(statSync(join(dataDir, 'audit.key')).mode & 0o777).toBe(0o600);
 });
 
-test('is taken from the variable or the file, not from both', () => {
-  const file = join(context.folder, 'key');
-  writeFileSync(file, `${text}\n`, { mode: 0o600 });
+test('is taken from the variable, else from a file that only its owner may read', () => {
   const dataDir = context.folder;
-  expect(loadAuditKey({ value: text, file: undefined, dataDir }, logger)).toEqual(Buffer.alloc(32, 1));
-  expect(loadAuditKey({ value: undefined, file, dataDir }, logger)).toEqual(Buffer.alloc(32, 1));
-  expect(() => loadAuditKey({ value: text, file, dataDir }, logger)).toThrow(/keep one/);
+  const file = join(dataDir, 'audit.key');
+  writeFileSync(file, `${text}\n`, { mode: 0o600 });
+  const other = Buffer.alloc(32, 2);
+  expect(loadAuditKey({ value: other.toString('base64'), dataDir }, logger)).toEqual(other);
+  expect(loadAuditKey({ value: undefined, dataDir }, logger)).toEqual(Buffer.alloc(32, 1));
   chmodSync(file, 0o640);
-  expect(() => loadAuditKey({ value: undefined, file, dataDir }, logger)).toThrow(/chmod 600/);
+  expect(() => loadAuditKey({ value: undefined, dataDir }, logger)).toThrow(/chmod 600/);
 });
 
 test.each(['', 'short', Buffer.alloc(31).toString('base64'), Buffer.alloc(33).toString('base64'), `${text}!`])(
-  '%j is no key',
+  '%j is not a key',
   (value) => {
-    const load = () => loadAuditKey({ value, file: undefined, dataDir: context.folder }, logger);
+    const load = () => loadAuditKey({ value, dataDir: context.folder }, logger);
     expect(load).toThrow(/32 random bytes/);
   },
 );

@@ -45,9 +45,9 @@ test('all found is 0', () => {
 });
 
 test.each([
-  ['tool --flag', 'is no single program; put the first word into "command" and the others into "args".'],
-  ['./bin/notes', 'is no program that this user may run; check the path and its permissions.'],
-  ['./bin/folder', 'is no program that this user may run; check the path and its permissions.'],
+  ['tool --flag', 'is more than one word; put the first one into "command" and the others into "args".'],
+  ['./bin/notes', 'is not a program that this user may run; check the path and its permissions.'],
+  ['./bin/folder', 'is not a program that this user may run; check the path and its permissions.'],
   ['folder', 'is not on the PATH that the server gets; install it, or give its full path in "command".'],
 ])('%j is not found', (command, reason) => {
   const result = check({ a: { command } });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { hashApiKey } from '../../../src/auth/api-key-ring.ts';
-import { type KeyCommand, keyCommand } from '../../../src/cli/key.ts';
+import { type KeyCommand, type KeyOptions, keyCommand } from '../../../src/cli/key.ts';
 import { authSchema } from '../../../src/config/auth-schema.ts';
 import { ApiKeys } from '../../../src/db/api-keys.ts';
 import { openDatabase } from '../../../src/db/open-database.ts';
@@ -16,17 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const run = (command: KeyCommand) => keyCommand(command, { dataDir: join(folder, 'data'), now });
-const create = (rest: Partial<Extract<KeyCommand, { action: 'create' }>> = {}): KeyCommand => ({
-  action: 'create',
-  id: 'ci',
-  scopes: [],
-  user: undefined,
-  assertsUser: false,
-  expires: undefined,
-  configEntry: false,
-  ...rest,
-});
+const run = (command: KeyCommand) => keyCommand(command, { dataDir: join(folder, 'data') }, now);
+const create = (rest: Partial<KeyOptions> = {}): KeyCommand => ({ action: 'create', id: 'ci', ...rest });
 
 async function kept() {
   const database = await openDatabase({ dataDir: join(folder, 'data') });
@@ -82,12 +73,12 @@ describe('key create', () => {
     expect((await kept())[0]?.expiresAt).toBe(Date.parse(expected));
   });
 
-  test.each<[Partial<Extract<KeyCommand, { action: 'create' }>>, string]>([
+  test.each<[Partial<KeyOptions>, string]>([
     [{ id: '' }, '--id ""'],
     [{ id: 'a b' }, '--id "a b"'],
     [{ id: 'default' }, '--api-key'],
-    [{ scopes: ['call', 'cal:time'] }, '--scope "cal:time" is not a scope; the forms are "call", "call:SERVER"'],
-    [{ scopes: [''] }, 'is not a scope'],
+    [{ scope: ['call', 'cal:time'] }, '--scope "cal:time" is not a scope; the forms are "call", "call:SERVER"'],
+    [{ scope: [''] }, 'is not a scope'],
     [{ user: '' }, '--user'],
     [{ user: 'a:' }, '--user'],
     [{ user: 'a\nb' }, '--user'],
@@ -108,16 +99,16 @@ describe('key create', () => {
   test('refuses an id that is taken, and leaves that key alone', async () => {
     await run(create());
     const before = await kept();
-    await expect(run(create({ scopes: ['admin'] }))).rejects.toThrow('There is a key "ci" already');
+    await expect(run(create({ scope: ['admin'] }))).rejects.toThrow('There is already a key "ci"');
     expect(await kept()).toEqual(before);
   });
 
   test('--config-entry prints what the servers file takes, and keeps nothing', async () => {
     const { text, note } = await run(
-      create({ configEntry: true, user: 'https://x.org:a', expires: '1d', scopes: ['call:fs/*'] }),
+      create({ configEntry: true, user: 'https://x.org:a', expires: '1d', scope: ['call:fs/*'] }),
     );
     const entry: unknown = JSON.parse(text);
-    const [key = ''] = /mcpo_\S+/.exec(note) ?? [];
+    const [key = ''] = /mcpo_\S+/.exec(note ?? '') ?? [];
     expect(authSchema.parse({ keys: [entry] }).keys).toEqual([
       {
         id: 'ci',
@@ -139,7 +130,7 @@ describe('key list', () => {
   });
 
   test('is a table without hashes', async () => {
-    await run(create({ id: 'owui', assertsUser: true, scopes: ['call'] }));
+    await run(create({ id: 'owui', assertsUser: true, scope: ['call'] }));
     await run(create({ id: 'ann', user: 'u1', expires: '1d' }));
     const { text, exitCode } = await run({ action: 'list' });
     expect(exitCode).toBe(0);

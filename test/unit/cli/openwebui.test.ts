@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { parseCommandLine } from '../../../src/cli/arguments.ts';
 import { openWebUiCommand, toOpenWebUiConnections } from '../../../src/cli/openwebui.ts';
-import { parseCommandLine } from '../../../src/config/arguments.ts';
 import { readEnvironment } from '../../../src/config/environment.ts';
 import { loadSettings } from '../../../src/config/load-settings.ts';
 import { UsageError } from '../../../src/errors.ts';

@@ -1,22 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import jsonwebtoken from 'jsonwebtoken';
 import { createTokenVerifier } from '../../../src/auth/token-verifier.ts';
-import { issueToken, type OwnTokenSettings, type TokenRequest } from '../../../src/cli/token.ts';
+import { issueToken, type TokenRequest } from '../../../src/cli/token.ts';
+import type { Environment } from '../../../src/config/environment.ts';
 import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { collectingLogger } from '../auth/token-fixture.ts';
 
 const NOW = 1_800_000_000;
-const settings: OwnTokenSettings = {
-  secret: '7f3a9c51e2b8d046aa19c3e05d7b2f48',
-  algorithm: undefined,
-  issuer: undefined,
-  audience: undefined,
-  expiry: undefined,
-};
+const secret = '7f3a9c51e2b8d046aa19c3e05d7b2f48';
+const secrets = { JWT_SECRET: secret };
+type Values = Environment['values'];
 
-function claimsOf(request: Partial<TokenRequest>, more: Partial<OwnTokenSettings> = {}): Record<string, unknown> {
-  const { text, exitCode } = issueToken({ user: 'ada', ...request }, { ...settings, ...more }, () => NOW * 1_000);
+function claimsOf(request: Partial<TokenRequest>, values: Values = {}): Record<string, unknown> {
+  const { text, exitCode } = issueToken({ user: 'ada', ...request }, { values, secrets }, NOW * 1_000);
   expect(exitCode).toBe(0);
   expect(text).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
   return jsonwebtoken.decode(text.trim()) as Record<string, unknown>;
@@ -31,11 +28,11 @@ describe('token issue', () => {
           email: 'ada@example.com',
           name: 'Ada Ünï',
           role: 'admin',
-          groups: ['a', 'b c'],
-          scopes: ['call:time/*', 'docs'],
+          group: ['a', 'b c'],
+          scope: ['call:time/*', 'docs'],
           ttl: '7d',
         },
-        { issuer: 'mine', audience: 'me', expiry: '5m' },
+        { JWT_ISSUER: 'mine', JWT_AUDIENCE: ['*', 'me'], JWT_EXPIRY: '5m' },
       ),
     ).toEqual({
       sub: 'ada',
@@ -54,8 +51,8 @@ describe('token issue', () => {
 
   test.each(['HS256', 'HS384', 'HS512'] as const)('this service takes what it issues with %s', (algorithm) => {
     const { text } = issueToken(
-      { user: 'ada', role: 'admin', groups: ['a b'], scopes: [] },
-      { ...settings, algorithm },
+      { user: 'ada', role: 'admin', group: ['a b'], scope: [] },
+      { values: { JWT_ALGORITHM: [algorithm] }, secrets },
     );
     const verifier = createTokenVerifier({
       issuers: [
@@ -63,7 +60,7 @@ describe('token issue', () => {
           issuer: undefined,
           audiences: [],
           algorithms: [algorithm],
-          keySource: { kind: 'secret', secret: settings.secret ?? '' },
+          keySource: { kind: 'secret', secret },
           claims: DEFAULT_CLAIMS,
           scopes: { kind: 'own' },
         },
@@ -88,30 +85,37 @@ describe('token issue', () => {
     ['1d', 86_400],
     ['3650d', 315_360_000],
   ])('JWT_EXPIRY %s is %i s', (expiry, seconds) => {
-    expect(claimsOf({}, { expiry }).exp).toBe(NOW + seconds);
+    expect(claimsOf({}, { JWT_EXPIRY: expiry }).exp).toBe(NOW + seconds);
   });
 
-  test.each<[string, Partial<TokenRequest>, Partial<OwnTokenSettings>, string]>([
-    ['no secret', {}, { secret: undefined }, 'JWT_SECRET'],
-    ['an empty secret', {}, { secret: '' }, 'JWT_SECRET'],
-    ['a public-key algorithm', {}, { algorithm: 'RS256' }, 'JWT_ALGORITHM'],
-    ['no signature', {}, { algorithm: 'none' }, 'JWT_ALGORITHM'],
+  test.each<[string, Partial<TokenRequest>, Values, string]>([
+    ['a public-key algorithm', {}, { JWT_ALGORITHM: ['RS256'] }, 'JWT_ALGORITHM'],
     ['an empty user', { user: '' }, {}, '--user'],
     ['a user with a line break', { user: 'a\nb' }, {}, '--user'],
     ['an empty role', { role: '' }, {}, '--role'],
-    ['a group with NUL', { groups: ['a', 'b\0'] }, {}, '--group'],
-    ['a scope that is none', { scopes: ['calls'] }, {}, '--scope "calls"'],
-    ['two scopes in one', { scopes: ['call docs'] }, {}, '--scope'],
-    ['two scopes in one pattern', { scopes: ['call:a admin'] }, {}, '--scope'],
-    ['a time that is none', { ttl: 'soon' }, {}, '--ttl'],
+    ['a group with NUL', { group: ['a', 'b\0'] }, {}, '--group'],
+    ['an unknown scope', { scope: ['calls'] }, {}, '--scope "calls"'],
+    ['two scopes in one', { scope: ['call docs'] }, {}, '--scope'],
+    ['two scopes in one pattern', { scope: ['call:a admin'] }, {}, '--scope'],
+    ['a malformed time', { ttl: 'soon' }, {}, '--ttl'],
     ['no time at all', { ttl: '0' }, {}, '--ttl'],
     ['an endless time', { ttl: '3651d' }, {}, '--ttl'],
     ['a negative time', { ttl: '-1h' }, {}, '--ttl'],
-    ['a broken JWT_EXPIRY', {}, { expiry: '1 hour' }, 'JWT_EXPIRY'],
-  ])('%s is refused', (_name, request, more, message) => {
-    const issue = () => issueToken({ user: 'ada', ...request }, { ...settings, ...more });
+    ['a broken JWT_EXPIRY', {}, { JWT_EXPIRY: '1 hour' }, 'JWT_EXPIRY'],
+  ])('%s is rejected', (_name, request, values, message) => {
+    const issue = () => issueToken({ user: 'ada', ...request }, { values, secrets });
     expect(issue).toThrow(UsageError);
     expect(issue).toThrow(message);
-    if (more.secret) expect(issue).not.toThrow(more.secret);
+  });
+
+  test.each([
+    [undefined, false],
+    ['feeble-one', true],
+  ])('the secret %j is rejected, without being repeated', (weak, isWeak) => {
+    const environment = { values: {}, secrets: weak === undefined ? {} : { JWT_SECRET: weak } };
+    expect(() => issueToken({ user: 'ada' }, environment)).toThrow(/JWT_SECRET(?!.*feeble-one)/);
+    const issueAnyway = () => issueToken({ user: 'ada', allowWeakSecrets: true }, environment);
+    if (isWeak) expect(issueAnyway().exitCode).toBe(0);
+    else expect(issueAnyway).toThrow(UsageError);
   });
 });

@@ -2,8 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { vaultCommand } from '../../../src/cli/vault.ts';
-import type { VaultCommand } from '../../../src/config/admin-commands.ts';
+import { type VaultCommand, vaultCommand } from '../../../src/cli/vault.ts';
 import { openDatabase } from '../../../src/db/open-database.ts';
 import { ConfigError, UsageError } from '../../../src/errors.ts';
 import { SecretStore } from '../../../src/vault/secret-store.ts';
@@ -29,10 +28,9 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const keySource = () => ({ value, file: undefined, dataDir, hasSharedDatabase: false });
-const run = (command: VaultCommand) =>
-  vaultCommand(command, { dataDir, databaseUrl: undefined, vaultKey: { value, file: undefined }, now });
+const run = (command: VaultCommand) => vaultCommand(command, { dataDir }, { value, file: undefined }, now);
 const rotate = (more: Partial<Extract<VaultCommand, { action: 'rotate-key' }>> = {}) =>
-  run({ action: 'rotate-key', newKeyFile: undefined, dropOld: false, ...more });
+  run({ action: 'rotate-key', ...more });
 const restore = (file: string, replace = false) => run({ action: 'restore', file, replace });
 const keyFile = () => join(dataDir, 'vault.key');
 
@@ -153,9 +151,9 @@ describe('vault rotate-key', () => {
     const [oldId] = await keyIds();
     const { text, exitCode } = await rotate();
     expect(exitCode).toBe(0);
-    expect(text).toMatch(/^A new key, [0-9a-f]{16}, stands first.*keep a copy/);
-    expect(text).toContain('3 secrets were put under key');
-    expect(text).toContain(`Nothing lies under ${oldId} any more`);
+    expect(text).toMatch(/^A new key, [0-9a-f]{16}, is now first.*keep a copy/);
+    expect(text).toContain('3 secrets were encrypted under key');
+    expect(text).toContain(`Nothing is encrypted under ${oldId} any more`);
     const ring = findKeyring(keySource());
     expect(await keyIds()).toEqual([ring.active.id]);
     expect([...ring.keys.keys()]).toEqual([ring.active.id, oldId]);
@@ -164,10 +162,10 @@ describe('vault rotate-key', () => {
     expect(await readAll()).toEqual(all);
 
     const dropped = await rotate({ dropOld: true });
-    expect(dropped.text).toContain(`Dropped ${oldId}`);
+    expect(dropped.text).toContain(`Removed ${oldId}`);
     expect([...findKeyring(keySource()).keys.keys()]).toEqual([ring.active.id]);
     expect(await readAll()).toEqual(all);
-    expect((await rotate({ dropOld: true })).text).toContain('There is no old key to drop.');
+    expect((await rotate({ dropOld: true })).text).toContain('There is no old key to remove.');
     for (const said of [text, dropped.text]) {
       for (const key of readFileSync(keyFile(), 'utf8').trim().split(',')) expect(said).not.toContain(key);
       expect(said).not.toContain(oldText);
@@ -188,7 +186,9 @@ describe('vault rotate-key', () => {
     });
     expect(await keyIds()).toHaveLength(2);
     const { text } = await rotate();
-    expect(text).toMatch(/^No new key was made: an earlier rotation is finished first\.\n1 secret was put under/);
+    expect(text).toMatch(
+      /^No new key was created: an earlier rotation is finished first\.\n1 secret was encrypted under/,
+    );
     expect(readFileSync(keyFile(), 'utf8')).toBe(before);
     expect(await keyIds()).toEqual([ring.active.id]);
     await rotate();
@@ -206,7 +206,7 @@ describe('vault rotate-key', () => {
     });
     const { text, exitCode } = await rotate();
     expect(exitCode).toBe(1);
-    expect(text).toMatch(/1 secret was left as they are: no key that was given decrypts them/);
+    expect(text).toMatch(/1 secret was left unchanged: none of the given keys decrypts them/);
     await rotate({ dropOld: true });
     expect([...findKeyring(keySource()).keys.keys()]).toContain(oldId);
     expect(await withStore((store) => store.list())).toHaveLength(3);
@@ -229,10 +229,10 @@ describe('vault rotate-key', () => {
   test('with keys of the environment uses the one that the admin put first', async () => {
     value = keyText(1);
     await fill();
-    expect((await rotate()).text).toContain('There is one key only');
+    expect((await rotate()).text).toContain('There is only one key');
     value = `${keyText(2)},${keyText(1)}`;
     const { text } = await rotate();
-    expect(text).toContain('3 secrets were put under key');
+    expect(text).toContain('3 secrets were encrypted under key');
     expect(text).toContain('Restart every running service');
     expect(text).not.toMatch(new RegExp(`${keyText(1)}|${keyText(2)}`));
     value = keyText(2);
@@ -268,7 +268,7 @@ describe('vault backup and restore', () => {
   test('everything is right after backup, erasure and restore', async () => {
     await fill();
     const { file, text } = await backup();
-    expect(text).toMatch(/^3 secrets were written to .*worth nothing without the vault's key \([0-9a-f]{16}\)/);
+    expect(text).toMatch(/^3 secrets were written to .*useless without the vault's key \([0-9a-f]{16}\)/);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const content = readFileSync(file, 'utf8');
     expect(content).not.toContain('canary');
@@ -297,7 +297,7 @@ describe('vault backup and restore', () => {
       await vault.remove(bob, 'jira', 'TOKEN');
     });
     expect((await restore(file)).text).toBe(
-      '1 secret was restored.\n2 secrets were not: they are set already, and --replace was not given.\n',
+      '1 secret was restored.\n2 secrets were not restored: another value is set, and --replace was not given.\n',
     );
     expect(await readAll()).toEqual(['newer', ...all.slice(1)]);
     expect((await restore(file, true)).text).toBe('3 secrets were restored.\n');

@@ -16,7 +16,7 @@ describe('discovery', () => {
   test.each<[object, string[]]>([
     [
       { discovery: { TOKN: 'x', TOKEN: 'y' } },
-      ['"discovery.TOKN": is no user variable of this server. Did you mean "TOKEN"?'],
+      ['"discovery.TOKN": is not a user variable of this server; did you mean "TOKEN"?'],
     ],
     [{ discovery: {} }, ['"discovery": lacks a value for TOKEN, which is required and has no default.']],
     [{ discovery: 'x' }, ['"discovery": must be an object.']],
@@ -26,7 +26,7 @@ describe('discovery', () => {
         '"discovery.TOKEN": depends on who calls (user.id); it is the value with which the service itself lists the tools.',
       ],
     ],
-    [{ discovery: { TOKEN: 'a\nb' } }, ['"discovery.TOKEN": holds a line break.']],
+    [{ discovery: { TOKEN: 'a\nb' } }, ['"discovery.TOKEN": contains a line break.']],
   ])('%j is refused', (more, problems) => {
     expect(entryProblems({ ...base, ...more })).toEqual(problems);
   });

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { readEnvironment } from '../../../src/config/environment.ts';
+import { resolveApiKey } from '../../../src/config/load-settings.ts';
 import { ConfigError } from '../../../src/errors.ts';
 
+const options = { env: new Map(), header: new Map(), allowedHosts: [], positional: [] };
 const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-'));
 const keyFile = join(folder, 'key');
 const emptyFile = join(folder, 'empty');
@@ -23,7 +25,7 @@ describe('the API key', () => {
     [{ MCPO_API_KEY_FILE: keyFile, API_KEY: 'a' }, 'from-file'],
     [{ MCPO_API_KEY_FILE: keyFile, MCPO_API_KEY: '' }, 'from-file'],
   ])('%j', (env, expected) => {
-    expect(readEnvironment(env).apiKey?.value).toBe(expected);
+    expect(resolveApiKey(options, readEnvironment(env))?.value).toBe(expected);
   });
 
   test.each([
@@ -48,19 +50,24 @@ test('the rest', () => {
     OTHER: 'o',
     __proto__: 'p',
   });
-  expect(environment).toMatchObject({ publicUrl: 'https://tools.example.org/x', logLevel: 'warn', logFormat: 'json' });
+  expect(environment.values).toEqual({
+    MCPO_PUBLIC_URL: 'https://tools.example.org/x',
+    LOG_LEVEL: 'warn',
+    LOG_FORMAT: 'json',
+  });
   expect(environment.variables.get('OTHER')).toBe('o');
 });
 
 test('an empty variable counts as unset', () => {
-  expect(readEnvironment({ MCPO_PUBLIC_URL: '', LOG_LEVEL: '', LOG_FORMAT: ' ' })).toMatchObject({
-    publicUrl: undefined,
-    logLevel: undefined,
-    logFormat: undefined,
-  });
+  const names = 'MCPO_PUBLIC_URL LOG_LEVEL LOG_FORMAT JWT_ALGORITHM JWT_AUDIENCE MCPO_TRUST_PROXY MCPO_RATE_LIMIT';
+  const others = 'MCPO_MAX_SESSIONS MCPO_TRUST_USER_HEADERS MCPO_RUN_AS MCPO_RUN_AS_UIDS MCPO_ALLOWED_HOSTS';
+  for (const empty of ['', ' ']) {
+    const env = Object.fromEntries(`${names} ${others}`.split(' ').map((name) => [name, empty]));
+    expect(readEnvironment(env).values).toEqual({});
+  }
 });
 
-test('every variable that cannot be used is told', () => {
+test('every variable that cannot be used is reported', () => {
   const env = { MCPO_PUBLIC_URL: 'tools.example.org', LOG_LEVEL: 'loud', LOG_FORMAT: 'xml' };
   expect(() => readEnvironment(env)).toThrow(
     [
@@ -82,28 +89,27 @@ describe('the vault and its database', () => {
       MCPO_DATABASE_URL: databaseUrl,
     };
     expect(readEnvironment(env)).toMatchObject({
-      databaseUrl,
-      vaultKey: { value: 'a,b', file: undefined },
-      vaultLastFour: true,
-      maxSessions: 10,
-      maxSessionsPerUser: 2,
+      database: { databaseUrl },
+      values: {
+        MCPO_VAULT_KEY: 'a,b',
+        MCPO_VAULT_LAST_FOUR: true,
+        MCPO_MAX_SESSIONS: 10,
+        MCPO_MAX_SESSIONS_PER_USER: 2,
+      },
     });
-    expect(readEnvironment({ MCPO_VAULT_LAST_FOUR: '', MCPO_VAULT_KEY_FILE: '/k' })).toMatchObject({
-      databaseUrl: undefined,
-      vaultKey: { value: undefined, file: '/k' },
-      vaultLastFour: undefined,
-      maxSessions: undefined,
-    });
+    const fromFile = readEnvironment({ MCPO_VAULT_LAST_FOUR: '', MCPO_VAULT_KEY_FILE: '/k' });
+    expect(fromFile.values).toEqual({ MCPO_VAULT_KEY_FILE: '/k' });
+    expect(fromFile.database.databaseUrl).toBeUndefined();
   });
 
   test.each([
     ['MCPO_DATABASE_URL', 'mysql://root:pass-word@db/x', 'must be the URL of a PostgreSQL database'],
     ['MCPO_DATABASE_URL', 'postgres://:pass-word@', 'must be the URL of a PostgreSQL database'],
-    ['MCPO_REDIS_URL', 'http://:pass-word@cache', 'must be the URL of a Redis'],
-    ['MCPO_REDIS_URL', 'redis://:pass-word@', 'must be the URL of a Redis'],
-    ['MCPO_REDIS_URL', 'redis://:pass-word@cache/name', 'must be the URL of a Redis'],
-    ['MCPO_REDIS_URL', 'redis://:pass-word%zz@cache', 'must be the URL of a Redis'],
-    ['MCPO_REDIS_URL', 'redis://:pass-word?@cache', 'must be the URL of a Redis'],
+    ['MCPO_REDIS_URL', 'http://:pass-word@cache', 'must be the URL of a Redis server'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word@', 'must be the URL of a Redis server'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word@cache/name', 'must be the URL of a Redis server'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word%zz@cache', 'must be the URL of a Redis server'],
+    ['MCPO_REDIS_URL', 'redis://:pass-word?@cache', 'must be the URL of a Redis server'],
     ['MCPO_MAX_SESSIONS', '0', 'must be a whole number'],
     ['MCPO_MAX_SESSIONS_PER_USER', 'many', 'must be a whole number'],
     ['MCPO_VAULT_LAST_FOUR', 'perhaps', 'must be true or false'],
@@ -116,15 +122,15 @@ describe('the vault and its database', () => {
 test.each(['redis://127.0.0.1', 'rediss://user:p%40ss@cache.example.org:6380/3', 'redis://[::1]:6379/'])(
   'the Redis %s is taken, also from a file',
   (url) => {
-    expect(readEnvironment({ MCPO_REDIS_URL: url }).redisUrl).toBe(url);
+    expect(readEnvironment({ MCPO_REDIS_URL: url }).secrets.MCPO_REDIS_URL).toBe(url);
     const file = join(folder, 'redis');
     writeFileSync(file, `${url}\n`);
-    expect(readEnvironment({ MCPO_REDIS_URL_FILE: file, MCPO_REDIS_URL: '' }).redisUrl).toBe(url);
-    expect(readEnvironment({ MCPO_REDIS_URL: '' }).redisUrl).toBeUndefined();
+    expect(readEnvironment({ MCPO_REDIS_URL_FILE: file, MCPO_REDIS_URL: '' }).secrets.MCPO_REDIS_URL).toBe(url);
+    expect(readEnvironment({ MCPO_REDIS_URL: '' }).secrets.MCPO_REDIS_URL).toBeUndefined();
   },
 );
 
-test('the URLs of the database and of Redis are both told when both are of no use', () => {
+test('the URLs of the database and of Redis are both reported when neither can be used', () => {
   const env = { MCPO_DATABASE_URL: 'x', MCPO_REDIS_URL: 'y' };
   expect(() => readEnvironment(env)).toThrow(/MCPO_DATABASE_URL.*\n.*MCPO_REDIS_URL/);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { inheritedEnvironment } from '../../../src/config/inherited-environment.ts';
+import { inheritedEnvironment } from '../../../src/config/environment-variables.ts';
 
 const ordinary = {
   PATH: '/bin',

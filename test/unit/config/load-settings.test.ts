@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { parseCommandLine } from '../../../src/config/arguments.ts';
+import { parseCommandLine } from '../../../src/cli/arguments.ts';
 import { readEnvironment } from '../../../src/config/environment.ts';
 import { loadServers, loadSettings } from '../../../src/config/load-settings.ts';
 import type { ServerConfig } from '../../../src/config/server-config.ts';
@@ -245,7 +245,7 @@ test('loadServers reads the file again with the same options', () => {
   writeFileSync(file, '{"mcpServers":{"b":{"command":"x"},"a":{"command":"x"}}}');
   expect(names()).toEqual(['b', 'a']);
   writeFileSync(file, '{"mcpServers":{');
-  expect(names).toThrow(`${file}:1: the end of the file stands where a "}" is expected.`);
+  expect(names).toThrow(`${file}:1: expected "}" before the end of the file.`);
   rmSync(file);
   expect(names).toThrow(`${file}: the servers file does not exist.`);
 });

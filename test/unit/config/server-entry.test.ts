@@ -87,7 +87,7 @@ describe('defaults and values', () => {
     [{ command: 'x', env: { A: null } }, '"env.A": must be a text (a number or true/false is taken as one).'],
     [
       { command: 'x', env: { '': 'a' } },
-      '"env.": is no name of an environment variable: it may not be empty or hold "=".',
+      '"env.": is not a name of an environment variable: it may not be empty or contain "=".',
     ],
     [{ command: 'x', timeoutMs: 0 }, '"timeoutMs": must be at least 1 (milliseconds).'],
     [{ command: 'x', timeoutMs: 2 ** 31 }, '"timeoutMs": is more than 2147483647.'],
@@ -104,11 +104,11 @@ describe('defaults and values', () => {
   });
 
   test.each([
-    [{ command: 'x', timoutMs: 5 }, '"timoutMs" is not known and has no effect; did you mean "timeoutMs"?'],
-    [{ command: 'x', oauth: {} }, '"oauth" is not supported by this version yet and has no effect.'],
+    [{ command: 'x', timoutMs: 5 }, '"timoutMs": is not a known key and has no effect; did you mean "timeoutMs"?'],
+    [{ command: 'x', oauth: {} }, '"oauth": is not supported by this version yet and has no effect.'],
     [{ command: 'x', headers: { A: 'b' } }, '"headers": has no effect on a server that is started by "command".'],
     [{ url: 'http://x', args: [] }, '"args": has no effect on a server that is reached by "url".'],
-    [{ command: 'x', cwd: 'nowhere' }, '"cwd": "nowhere" is no folder now; the server cannot start before it is.'],
+    [{ command: 'x', cwd: 'nowhere' }, '"cwd": "nowhere" is not a folder now; the server cannot start before it is.'],
     [
       { command: 'x', inheritEnv: ['MCPO_API_KEY'] },
       '"inheritEnv": MCPO_API_KEY is the service\'s own and is not passed on; give the server its value in "env".',
@@ -188,15 +188,15 @@ describe('a remote server', () => {
     [{ url: 'http://' }, '"url": must be an http or https URL such as https://example.org/mcp.'],
     [
       { url: 'http://x', headers: { 'A B': '1' } },
-      '"headers.A B": is no name of a header: it may hold letters, digits and "-" only.',
+      '"headers.A B": is not a header name: it may contain letters, digits and "-" only.',
     ],
     [
       { url: 'http://x', headers: { A: '1\n2' } },
-      '"headers.A": holds a line break or NUL character, which no header can.',
+      '"headers.A": contains a line break or NUL character, which no header can.',
     ],
     [
       { url: 'http://x', headers: { A: '€' } },
-      '"headers.A": holds a character that no header can carry; percent-encode it.',
+      '"headers.A": contains a character that no header can carry; percent-encode it.',
     ],
     [
       { url: 'http://x', headers: { 'X-A': '1', 'x-a': '2' } },

@@ -22,16 +22,16 @@ describe('the text', () => {
 
   test.each([
     ['', 'servers.json: is empty.'],
-    [' \n// nothing\n', 'servers.json:3: the end of the file stands where a value is expected.'],
+    [' \n// nothing\n', 'servers.json:3: expected a value before the end of the file.'],
     [
       '{\n "mcpServers": {\n  "a": { "command": "x"\n   "args": [] } } }',
-      'servers.json:4: "args" comes without a "," before it.',
+      'servers.json:4: expected "," before "args".',
     ],
-    ['{\n "mcpServers": {', 'servers.json:2: the end of the file stands where a "}" is expected.'],
-    ['{\n\n mcpServers: {} }', 'servers.json:3: mcpServers is no JSON; keys and texts need double quotes.'],
+    ['{\n "mcpServers": {', 'servers.json:2: expected "}" before the end of the file.'],
+    ['{\n\n mcpServers: {} }', 'servers.json:3: mcpServers is not valid JSON; keys and texts need double quotes.'],
     [
       '{ "mcpServers": { "a": { "disabled": True } } }',
-      'servers.json:1: True is no JSON; keys and texts need double quotes.',
+      'servers.json:1: True is not valid JSON; keys and texts need double quotes.',
     ],
     ['{ "mcpServers": {} }\n}', 'servers.json:2: } comes after the end of the JSON value.'],
     ['[]', 'servers.json: must be an object with "mcpServers".'],
@@ -59,7 +59,7 @@ describe('the servers', () => {
 
   test('both lists at once are refused', () => {
     expect(problemsOf({ mcpServers: { a: npx }, servers: { b: npx } })).toEqual([
-      'servers.json:7: key "servers": stands beside "mcpServers"; keep all servers in one of them.',
+      'servers.json:7: key "servers": is set beside "mcpServers"; keep all servers in one of them.',
     ]);
   });
 
@@ -77,7 +77,7 @@ describe('the servers', () => {
     expect(server?.timeoutMs).toBe(300_000);
     expect(server?.transport.type === 'stdio' && [...server.transport.env.keys()]).toEqual(['__proto__', 'A']);
     expect(messages(file.warnings)).toEqual([
-      'servers.json:1: server "a": "__proto__" is not known and has no effect.',
+      'servers.json:1: server "a", key "__proto__": is not a known key and has no effect.',
     ]);
   });
 
@@ -91,7 +91,7 @@ describe('the servers', () => {
 
   test.each([[{}], [{ a: { ...npx, disabled: true } }]])('no enabled server is a problem: %j', (mcpServers) => {
     expect(problemsOf({ mcpServers })).toEqual([
-      'servers.json:2: names no server that is enabled; there would be nothing to serve.',
+      'servers.json:2: key "mcpServers": no enabled servers, so there would be nothing to serve.',
     ]);
   });
 
@@ -148,7 +148,7 @@ describe('beside the servers', () => {
     expect(parseServer(npx).toolErrorStatus).toBe(500);
   });
 
-  test('mistyped keys are told, and known ones are not', () => {
+  test('mistyped keys are reported, and known ones are not', () => {
     const { warnings } = parseServers({
       $schema: 'x',
       auth: {},
@@ -160,8 +160,8 @@ describe('beside the servers', () => {
       zzz: 1,
     });
     expect(messages(warnings)).toEqual([
-      'servers.json:7: "operationids" is not known and has no effect; did you mean "operationIds"?',
-      'servers.json:13: "zzz" is not known and has no effect.',
+      'servers.json:7: key "operationids": is not a known key and has no effect; did you mean "operationIds"?',
+      'servers.json:13: key "zzz": is not a known key and has no effect.',
     ]);
   });
 
@@ -174,13 +174,13 @@ describe('beside the servers', () => {
     ]);
   });
 
-  test('a key that is given twice is told, and the last one counts', () => {
+  test('a key that is given twice is reported, and the last one counts', () => {
     const file = parseServers(
       '{"mcpServers":{\n"a":{"command":"x",\n"timeoutMs":1,\n"timeoutMs":2},\n"a":{"command":"y"}}}',
     );
     expect(messages(file.warnings)).toEqual([
-      'servers.json:4: server "a": "timeoutMs" is given twice; the last one counts.',
-      'servers.json:5: "a" is given twice; the last one counts.',
+      'servers.json:4: server "a", key "timeoutMs": is given twice; the last one counts.',
+      'servers.json:5: key "mcpServers.a": is given twice; the last one counts.',
     ]);
     expect(file.servers).toHaveLength(1);
     expect(file.servers[0]?.timeoutMs).toBe(300_000);
@@ -204,7 +204,7 @@ describe('beside the servers', () => {
     expect(problemsOf(text)).toEqual([
       'servers.json:2: key "operationIds": must be one of server, mcpo, tool.',
       'servers.json:4: server "a", key "timeoutMs": must be a number, and is a text.',
-      'servers.json:5: server "b/c": a server name may hold letters (a-z, A-Z), digits, "-", "_" and "." only, because it is part of the URL; rename it.',
+      'servers.json:5: server "b/c": a server name may contain letters (a-z, A-Z), digits, "-", "_" and "." only, because it is part of the URL; rename it.',
       'servers.json:6: server "d": has neither "command" (a program to start) nor "url" (a server to reach).',
       'servers.json:9: server "e", key "args[1]": must be a text (a number or true/false is taken as one).',
       'servers.json:12: server "f", key "url": must be an http or https URL such as https://example.org/mcp.',

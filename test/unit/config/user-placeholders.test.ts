@@ -22,7 +22,7 @@ describe('isolation', () => {
 
   test('a server with values of a user cannot be shared', () => {
     expect(entryProblems({ command: 'x', env: { A: '${user.id}' }, isolation: 'shared' })).toEqual([
-      '"isolation": cannot be "shared": the server\'s settings hold values of a user; leave it out, or say "user".',
+      '"isolation": cannot be "shared": the server\'s settings contain values of a user; leave it out, or set it to "user".',
     ]);
   });
 });
@@ -31,7 +31,7 @@ describe('where a value of a user may not stand', () => {
   test.each([
     [
       { command: '${TOKEN}', userVars },
-      '"command": depends on who calls (TOKEN); which program runs is for the admin alone to say.',
+      '"command": depends on who calls (TOKEN); only the admin may say which program runs.',
     ],
     [
       { command: 'x', cwd: '/home/${user.name}' },
@@ -43,7 +43,7 @@ describe('where a value of a user may not stand', () => {
     ],
     [
       { command: 'x', args: ['a', '--key=${TOKEN}'], userVars },
-      '"args[1]": holds a value of a user, and arguments show in the process list; put it into "env", or set "allowUserPlaceholdersInArgs": true.',
+      '"args[1]": contains a value of a user, and arguments show in the process list; put it into "env", or set "allowUserPlaceholdersInArgs": true.',
     ],
     [
       { url: 'http://x', headers: { A: '${user.token}' } },
@@ -143,11 +143,11 @@ describe('user variables', () => {
   });
 
   test.each([
-    [{ pattern: '(' }, '"userVars.V": its "pattern" is no regular expression.'],
-    [{ default: 'x', choices: ['a'] }, '"userVars.V": its "default" is none of its choices.'],
-    [{ default: 'xa', pattern: 'a' }, '"userVars.V": its "default" does not match its "pattern".'],
+    [{ pattern: '(' }, '"userVars.V.pattern": is not a valid regular expression.'],
+    [{ default: 'x', choices: ['a'] }, '"userVars.V.default": is not one of the choices.'],
+    [{ default: 'xa', pattern: 'a' }, '"userVars.V.default": does not match the pattern.'],
     [{ helpUrl: 'javascript:alert(1)' }, '"userVars.V.helpUrl": must be an http or https URL.'],
-    [{ choices: [] }, '"userVars.V.choices": must hold at least one choice.'],
+    [{ choices: [] }, '"userVars.V.choices": must contain at least one choice.'],
     [{ choices: [5] }, '"userVars.V.choices[0]": must be a text or {"value": …, "label": …}.'],
     [{ required: 'no' }, '"userVars.V.required": must be true or false, and is a text.'],
     ['text', '"userVars.V": must be an object, and is a text.'],
@@ -159,17 +159,17 @@ describe('user variables', () => {
 
   test('a name that no placeholder could spell is refused', () => {
     expect(entryProblems({ command: 'x', userVars: { 'a-b': {} } })).toEqual([
-      '"userVars.a-b": a user variable is named with letters, digits and "_" and does not begin with a digit.',
+      '"userVars.a-b": the name of a user variable contains letters, digits and "_" and does not begin with a digit.',
     ]);
   });
 
-  test('declared twice, unused or mistyped is told', () => {
+  test('declared twice, unused or mistyped is reported', () => {
     expect(entryProblems({ command: 'x', userVars, customUserVars: userVars })).toEqual([
       '"customUserVars.TOKEN": is declared in both "userVars" and "customUserVars"; keep one of them.',
     ]);
     expect(entryWarnings({ command: 'x', userVars: { TOKEN: { titel: 'x' } } })).toEqual([
-      '"userVars.TOKEN": "titel" is not known and has no effect; did you mean "title"?',
-      'user variable TOKEN is asked of users but used nowhere; name it as ${TOKEN} in "env", "headers" or "url".',
+      '"userVars.TOKEN.titel": is not a known key and has no effect; did you mean "title"?',
+      'users are asked for the variable TOKEN, but nothing uses it; name it as ${TOKEN} in "env", "headers" or "url".',
     ]);
   });
 });
@@ -222,7 +222,7 @@ describe("VS Code's inputs", () => {
       '"inputs[0].type": must be "promptString" or "pickString"; other inputs need VS Code itself.',
       '"inputs[1]": a "pickString" needs "options".',
       '"inputs[3]": the id "api-key" is taken by another input.',
-      '"inputs[4].id": may hold letters, digits, "_", "." and "-" only.',
+      '"inputs[4].id": may contain letters, digits, "_", "." and "-" only.',
     ]);
     expect(messages(parseServers({ inputs, servers: { a: { command: 'x' } } }).warnings)).toEqual([]);
   });

@@ -2,18 +2,16 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, uti
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { WatchedFiles } from '../../../src/config/watched-files.ts';
+import { WatchedFiles } from '../../src/watched-files.ts';
 
 let folder = '';
 let changes = 0;
-let watched = new WatchedFiles(() => undefined);
+let watched = new WatchedFiles();
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-watch-'));
   changes = 0;
-  watched = new WatchedFiles(() => {
-    changes += 1;
-  });
+  watched = new WatchedFiles();
 });
 
 afterEach(() => {
@@ -30,7 +28,9 @@ function write(name: string, text: string): string {
 function watch(...files: readonly string[]): void {
   watched.beginReading();
   for (const file of files) watched.note(file);
-  watched.start();
+  watched.start(() => {
+    changes += 1;
+  });
 }
 
 /** As an editor or `ln -sfn` does it: what is new is made beside and renamed over. */
@@ -42,18 +42,18 @@ function symlinkOver(target: string, name: string): void {
 async function untilChanged(): Promise<void> {
   const giveUpAt = Date.now() + 5_000;
   while (changes === 0) {
-    if (Date.now() > giveUpAt) throw new Error('No change was told within five seconds.');
+    if (Date.now() > giveUpAt) throw new Error('No change was reported within five seconds.');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** A change of another file is told last, so that what was told before it is known to be all. */
-async function tellsOnlyOf(change: () => void): Promise<void> {
+/** A change of another file is reported last, so that everything before it has been reported. */
+async function reportsOnly(change: () => void): Promise<void> {
   const last = write('last', '1');
   const order: string[] = [];
-  const lastly = new WatchedFiles(() => order.push('last'));
+  const lastly = new WatchedFiles();
   lastly.note(last);
-  lastly.start();
+  lastly.start(() => void order.push('last'));
   change();
   // Two looks of every watcher lie between.
   for (let round = 0; round < 2; round++) {
@@ -66,7 +66,7 @@ async function tellsOnlyOf(change: () => void): Promise<void> {
   expect(order).toHaveLength(2);
 }
 
-describe('a change of a file is told', () => {
+describe('a change of a file is reported', () => {
   test('when it is written, with another size or the same', async () => {
     watch(write('a', 'one'));
     write('a', 'two');
@@ -117,18 +117,18 @@ describe('a change of a file is told', () => {
   });
 });
 
-describe('no change is told', () => {
+describe('no change is reported', () => {
   test('of a file that is touched, written anew with the same content, or moved away and back', async () => {
     const file = write('a', 'one');
     watch(file);
-    await tellsOnlyOf(() => {
+    await reportsOnly(() => {
       utimesSync(file, new Date(0), new Date(0));
       chmodSync(file, 0o600);
       renameSync(write('b', 'one'), file);
     });
     expect(changes).toBe(0);
-    await tellsOnlyOf(() => renameSync(file, join(folder, 'b')));
-    await tellsOnlyOf(() => renameSync(join(folder, 'b'), file));
+    await reportsOnly(() => renameSync(file, join(folder, 'b')));
+    await reportsOnly(() => renameSync(join(folder, 'b'), file));
     expect(changes).toBe(0);
     write('a', 'two');
     await untilChanged();
@@ -141,20 +141,18 @@ describe('no change is told', () => {
     write('two', 'other');
     watched.beginReading();
     watched.note(one);
-    await tellsOnlyOf(() => void write('two', 'more'));
+    await reportsOnly(() => void write('two', 'more'));
     expect(changes).toBe(0);
   });
 
   test('of a file that is not complete yet', async () => {
-    watch(write('a', 'one'));
     let isWriting = true;
     let atChange = '';
-    watched.stop();
-    watched = new WatchedFiles(() => {
+    watched.note(write('a', 'one'));
+    watched.start(() => {
       changes += 1;
       atChange = isWriting ? 'half' : 'whole';
     });
-    watch(join(folder, 'a'));
     // Each step comes before the last one has rested.
     for (let step = 0; step < 40; step++) {
       write('a', 'x'.repeat(step + 4));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type CommandLine, parseCommandLine, type ServiceOptions } from '../../../src/config/arguments.ts';
+import { type CommandLine, parseCommandLine } from '../../../src/cli/arguments.ts';
+import type { ServiceOptions } from '../../../src/config/service-options.ts';
 import { UsageError } from '../../../src/errors.ts';
 
 const words = (line: string) => line.split(' ').filter((word) => word !== '');
@@ -117,7 +118,7 @@ describe('flags', () => {
   });
 });
 
-describe('what is wrong is told in one sentence', () => {
+describe('what is wrong is reported in one sentence', () => {
   test.each<[readonly string[], string]>([
     [
       words('--config s.json -- uvx x'),
@@ -130,7 +131,7 @@ describe('what is wrong is told in one sentence', () => {
     ],
     [words('-H {} -- uvx x'), '--header is for a remote server; a stdio server has no headers, give it --env instead.'],
     [words('--hot-reload -- uvx x'), '--hot-reload needs --config: without a file there is nothing to watch.'],
-    [words('-c s.json -t c.pem'), '--ssl-certfile and --ssl-keyfile belong together; give both or none.'],
+    [words('-c s.json -t c.pem'), '--ssl-certfile and --ssl-keyfile belong together; give both or neither.'],
     [
       words('-c s.json -k a --allow-unauthenticated'),
       '--api-key and --allow-unauthenticated contradict each other; keep one of them.',
@@ -150,16 +151,18 @@ describe('what is wrong is told in one sentence', () => {
       words('--type ws -- http://x'),
       '--server-type must be one of stdio, sse, streamable-http, streamable_http, streamablehttp, http, and is "ws".',
     ],
-    [words('--prot 1'), '--prot is no known flag; did you mean --port?'],
-    [words('--prot=1'), '--prot is no known flag; did you mean --port?'],
-    [words('check --strat'), '--strat is no known flag; did you mean --start?'],
-    [words('--zzzzz'), '--zzzzz is no known flag; "mcpo-ts --help" lists all of them.'],
-    [words('-c s.json -x'), '-x is no known flag; "mcpo-ts --help" lists all of them.'],
+    [words('--prot 1'), 'unknown flag --prot; did you mean --port?'],
+    [words('--prot=1'), 'unknown flag --prot; did you mean --port?'],
+    [words('check --strat'), 'unknown flag --strat; did you mean --start?'],
+    [words('--zzzzz'), 'unknown flag --zzzzz; "mcpo-ts --help" lists all of them.'],
+    [words('-c s.json -x'), 'unknown flag -x; "mcpo-ts --help" lists all of them.'],
+    [words('key create --id a --scop b'), 'unknown flag --scop; did you mean --scope?'],
+    [words('vault list --zzzzz'), 'unknown flag --zzzzz; "mcpo-ts vault list --help" lists all of them.'],
     [words('-c s.json --port'), '-p, --port <port> needs a value.'],
     [words('-c s.json --port 65536'), '--port must be a number from 0 to 65535, and is "65536".'],
     [words('-c s.json --port 80a'), '--port must be a number from 0 to 65535, and is "80a".'],
-    [words('-c s.json --env FOO'), '--env needs NAME=value, and one of them has no name or no "=".'],
-    [words('-c s.json --env =1'), '--env needs NAME=value, and one of them has no name or no "=".'],
+    [words('-c s.json --env FOO'), '--env needs NAME=value, and one has no name or no "=".'],
+    [words('-c s.json --env =1'), '--env needs NAME=value, and one has no name or no "=".'],
     [words('-c s.json --log-level loud'), '--log-level must be one of error, warn, info, debug, and is "loud".'],
     [words('-c s.json --path-prefix a?b'), '--path-prefix must be a path such as /tools, and is "a?b".'],
     [['-c', ' '], '--config is empty; give it a value or leave it out.'],
@@ -171,7 +174,7 @@ describe('what is wrong is told in one sentence', () => {
     [words('openwebui -c s.json --base-url mcpo'), '--base-url must be a URL such as http://mcpo:8000, and is "mcpo".'],
     [
       words('--type sse -H nonsense -- http://x'),
-      '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\', and this is no JSON.',
+      '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\', and this is not JSON.',
     ],
     [
       words('--type sse -H [] -- http://x'),
@@ -179,7 +182,7 @@ describe('what is wrong is told in one sentence', () => {
     ],
     [
       words('--type sse -H {"A":5} -- http://x'),
-      '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\', and the value of "A" is no text.',
+      '--header needs a JSON object of texts, such as \'{"Authorization": "Bearer …"}\', and the value of "A" is not a text.',
     ],
   ])('%j', (argv, message) => {
     expect(() => parseCommandLine(argv)).toThrow(new UsageError(message));
@@ -200,15 +203,23 @@ describe('what is wrong is told in one sentence', () => {
 
 describe('keys, tokens and the audit log', () => {
   test.each([
-    [['key', 'list'], { kind: 'key-list' }],
-    [['key', 'revoke', 'ci'], { kind: 'key-revoke', id: 'ci' }],
+    [['key', 'list'], { kind: 'key', command: { action: 'list' } }],
+    [['key', 'revoke', 'ci'], { kind: 'key', command: { action: 'revoke', id: 'ci' } }],
     [
       ['key', 'create', '--id', 'ci', '--scope', 'call:time', '--scope', 'docs', '--asserts-user', '--expires', '90d'],
-      { kind: 'key-create', id: 'ci', scopes: ['call:time', 'docs'], assertsUser: true, expires: '90d' },
+      {
+        kind: 'key',
+        command: { action: 'create', id: 'ci', scope: ['call:time', 'docs'], assertsUser: true, expires: '90d' },
+      },
     ],
     [
       ['token', 'issue', '--user', 'alice', '--name', 'Alice', '--group', 'a', '--group', 'b', '--ttl', '5m'],
-      { kind: 'token-issue', user: 'alice', name: 'Alice', groups: ['a', 'b'], scopes: undefined, ttl: '5m' },
+      { kind: 'token-issue', request: { user: 'alice', name: 'Alice', group: ['a', 'b'], ttl: '5m' } },
+    ],
+    [['vault', 'list', '--json'], { kind: 'vault', command: { action: 'list', json: true } }],
+    [
+      ['vault', 'restore', 'a', '--replace', '--env-path', 'x.env'],
+      { kind: 'vault', command: { action: 'restore', file: 'a', replace: true }, envPath: 'x.env' },
     ],
     [['audit', 'verify', 'a.log', 'b.log'], { kind: 'audit-verify', files: ['a.log', 'b.log'] }],
   ])('%j', (argv, expected) => {
@@ -216,13 +227,13 @@ describe('keys, tokens and the audit log', () => {
   });
 
   test.each([['key'], ['key', 'create'], ['key', 'revoke'], ['token', 'issue'], ['audit', 'verify'], ['key', 'make']])(
-    '%j is told in one sentence',
+    '%j is rejected',
     (...argv) => {
       expect(() => parseCommandLine(argv)).toThrow(UsageError);
     },
   );
 
-  test('their help tells their flags', () => {
+  test('their help lists their flags', () => {
     const help = parseCommandLine(['key', 'create', '--help']);
     expect(help).toMatchObject({ kind: 'help', text: expect.stringContaining('--asserts-user') });
     expect(parseCommandLine(['--help'])).toMatchObject({ text: expect.stringMatching(/\n {2}token /) });

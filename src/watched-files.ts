@@ -3,9 +3,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 const LOOK_MS = 500;
-/** Editors write in several steps: a file is read when it has rested this long. */
+/** Editors write in several steps: a file is read when it has not changed for this long. */
 const REST_MS = 200;
-/** A file that is missing at so many looks in a row is not being replaced. */
+/** A file that is missing for so many looks in a row is not being replaced. */
 const MISSING_LOOKS = 4;
 
 interface SeenFile {
@@ -16,15 +16,15 @@ interface SeenFile {
 }
 
 /**
- * Calls back when the content of any of the files is not what it was when it was read. Looks again and again instead of
- * watching, so that it makes no difference how a file is changed: written, replaced by renaming, or behind symbolic
- * links of which any now leads elsewhere, as Kubernetes does it with a mounted ConfigMap; network and container mounts
- * send no notices at all. A file that is missing for a while is no change.
+ * Calls back when the content of a file is not what it was when it was read. Polls instead of watching, so that it makes
+ * no difference how a file is changed: written, replaced by renaming, or behind symbolic links of which any now leads
+ * elsewhere, as Kubernetes does it with a mounted ConfigMap; network and container mounts send no notices at all. A file
+ * that is missing for a while has not changed.
  */
 export class WatchedFiles {
-  readonly #onChange: () => void;
-  readonly #onMissing: (() => void) | undefined;
-  /** How often in a row a file was not there. */
+  #onChange: (files: readonly string[]) => void = () => undefined;
+  #onMissing: (file: string) => void = () => undefined;
+  /** How often in a row a file was missing. */
   readonly #missing = new Map<string, number>();
   readonly #files = new Map<string, SeenFile>();
   #timer: NodeJS.Timeout | undefined;
@@ -32,24 +32,25 @@ export class WatchedFiles {
   /** What the last look saw of files that have changed and may not be complete yet. */
   #unrested: string | undefined;
 
-  /** `onMissing` is called when a file has been missing for about two seconds. */
-  constructor(onChange: () => void, onMissing?: () => void) {
-    this.#onChange = onChange;
-    this.#onMissing = onMissing;
-  }
-
-  /** Follows every `note` of one reading: files that are not noted by the next one are no longer watched. */
-  beginReading(): void {
-    this.#files.clear();
+  /** Comes before the `note`s of one reading: files that are neither noted again nor in `kept` are no longer watched. */
+  beginReading(kept: Iterable<string> = []): void {
+    const staying = new Set(kept);
+    for (const file of this.#files.keys()) if (!staying.has(file)) this.#files.delete(file);
     this.#unrested = undefined;
   }
 
-  /** Tells that the file is being read now. */
+  /** Watches a file that is about to be read. */
   note(file: string): void {
     this.#files.set(file, { state: stateNow(file), digest: digestOf(file) });
   }
 
-  start(): void {
+  /**
+   * From here on calls `onChange` with all files that have changed at once, and `onMissing` with a file that has been
+   * missing for about two seconds.
+   */
+  start(onChange: (files: readonly string[]) => void, onMissing: (file: string) => void = () => undefined): void {
+    this.#onChange = onChange;
+    this.#onMissing = onMissing;
     this.#lookIn(LOOK_MS);
   }
 
@@ -67,37 +68,28 @@ export class WatchedFiles {
   async #look(): Promise<void> {
     const changed = new Map<string, string>();
     for (const [file, seen] of [...this.#files]) {
-      const state = await stateOf(file);
+      const state = await stat(file, { bigint: true }).then(toState, toMissing);
       const missing = state === undefined ? (this.#missing.get(file) ?? 0) + 1 : 0;
       this.#missing.set(file, missing);
-      if (missing === MISSING_LOOKS) this.#onMissing?.();
+      if (missing === MISSING_LOOKS) this.#onMissing(file);
       if (state !== undefined && state !== seen.state) changed.set(file, state);
     }
     const unrested = changed.size === 0 ? undefined : JSON.stringify([...changed]);
     const isRested = unrested === this.#unrested;
     this.#unrested = unrested;
-    if (changed.size > 0 && isRested && this.#hasOtherContent(changed)) this.#onChange();
+    const files = isRested ? this.#withOtherContent(changed) : [];
+    if (files.length > 0) this.#onChange(files);
     this.#lookIn(isRested ? LOOK_MS : REST_MS);
   }
 
-  #hasOtherContent(changed: ReadonlyMap<string, string>): boolean {
-    let isOther = false;
-    for (const [file, state] of changed) {
+  #withOtherContent(changed: ReadonlyMap<string, string>): readonly string[] {
+    return [...changed].flatMap(([file, state]) => {
       const seen = this.#files.get(file);
+      if (seen === undefined) return [];
       const digest = digestOf(file);
-      if (seen === undefined) continue;
       this.#files.set(file, { state, digest });
-      isOther ||= digest !== seen.digest;
-    }
-    return isOther;
-  }
-}
-
-async function stateOf(file: string): Promise<string | undefined> {
-  try {
-    return toState(await stat(file, { bigint: true }));
-  } catch (error) {
-    return toMissing(error);
+      return digest === seen.digest ? [] : [file];
+    });
   }
 }
 
@@ -121,7 +113,7 @@ function toState({ dev, ino, size, mtimeNs, ctimeNs }: FileFacts): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
-/** Between the steps of a replacement there is no file; what cannot be looked at for another reason is told by reading. */
+/** Between the steps of a replacement there is no file; reading reports any other reason. */
 function toMissing(error: unknown): string | undefined {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE' ? undefined : `error ${code}`;

@@ -1,39 +1,19 @@
 import { type Command, Option } from 'commander';
+import { headerValueProblem, isHeaderName } from '../config/read-remote-transport.ts';
+import type { LogLevel } from '../config/settings.ts';
+import {
+  HOST_NAMES_RULE,
+  LOG_LEVEL_RULE,
+  parseHostNames,
+  parseLogLevel,
+  parseServerType,
+  SERVER_TYPE_RULE,
+  type ServerType,
+} from '../config/spellings.ts';
 import { UsageError } from '../errors.ts';
-import { ALLOWED_HOST_RULE, parseAllowedHosts } from './allowed-hosts.ts';
-import { parseLogLevel } from './log-level.ts';
-import { headerValueProblem, isHeaderName } from './remote-transport.ts';
-import { parseServerType, type ServerType, serverTypeSpellings } from './server-type.ts';
-import type { LogLevel } from './settings.ts';
 
-/** The flags as commander collects them, each already parsed. Absent: not given. */
-export interface Flags {
-  readonly host?: string;
-  readonly port?: number;
-  readonly config?: string;
-  readonly apiKey?: string;
-  readonly strictAuth?: true;
-  readonly allowUnauthenticated?: true;
-  readonly allowWeakSecrets?: true;
-  readonly corsAllowOrigins?: readonly string[];
-  readonly allowedHosts?: readonly string[];
-  readonly env?: ReadonlyMap<string, string>;
-  readonly envPath?: string;
-  readonly serverType?: ServerType;
-  readonly header?: ReadonlyMap<string, string>;
-  readonly name?: string;
-  readonly description?: string;
-  readonly version?: string;
-  readonly sslCertfile?: string;
-  readonly sslKeyfile?: string;
-  readonly rootPath?: string;
-  readonly pathPrefix?: string;
-  readonly hotReload?: true;
-  readonly logLevel?: LogLevel;
-}
-
-/** mcpo's flags with its short forms, and ours. They stand before or after a sub-command. */
-export function addServiceOptions(program: Command): void {
+/** Adds mcpo's flags with its short forms, and ours; they are accepted before or after a sub-command. */
+export function addServiceFlags(program: Command): void {
   const add = <T>(group: string, flags: string, description: string, parse?: (value: string, before: T) => T) => {
     const option = new Option(flags, description).helpGroup(group);
     program.addOption(parse ? option.argParser(parse) : option);
@@ -41,16 +21,21 @@ export function addServiceOptions(program: Command): void {
 
   const servers = 'MCP servers:';
   add(servers, '-c, --config <file>', 'servers file with "mcpServers"; comments are allowed', notEmpty('--config'));
-  add(servers, '--type, --server-type <type>', 'of the one server after --: stdio, sse, streamable-http', toServerType);
+  add(
+    servers,
+    '--type, --server-type <type>',
+    'type of the one server after --: stdio, sse, streamable-http',
+    toServerType,
+  );
   add(servers, '-H, --header <json>', 'headers for a remote server, as a JSON object', toHeaders);
   add(servers, '-e, --env <name=value>', 'variable for the servers; repeatable', toVariables);
   add(
     servers,
     '--env-path <file>',
-    'dotenv file with variables for the servers and the service; --env and the environment win over it',
+    'dotenv file with variables for the servers and the service; --env and the environment take precedence',
     notEmpty('--env-path'),
   );
-  add(servers, '--hot-reload', 'read the servers file again when it changes');
+  add(servers, '--hot-reload', 'reload the servers file when it changes');
 
   const network = 'Network:';
   add(network, '-h, --host <address>', 'default 0.0.0.0 with an API key, 127.0.0.1 without', notEmpty('--host'));
@@ -61,17 +46,21 @@ export function addServiceOptions(program: Command): void {
     'origin that browsers may call from; repeatable; default * with an API key, none without',
     toOrigins,
   );
-  add(network, '--allowed-hosts <host>', 'name under which the service is reached too; repeatable', toAllowedHosts);
+  add(network, '--allowed-hosts <host>', 'further name under which the service is reached; repeatable', toAllowedHosts);
   add(network, '-t, --ssl-certfile <file>', 'certificate chain (PEM), for HTTPS', notEmpty('--ssl-certfile'));
   add(network, '-K, --ssl-keyfile <file>', 'private key (PEM), for HTTPS', notEmpty('--ssl-keyfile'));
   add(network, '--root-path <path>', 'path that a proxy in front strips off', toPath('--root-path'));
   add(network, '--path-prefix <path>', 'path before the names of the servers; default /', toPath('--path-prefix'));
 
   const access = 'Access:';
-  add(access, '-k, --api-key <key>', 'key that callers must present; prefer MCPO_API_KEY, which no process list shows');
-  add(access, '--strict-auth', 'the documents and docs need the key too');
+  add(
+    access,
+    '-k, --api-key <key>',
+    'key that callers must present; prefer MCPO_API_KEY, which does not show in process lists',
+  );
+  add(access, '--strict-auth', 'require the key for documents and docs too');
   add(access, '--allow-unauthenticated', 'listen on any --host without a key');
-  add(access, '--allow-weak-secrets', 'accept short and well-known keys and secrets; on 127.0.0.1 only');
+  add(access, '--allow-weak-secrets', 'accept short and well-known keys and secrets, on 127.0.0.1 only');
 
   const api = 'API:';
   add(api, '-n, --name <name>', 'title of the API');
@@ -90,7 +79,7 @@ function toPort(value: string): number {
 function toServerType(value: string): ServerType {
   const type = parseServerType(value);
   if (type === undefined) {
-    throw new UsageError(`--server-type must be one of ${serverTypeSpellings.join(', ')}, and is "${value}".`);
+    throw new UsageError(`--server-type ${SERVER_TYPE_RULE}, and is "${value}".`);
   }
   return type;
 }
@@ -98,15 +87,15 @@ function toServerType(value: string): ServerType {
 function toLogLevel(value: string): LogLevel {
   const level = parseLogLevel(value);
   if (level === undefined) {
-    throw new UsageError(`--log-level must be one of error, warn, info, debug, and is "${value}".`);
+    throw new UsageError(`--log-level ${LOG_LEVEL_RULE}, and is "${value}".`);
   }
   return level;
 }
 
 function toVariables(value: string, before: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
   const equals = value.indexOf('=');
-  // The text is not repeated: without a "=" it may well be a bare secret.
-  if (equals < 1) throw new UsageError('--env needs NAME=value, and one of them has no name or no "=".');
+  // The text is not repeated: without a "=" it may be a bare secret.
+  if (equals < 1) throw new UsageError('--env needs NAME=value, and one has no name or no "=".');
   return new Map([...(before ?? []), [value.slice(0, equals), value.slice(equals + 1)]]);
 }
 
@@ -116,13 +105,13 @@ function toHeaders(value: string): ReadonlyMap<string, string> {
   try {
     headers = JSON.parse(value);
   } catch {
-    throw new UsageError(`${wanted}, and this is no JSON.`);
+    throw new UsageError(`${wanted}, and this is not JSON.`);
   }
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) throw new UsageError(`${wanted}.`);
   const byName = new Map<string, string>();
   for (const [name, text] of Object.entries(headers)) {
-    if (typeof text !== 'string') throw new UsageError(`${wanted}, and the value of "${name}" is no text.`);
-    if (!isHeaderName(name)) throw new UsageError(`--header: "${name}" is no name of a header.`);
+    if (typeof text !== 'string') throw new UsageError(`${wanted}, and the value of "${name}" is not a text.`);
+    if (!isHeaderName(name)) throw new UsageError(`--header: "${name}" is not a header name.`);
     const problem = headerValueProblem(text);
     if (problem !== undefined) throw new UsageError(`--header: the value of "${name}" ${problem}`);
     byName.set(name, text);
@@ -141,14 +130,14 @@ function toOrigins(value: string, before: readonly string[] | undefined): readon
 }
 
 function toAllowedHosts(value: string, before: readonly string[] | undefined): readonly string[] {
-  const hosts = parseAllowedHosts(value);
+  const hosts = parseHostNames(value);
   if (hosts === undefined || hosts.length === 0) {
-    throw new UsageError(`--allowed-hosts ${ALLOWED_HOST_RULE} It is "${value}".`);
+    throw new UsageError(`--allowed-hosts ${HOST_NAMES_RULE} It is "${value}".`);
   }
   return [...(before ?? []), ...hosts];
 }
 
-/** Slashes are added or taken off where the path is used; here it only has to be one. */
+/** Slashes are added or removed where the path is used. */
 function toPath(flag: string): (value: string) => string {
   return (value) => {
     if (/[?#\\\s]/.test(value)) throw new UsageError(`${flag} must be a path such as /tools, and is "${value}".`);

@@ -1,0 +1,156 @@
+import { type AuthFile, authSchema } from '../config/auth-schema.ts';
+import type { Environment } from '../config/environment.ts';
+import { loadServers, resolveApiKey } from '../config/load-settings.ts';
+import { resolveAuth } from '../config/resolve-auth.ts';
+import { readSecretFile, type SecretName } from '../config/secret-variables.ts';
+import type { ServiceOptions } from '../config/service-options.ts';
+import { ConfigError, formatConfigProblem } from '../errors.ts';
+import type { Reload } from '../service/reload.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { WatchedFiles } from '../watched-files.ts';
+
+/** Reads the environment, and `--env-path`, which `onRead` is called with just before. Throws `ConfigError`. */
+export type ReadEnvironment = (onRead?: (file: string) => void) => Environment;
+
+/** Connections and files are opened with these once; the others are compared with what each request presents. */
+const NEEDS_RESTART: ReadonlySet<SecretName> = new Set(['MCPO_AUDIT_KEY', 'MCPO_DATABASE_URL', 'MCPO_REDIS_URL']);
+
+export interface RunningConfigurationParts {
+  readonly options: ServiceOptions;
+  readonly readEnvironment: ReadEnvironment;
+  /** Read at the start, like `authFile`, which is `auth` of the servers file. */
+  readonly environment: Environment;
+  readonly authFile: AuthFile | undefined;
+  /** With `--hot-reload`, the files that were read. */
+  readonly watched: WatchedFiles;
+  readonly reload: Reload;
+  readonly logger: Logger;
+}
+
+/**
+ * What a running service is configured with. Follows secrets in files, as Docker and Kubernetes mount them, and with
+ * `--hot-reload` the servers file. One change at a time: each begins with what the one before has left. What cannot be
+ * used is logged once, and the previous configuration stays in use.
+ */
+export class RunningConfiguration {
+  readonly #parts: RunningConfigurationParts;
+  #environment: Environment;
+  #authFile: AuthFile | undefined;
+  #changing: Promise<void> = Promise.resolve();
+  /** The last problem of each variable, so that it is logged once. */
+  readonly #problems = new Map<string, string>();
+
+  constructor(parts: RunningConfigurationParts) {
+    this.#parts = parts;
+    this.#environment = parts.environment;
+    this.#authFile = parts.authFile;
+    const { watched } = parts;
+    for (const file of this.#secretFiles()) watched.note(file);
+    watched.start(
+      (files) => this.#change(files),
+      (file) => this.#change([file], true),
+    );
+    // A file that was changed between its first reading and now.
+    this.#inTurn(() => this.#readSecrets());
+  }
+
+  /** Reads everything again. */
+  reload(): void {
+    this.#inTurn(() => this.#reload());
+  }
+
+  stop(): void {
+    this.#parts.watched.stop();
+  }
+
+  #change(files: readonly string[], isMissing = false): void {
+    const secretFiles = this.#secretFiles();
+    const { MCPO_VAULT_KEY_FILE: vaultKeyFile } = this.#environment.values;
+    if (vaultKeyFile !== undefined && files.includes(vaultKeyFile)) this.#noteVaultKey(isMissing);
+    if (files.some((file) => secretFiles.includes(file))) this.#inTurn(() => this.#readSecrets());
+    if (!isMissing && files.some((file) => !secretFiles.includes(file))) this.reload();
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#changing = this.#changing.then(work);
+  }
+
+  #secretFiles(): readonly string[] {
+    const { secretFiles, values } = this.#environment;
+    return [...secretFiles.values(), ...(values.MCPO_VAULT_KEY_FILE === undefined ? [] : [values.MCPO_VAULT_KEY_FILE])];
+  }
+
+  async #reload(): Promise<void> {
+    const { options, readEnvironment, watched, reload, logger } = this.#parts;
+    const onRead = (file: string) => {
+      if (options.hotReload) watched.note(file);
+    };
+    try {
+      watched.beginReading(this.#secretFiles());
+      const environment = readEnvironment(onRead);
+      const { auth, servers, secrets, warnings } = loadServers(options, environment, onRead);
+      // Issuers and the scopes of roles and groups are those of the start.
+      const keys = auth?.keys ?? [];
+      const start = this.#authFile;
+      const authFile = start === undefined ? auth && { ...authSchema.parse({}), keys } : { ...start, keys };
+      const resolved = this.#resolveAuth(environment, authFile);
+      for (const warning of warnings) logger.warn(formatConfigProblem(warning));
+      await reload.apply({ servers, auth: resolved, secrets });
+      this.#environment = environment;
+      this.#authFile = authFile;
+      // A changed `--env-path` file may name others.
+      for (const file of this.#secretFiles()) watched.note(file);
+      await this.#readSecrets();
+    } catch (error) {
+      reload.refuse(error);
+    }
+  }
+
+  async #readSecrets(): Promise<void> {
+    for (const [name, file] of this.#environment.secretFiles) {
+      try {
+        await this.#readSecret(name, file);
+      } catch (error) {
+        const reason = error instanceof ConfigError ? error.message : String(error);
+        this.#note(name, `a secret could not be read again, and its previous value stays in use: ${reason}`);
+      }
+    }
+  }
+
+  async #readSecret(name: SecretName, file: string): Promise<void> {
+    const before = this.#environment;
+    const value = readSecretFile(name, file);
+    if (value === before.secrets[name]) {
+      this.#problems.delete(name);
+    } else if (NEEDS_RESTART.has(name)) {
+      this.#note(name, `${name}_FILE has changed; restart the service to use its new content`);
+    } else {
+      const environment = { ...before, secrets: { ...before.secrets, [name]: value } };
+      await this.#parts.reload.authenticate(this.#resolveAuth(environment, this.#authFile), name);
+      this.#environment = environment;
+      this.#problems.delete(name);
+      this.#parts.logger.info('a changed secret is in use', { variable: `${name}_FILE` });
+    }
+  }
+
+  #resolveAuth(environment: Environment, authFile: AuthFile | undefined) {
+    const { options } = this.#parts;
+    const apiKey = resolveApiKey(options, environment);
+    return resolveAuth(authFile, environment, { apiKey, allowsWeakSecrets: options.allowWeakSecrets });
+  }
+
+  /** A key that replaces the vault's would make its secrets unreadable: only a rotation is followed, by the vault. */
+  #noteVaultKey(isMissing: boolean): void {
+    this.#parts.logger.warn(
+      isMissing
+        ? 'MCPO_VAULT_KEY_FILE cannot be read now; the keys read before stay in use'
+        : 'MCPO_VAULT_KEY_FILE has changed; keys that "mcpo-ts vault rotate-key" adds are read when they are needed, any other change needs a restart',
+    );
+  }
+
+  #note(name: string, message: string): void {
+    if (this.#problems.get(name) === message) return;
+    this.#problems.set(name, message);
+    this.#parts.logger.warn(message);
+  }
+}

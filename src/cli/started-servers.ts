@@ -1,0 +1,84 @@
+import type { LoadedSettings } from '../config/load-settings.ts';
+import { UsageError } from '../errors.ts';
+import { DocumentCache } from '../http/documents/document-cache.ts';
+import { NO_CACHE } from '../servers/catalogue-cache.ts';
+import type { Server } from '../servers/server.ts';
+import type { ServerRegistry } from '../servers/server-registry.ts';
+import { describeUnmatchedRule } from '../servers/unmatched-rules.ts';
+import { createRegistry } from '../service/create-registry.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { Redactor } from '../telemetry/redactor.ts';
+import type { CommandLine } from './arguments.ts';
+import { type CommandResult, done, toJson } from './command-result.ts';
+
+type Command<Kind> = Extract<CommandLine, { kind: Kind }>;
+
+/** `check --start`: starts every server, lists its tools and ends it. Rules that match no tool are problems too. */
+export function checkStart(command: Command<'check'>, loaded: LoadedSettings): Promise<CommandResult> {
+  return withStartedServers(command, loaded, async (registry) => {
+    const servers = registry.list();
+    const isAllRight = servers.every((server) => isOk(server) && !server.catalogue?.unmatchedRules.length);
+    return { text: servers.map(describeServer).join(''), exitCode: isAllRight ? 0 : 1 };
+  });
+}
+
+/**
+ * `openapi`: prints the OpenAPI document of one server (in single-server mode the only one), or of all.
+ * Throws `UsageError` for an unknown server, `ServerUnavailableError` for one that does not start.
+ */
+export function printOpenApi(command: Command<'openapi'>, loaded: LoadedSettings): Promise<CommandResult> {
+  const { settings } = loaded;
+  return withStartedServers(command, loaded, async (registry, logger) => {
+    const name = command.server ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
+    if (name !== undefined && registry.get(name) === undefined) {
+      const names = registry.list().map((one) => one.name);
+      throw new UsageError(`There is no server "${name}"; the configuration has ${names.join(', ')}.`);
+    }
+    const documents = new DocumentCache(settings, registry, () => settings.hasAuthentication, logger);
+    const { schemas } = command;
+    const { body } = name === undefined ? await documents.ofAll(schemas) : await documents.ofServer(name, schemas);
+    return done(toJson(JSON.parse(body.toString('utf8'))));
+  });
+}
+
+/**
+ * Runs `work` on the configured servers, started without the service around them, once each has listed its tools or
+ * failed to; ends them all afterwards. Only errors are logged, to standard error.
+ */
+async function withStartedServers<Result>(
+  { options }: Pick<Command<'check'>, 'options'>,
+  { settings, secrets }: LoadedSettings,
+  work: (registry: ServerRegistry, logger: Logger) => Promise<Result>,
+): Promise<Result> {
+  const redactor = new Redactor();
+  redactor.add(secrets.configured);
+  const level = options.logLevel === undefined ? 'error' : settings.logLevel;
+  const logger = createLogger({ level, format: settings.logFormat, redactor });
+  const registry = createRegistry(settings, logger, redactor, NO_CACHE);
+  try {
+    registry.start();
+    await registry.whenSettled();
+    return await work(registry, logger);
+  } finally {
+    await registry.stop();
+  }
+}
+
+/** Nothing more can be checked of a server whose tools only a user can list. */
+function isOk({ status, config: { isolation, discovery } }: Server): boolean {
+  return status.state === 'ready' || (isolation !== 'shared' && discovery === undefined);
+}
+
+function describeServer(server: Server): string {
+  const { name, catalogue, status } = server;
+  const { state, reason, detail } = status;
+  const tools = catalogue === undefined ? '' : `, ${catalogue.tools.size} tools`;
+  const why = (reason === undefined ? '' : `: ${reason}`) + (detail === undefined ? '' : `; ${detail}`);
+  const lines = [
+    ...[...(catalogue?.tools.keys() ?? [])].map((tool) => tool.slice(0, 200)),
+    ...(catalogue?.rejected ?? []).map((tool) => `tool "${tool.name.slice(0, 200)}" is left out: ${tool.reason}`),
+    ...(catalogue?.unmatchedRules ?? []).map(describeUnmatchedRule),
+  ];
+  const first = `${isOk(server) ? 'ok    ' : 'failed'}  ${name}  ${state}${tools}${why}`;
+  return [first, ...lines].map((line, index) => `${index === 0 ? '' : ' '.repeat(10)}${line}\n`).join('');
+}
