@@ -70,7 +70,7 @@ test('a rotation that is killed again and again leaves everything readable, and 
     expect(finished.stdout).toContain('an earlier rotation is finished first');
     expect(finished.stdout).toContain(`${left} secrets were encrypted under key`);
     const dropped = await run(dataDir, ['rotate-key', '--drop-old']);
-    expect(dropped.stdout).toContain(`Dropped ${oldId}`);
+    expect(dropped.stdout).toContain(`Removed ${oldId}`);
     const keyring = findKeyring(keySource(dataDir));
     expect([...keyring.keys.keys()]).not.toContain(oldId);
     expect((await store.list()).filter((row) => isReadable(keyring, row))).toHaveLength(secrets);
@@ -95,7 +95,7 @@ test('backup, erasure and restore: everything is back; with another key it is re
 
   const wrong = await said(['restore', file], { MCPO_VAULT_KEY: keyText(2) });
   expect(wrong.code).toBe(2);
-  expect(wrong.stderr).toMatch(/MCPO_VAULT_KEY.*made with other keys; give those with the ids [0-9a-f]{16}/);
+  expect(wrong.stderr).toMatch(/MCPO_VAULT_KEY.*made with other keys; add those with the ids [0-9a-f]{16}/);
   expect(await withStore(dataDir, (store) => store.list())).toEqual([]);
 
   expect((await said(['restore', file])).stdout).toBe('3 secrets were restored.\n');
