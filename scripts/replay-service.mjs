@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,9 +21,20 @@ export function readFixture(path) {
   return JSON.parse(readFileSync(fixturePath(path), 'utf8'));
 }
 
-/** A module of the build. */
-export function importBuilt(path) {
-  return import(pathToFileURL(join(distFolder, path)).href);
+/** The modules of src/ with these paths as one, bundled as the build does it: the build itself has no module to import. */
+export async function importSource(paths) {
+  const outfile = join(root, 'node_modules/.cache/mcpo-ts/source.mjs');
+  const contents = paths.map((path) => `export * from ${JSON.stringify(`./${path}`)};`).join('\n');
+  await build({
+    stdin: { contents, resolveDir: join(root, 'src') },
+    outfile,
+    bundle: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+  });
+  return import(pathToFileURL(outfile).href);
 }
 
 /** A TypeScript module of the tests that imports nothing itself. */

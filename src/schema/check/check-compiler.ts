@@ -59,8 +59,10 @@ export class CheckCompiler {
     const regExp = Object.assign((source: string) => matcherFor(source, budget), { code: 'matcherFor' });
     const ajv = new Compiler({ ...OPTIONS, allErrors: findings === 'all', code: { optimize: false, regExp } });
     for (const [name, format] of Object.entries(fullFormats)) ajv.addFormat(name, bounded(format, budget) as never);
-    for (const keyword of ['const', 'enum', 'uniqueItems']) ajv.removeKeyword(keyword);
-    for (const keyword of toKeywords(budget)) ajv.addKeyword(keyword);
+    for (const definition of toKeywords(budget)) {
+      ajv.removeKeyword(definition.keyword as string);
+      ajv.addKeyword(definition);
+    }
     this.#ajv = ajv;
   }
 
@@ -84,8 +86,26 @@ function toKeywords(budget: StepBudget): CodeKeywordDefinition[] {
     budget.spend(items.length);
     return items.every((item) => seen.add(item));
   };
+  /** Counts characters only where the length in UTF-16 does not say enough: ajv would count each time. */
+  const hasMoreThan = (text: string, limit: number) => {
+    if (text.length <= limit || text.length > limit * 2) return text.length > limit;
+    budget.spend(text.length);
+    return [...text].length > limit;
+  };
   const message = '';
   return [
+    {
+      keyword: 'minLength',
+      type: 'string',
+      code: (cxt) => cxt.fail(_`!${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema - 1})`),
+      error: { message, params: ({ schemaCode }) => _`{limit: ${schemaCode}}` },
+    },
+    {
+      keyword: 'maxLength',
+      type: 'string',
+      code: (cxt) => cxt.fail(_`${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema as number})`),
+      error: { message, params: ({ schemaCode }) => _`{limit: ${schemaCode}}` },
+    },
     {
       keyword: STEPS,
       code: (cxt) => cxt.gen.code(_`${scoped(cxt, budget)}.spend(${cxt.schema as number})`),

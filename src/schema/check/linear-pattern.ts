@@ -3,22 +3,57 @@ const SPACES = String.raw`\t\n\x0b\x0c\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}
 const CONTROLS: Readonly<Record<string, string>> = { t: '\\t', n: '\\n', r: '\\r', f: '\\x0c', v: '\\x0b' };
 
 /**
- * Says a regular expression of ECMA-262 in the syntax of RE2, where the two would else mean different things: `$`,
- * `.`, `\s`, `\u…`, `\c…`. Returns `undefined` for what RE2 has not: look-around, back references, Unicode scripts.
+ * Writes a regular expression of ECMA-262 in the syntax of RE2, where the two would otherwise mean different things: `$`,
+ * `.`, `\s`, `\u…`, `\c…`. Throws on what RE2 has not: look-around, back references, Unicode scripts.
  */
-export function toRe2Source(source: string): string | undefined {
+export function toRe2Source(source: string): string {
   let written = '';
   let isInClass = false;
   for (let at = 0; at < source.length; ) {
     const rest = source.slice(at, at + 40);
     const [taken, meaning] = isInClass ? readInClass(rest) : readOutside(rest);
-    if (meaning === undefined) return undefined;
+    if (meaning === undefined) throw new SyntaxError('This is not in RE2.');
     if (!isInClass && rest.startsWith('[')) isInClass = true;
     else if (isInClass && taken === ']') isInClass = false;
     written += meaning;
     at += taken.length;
   }
-  return isInClass ? undefined : written;
+  return written;
+}
+
+/** A pattern that a text must match, or must not. */
+interface PatternPart {
+  readonly source: string;
+  readonly isExcluded: boolean;
+}
+
+/** Splits `^(?=A)(?!B)C`, as passwords and e-mail addresses have it, into `^C`, `^A` and not `^B`. */
+export function splitLookaheads(source: string): PatternPart[] {
+  const whole = { source, isExcluded: false };
+  const parts: PatternPart[] = [];
+  let rest = source;
+  while (/^\^\(\?[=!]/.test(rest)) {
+    const end = outermost(rest).indexOf(')');
+    parts.push({ source: `^(?:${rest.slice(4, end)})`, isExcluded: rest[3] === '!' });
+    rest = `^${rest.slice(end + 1)}`;
+    if (/^\^[*+?{]/.test(rest)) return [whole];
+  }
+  // "^" would belong to the first of the alternatives alone.
+  return parts.length > 0 && outermost(rest).includes('|') ? [whole] : [{ ...whole, source: rest }, ...parts];
+}
+
+/** A pattern with its escapes, classes and all that is in groups made blank, so that every place stays what it is. */
+function outermost(source: string): string {
+  const plain = source.replace(/\\.|\[(?:\\.|[^\]\\])*\]/gs, (text) => ' '.repeat(text.length));
+  let depth = 0;
+  return [...plain]
+    .map((char) => {
+      if (char === ')') depth -= 1;
+      const shown = depth === 0 ? char : ' ';
+      if (char === '(') depth += 1;
+      return shown;
+    })
+    .join('');
 }
 
 type Reading = readonly [taken: string, meaning: string | undefined];

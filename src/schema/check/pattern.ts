@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { toRe2Source } from './linear-pattern.ts';
+import { splitLookaheads, toRe2Source } from './linear-pattern.ts';
 import { StepBudget, TooComplexError } from './step-budget.ts';
 
 /** As many steps as a backtracking engine may need at most before another way is taken: a few milliseconds. */
@@ -107,14 +107,20 @@ function toRegExp(source: string): RegExp | undefined {
   return undefined;
 }
 
-/** Loaded for the first pattern that needs it. */
+/** The engine is loaded for the first pattern that needs it. */
 function toLinear(source: string): LinearMatcher | undefined {
-  const re2Source = toRe2Source(source);
-  if (re2Source === undefined) return undefined;
   const { RE2JS } = require('re2js') as { RE2JS: { compile(source: string): LinearMatcher } };
   try {
-    return RE2JS.compile(re2Source);
+    const parts = splitLookaheads(source).map((part) => ({
+      ...part,
+      matcher: RE2JS.compile(toRe2Source(part.source)),
+    }));
+    return {
+      test: (text) => parts.every(({ matcher, isExcluded }) => matcher.test(text) !== isExcluded),
+      programSize: () => parts.reduce((sum, { matcher }) => sum + matcher.programSize(), 0),
+    };
   } catch {
+    // RE2 has no such syntax.
     return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { sizeUpTo } from './value-size.ts';
 
 /** Up to here all findings are reported; in a larger value only the first. */
 const MAX_NODES_FOR_ALL = 10_000;
-const STEPS_FOR_ALL = 1_000_000;
+const STEPS_FOR_ALL = 500_000;
 const STEPS_FOR_FIRST = 5_000_000;
 
 /** The compilers of one catalogue, made when they are first needed. */
@@ -39,7 +39,7 @@ export class SchemaCheck {
 
   /**
    * Returns what breaks the schema: everything, or in a value that is large or takes long only what comes first.
-   * Blocks for at most about 0.15 s, compiling not counted. Throws `TooComplexError`.
+   * Blocks for at most about 0.2 s, compiling not counted. Throws `TooComplexError`.
    */
   run(value: unknown): readonly Finding[] {
     if (sizeUpTo(value, MAX_NODES_FOR_ALL) <= MAX_NODES_FOR_ALL) {

@@ -13,7 +13,7 @@ const MIN_PIECE_SCHEMAS = 12;
 /** References that lead on to others, each to several, would be written out without an end in sight. */
 const MAX_WRITTEN_OUT = 500;
 /** Calling a unit costs as much as so many keywords. */
-const CALL_STEPS = 10;
+const CALL_STEPS = 50;
 
 /**
  * A schema as the compiler takes it, in units that are compiled when a value first comes to them: each reference leads

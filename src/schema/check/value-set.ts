@@ -1,5 +1,8 @@
 import type { StepBudget } from './step-budget.ts';
 
+/** What reading one object or list costs. */
+const OBJECT_STEPS = 50;
+
 /** JSON values, each once, by the equality of JSON Schema (2020-12 core, section 4.2.2); in linear time. */
 export class ValueSet {
   readonly #budget: StepBudget | undefined;
@@ -31,8 +34,8 @@ export class ValueSet {
 
   /** Each object as a list that begins with an empty one, which no other list does here. */
   #inOrder(value: unknown): unknown {
-    this.#budget?.spend(1);
     if (typeof value !== 'object' || value === null) return value;
+    this.#budget?.spend(OBJECT_STEPS);
     if (Array.isArray(value)) return value.map((item) => this.#inOrder(item));
     const keys = Object.keys(value).sort();
     return [{}, ...keys.flatMap((key) => [key, this.#inOrder((value as Record<string, unknown>)[key])])];
