@@ -1,14 +1,16 @@
 // Times what authentication costs a call: an API key, and tokens with and without the cache of verified ones, and what
-// a refused token costs. node scripts/bench-auth.mjs [milliseconds each=400]; build first, or name a build with DIST.
+// a refused token costs. node scripts/bench-auth.mjs [milliseconds each=400].
 import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { importBuilt } from './replay-service.mjs';
+import { importSource } from './replay-service.mjs';
 
 const sliceMs = Number(process.argv[2] ?? 400);
 const ROUNDS = 3;
 
-const { createApiKeyRing } = await importBuilt('auth/api-key-ring.js');
-const { createTokenVerifier } = await importBuilt('auth/token-verifier.js');
-const { DEFAULT_CLAIMS } = await importBuilt('config/resolve-issuers.js');
+const { ApiKeyRing, createTokenVerifier, DEFAULT_CLAIMS } = await importSource([
+  'auth/api-key-ring.ts',
+  'auth/token-verifier.ts',
+  'config/resolve-issuers.ts',
+]);
 
 const secret = randomBytes(48).toString('base64');
 const apiKey = randomBytes(32).toString('base64url');
@@ -30,7 +32,8 @@ const kinds = {
   },
 };
 
-const ring = createApiKeyRing({ apiKey, keys: [], openWebUi: { trustUserHeaders: false } });
+const ring = new ApiKeyRing();
+ring.replaceGiven({ apiKey, keys: [], openWebUi: { trustUserHeaders: false } });
 const accepted = { 'API key': () => ring.find(apiKey) ?? fail('the API key was refused') };
 for (const [algorithm, { keySource, sign: signature }] of Object.entries(kinds)) {
   const token = makeToken({ alg: algorithm, typ: 'JWT' }, {}, signature);

@@ -1,19 +1,21 @@
 // Times the vault's store: secrets sealed and written, read and opened, per second, in SQLite and PostgreSQL.
-// MCPO_BENCH_DATABASE_URL=postgres://… node scripts/bench-secrets.mjs [secrets=1000]; build first, or name a build with DIST.
+// MCPO_BENCH_DATABASE_URL=postgres://… node scripts/bench-secrets.mjs [secrets=1000].
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { importBuilt } from './replay-service.mjs';
+import { importSource } from './replay-service.mjs';
 
 const count = Number(process.argv[2] ?? 1_000);
 const AT_ONCE = 10;
 const SERVERS_EACH = 5;
 
-const { openDatabase } = await importBuilt('db/open-database.js');
-const { SecretStore } = await importBuilt('vault/secret-store.js');
-const { open, seal } = await importBuilt('vault/cipher.js');
-const { parseKeyring } = await importBuilt('vault/keyring.js');
+const { openDatabase, SecretStore, open, seal, parseKeyring } = await importSource([
+  'db/open-database.ts',
+  'vault/secret-store.ts',
+  'vault/cipher.ts',
+  'vault/keyring.ts',
+]);
 
 const keyring = parseKeyring(randomBytes(32).toString('base64'), 'MCPO_VAULT_KEY');
 const values = new Map();
