@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { AuditDetails } from '../audit/audit-event.ts';
+import type { AuditDetails, AuditEvent } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type Principal, toPrincipalId } from '../auth/principal.ts';
 import { ForbiddenError, RateLimitedError, ServiceError, UnauthenticatedError } from '../errors.ts';
@@ -18,67 +18,73 @@ export interface RequestFacts {
 
 /** Records what requests did; without an audit log it does nothing. */
 export class AuditTrail {
-  readonly #log: AuditLog | undefined;
+  readonly #log: Pick<AuditLog, 'assertAvailable' | 'recordDone' | 'status'> | undefined;
 
-  constructor(log: AuditLog | undefined) {
+  constructor(log: Pick<AuditLog, 'assertAvailable' | 'recordDone' | 'status'> | undefined) {
     this.#log = log;
   }
 
-  /** To be called before a call is made. Throws `AuditUnavailableError` when it could not be recorded. */
+  /** To be called before anything is done. Throws `AuditUnavailableError` when it could not be recorded. */
   assertAvailable(): void {
     this.#log?.assertAvailable();
   }
 
-  /** A tool call that was answered. */
-  called(request: IncomingMessage, facts: RequestFacts): void {
-    this.#record('call', 'success', request, facts, { ...facts.argumentDetails, status: 200 });
+  /** Records an event with where its request comes from. */
+  record(
+    request: IncomingMessage,
+    { requestId, clientAddress }: Pick<RequestFacts, 'requestId' | 'clientAddress'>,
+    event: AuditEvent,
+  ): void {
+    if (this.#log === undefined || this.#log.status.state === 'closed') return;
+    const userAgent = request.headers['user-agent'];
+    this.#log.recordDone({ ...event, clientIp: clientAddress, userAgent, requestId });
   }
 
-  /** A page that was read by somebody who had to say who he is. */
+  /** A tool call that was answered. */
+  called(request: IncomingMessage, facts: RequestFacts): void {
+    this.#recordRequest('call', 'success', request, facts, { ...facts.argumentDetails, status: 200 });
+  }
+
+  /** A page or document that was read by an authenticated caller. */
   loggedIn(request: IncomingMessage, facts: RequestFacts): void {
-    this.#record('log_in', 'success', request, facts, {});
+    this.#recordRequest('log_in', 'success', request, facts, {});
   }
 
   /** A request that ended in an error. */
   failed(request: IncomingMessage, facts: RequestFacts, error: unknown, status: number): void {
     if (this.#log === undefined) return;
-    const code = error instanceof ServiceError ? error.code : 'internal';
-    const details = { ...facts.argumentDetails, status, code };
-    const isLogIn = facts.principal === undefined && error instanceof ServiceError;
+    const details = { ...facts.argumentDetails, status, code: codeOf(error) };
+    const isLogIn = facts.principal === undefined;
     if (isLogIn && (error instanceof UnauthenticatedError || error instanceof ForbiddenError)) {
-      this.#record(
-        'log_in',
-        'failure',
-        request,
-        { ...facts, resource: facts.resource ?? loggedPath(request) },
-        details,
-      );
+      const resource = facts.resource ?? loggedPath(request);
+      this.#recordRequest('log_in', 'failure', request, { ...facts, resource }, details);
     } else if (error instanceof ForbiddenError || error instanceof RateLimitedError) {
-      this.#record('refusal', 'refused', request, facts, details);
+      this.#recordRequest('refusal', 'refused', request, facts, details);
     } else if (facts.resource !== undefined && request.method === 'POST') {
-      this.#record('call', 'failure', request, facts, details);
+      this.#recordRequest('call', 'failure', request, facts, details);
     }
   }
 
-  #record(
+  #recordRequest(
     eventType: 'call' | 'log_in' | 'refusal',
     result: 'success' | 'failure' | 'refused',
     request: IncomingMessage,
-    { requestId, clientAddress, principal, resource }: RequestFacts,
+    facts: RequestFacts,
     details: AuditDetails,
   ): void {
-    const log = this.#log;
-    if (log === undefined || log.status.state === 'closed') return;
-    log.recordDone({
+    const { principal, resource } = facts;
+    this.record(request, facts, {
       eventType,
       userId: principal && toPrincipalId(principal),
       resource,
       action: request.method ?? '',
       result,
       details: principal?.kind === 'user' && principal.keyId ? { ...details, key: principal.keyId } : details,
-      clientIp: clientAddress,
-      userAgent: request.headers['user-agent'],
-      requestId,
     });
   }
+}
+
+/** The public code of an error, for the audit log. */
+export function codeOf(error: unknown): string {
+  return error instanceof ServiceError ? error.code : 'internal';
 }

@@ -134,7 +134,8 @@ export function answerError(error: unknown, request: IncomingMessage, response: 
   if (isBodyRefused && !request.complete) setTimeout(() => request.destroy(), DRAIN_MS).unref();
 }
 
-function logFailure(
+/** One line in the log about a request that failed. */
+export function logFailure(
   error: unknown,
   status: number,
   request: IncomingMessage,
@@ -161,9 +162,13 @@ function logFailure(
   logger[isOurs ? 'warn' : 'info']('request failed', { ...facts, code: error.code, reason, detail });
 }
 
-/** A request's path as logs may have it: without its query, setup links, which whoever knows them can open, and users. */
-export function loggedPath({ url = '' }: Pick<IncomingMessage, 'url'>): string {
-  const path = url.split('?')[0] ?? '';
+/**
+ * A request's path as logs may have it: without its query, without users, and without the tokens of setup links, which
+ * open for anyone who knows them.
+ */
+export function loggedPath(request: Pick<IncomingMessage, 'url'> & { readonly originalUrl?: string }): string {
+  // Express changes `url` on the way.
+  const [path = ''] = (request.originalUrl ?? request.url ?? '').split('?');
   return path.replace(/(\/vault\/+(?:link|api\/+users)\/+)[^/]+/i, '$1…');
 }
 

@@ -1,22 +1,38 @@
-import express, { type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import { NotFoundError } from '../errors.ts';
 import { type AdminPageDependencies, createAdminPages } from './admin/admin-pages.ts';
+import { createLogInPages } from './pages/log-in.ts';
+import { toServicePaths } from './paths.ts';
+import { createVaultApi, type VaultApiDependencies } from './vault/vault-api.ts';
 import { createVaultPages, type VaultPageDependencies } from './vault/vault-pages.ts';
-import { createVaultRoutes, type VaultRouteDependencies } from './vault/vault-routes.ts';
 
-export type VaultAppDependencies = AdminPageDependencies & VaultPageDependencies & VaultRouteDependencies;
+export type VaultAppDependencies = AdminPageDependencies & VaultPageDependencies & VaultApiDependencies;
 
 export type VaultApp = RequestHandler;
 
 /** What answers under `/vault` and `/admin`, at the root and under the path prefix. */
-export function createVaultApp(dependencies: VaultAppDependencies): RequestHandler {
-  const { pathPrefix } = dependencies.settings;
-  const router = express.Router({ caseSensitive: true });
-  const bases = [...new Set(['/', pathPrefix])];
-  router.use(
-    bases.map((base) => `${base}vault`),
-    createVaultRoutes(dependencies),
-  );
-  router.use(createVaultPages(dependencies));
-  router.use(createAdminPages(dependencies));
-  return router;
+export function createVaultApp(dependencies: VaultAppDependencies): VaultApp {
+  const app = express.Router({ caseSensitive: true });
+  app.use(pageHeaders);
+  const routers = [createLogInPages(dependencies), createVaultPages(dependencies), createAdminPages(dependencies)];
+  app.use(toServicePaths('vault/api', dependencies.settings), createVaultApi(dependencies));
+  for (const base of toServicePaths('', dependencies.settings)) app.use(base, ...routers);
+  app.use(undecodable);
+  return app;
 }
+
+/**
+ * What every answer of the pages carries. `same-origin`: under the service's own `no-referrer` browsers send `Origin:
+ * null` with forms, and over plain HTTP nothing else says where a form came from (Fetch, "append a request Origin
+ * header").
+ */
+export const pageHeaders: RequestHandler = (_request, response, next) => {
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Referrer-Policy', 'same-origin');
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  next();
+};
+
+/** Express cannot decode a path such as `/%zz`. */
+export const undecodable: ErrorRequestHandler = (error, _request, _response, next) =>
+  next(error instanceof URIError ? new NotFoundError('The URL is not well-formed.') : error);

@@ -57,18 +57,20 @@ test.each([true, false])(
     await page.getByText('jira is being restarted.').waitFor();
     expect(app.restarted).toEqual(['jira']);
 
-    await page.getByLabel('User (a part of the subject or the issuer)').fill('AUTH0');
+    await page.getByLabel('User (part of the subject or issuer)').fill('AUTH0');
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByRole('article', { name: 'alice' }).waitFor({ state: 'detached' });
     const bob = page.getByRole('article', { name: BOB.subject });
     expect(await bob.textContent()).toContain(`issuer: ${BOB.issuer}`);
     await bob.getByText('Erase this user').click();
-    await bob.getByLabel('Yes, erase everything of this user').check();
+    await bob.getByLabel('Yes, erase all data of this user').check();
     await bob.getByRole('button', { name: 'Erase' }).click();
-    await page.getByText('Everything of the user is erased (1 value).').waitFor();
+    await page.getByText('All data of the user is erased (1 value).').waitFor();
     expect(app.userSettings.value(BOB, 'github', 'GITHUB_TOKEN')).toBeUndefined();
     expect(app.userSettings.value(ALICE, 'jira', 'JIRA_TOKEN')).toBeDefined();
-    expect(app.changes).toMatchObject([{ action: 'erase', owner: BOB, by: 'user:10:open-webui:chief' }]);
+    expect(app.changes).toMatchObject([
+      { action: 'erase', subjectId: `user:22:${BOB.issuer}:${BOB.subject}`, userId: 'user:10:open-webui:chief' },
+    ]);
     await page.getByRole('link', { name: 'Your vault' }).click();
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Your vault');
     expect(problems).toEqual([

@@ -99,7 +99,7 @@ for (const javaScriptEnabled of [true, false]) {
     await field.fill('dies at once');
     await page.getByRole('button', { name: 'Test and save' }).click();
     await page.getByRole('alert').waitFor();
-    expect(await page.getByRole('alert').textContent()).toMatch(/connection test of .* failed: .*nothing was saved/);
+    expect(await page.getByRole('alert').textContent()).toMatch(/could not be tried: .*nothing was saved/);
     expect(await page.content()).not.toContain('dies at once');
     expect((await call(user)).status).toBe(428);
 
@@ -199,7 +199,7 @@ test('a user logs in with his personal key, sets, removes and erases; the admin 
   await ann.page.getByLabel('Jira token').fill('of ann');
   const jira = ann.page.getByRole('article').filter({ has: ann.page.getByLabel('Jira token') });
   await jira.getByRole('button', { name: 'Save', exact: true }).click();
-  await ann.page.getByText(/^What you typed for .* is saved\.$/).waitFor();
+  await ann.page.getByText(/^Your values for .* are saved\.$/).waitFor();
   const before = await who('ann');
   expect(before.token).toBe('of ann');
   await ann.page.reload();
@@ -219,13 +219,13 @@ test('a user logs in with his personal key, sets, removes and erases; the admin 
   const after = await who('ann');
   expect([after.token, after.pid === before.pid]).toEqual(['of ann', false]);
 
-  await admin.page.getByLabel('User (a part of the subject or the issuer)').fill('ann');
+  await admin.page.getByLabel('User (part of the subject or issuer)').fill('ann');
   await admin.page.getByRole('button', { name: 'Search' }).click();
   const erased = admin.page.getByRole('article', { name: 'ann', exact: true });
   await erased.getByText('Erase this user').click();
-  await erased.getByLabel('Yes, erase everything of this user').check();
+  await erased.getByLabel('Yes, erase all data of this user').check();
   await erased.getByRole('button', { name: 'Erase' }).click();
-  await admin.page.getByText('Everything of the user is erased (1 value).').waitFor();
+  await admin.page.getByText('All data of the user is erased (1 value).').waitFor();
   await waitFor(() => !service.children().some(({ pid }) => pid === after.pid), 5_000, "the end of Ann's process");
   expect((await call('ann')).status).toBe(428);
   expect([unlessStatus(ann.problems), unlessStatus(admin.problems)]).toEqual([[], []]);

@@ -60,7 +60,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await page.getByText('Go back to your chat').count()).toBe(0);
       await page.getByLabel('Personal access token').fill(secret);
       await page.getByRole('button', { name: 'Save', exact: true }).click();
-      await page.getByText('What you typed for GitHub is saved.').waitFor();
+      await page.getByText('Your values for GitHub are saved.').waitFor();
       expect(await page.getByText('Go back to your chat and ask again').count()).toBe(1);
       expect(await card(page, 'GitHub').locator('.state').textContent()).toBe('set');
       expect(app.userSettings.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
@@ -104,24 +104,24 @@ for (const javaScriptEnabled of [true, false]) {
       expect(app.userSettings.entries.size).toBe(0);
       await field.fill(secret);
       await jira.getByRole('button', { name: 'Test and save' }).click();
-      await page.getByText('Jira works with what you typed, and it is saved.').waitFor();
+      await page.getByText('Jira works with your values, and they are saved.').waitFor();
       expect(app.userSettings.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
       await jira.getByRole('button', { name: 'Test what is set' }).click();
-      await page.getByText('Jira works with what is set: it offers 2 tools.').waitFor();
+      await page.getByText('Jira works with your values: it offers 2 tools.').waitFor();
 
       await jira.getByRole('button', { name: 'Remove API token' }).click();
       await page.getByText('The value for Jira is removed.').waitFor();
       expect(app.userSettings.value(ALICE, 'jira', 'JIRA_TOKEN')).toBeUndefined();
       expect(app.userSettings.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
 
-      await page.getByText('Erase everything that is kept about me').click();
-      await page.getByLabel('Yes, erase everything of mine').check();
+      await page.getByText('Erase all data stored about me').click();
+      await page.getByLabel('Yes, erase all my data').check();
       await page.getByRole('button', { name: 'Erase everything' }).click();
-      await page.getByText('Everything of yours is erased (2 values), and you are logged out.').waitFor();
+      await page.getByText('All your data is erased (2 values), and you are logged out.').waitFor();
       expect(app.userSettings.entries.size).toBe(0);
       await page.goto(`${app.url}/vault`);
       expect(await page.getByLabel('Personal API key or token').count()).toBe(1);
-      expect(app.changes.map(({ action, error }) => (error ? `${action} failed` : action))).toEqual([
+      expect(app.changes.map(({ action, result }) => (result === 'failure' ? `${action} failed` : action))).toEqual([
         ...Array(3).fill('set failed'),
         ...['set failed', 'set failed', 'set failed'],
         ...['set', 'set', 'set', 'test', 'remove', 'erase'],
@@ -163,7 +163,7 @@ test('everything can be done with the keyboard, in the order of the page, and th
   await page.keyboard.press('Shift+Tab');
   await page.keyboard.type(secret);
   await page.keyboard.press('Enter');
-  await page.getByText('What you typed for GitHub is saved.').waitFor();
+  await page.getByText('Your values for GitHub are saved.').waitFor();
   expect(await page.evaluate('document.activeElement.id')).toBe('notice');
   expect(app.userSettings.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
 });
@@ -191,7 +191,7 @@ test('while a test runs the button says so, and a second click sends nothing', a
   const github = card(page, 'GitHub');
   await github.getByLabel('Personal access token').fill(secret);
   await github.getByRole('button', { name: 'Test and save' }).click();
-  await page.getByText('GitHub works with what you typed').waitFor();
+  await page.getByText('GitHub works with your values').waitFor();
   const text = 'Testing, this may take half a minute …';
   expect(await told).toEqual([text, text]);
   expect(posts).toBe(1);
@@ -298,7 +298,7 @@ describe('a page of another origin', () => {
       await page.waitForURL(`${app.url}/vault/${path}`);
       await page.waitForLoadState();
       expect(app.userSettings.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
-      expect(await page.getByText(/did not come from a page of the service|not logged in any more/).count()).toBe(1);
+      expect(await page.getByText(/did not come from a page of the service|no longer logged in/).count()).toBe(1);
       evil?.close();
       evil?.closeAllConnections();
     }
@@ -323,7 +323,7 @@ test('a form whose page is too old changes nothing', async () => {
   await page.evaluate(`for (const input of document.querySelectorAll('input[name=form_token]')) input.value = 'x'`);
   await card(page, 'GitHub').getByLabel('Personal access token').fill(secret);
   await card(page, 'GitHub').getByRole('button', { name: 'Save', exact: true }).click();
-  expect(await page.getByRole('alert').textContent()).toContain('The page is too old');
+  expect(await page.getByRole('alert').textContent()).toContain('This page is out of date');
   expect(app.userSettings.entries.size).toBe(0);
 });
 
@@ -371,7 +371,7 @@ describe.each(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
     await card(page, 'Jira').getByLabel('API token').fill('no-such-form');
     await card(page, 'Jira').getByRole('button', { name: 'Save', exact: true }).click();
     await page.getByRole('alert').waitFor();
-    await page.getByText('Erase everything that is kept about me').click();
+    await page.getByText('Erase all data stored about me').click();
     await check();
     // Logged in as Alice: a link of somebody else asks to log out first, and shows itself then.
     await page.goto(app.url + app.createLink(CHIEF, 'calendar', { name: 'Chief', email: 'chief@example.org' }));

@@ -114,7 +114,7 @@ describe('what a remote server is given', () => {
     expect([code, refused.text.includes('expired')]).toEqual(['credentials_refused', false]);
 
     const visit = await visitByLink(ask, service.url, url);
-    expect((await visit.get('/vault')).text).toMatch(/has refused what is set since/);
+    expect((await visit.get('/vault')).text).toMatch(/has rejected your values since/);
     expect((await service.get('/vault/api/servers', ben)).json()).toMatchObject([{ status: 'failing' }]);
     const same = await visit.post('/vault/servers/keyed', { 'value.TOKEN': 'expired-of-ben', action: 'test-and-save' });
     expect([same.status, same.text.includes('nothing was saved')]).toEqual([422, true]);

@@ -1,9 +1,14 @@
 import type { UserId } from '../../auth/user.ts';
-import type { SecretFacts } from '../../vault/vault.ts';
+import { NotFoundError } from '../../errors.ts';
+import type { Catalogue } from '../../servers/catalogue.ts';
+import type { Server } from '../../servers/server.ts';
+import type { ServerRegistry } from '../../servers/server-registry.ts';
+import { describeUnmatchedRule } from '../../servers/unmatched-rules.ts';
+import type { SecretFacts, Vault } from '../../vault/vault.ts';
 
-/** A live session, as the admin's page tells of it. */
+/** A live session on the admin's page. */
 export interface AdminSession {
-  /** `undefined`: the session is shared by everybody. */
+  /** `undefined`: all users share the session. */
   readonly owner: UserId | undefined;
   readonly chatId: string | undefined;
   /** A word such as `ready` or `starting`. */
@@ -13,7 +18,7 @@ export interface AdminSession {
   readonly runningCalls: number;
 }
 
-/** A list of tools that a user's session has and that all do not see; names only, without secrets. */
+/** A user's list of tools that differs from the one that all users see; names only, without secrets. */
 export interface AdminToolList {
   readonly id: string;
   /** Whose session listed it first. */
@@ -23,7 +28,7 @@ export interface AdminToolList {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly string[];
-  /** The name, version or instructions of the server are others. */
+  /** The name, version or instructions of the server differ. */
   readonly isServerTextChanged: boolean;
 }
 
@@ -39,20 +44,83 @@ export interface AdminServer {
   readonly isolation: string;
   /** Names of its tools. */
   readonly tools: readonly string[];
-  /** Where the list of tools that all see comes from: one of our own sentences; `undefined` while there is none. */
+  /** Where the list of tools that all users see comes from: a sentence of ours; `undefined` while there is none. */
   readonly toolsFrom: string | undefined;
   readonly otherLists: readonly AdminToolList[];
   readonly sessions: readonly AdminSession[];
 }
 
-/** What the admin's page shows and does beside erasing users, which is `UserVariables`'; never a value of anybody. */
+/** What the admin's page shows and does beside erasing users; never a user's value. */
 export interface AdminFacts {
   /** In the order of the servers file. */
   servers(): readonly AdminServer[];
-  /** Everybody's, by owner, server and name. Rejects with `VaultUnavailableError`. */
+  /** Of all users, by owner, server and name. Rejects with `VaultUnavailableError`. */
   secrets(): Promise<readonly SecretFacts[]>;
   /** Ends the server's sessions; shared ones start anew. Rejects with `NotFoundError` for an unknown server. */
   restart(server: string): Promise<void>;
-  /** Makes one of `otherLists` the list that all see. Throws `NotFoundError` if there is no such server or list any more. */
+  /** Makes one of `otherLists` the list that all users see. Throws `NotFoundError` for an unknown server or list. */
   chooseTools(server: string, list: string): void;
+}
+
+/** The facts of the running servers and the vault. */
+export function createAdminFacts(registry: ServerRegistry, vault: Vault): AdminFacts {
+  return {
+    servers: () => registry.list().map(toAdminServer),
+    secrets: () => vault.facts(),
+    restart: async (name) => {
+      const server = registry.get(name);
+      if (server === undefined) throw new NotFoundError('There is no such server.');
+      await server.restart();
+    },
+    chooseTools: (name, list) => {
+      if (registry.get(name)?.chooseCatalogue(list) === true) return;
+      throw new NotFoundError('This list of tools no longer exists. Reload the page to see the current ones.');
+    },
+  };
+}
+
+/** Why the server does not work, and which of the admin's rules do nothing. */
+function toReason(reason: string | undefined, catalogue: Catalogue | undefined): string | undefined {
+  const parts = [reason ?? [], (catalogue?.unmatchedRules ?? []).map(describeUnmatchedRule)].flat();
+  return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+function toAdminServer(server: Server): AdminServer {
+  const { name, status, catalogue, config } = server;
+  return {
+    name,
+    title: catalogue?.serverInfo.title ?? catalogue?.serverInfo.name ?? name,
+    state: status.state,
+    reason: toReason(status.reason, catalogue),
+    detail: status.detail,
+    transport: config.transport.type === 'auto' ? 'streamable-http' : config.transport.type,
+    isolation: config.isolation,
+    tools: [...(catalogue?.tools.keys() ?? [])],
+    toolsFrom: config.isolation === 'shared' ? undefined : toToolsFrom(server),
+    otherLists: server.catalogueDifferences.map(({ changes, ...rest }) => ({
+      ...rest,
+      added: changes.added ?? [],
+      removed: changes.removed ?? [],
+      changed: changes.changed ?? [],
+    })),
+    sessions: server.sessions(),
+  };
+}
+
+function toToolsFrom({ catalogueOrigin, awaitedSource }: Server): string | undefined {
+  switch (catalogueOrigin) {
+    case 'service':
+      return 'The list of tools comes from the values of "discovery".';
+    case 'chosen':
+      return 'The list of tools was selected here.';
+    case 'admin':
+      return "The list of tools comes from an admin's session.";
+    case 'user':
+      return "The list of tools comes from the first user's session.";
+    case undefined:
+      break;
+  }
+  if (awaitedSource === 'admin')
+    return 'No tools are listed until an admin connects, "discovery" is set or a list is selected here.';
+  return awaitedSource === 'user' ? 'No tools are listed until a user connects.' : undefined;
 }

@@ -1,163 +1,150 @@
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
-import type { Settings } from '../../config/settings.ts';
+import express, { type Router } from 'express';
+import type { UserId } from '../../auth/user.ts';
 import { ForbiddenError, UserVariableValueError } from '../../errors.ts';
-import type { UserVariables } from '../../servers/user-variables.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import { type Done, toDoneNotice, toDoneQuery } from '../pages/done-notice.ts';
-import { answerLogIn } from '../pages/log-in-pages.ts';
+import { showLogIn, toAccount } from '../pages/log-in.ts';
+import { type Done, type Notice, toDoneNotice } from '../pages/notice.ts';
 import {
-  answerPage,
-  answerSeeOther,
-  failPage,
-  guardPage,
-  linksOf,
+  type PageDependencies,
   type PageHandler,
-  toPaths,
-} from '../pages/page-answer.ts';
-import { readForm } from '../pages/read-form.ts';
-import { auditedSettings } from '../vault/audited-settings.ts';
+  type PageVisit,
+  showMessage,
+  toRequestHandler,
+} from '../pages/page-visit.ts';
+import { AllowedVariables, type VariableDependencies } from '../vault/allowed-variables.ts';
 import type { PageAccess, PageSession } from '../vault/page-access.ts';
-import { toSessionId } from '../vault/session-id.ts';
-import type { VaultAudit } from '../vault/vault-audit.ts';
-import { renderMessagePage } from '../vault/vault-page.ts';
-import type { Notice } from '../vault/vault-page-view.ts';
-import { toWho } from '../vault/vault-view.ts';
+import type { Actor } from '../vault/page-audit.ts';
+import { toCaller } from '../vault/vault-caller.ts';
 import type { AdminFacts } from './admin-facts.ts';
-import { renderAdminPage } from './admin-page.ts';
-import { toAdminView } from './admin-view.ts';
+import { findUsers, toPageQuery } from './admin-users.ts';
 
-export interface AdminPageDependencies {
-  readonly settings: Pick<Settings, 'pathPrefix'>;
+const MAX_SESSIONS_SHOWN = 200;
+
+export interface AdminPageDependencies extends PageDependencies, VariableDependencies {
   readonly access: PageAccess;
   readonly facts: AdminFacts;
-  /** Erases users. */
-  readonly userSettings: UserVariables;
-  readonly audit: VaultAudit;
-  readonly logger: Logger;
 }
 
-/**
- * `/admin` and its forms, at the root and under the path prefix, for log-ins with the scope `admin`. To be mounted
- * beside `createVaultPages`, which logs in and out.
- */
-export function createAdminPages(dependencies: AdminPageDependencies): Router {
-  const { settings, access, facts, userSettings, audit, logger } = dependencies;
-  const router = express.Router();
-  const at = (path: string) => toPaths(path, settings);
-  const guarded = (handle: PageHandler) => guardPage(handle, { settings, logger });
+/** A form that an admin sent. */
+interface AdminForm {
+  readonly visit: PageVisit;
+  readonly session: PageSession;
+  readonly form: URLSearchParams;
+  readonly actor: Actor;
+}
 
-  router.get(at('admin'), guarded(asAdmin(sendAdmin)));
-  router.post(at('admin/servers/:server/restart'), adminForm(restart));
-  router.post(at('admin/servers/:server/tools'), adminForm(chooseTools));
-  router.post(at('admin/erase'), adminForm(erase));
-  // Where the browser stands after a form that did not go through, and loads the page again.
+/** `/admin` and its forms, for log-ins with the scope `admin`. To be mounted beside `createLogInPages`. */
+export function createAdminPages(dependencies: AdminPageDependencies): Router {
+  const { access, facts, audit } = dependencies;
+  const page = (handle: PageHandler) => toRequestHandler(handle, dependencies);
+  const router = express.Router();
+  router.get('/admin', page(asAdmin(sendAdmin)));
+  router.post('/admin/servers/:server/restart', adminForm(restart));
+  router.post('/admin/servers/:server/tools', adminForm(chooseTools));
+  router.post('/admin/erase', adminForm(erase));
+  // Where the browser stands after a form that failed, and loads the page again.
   router.get(
-    [...at('admin/erase'), ...at('admin/servers/:server/restart'), ...at('admin/servers/:server/tools')],
-    (request, response) => answerSeeOther(response, linksOf(request, settings)('admin')),
+    ['/admin/erase', '/admin/servers/:server/restart', '/admin/servers/:server/tools'],
+    page(async (visit) => visit.redirect('admin')),
   );
   return router;
 
-  async function restart(request: Request, response: Response, session: PageSession): Promise<Done> {
-    const server = String(request.params.server);
+  async function restart({ visit, actor }: AdminForm): Promise<Done> {
+    const server = String(visit.request.params.server);
     await facts.restart(server);
-    audit.restarted({ id: toSessionId(session), request, response }, server);
+    audit.record(actor, { eventType: 'reload', action: 'restart', resource: server, result: 'success' });
     return { done: 'restarted', server };
   }
 
-  async function chooseTools(
-    request: Request,
-    response: Response,
-    session: PageSession,
-    form: URLSearchParams,
-  ): Promise<Done> {
-    const server = String(request.params.server);
+  async function chooseTools({ visit, form, actor }: AdminForm): Promise<Done> {
+    const server = String(visit.request.params.server);
     audit.assertAvailable();
     facts.chooseTools(server, form.get('list') ?? '');
-    audit.toolsChosen({ id: toSessionId(session), request, response }, server);
+    audit.record(actor, {
+      eventType: 'tool_definition_change',
+      action: 'choose',
+      resource: server,
+      result: 'success',
+    });
     return { done: 'tools-chosen', server };
   }
 
-  async function erase(
-    request: Request,
-    response: Response,
-    session: PageSession,
-    form: URLSearchParams,
-  ): Promise<Done> {
+  async function erase({ visit, session, form }: AdminForm): Promise<Done> {
     const issuer = form.get('issuer') ?? '';
     const subject = form.get('subject') ?? '';
     if (form.get('confirm') !== 'yes' || issuer === '' || subject === '') {
-      throw new UserVariableValueError('Nothing was erased: tick the box of the user to say that you mean it.');
+      throw new UserVariableValueError('Nothing was erased: tick the box of the user to confirm.');
     }
-    const audited = auditedSettings(userSettings, audit, { id: toSessionId(session), request, response });
-    return { done: 'user-erased', count: await audited.erase({ issuer, subject }) };
+    const variables = new AllowedVariables(toCaller(session), visit, dependencies, { issuer, subject });
+    return { done: 'user-erased', count: await variables.erase() };
   }
 
   async function sendAdmin(
-    request: Request,
-    response: Response,
+    visit: PageVisit,
     session: PageSession,
     { status = 200, notice }: { readonly status?: number; readonly notice?: Notice } = {},
   ): Promise<void> {
-    const to = linksOf(request, settings);
     const servers = facts.servers();
-    const titles = new Map(servers.map(({ name }) => [name, name]));
-    const html = renderAdminPage({
-      ...toAdminView(servers, await facts.secrets(), request.query, to),
-      who: toWho(session.user),
-      formToken: access.formToken(session),
-      logOutUrl: to('vault/log-out'),
-      assetsBase: to('docs/assets/'),
-      notice: notice ?? toDoneNotice(request, titles),
-      vaultUrl: session.user === undefined ? undefined : to('vault'),
+    const users = findUsers(await facts.secrets(), visit.request.query);
+    const admin = visit.to('admin');
+    const { search, page } = users;
+    const hasMore = page < users.pageCount;
+    visit.show(status, 'admin/admin', {
+      ...toAccount(visit, access, session),
+      ...users,
+      title: 'Administration',
+      notice: notice ?? toDoneNotice(visit.request, new Map(servers.map(({ name }) => [name, name]))),
+      servers,
+      readyCount: servers.filter(({ state }) => state === 'ready').length,
+      maxSessions: MAX_SESSIONS_SHOWN,
+      toWho,
+      serversUrl: `${admin}/servers/`,
+      searchUrl: `${admin}#users`,
+      previousUrl: page > 1 ? admin + toPageQuery(search, page - 1) : undefined,
+      nextUrl: hasMore ? admin + toPageQuery(search, page + 1) : undefined,
+      eraseUrl: `${admin}/erase`,
+      vaultUrl: session.user === undefined ? undefined : visit.to('vault'),
     });
-    answerPage(response, status, html);
   }
 
-  /** Lets admins through; others are told to log in, or that they may not. */
-  function asAdmin(handle: (request: Request, response: Response, session: PageSession) => Promise<void>): PageHandler {
-    return async (request, response) => {
+  /** Lets admins through; others have to log in, or are refused. */
+  function asAdmin(handle: (visit: PageVisit, session: PageSession) => Promise<void>): PageHandler {
+    return async (visit) => {
+      const { request, response } = visit;
       const session = await access.session(request);
       if (session === undefined) {
-        const isForm = request.method === 'POST';
-        const text = 'You are not logged in any more, so nothing was changed: log in again.';
-        const notice = isForm ? ({ kind: 'problem', text } as const) : undefined;
+        const text = 'You are no longer logged in, so nothing was changed. Log in again.';
+        const notice = request.method === 'POST' ? ({ kind: 'problem', text } as const) : undefined;
         response.setHeader('WWW-Authenticate', 'Bearer');
-        return answerLogIn(request, response, { settings, access }, { status: 401, notice, page: 'admin' });
+        return showLogIn(visit, access, { status: 401, notice, page: 'admin' });
       }
-      if (session.isAdmin) return handle(request, response, session);
+      if (session.isAdmin) return handle(visit, session);
       const error = new ForbiddenError(
-        'This page is for admins: log out, then log in with an API key or token that has the scope "admin".',
+        'This page is for admins. Log out, then log in with an API key or token that has the scope "admin".',
       );
-      audit.refused({ id: toSessionId(session), request, response }, error);
-      const { status, text } = failPage(error, request, response, logger);
-      const to = linksOf(request, settings);
-      const account = {
-        who: toWho(session.user),
-        formToken: access.formToken(session),
-        logOutUrl: to('vault/log-out'),
-      };
-      const links = [{ label: 'To your vault', url: to('vault') }];
-      const view = { title: 'Administration', text, links, account, assetsBase: to('docs/assets/') };
-      answerPage(response, status, renderMessagePage(view));
+      audit.refused({ id: toCaller(session).id, request, response }, error);
+      const { status, notice } = visit.fail(error);
+      showMessage(visit, status, 'Administration', notice.text, toAccount(visit, access, session));
     };
   }
 
-  function adminForm(
-    handle: (request: Request, response: Response, session: PageSession, form: URLSearchParams) => Promise<Done>,
-  ): RequestHandler {
-    return guarded(
-      asAdmin(async (request, response, session) => {
-        const form = await readForm(request);
+  function adminForm(handle: (form: AdminForm) => Promise<Done>) {
+    return page(
+      asAdmin(async (visit, session) => {
+        const { request, response } = visit;
+        const form = await visit.readForm();
         access.assertOwnForm(request, session, form.get('form_token'));
         let done: Done;
         try {
-          done = await handle(request, response, session, form);
+          done = await handle({ visit, session, form, actor: { id: toCaller(session).id, request, response } });
         } catch (error) {
-          const { status, text } = failPage(error, request, response, logger);
-          return sendAdmin(request, response, session, { status, notice: { kind: 'problem', text } });
+          return sendAdmin(visit, session, visit.fail(error));
         }
-        answerSeeOther(response, linksOf(request, settings)('admin') + toDoneQuery(done));
+        visit.redirect('admin', done);
       }),
     );
   }
+}
+
+function toWho(user: UserId | undefined): string {
+  return user === undefined ? 'everybody' : `${user.subject} (${user.issuer})`;
 }

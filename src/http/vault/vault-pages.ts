@@ -1,266 +1,205 @@
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
-import { lacksScope, requireOwnValues } from '../../auth/authorize.ts';
-import { Scopes } from '../../auth/scope.ts';
-import type { UserProfile } from '../../auth/user.ts';
-import type { Settings } from '../../config/settings.ts';
-import { NotFoundError, UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
-import type { UserVariables } from '../../servers/user-variables.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import { type Done, toDoneNotice, toDoneQuery } from '../pages/done-notice.ts';
-import { answerLogIn, createLogInPages } from '../pages/log-in-pages.ts';
+import express, { type RequestHandler, type Router } from 'express';
+import { UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
+import { showLogIn, toAccount } from '../pages/log-in.ts';
+import { type Notice, toDoneNotice } from '../pages/notice.ts';
 import {
-  answerPage,
-  answerSeeOther,
-  failPage,
-  guardPage,
-  linksOf,
+  type PageDependencies,
   type PageHandler,
+  type PageVisit,
   signalOf,
-  toPaths,
-} from '../pages/page-answer.ts';
-import { readForm } from '../pages/read-form.ts';
-import { auditedSettings } from './audited-settings.ts';
-import { renderLinkPage } from './link-page.ts';
+  toRequestHandler,
+} from '../pages/page-visit.ts';
+import { AllowedVariables, type VariableDependencies } from './allowed-variables.ts';
 import type { LinkVisit, PageAccess, PageSession } from './page-access.ts';
-import { toSessionId } from './session-id.ts';
-import type { VaultAudit } from './vault-audit.ts';
-import { requireLogIn, toUserProfile } from './vault-caller.ts';
-import { renderVaultPage } from './vault-page.ts';
-import type { Notice } from './vault-page-view.ts';
-import { readValues, toServerView, toWho, type Unkept, variableAtFault } from './vault-view.ts';
+import { toCaller } from './vault-caller.ts';
+import { readValues, toPersonRows, toServerView, type Unsaved, variableAtFault } from './vault-view.ts';
 
-export interface VaultPageDependencies {
-  readonly settings: Pick<Settings, 'pathPrefix'>;
+export interface VaultPageDependencies extends PageDependencies, VariableDependencies {
   readonly access: PageAccess;
-  readonly userSettings: UserVariables;
-  readonly audit: VaultAudit;
-  readonly logger: Logger;
 }
 
-type UserSession = PageSession & { readonly user: NonNullable<PageSession['user']> };
-
-/** What a form is about, when it may be done. */
+/** A form that a logged-in user sent. */
 interface OwnForm {
-  readonly session: UserSession;
-  readonly user: UserProfile;
+  readonly session: PageSession;
+  readonly variables: AllowedVariables;
   readonly form: URLSearchParams;
+  /** That of the URL. */
   readonly server: string;
-  /** Records what it changes. */
-  readonly audited: UserVariables;
 }
 
-interface VaultPageOptions {
-  readonly status?: number;
-  readonly notice?: Notice | undefined;
-  readonly unkept?: Unkept | undefined;
+interface Shown {
+  readonly status: number;
+  readonly notice: Notice | undefined;
+  readonly unsaved?: Unsaved | undefined;
 }
 
-/**
- * `/vault` and its forms, at the root and under the path prefix. To be mounted before whatever takes paths of two parts
- * for a server's.
- */
-export function createVaultPages({ settings, access, userSettings, audit, logger }: VaultPageDependencies): Router {
+/** `/vault` and its forms. To be mounted before whatever takes paths of two parts for a server's. */
+export function createVaultPages(dependencies: VaultPageDependencies): Router {
+  const { access } = dependencies;
+  const page = (handle: PageHandler) => toRequestHandler(handle, dependencies);
   const router = express.Router();
-  const at = (path: string) => toPaths(path, settings);
-  const guarded = (handle: PageHandler) => guardPage(handle, { settings, logger });
-  const showLogIn = (request: Request, response: Response, status: number, notice: Notice | undefined) =>
-    answerLogIn(request, response, { settings, access }, { status, notice, page: 'vault' });
-  const leadOn = (request: Request, response: Response, done: Done) =>
-    answerSeeOther(response, linksOf(request, settings)('vault') + toDoneQuery(done));
-
-  router.get(at('vault'), guarded(showVault));
-  router.get(at('vault/link/:token'), guarded(showLink));
-  router.post(at('vault/link/:token'), guarded(redeemLink));
-  router.use(createLogInPages({ settings, access, logger }));
-  router.post(at('vault/servers/:server'), ownForm(save));
-  router.post(at('vault/servers/:server/test'), ownForm(test));
-  router.post(at('vault/servers/:server/remove'), ownForm(remove));
-  router.post(at('vault/erase'), ownForm(erase));
-  // Where the browser stands after a form that did not go through, and loads the page again.
+  router.get('/vault', page(showVault));
+  router.get('/vault/link/:token', page(readLink));
+  router.post('/vault/link/:token', page(redeemLink));
+  router.post('/vault/servers/:server', ownForm(save));
+  router.post('/vault/servers/:server/test', ownForm(test));
+  router.post('/vault/servers/:server/remove', ownForm(remove));
+  router.post('/vault/erase', ownForm(erase));
+  // Where the browser stands after a form that failed, and loads the page again.
   router.get(
-    [...at('vault/erase'), ...at('vault/servers/:server'), ...at('vault/servers/:server/:action')],
-    (request, response) => answerSeeOther(response, linksOf(request, settings)('vault')),
+    ['/vault/erase', '/vault/servers/:server', '/vault/servers/:server/:action'],
+    page(async (visit) => visit.redirect('vault')),
   );
   return router;
 
-  async function showVault(request: Request, response: Response): Promise<void> {
+  async function showVault(visit: PageVisit): Promise<void> {
+    const { request } = visit;
     const session = await access.session(request);
-    if (session === undefined) return showLogIn(request, response, 200, toDoneNotice(request, new Map()));
-    if (!isOfUser(session)) return answerSeeOther(response, linksOf(request, settings)('admin'));
-    await sendVault(request, response, session);
+    if (session === undefined) {
+      return showLogIn(visit, access, { status: 200, notice: toDoneNotice(request, new Map()), page: 'vault' });
+    }
+    if (session.user === undefined) return visit.redirect('admin');
+    await sendVault(visit, session);
   }
 
-  async function showLink(request: Request, response: Response): Promise<void> {
-    await answerLink(request, response, await access.readLink(request, response, linkToken(request)));
+  async function readLink(visit: PageVisit): Promise<void> {
+    await sendLink(visit, await access.readLink(visit.request, visit.response, linkToken(visit)));
   }
 
-  async function redeemLink(request: Request, response: Response): Promise<void> {
-    access.assertOwnForm(request, undefined);
-    await answerLink(request, response, await access.redeemLink(request, response, linkToken(request)));
+  async function redeemLink(visit: PageVisit): Promise<void> {
+    access.assertOwnForm(visit.request, undefined);
+    await sendLink(visit, await access.redeemLink(visit.request, visit.response, linkToken(visit)));
   }
 
   /** The page that says whose vault the link opens, or the vault itself where the link's user is logged in. */
-  async function answerLink(request: Request, response: Response, visit: LinkVisit): Promise<void> {
-    const to = linksOf(request, settings);
-    if (visit.kind === 'entered') return answerSeeOther(response, to('vault'));
-    const { owner, server, profile } = visit.link;
-    const { title } = await userSettings.get(owner, server);
-    const account =
-      visit.kind === 'other-user'
-        ? {
-            who: toWho(visit.session.user),
-            formToken: access.formToken(visit.session),
-            logOutUrl: to('vault/log-out'),
-          }
-        : undefined;
-    const html = renderLinkPage({
-      token: linkToken(request),
-      person: { ...owner, name: profile.name, email: profile.email },
+  async function sendLink(visit: PageVisit, found: LinkVisit): Promise<void> {
+    if (found.kind === 'entered') return visit.redirect('vault');
+    const { owner, server, profile } = found.link;
+    const { title } = await dependencies.userSettings.get(owner, server);
+    const account = found.kind === 'other-user' ? toAccount(visit, access, found.session) : undefined;
+    visit.show(account === undefined ? 200 : 409, 'vault/link', {
+      title: `Your values for ${title}`,
       serverTitle: title,
-      assetsBase: to('docs/assets/'),
+      token: linkToken(visit),
+      person: toPersonRows({ ...owner, name: profile.name, email: profile.email }),
       account,
     });
-    answerPage(response, account === undefined ? 200 : 409, html);
   }
 
-  async function save(
-    request: Request,
-    response: Response,
-    { session, user, form, server, audited }: OwnForm,
-  ): Promise<void> {
+  async function save(visit: PageVisit, { session, variables, form, server }: OwnForm): Promise<void> {
     const values = readValues(form);
     const isTested = form.get('action') === 'test-and-save';
     try {
-      if (values.size === 0) throw new UserVariableValueError('Nothing was typed, so nothing was changed.');
-      await audited.save(user, server, values, { isTested, signal: signalOf(response) });
+      if (values.size === 0) throw new UserVariableValueError('All fields were empty, so nothing was changed.');
+      await variables.save(server, values, { isTested, signal: signalOf(visit.response) });
     } catch (error) {
-      return showUnkept(request, response, session, server, values, error);
+      return showUnsaved(visit, session, variables, { server, values, error });
     }
-    leadOn(request, response, { done: isTested ? 'tested-and-saved' : 'saved', server });
+    visit.redirect('vault', { done: isTested ? 'tested-and-saved' : 'saved', server });
   }
 
-  async function test(
-    request: Request,
-    response: Response,
-    { session, user, server, audited }: OwnForm,
-  ): Promise<void> {
-    const { ok, tools, error } = await audited.testConnection(user, server, { signal: signalOf(response) });
-    if (ok) return leadOn(request, response, { done: 'tested', server, count: tools.length });
+  async function test(visit: PageVisit, { session, variables, server }: OwnForm): Promise<void> {
+    const { ok, tools, error } = await variables.test(server, { signal: signalOf(visit.response) });
+    if (ok) return visit.redirect('vault', { done: 'tested', server, count: tools.length });
     const text = error ?? 'The test failed.';
-    await sendVault(request, response, session, { status: 422, notice: { kind: 'problem', text } });
+    await sendVault(visit, session, { status: 422, notice: { kind: 'problem', text } });
   }
 
-  async function remove(
-    request: Request,
-    response: Response,
-    { session, user, form, server, audited }: OwnForm,
-  ): Promise<void> {
-    requireLogIn(session);
-    await audited.remove(user, server, form.get('name') ?? '');
-    leadOn(request, response, { done: 'removed', server });
+  async function remove(visit: PageVisit, { variables, form, server }: OwnForm): Promise<void> {
+    await variables.remove(server, form.get('name') ?? '');
+    visit.redirect('vault', { done: 'removed', server });
   }
 
-  async function erase(request: Request, response: Response, { session, user, form, audited }: OwnForm): Promise<void> {
-    requireLogIn(session);
-    if (!new Scopes(session.scopes).allowsAllOwnValues) throw lacksScope('vault');
+  async function erase(visit: PageVisit, { variables, form }: OwnForm): Promise<void> {
     if (form.get('confirm') !== 'yes') {
-      throw new UserVariableValueError('Nothing was erased: tick the box to say that you mean it.');
+      throw new UserVariableValueError('Nothing was erased: tick the box to confirm.');
     }
-    const count = await audited.erase(user);
-    await access.logOut(request, response);
-    leadOn(request, response, { done: 'erased', count });
+    const count = await variables.erase();
+    await access.logOut(visit.request, visit.response);
+    visit.redirect('vault', { done: 'erased', count });
   }
 
-  async function sendVault(
-    request: Request,
-    response: Response,
-    session: UserSession,
-    { status = 200, notice, unkept }: VaultPageOptions = {},
-  ): Promise<void> {
-    const { server } = session;
-    const user = userOf(session);
-    const isLink = server !== undefined;
-    const to = linksOf(request, settings);
-    const scopes = new Scopes(session.scopes);
-    const listed = isLink ? [await userSettings.get(user, server)] : await userSettings.list(user);
-    const servers = listed.filter((one) => scopes.allowsOwnValues(one.server));
-    const allUses = isLink ? [] : await userSettings.recentUses(user);
-    const uses = allUses.filter((use) => scopes.allowsOwnValues(use.server));
-    const titles = new Map(servers.map(({ server: name, title }) => [name, title]));
-    const html = renderVaultPage({
-      who: toWho(session.user),
-      formToken: access.formToken(session),
-      logOutUrl: to('vault/log-out'),
-      assetsBase: to('docs/assets/'),
-      notice: notice ?? toDoneNotice(request, titles),
-      servers: servers.map((one) => toServerView(one, to, unkept)),
-      linkExpiresAt: isLink ? session.expiresAt : undefined,
-      uses: uses.map((use) => ({ ...use, server: titles.get(use.server) ?? use.server })),
-      eraseUrl: to('vault/erase'),
-      adminUrl: session.isAdmin ? to('admin') : undefined,
+  function ownVariables(visit: PageVisit, session: PageSession): AllowedVariables {
+    return new AllowedVariables(toCaller(session), visit, dependencies);
+  }
+
+  async function sendVault(visit: PageVisit, session: PageSession, shown?: Shown): Promise<void> {
+    const isLink = session.server !== undefined;
+    const variables = ownVariables(visit, session);
+    const servers = await variables.list();
+    const titles = new Map(servers.map(({ server, title }) => [server, title]));
+    const only = isLink ? servers[0] : undefined;
+    const notice = shown?.notice ?? toDoneNotice(visit.request, titles);
+    const account = toAccount(visit, access, session);
+    visit.show(shown?.status ?? 200, 'vault/vault', {
+      ...account,
+      title: only === undefined ? 'Your vault' : `Your values for ${only.title}`,
+      notice,
+      hasFieldProblem: shown?.unsaved?.variable !== undefined,
+      isLink,
+      expiresAt: isLink ? session.expiresAt : undefined,
+      doneTitle: only?.status === 'ready' ? only.title : undefined,
+      servers: servers.map((server, index) =>
+        toServerView(server, {
+          index,
+          isLink,
+          formToken: account.formToken,
+          unsaved: shown?.unsaved,
+          to: (path) => visit.to(path),
+        }),
+      ),
+      uses: (await variables.recentUses()).map((use) => ({ ...use, server: titles.get(use.server) ?? use.server })),
+      eraseUrl: visit.to('vault/erase'),
+      adminUrl: session.isAdmin ? visit.to('admin') : undefined,
     });
-    answerPage(response, status, html);
   }
 
-  /** The page again, with the reason at its field; what was typed into others stays unless it is sensitive. */
-  async function showUnkept(
-    request: Request,
-    response: Response,
-    session: UserSession,
-    server: string,
-    values: ReadonlyMap<string, string>,
-    error: unknown,
+  /** The page again, with the reason at its field. Values stay in their fields unless they are sensitive. */
+  async function showUnsaved(
+    visit: PageVisit,
+    session: PageSession,
+    variables: AllowedVariables,
+    { server, values, error }: Omit<Unsaved, 'variable' | 'text'> & { readonly error: unknown },
   ): Promise<void> {
-    const { status, text } = failPage(error, request, response, logger);
-    const { variables } = await userSettings.get(userOf(session), server);
+    const { status, notice } = visit.fail(error);
+    const { text } = notice;
+    const states = (await variables.list()).find((one) => one.server === server)?.variables ?? [];
     const isOfField = error instanceof UserVariableValueError && values.size > 0;
-    const variable = isOfField ? variableAtFault(text, values, { variables }) : undefined;
-    const isEmptied = variables.some(({ name, variable: { sensitive } }) => sensitive && values.has(name));
-    const notice =
+    const variable = isOfField ? variableAtFault(text, values, states) : undefined;
+    const isEmptied = states.some((state) => state.variable.sensitive && values.has(state.name));
+    const more =
       error instanceof VaultUnavailableError
-        ? `${text} The page shows what is saved.`
+        ? ' The page shows what is saved.'
         : isEmptied
-          ? `${text} Nothing was saved: secret fields are empty again.`
-          : text;
-    const unkept = { server, values, variable, text };
-    await sendVault(request, response, session, { status, notice: { kind: 'problem', text: notice }, unkept });
+          ? ' Nothing was saved: secret fields are empty again.'
+          : '';
+    const unsaved = { server, values, variable, text };
+    await sendVault(visit, session, { status, notice: { kind: 'problem', text: text + more }, unsaved });
   }
 
-  /** A form of a logged-in user about one of his servers, or all of his. A failure shows his page with the reason. */
-  function ownForm(handle: (request: Request, response: Response, own: OwnForm) => Promise<void>): RequestHandler {
-    return guarded(async (request, response) => {
+  /** A form of a logged-in user about one of their servers, or all. A failure shows their page with the reason. */
+  function ownForm(handle: (visit: PageVisit, own: OwnForm) => Promise<void>): RequestHandler {
+    return page(async (visit) => {
+      const { request } = visit;
       const session = await access.session(request);
-      if (session === undefined || !isOfUser(session)) {
-        const text =
-          'You are not logged in any more, so nothing was changed: log in, or open a new link from your chat.';
-        return showLogIn(request, response, 401, { kind: 'problem', text });
+      if (session?.user === undefined) {
+        const text = 'You are no longer logged in, so nothing was changed. Log in, or open a new link from your chat.';
+        return showLogIn(visit, access, { status: 401, notice: { kind: 'problem', text }, page: 'vault' });
       }
-      const form = await readForm(request);
+      const form = await visit.readForm();
       access.assertOwnForm(request, session, form.get('form_token'));
-      const server = String(request.params.server);
-      const audited = auditedSettings(userSettings, audit, { id: toSessionId(session), request, response });
       try {
-        if (session.server !== undefined && request.params.server !== undefined && server !== session.server) {
-          throw new NotFoundError('This setup link is for another server.');
-        }
-        if (request.params.server !== undefined) requireOwnValues(new Scopes(session.scopes), server);
-        await handle(request, response, { session, user: userOf(session), form, server, audited });
+        const { server } = request.params;
+        const variables = ownVariables(visit, session);
+        if (server !== undefined) variables.requireServer(String(server));
+        await handle(visit, { session, variables, form, server: String(server) });
       } catch (error) {
-        const { status, text } = failPage(error, request, response, logger);
-        await sendVault(request, response, session, { status, notice: { kind: 'problem', text } });
+        await sendVault(visit, session, visit.fail(error));
       }
     });
   }
 }
 
-function isOfUser(session: PageSession): session is UserSession {
-  return session.user !== undefined;
-}
-
-function linkToken(request: Request): string {
+function linkToken({ request }: PageVisit): string {
   return String(request.params.token);
-}
-
-function userOf(session: UserSession): UserProfile {
-  return toUserProfile(session) ?? session.user;
 }

@@ -1,8 +1,8 @@
-import type { ServerVariables, UserVariableState } from '../../servers/user-variables.ts';
-import type { VariableView, VaultServerView } from './vault-page-view.ts';
+import type { ServerUserSettings, UserVariableState } from '../../servers/user-settings.ts';
+import { toEnumeration } from '../pages/words.ts';
 
-/** What was typed for a server and not kept, and why. */
-export interface Unkept {
+/** What was typed for a server and not saved, and why. */
+export interface Unsaved {
   readonly server: string;
   readonly values: ReadonlyMap<string, string>;
   /** The name of the variable at fault, if it is known. */
@@ -10,49 +10,79 @@ export interface Unkept {
   readonly text: string;
 }
 
-/** A server as the page shows it; what is sensitive and was typed is not in it. */
+/** What the page knows beside the server's variables. */
+export interface ServerContext {
+  readonly index: number;
+  /** The page of a setup link: it sets and tests values, and nothing else. */
+  readonly isLink: boolean;
+  readonly formToken: string;
+  readonly unsaved: Unsaved | undefined;
+  readonly to: (path: string) => string;
+}
+
+const STATUS_WORDS = { ready: 'set', missing: 'missing', failing: 'failing', unreadable: 'unreadable' } as const;
+
+/** A server as `vault-server.eta` shows it, with its variables as the service has them. */
 export function toServerView(
-  settings: ServerVariables,
-  to: (path: string) => string,
-  unkept: Unkept | undefined,
-): VaultServerView {
-  const path = `vault/servers/${encodeURIComponent(settings.server)}`;
-  const own = unkept?.server === settings.server ? unkept : undefined;
+  server: ServerUserSettings,
+  { index, isLink, formToken, unsaved, to }: ServerContext,
+): object {
+  const path = `vault/servers/${encodeURIComponent(server.server)}`;
+  const own = unsaved?.server === server.server ? unsaved : undefined;
+  const { status, variables } = server;
+  const isAnySet = variables.some(({ isSet }) => isSet);
+  const missing = variables.filter(({ isSet, variable }) => variable.required && !isSet && !variable.default);
   return {
-    name: settings.server,
-    title: settings.title,
-    status: settings.status,
-    refusedSince: settings.refusedSince,
-    variables: settings.variables.map((state) => toVariableView(state, own)),
+    ...server,
+    index,
+    formToken,
+    isAnySet,
+    statusWord: status === 'ready' && !isAnySet ? 'nothing required' : STATUS_WORDS[status],
+    missing: toEnumeration(missing.map(({ variable }) => variable.title)),
     saveUrl: to(path),
     testUrl: to(`${path}/test`),
     removeUrl: to(`${path}/remove`),
+    variables: variables.map((state, at) => ({
+      ...state,
+      key: `${index}-${at}`,
+      isRemovable: state.isSet && !isLink,
+      problem: own?.variable === state.name ? own.text : undefined,
+      typed: state.variable.sensitive ? undefined : own?.values.get(state.name),
+      defaultText: toDefaultText(state),
+    })),
   };
 }
 
-function toVariableView({ name, variable, ...state }: UserVariableState, unkept: Unkept | undefined): VariableView {
-  return {
-    name,
-    title: variable.title,
-    description: variable.description,
-    isRequired: variable.required,
-    isSensitive: variable.sensitive,
-    isSet: state.isSet,
-    isReadable: state.isReadable,
-    updatedAt: state.updatedAt,
-    lastUsedAt: state.lastUsedAt,
-    lastFour: state.lastFour,
-    defaultValue: variable.default,
-    choices: variable.choices ?? [],
-    helpUrl: variable.helpUrl,
-    problem: unkept?.variable === name ? unkept.text : undefined,
-    typed: variable.sensitive ? undefined : unkept?.values.get(name),
-  };
+/** What is used while a variable is not set; the default of a sensitive one is not shown. */
+function toDefaultText({ isSet, variable }: UserVariableState): string | undefined {
+  const { default: value, choices, sensitive } = variable;
+  if (isSet || value === undefined) return undefined;
+  if (sensitive) return 'Not set: the admin’s default is used.';
+  return `Not set: ${choices?.find((choice) => choice.value === value)?.label ?? value} is used.`;
 }
 
 /**
- * The values that a form brings: what was typed without the spaces that were pasted along, what was chosen as it is. An
- * empty field keeps what is set, so it is none.
+ * The user whose vault a link opens. Name, e-mail and id stand in rows of their own: people choose their names, and one
+ * that looks like an address must not pass for it.
+ */
+export function toPersonRows(person: {
+  readonly name: string | undefined;
+  readonly email: string | undefined;
+  readonly issuer: string;
+  readonly subject: string;
+}): readonly { readonly label: string; readonly value: string | undefined }[] {
+  const { name, email, issuer, subject } = person;
+  return [
+    { label: 'Name', value: name },
+    { label: 'E-mail', value: email },
+    { label: 'User id', value: subject },
+    { label: 'Known from', value: issuer === 'open-webui' ? 'Open WebUI' : issuer },
+  ].filter(({ value }) => value);
+}
+
+/**
+ * The values in a form: typed ones without the spaces that were pasted along, chosen ones as they are. An empty field
+ * keeps what is set, so it is left out.
  */
 export function readValues(form: URLSearchParams): Map<string, string> {
   const values = new Map<string, string>();
@@ -65,13 +95,13 @@ export function readValues(form: URLSearchParams): Map<string, string> {
 }
 
 /**
- * Which of the typed values a sentence is about: the only one, or the one whose title or name it holds, the longest if
- * there are several; `undefined` if that is not clear.
+ * Which of the typed values a sentence is about: the only one, or the one whose title or name it contains, the longest
+ * if there are several; `undefined` if that is not clear.
  */
 export function variableAtFault(
   text: string,
   values: ReadonlyMap<string, string>,
-  { variables }: Pick<ServerVariables, 'variables'>,
+  variables: readonly UserVariableState[],
 ): string | undefined {
   const typed = variables.filter(({ name }) => values.has(name));
   if (typed.length < 2) return typed[0]?.name;
@@ -82,16 +112,4 @@ export function variableAtFault(
   const longest = Math.max(...matches.map(({ length }) => length));
   const [first, ...others] = matches.filter(({ length }) => length === longest);
   return longest > 0 && others.length === 0 ? first?.name : undefined;
-}
-
-/** Who a user is, in words that he knows himself by. */
-export function toWho(
-  user:
-    | { readonly name?: string | undefined; readonly email?: string | undefined; readonly subject: string }
-    | undefined,
-): string {
-  if (user === undefined) return 'Admin';
-  const { name, email, subject } = user;
-  // Never a name alone: people choose it themselves, and it may be that of somebody else.
-  return name ? `${name} (${email || subject})` : email || subject;
 }

@@ -75,7 +75,9 @@ describe('the admin’s page', () => {
     const done = await erase({ form_token: token, confirm: 'yes' });
     expect([done.status, done.headers.location]).toEqual([303, '../../tools/admin?done=user-erased&count=1']);
     expect(app.userSettings.entries.size).toBe(0);
-    expect(app.changes).toMatchObject([{ action: 'erase', owner: ALICE, by: 'key:admin' }]);
+    expect(app.changes).toMatchObject([
+      { action: 'erase', subjectId: 'user:10:open-webui:alice', userId: 'key:admin' },
+    ]);
   });
 
   test('says that there is no such server', async () => {

@@ -1,7 +1,7 @@
 import { toUserKey, type UserId } from '../../../../src/auth/user.ts';
 import type { UserVariable } from '../../../../src/config/server-config.ts';
 import { NotFoundError, UserVariableTestError, UserVariableValueError } from '../../../../src/errors.ts';
-import type { ServerVariables, UserVariables } from '../../../../src/servers/user-variables.ts';
+import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
 import type { SecretFacts, ToolUse } from '../../../../src/vault/vault.ts';
 
 export interface MemoryServer {
@@ -29,7 +29,7 @@ interface Entry {
 }
 
 /** User settings kept in memory; a value that holds `wrong` fails a test. */
-export class MemorySettings implements UserVariables {
+export class MemorySettings implements UserSettings {
   readonly entries = new Map<string, Entry>();
   readonly uses: ToolUse[] = [];
   readonly refused = new Map<string, number>();
@@ -64,12 +64,12 @@ export class MemorySettings implements UserVariables {
     }));
   }
 
-  async list(user: UserId): Promise<readonly ServerVariables[]> {
+  async list(user: UserId): Promise<readonly ServerUserSettings[]> {
     this.#mayFail();
     return this.#servers.map((server) => this.#settings(user, server));
   }
 
-  async get(user: UserId, server: string): Promise<ServerVariables> {
+  async get(user: UserId, server: string): Promise<ServerUserSettings> {
     this.#mayFail();
     return this.#settings(user, this.#find(server));
   }
@@ -101,7 +101,7 @@ export class MemorySettings implements UserVariables {
     return this.entries.delete(keyOf(user, server, name));
   }
 
-  async testConnection(user: UserId, server: string): ReturnType<UserVariables['testConnection']> {
+  async test(user: UserId, server: string): ReturnType<UserSettings['test']> {
     this.#mayFail();
     const { title, variables } = this.#find(server);
     const values = Object.keys(variables).map((name) => this.value(user, server, name) ?? '');
@@ -127,7 +127,7 @@ export class MemorySettings implements UserVariables {
     return found;
   }
 
-  #settings(user: UserId, { server, title, variables }: MemoryServer): ServerVariables {
+  #settings(user: UserId, { server, title, variables }: MemoryServer): ServerUserSettings {
     const states = Object.entries(variables).map(([name, given]) => {
       const entry = this.entries.get(keyOf(user, server, name));
       const isSet = entry !== undefined;

@@ -1,22 +1,23 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
+import type { AuditEvent } from '../../../../src/audit/audit-event.ts';
 import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
 import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserId } from '../../../../src/auth/user.ts';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { NotFoundError } from '../../../../src/errors.ts';
 import type { AdminServer } from '../../../../src/http/admin/admin-facts.ts';
-import { createAdminPages } from '../../../../src/http/admin/admin-pages.ts';
+import { AuditTrail } from '../../../../src/http/audit-trail.ts';
 import { createAssets } from '../../../../src/http/documents/docs-pages.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 import { securityHeaders } from '../../../../src/http/guards/security-headers.ts';
 import { toPathname } from '../../../../src/http/paths.ts';
-import { createPageAccess } from '../../../../src/http/vault/create-page-access.ts';
-import type { Actor, SecretChange, VaultAudit } from '../../../../src/http/vault/vault-audit.ts';
-import { createVaultPages } from '../../../../src/http/vault/vault-pages.ts';
+import { PageAccess } from '../../../../src/http/vault/page-access.ts';
+import { PageAudit } from '../../../../src/http/vault/page-audit.ts';
+import { createVaultApp } from '../../../../src/http/vault-app.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import type { LinkProfile } from '../../../../src/vault/vault.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
@@ -40,7 +41,8 @@ export interface PageApp {
   readonly port: number;
   readonly url: string;
   readonly userSettings: MemorySettings;
-  readonly changes: readonly (SecretChange & { readonly by: string | undefined })[];
+  /** The changes of values that were recorded. */
+  readonly changes: readonly AuditEvent[];
   readonly restarted: readonly string[];
   readonly logs: readonly LogLine[];
   /** From now on nothing can be recorded. */
@@ -67,25 +69,23 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   const authenticator = setUp({ keys, ring });
   const limits = new LogInLimits({ address: 'off', failures: { limit: 100, windowMs: 60_000 } });
   const client = createClientAddress(TRUST_NONE);
-  const changes: (SecretChange & { readonly by: string | undefined })[] = [];
+  const changes: AuditEvent[] = [];
   let auditFailure: Error | undefined;
-  const audit: VaultAudit = {
+  const auditLog = {
+    status: { state: 'open' } as never,
     assertAvailable: () => {
       if (auditFailure !== undefined) throw auditFailure;
     },
-    secretChanged: ({ id }: Actor, change) => void changes.push({ ...change, by: id }),
-    loggedIn: () => undefined,
-    restarted: () => undefined,
-    toolsChosen: () => undefined,
-    logInFailed: () => undefined,
-    refused: () => undefined,
+    recordDone: (event: AuditEvent) => void (event.eventType === 'secret_change' && changes.push(event)),
   };
+  const audit = new PageAudit(new AuditTrail(auditLog), client);
   const vault = new PageVault();
-  const settings = { pathPrefix, publicUrl: undefined };
-  const access = createPageAccess({
+  const settings = { pathPrefix, publicUrl: undefined, rootPath: '', strictAuth: false };
+  const identity = { authenticator, ring, limits };
+  const access = new PageAccess({
     settings,
     ownHosts: createOwnHosts({ host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] }, client),
-    identity: { authenticator, ring, limits },
+    identity,
     client,
     vault,
     sessions: createPageSessions({ keys: [Buffer.alloc(32, 7)] }),
@@ -119,8 +119,9 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     ['/', pathPrefix].map((base) => `${base}docs/assets`),
     createAssets(),
   );
-  app.use(createVaultPages({ settings, access, userSettings, audit, logger }));
-  app.use(createAdminPages({ settings, access, facts, userSettings, audit, logger }));
+  app.use(
+    createVaultApp({ settings, access, identity, client, facts, userSettings, audit, logger, callLimit: undefined }),
+  );
   app.use(failed);
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -88,7 +88,7 @@ describe('a log-in', () => {
     const service = await start();
     const answer = await logIn(service, key);
     expect(answer.status).toBe(403);
-    expect(answer.text).toContain('belongs to a program and not to a person');
+    expect(answer.text).toContain('belongs to a program, not to a person');
     expect(answer.headers['set-cookie']).toBeUndefined();
     expect(service.events).toMatchObject([{ eventType: 'log_in', result: 'failure', details: { code: 'forbidden' } }]);
   });
@@ -168,7 +168,7 @@ describe('a session', () => {
     for (const body of ['', 'form_token=', 'form_token=wrong', `form_token=${shown(answer).token}x`]) {
       const refused = await logOut(body);
       expect(refused.status).toBe(403);
-      expect(refused.text).toContain('The page is too old');
+      expect(refused.text).toContain('This page is out of date');
       expect(refused.headers['set-cookie']).toBeUndefined();
     }
     const done = await logOut(`form_token=${shown(answer).token}`);

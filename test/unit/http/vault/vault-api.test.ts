@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { toPrincipalId, type UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scope.ts';
 import { toUserKey } from '../../../../src/auth/user.ts';
-import { toUserId } from '../../../../src/http/vault/vault-audit.ts';
+import { toAuditedUser } from '../../../../src/http/vault/page-audit.ts';
 import type { HttpAnswer } from '../../../e2e/http-request.ts';
 import {
   ALICE,
@@ -95,8 +95,8 @@ describe('the list of servers', () => {
     [{}, 401, 'Missing or invalid Authorization header'],
     [bearer('wrong'), 403, 'Invalid API key'],
     [bearer('eyJ.wrong.token'), 401, 'The token is not valid.'],
-    [bearer('key-of-robot'), 401, 'It is not known whose secrets are meant'],
-    [bearer('key-of-webui'), 401, 'It is not known whose secrets are meant'],
+    [bearer('key-of-robot'), 401, 'The user is unknown'],
+    [bearer('key-of-webui'), 401, 'The user is unknown'],
     [{ Authorization: `Basic ${Buffer.from('x:key-of-alice').toString('base64')}` }, 401, 'Missing or invalid'],
     [{ Cookie: 'mcpo-vault=made.up' }, 401, 'Missing or invalid'],
   ])('for %j is %i', async (headers, status, message) => {
@@ -127,7 +127,7 @@ describe('a value', () => {
     expect((await service.send('DELETE', VARIABLE, { headers: alice })).status).toBe(204);
     const failed = await service.send('POST', '/vault/api/servers/tracker/test', { headers: alice });
     expect(failed.json()).toEqual({ ok: false, tools: [], error: 'tracker needs your Token.' });
-    const facts = { eventType: 'secret_change', userId: toUserId(ALICE), subjectId: toUserId(ALICE) };
+    const facts = { eventType: 'secret_change', userId: toAuditedUser(ALICE), subjectId: toAuditedUser(ALICE) };
     const name = 'tracker/TOKEN';
     expect(service.events).toMatchObject([
       { ...facts, action: 'set', resource: name, result: 'success', details: { on_behalf: false, tested: false } },
@@ -214,7 +214,7 @@ describe('a value', () => {
     expect(service.events.at(-1)).toMatchObject({
       action: 'erase',
       details: { secrets: 1 },
-      subjectId: toUserId(ALICE),
+      subjectId: toAuditedUser(ALICE),
     });
   });
 
@@ -234,12 +234,12 @@ describe('a cookie', () => {
     const headers = await page(service, `/vault/link/${service.createLink(ALICE, 'tracker')}`);
     expect((await put(service, VARIABLE, headers)).status).toBe(204);
     expect(setValue(service)).toBe(CANARY);
-    expect(service.events.at(-1)).toMatchObject({ action: 'set', userId: toUserId(ALICE) });
+    expect(service.events.at(-1)).toMatchObject({ action: 'set', userId: toAuditedUser(ALICE) });
   });
 
   test.each([
-    ['without a form token', { 'X-Form-Token': '' }, 'The page is too old'],
-    ['with a wrong one', { 'X-Form-Token': 'x'.repeat(43) }, 'The page is too old'],
+    ['without a form token', { 'X-Form-Token': '' }, 'This page is out of date'],
+    ['with a wrong one', { 'X-Form-Token': 'x'.repeat(43) }, 'This page is out of date'],
     ['from another site', { Origin: 'https://evil.example' }, 'did not come from a page of the service'],
     ['from who knows where', { Origin: 'null' }, 'did not come from a page of the service'],
     ['with credentials that browsers add', { Authorization: 'Basic eDp5', Origin: 'null' }, 'did not come from'],
@@ -297,7 +297,7 @@ describe('on behalf of a user', () => {
     expect(service.events.at(-1)).toMatchObject({
       action: 'set',
       userId: 'key:admin',
-      subjectId: toUserId(BOB),
+      subjectId: toAuditedUser(BOB),
       details: { on_behalf: true },
     });
     const path = `${ofBob}/servers/tracker/variables/TOKEN${query}`;
@@ -370,5 +370,5 @@ test('users are named in the audit log as principals are', () => {
     chatId: undefined,
     token: undefined,
   };
-  expect(toUserId(BOB)).toBe(toPrincipalId(principal));
+  expect(toAuditedUser(BOB)).toBe(toPrincipalId(principal));
 });

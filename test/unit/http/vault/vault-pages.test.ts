@@ -108,7 +108,7 @@ describe('a form', () => {
     expect([status, headers.location]).toEqual([303, '../../../tools/vault?done=saved&server=jira']);
     expect(app.userSettings.value(ALICE, 'jira', 'TOKEN')).toBe(CANARY);
     expect(app.userSettings.value(ALICE, 'jira', 'SITE')).toBeUndefined();
-    expect((await get('/vault?done=saved&server=jira')).text).toContain('What you typed for Jira is saved.');
+    expect((await get('/vault?done=saved&server=jira')).text).toContain('Your values for Jira are saved.');
   });
 
   test('that fails gives back what is plain, nothing that is secret, and says which field is wrong', async () => {
@@ -126,10 +126,10 @@ describe('a form', () => {
   });
 
   test.each([
-    ['with nothing typed', {}, 422, 'Nothing was typed'],
+    ['with nothing typed', {}, 422, 'All fields were empty'],
     ['for an unknown variable', { 'value.__proto__': 'x' }, 404, 'has no user variable'],
-    ['of an old page', { form_token: 'x', 'value.SITE': 'a' }, 403, 'The page is too old'],
-    ['without a token', { form_token: '', 'value.SITE': 'a' }, 403, 'The page is too old'],
+    ['of an old page', { form_token: 'x', 'value.SITE': 'a' }, 403, 'This page is out of date'],
+    ['without a token', { form_token: '', 'value.SITE': 'a' }, 403, 'This page is out of date'],
   ])('%s changes nothing', async (_name, fields: Record<string, string>, status, sentence) => {
     const app = await start();
     const { post: send } = await logIn(app);
@@ -144,7 +144,7 @@ describe('a form', () => {
     for (const path of ['servers/jira', 'servers/jira/test', 'servers/jira/remove', 'erase']) {
       const answer = await post(app, `/vault/${path}`, { 'value.SITE': 'a', confirm: 'yes', name: 'SITE' });
       expect(answer.status).toBe(401);
-      expect(answer.text).toContain('You are not logged in any more');
+      expect(answer.text).toContain('You are no longer logged in');
     }
     expect(app.changes).toEqual([]);
   });
@@ -217,7 +217,7 @@ describe('a setup link', () => {
     expect(app.userSettings.value(ALICE, 'wiki', 'TOKEN')).toBe(CANARY);
     expect((await send('/vault/servers/jira', { 'value.SITE': 'a' })).status).toBe(303);
     expect(app.changes).toMatchObject([
-      { action: 'set', server: 'jira', name: 'SITE', by: 'user:10:open-webui:alice' },
+      { action: 'set', resource: 'jira/SITE', result: 'success', userId: 'user:10:open-webui:alice' },
     ]);
   });
 
@@ -241,7 +241,7 @@ describe('a setup link', () => {
     const path = app.createLink(CHIEF, 'jira');
     for (const answer of [await get(path), await post(app, path, {}, cookie)]) {
       expect(answer.status).toBe(409);
-      expect(answer.text).toContain('you are logged in as <b>alice</b>');
+      expect(answer.text).toContain('You are logged in as <b>alice</b>');
       expect(answer.headers['set-cookie']).toBeUndefined();
     }
     const out = await post(app, '/vault/log-out', { form_token: token, link: path.split('/').at(-1) ?? '' }, cookie);
@@ -288,7 +288,7 @@ describe('the page', () => {
 
   test('tells what was done only where its own form led to it', async () => {
     const app = await start();
-    const sentence = 'Everything of yours is erased';
+    const sentence = 'All your data is erased';
     const ask = (site: string) =>
       sendRequest(app.port, 'GET', '/vault?done=erased&count=2', { headers: { 'Sec-Fetch-Site': site } });
     expect((await ask('same-origin')).text).toContain(`${sentence} (2 values)`);
@@ -300,14 +300,14 @@ describe('the page', () => {
     const app = await start({ hasAuthentication: false });
     for (const path of ['/vault', '/admin']) {
       const { text } = await sendRequest(app.port, 'GET', path);
-      expect(text).toContain('The service has no authentication');
+      expect(text).toContain('Authentication is disabled');
       expect(text).not.toContain('name="credential"');
     }
   });
 
   test.each([
-    ['key-of-robot', 403, 'belongs to a program and not to a person'],
-    ['', 401, 'Type your API key or your token'],
+    ['key-of-robot', 403, 'belongs to a program, not to a person'],
+    ['', 401, 'Enter your API key or token'],
   ])('keeps the status of a log-in that fails: %j', async (credential, status, sentence) => {
     const answer = await post(await start(), '/vault/log-in', { credential });
     expect(answer.status).toBe(status);

@@ -17,16 +17,17 @@ import {
   UserVariableTestError,
   UserVariableValueError,
 } from '../../../../src/errors.ts';
+import { AuditTrail } from '../../../../src/http/audit-trail.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
 import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
-import { createPageAccess } from '../../../../src/http/vault/create-page-access.ts';
-import type { LinkVisit } from '../../../../src/http/vault/page-access.ts';
-import { createVaultAudit } from '../../../../src/http/vault/vault-audit.ts';
-import { createVaultRoutes } from '../../../../src/http/vault/vault-routes.ts';
+import { type LinkVisit, PageAccess } from '../../../../src/http/vault/page-access.ts';
+import { PageAudit } from '../../../../src/http/vault/page-audit.ts';
+import { createVaultApi } from '../../../../src/http/vault/vault-api.ts';
+import { pageHeaders, undecodable } from '../../../../src/http/vault-app.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import { RateLimit } from '../../../../src/rate-limit/rate-limit.ts';
-import type { ServerVariables, UserVariables } from '../../../../src/servers/user-variables.ts';
+import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
 import { type HttpAnswer, type HttpRequest, sendRequest } from '../../../e2e/http-request.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
@@ -96,7 +97,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     },
     recordDone: (event: AuditEvent) => void events.push(event),
   };
-  const audit = createVaultAudit(log, client);
+  const audit = new PageAudit(new AuditTrail(log), client);
   const vault = new PageVault();
   const settings = {
     publicUrl: options.publicUrl,
@@ -104,7 +105,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     pathPrefix: '/',
     strictAuth: options.strictAuth ?? false,
   };
-  const access = createPageAccess({
+  const access = new PageAccess({
     settings,
     ownHosts: createOwnHosts({ host: '127.0.0.1', publicUrl: options.publicUrl, allowedHosts: [] }, client),
     identity,
@@ -119,7 +120,9 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
   const callLimit = new RateLimit({ rate, tooMuch: 'Too many calls from you' });
 
   const app = express();
-  app.use('/vault', createVaultRoutes({ access, identity, client, audit, settings, userSettings, callLimit }));
+  app.use(pageHeaders);
+  app.use('/vault/api', createVaultApi({ access, identity, client, audit, settings, userSettings, callLimit }));
+  app.use(undecodable);
   app.get('/vault', async (request, response) => {
     const session = await access.session(request);
     response.json({ session: session ?? null, token: session === undefined ? null : access.formToken(session) });
@@ -204,17 +207,17 @@ function closeServer(server: Server): Promise<void> {
 }
 
 /** User settings in memory: the servers `tracker` and `wiki` with the variable `TOKEN` each. */
-export class MemorySettings implements UserVariables {
+export class MemorySettings implements UserSettings {
   readonly values = new Map<string, Map<string, string>>();
   /** Whom it was asked about, with what was known of him. */
   readonly users: UserProfile[] = [];
   readonly #servers = ['tracker', 'wiki'];
 
-  async list(user: UserProfile): Promise<readonly ServerVariables[]> {
+  async list(user: UserProfile): Promise<readonly ServerUserSettings[]> {
     return Promise.all(this.#servers.map((server) => this.get(user, server)));
   }
 
-  async get(user: UserProfile, server: string): Promise<ServerVariables> {
+  async get(user: UserProfile, server: string): Promise<ServerUserSettings> {
     this.users.push(user);
     this.#check(server);
     const isSet = this.#of(user).has(`${server}/TOKEN`);
@@ -266,7 +269,7 @@ export class MemorySettings implements UserVariables {
     return this.#of(user).delete(`${server}/${name}`);
   }
 
-  async testConnection(user: UserProfile, server: string) {
+  async test(user: UserProfile, server: string) {
     this.#check(server);
     const isSet = this.#of(user).has(`${server}/TOKEN`);
     return isSet

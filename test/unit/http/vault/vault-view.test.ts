@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { readValues, toWho, variableAtFault } from '../../../../src/http/vault/vault-view.ts';
+import { toWho } from '../../../../src/http/pages/log-in.ts';
+import { readValues, variableAtFault } from '../../../../src/http/vault/vault-view.ts';
 import { MemorySettings } from '../pages/memory-settings.ts';
 
 describe('what a form brings', () => {
@@ -27,7 +28,7 @@ describe('the variable at fault', () => {
     variableAtFault(
       text,
       new Map(names.map((name) => [name, 'x'])),
-      await settings.get({ issuer: 'i', subject: 's' }, 's'),
+      (await settings.get({ issuer: 'i', subject: 's' }, 's')).variables,
     );
 
   test('is the only one that was typed', async () => {

@@ -1,15 +1,20 @@
 import type { Request } from 'express';
-import type { Notice } from '../vault/vault-page-view.ts';
 import { toCount } from './words.ts';
 
-/** What became of a form, told by the page that it leads to. */
+/** A sentence at the top of a page. */
+export interface Notice {
+  readonly kind: 'done' | 'problem';
+  readonly text: string;
+}
+
+/** The result of a form, shown by the page that it leads to. */
 export type Done =
   | { readonly done: 'saved' | 'tested-and-saved' | 'removed' | 'restarted' | 'tools-chosen'; readonly server: string }
   | { readonly done: 'tested'; readonly server: string; readonly count: number }
   | { readonly done: 'erased' | 'user-erased'; readonly count: number }
   | { readonly done: 'logged-out' };
 
-/** The query that tells the next page; it names what happened, and the page has the words. */
+/** The query that names the result to the next page, which has the words for it. */
 export function toDoneQuery(done: Done): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(done)) query.set(name, String(value));
@@ -17,8 +22,8 @@ export function toDoneQuery(done: Done): string {
 }
 
 /**
- * The sentence of such a query, with the server's title; `undefined` for a server that there is not, and where another
- * site leads to the page: nothing was done then.
+ * The sentence for such a query, with the server's title; `undefined` for an unknown server, and where another site leads
+ * to the page: nothing was done then.
  */
 export function toDoneNotice({ query, headers }: Request, titles: ReadonlyMap<string, string>): Notice | undefined {
   const site = headers['sec-fetch-site'];
@@ -32,24 +37,24 @@ function toSentence(query: Request['query'], titles: ReadonlyMap<string, string>
   const title = titles.get(String(query.server));
   switch (query.done) {
     case 'erased':
-      return `Everything of yours is erased (${toCount(count, 'value')}), and you are logged out.`;
+      return `All your data is erased (${toCount(count, 'value')}), and you are logged out.`;
     case 'user-erased':
-      return `Everything of the user is erased (${toCount(count, 'value')}).`;
+      return `All data of the user is erased (${toCount(count, 'value')}).`;
     case 'logged-out':
       return 'You are logged out.';
   }
   if (title === undefined) return undefined;
   switch (query.done) {
     case 'saved':
-      return `What you typed for ${title} is saved.`;
+      return `Your values for ${title} are saved.`;
     case 'tested-and-saved':
-      return `${title} works with what you typed, and it is saved.`;
+      return `${title} works with your values, and they are saved.`;
     case 'tested':
-      return `${title} works with what is set: it offers ${toCount(count, 'tool')}.`;
+      return `${title} works with your values: it offers ${toCount(count, 'tool')}.`;
     case 'removed':
       return `The value for ${title} is removed.`;
     case 'tools-chosen':
-      return `All users see the chosen list of tools of ${title} now; save the connection in Open WebUI again.`;
+      return `All users now see the selected tools of ${title}. Save the connection in Open WebUI again.`;
     case 'restarted':
       return `${title} is being restarted.`;
     default:

@@ -1,0 +1,55 @@
+import type { Request } from 'express';
+import { toUserKey } from '../../auth/user.ts';
+import type { SecretFacts } from '../../vault/vault.ts';
+
+const SECRETS_PER_PAGE = 200;
+const MAX_SEARCH_CHARACTERS = 200;
+
+/** A user with the values they have set. */
+export interface AdminUser {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly secrets: readonly SecretFacts[];
+}
+
+/** A page of the list of users, for `?user=…&page=…`. */
+export interface AdminUsers {
+  readonly users: readonly AdminUser[];
+  /** What was searched for. */
+  readonly search: string;
+  readonly secretCount: number;
+  /** 1-based. */
+  readonly page: number;
+  readonly pageCount: number;
+}
+
+/** The page of users that a query asks for: those whose subject or issuer contains the search text. */
+export function findUsers(secrets: readonly SecretFacts[], query: Request['query']): AdminUsers {
+  const search = typeof query.user === 'string' ? query.user.trim().slice(0, MAX_SEARCH_CHARACTERS) : '';
+  const text = search.toLowerCase();
+  const found = secrets.filter(({ owner: { issuer, subject } }) =>
+    [issuer, subject].some((part) => part.toLowerCase().includes(text)),
+  );
+  const pageCount = Math.max(1, Math.ceil(found.length / SECRETS_PER_PAGE));
+  const page = Math.min(pageCount, Math.max(1, Math.trunc(Number(query.page)) || 1));
+  const users = toUsers(found.slice((page - 1) * SECRETS_PER_PAGE, page * SECRETS_PER_PAGE));
+  return { users, search, secretCount: secrets.length, page, pageCount };
+}
+
+/** The link to a page of the list. */
+export function toPageQuery(search: string, page: number): string {
+  return `?${new URLSearchParams({ ...(search === '' ? {} : { user: search }), page: String(page) })}#users`;
+}
+
+function toUsers(secrets: readonly SecretFacts[]): readonly AdminUser[] {
+  const users = new Map<string, { issuer: string; subject: string; secrets: SecretFacts[] }>();
+  for (const secret of secrets) {
+    const { issuer, subject } = secret.owner;
+    const key = toUserKey(secret.owner);
+    const user = users.get(key) ?? { issuer, subject, secrets: [] };
+    // The last four characters are for the owner only.
+    user.secrets.push({ ...secret, lastFour: undefined });
+    users.set(key, user);
+  }
+  return [...users.values()];
+}
