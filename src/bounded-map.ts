@@ -9,19 +9,15 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
     this.#onEvict = onEvict;
   }
 
-  /** The entry that is evicted next. */
-  get oldest(): readonly [Key, Value] | undefined {
-    const { value } = this.entries().next();
-    return value;
-  }
-
   override set(key: Key, value: Value): this {
     this.delete(key);
     super.set(key, value);
-    if (this.size > this.#maxSize && this.oldest !== undefined) {
-      const [oldest, evicted] = this.oldest;
-      this.delete(oldest);
-      this.#onEvict(evicted);
+    if (this.size > this.#maxSize) {
+      for (const [oldest, evicted] of this) {
+        this.delete(oldest);
+        this.#onEvict(evicted);
+        break;
+      }
     }
     return this;
   }
@@ -34,5 +30,15 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
       super.set(key, value);
     }
     return value;
+  }
+
+  /** Deletes the oldest entries while they are over, two at most: called before each `set`, they never pile up. */
+  dropOldest(isOver: (value: Value) => boolean): void {
+    let left = 2;
+    for (const [key, value] of this) {
+      if (left === 0 || !isOver(value)) return;
+      this.delete(key);
+      left -= 1;
+    }
   }
 }

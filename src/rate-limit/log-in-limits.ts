@@ -1,28 +1,20 @@
+import { hash, randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { Store } from 'express-rate-limit';
-import type { Rate } from '../config/rate.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import { RateLimitedError } from '../errors.ts';
-import { toAddressKey } from './address-key.ts';
-import { type FailedLogInCounts, FailedLogIns } from './failed-log-ins.ts';
-import { KnownCredentials } from './known-credentials.ts';
-import { RateLimit } from './rate-limit.ts';
+import type { FailureCounts } from './local-counts.ts';
+import { type RateLimit, toAddressKey } from './rate-limit.ts';
 
-/**
- * Requests a minute from one address whose sender is not known yet. Requests with a credential that was right before
- * are not among them and those of a log-in that succeeds are given back, so that any number of users may share an
- * address: all of Open WebUI's come from one.
- */
-export const DEFAULT_ADDRESS_RATE: Rate = { limit: 12_000, windowMs: 60_000 };
+/** A credential that was right this long ago counts as one that its owner still uses. */
+const MAX_AGE_MS = 24 * 3_600_000;
+const MAX_CREDENTIALS = 10_000;
 
 export interface LogInLimitsOptions {
-  /** Requests from one address before it is known who sends them. */
-  readonly address: Rate | 'off';
-  /** Failed log-ins from one address, and at one account. */
-  readonly failures: Rate | 'off';
-  /** Where requests by address are counted; in this process if not given. */
-  readonly addressStore?: Store | undefined;
-  /** Opens what counts the failures; in this process if not given. */
-  readonly openFailedLogIns?: ((rate: Rate) => FailedLogInCounts) | undefined;
+  /** Limits requests from one address before it is known who sends them. */
+  readonly requests?: RateLimit | undefined;
+  /** Counts failed log-ins from one address, and at one account. */
+  readonly failures?: FailureCounts | undefined;
+  /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
 
@@ -39,80 +31,73 @@ export interface LogIn {
   readonly isSigned?: boolean;
 }
 
-/** One try; exactly one of these is to be called when it is over, none if it could not be told whether it is right. */
+/** One try; exactly one of these is to be called when it is over, none if it could not be decided whether it is right. */
 export interface LogInAttempt {
   succeeded(): void;
   /** What was presented is wrong, expired or revoked. */
   failed(): void;
-  /** It is right, but whom its holder speaks for was not believed: the key of Open WebUI with a bad user token. */
+  /** It is right, but the user whom its holder named was not believed: the key of Open WebUI with a bad user token. */
   failedForUser(): void;
 }
 
 /**
- * What slows down those who guess, and nobody else. A credential is evaluated if it was right within the last day, or
- * if neither its address nor its account has to wait after too many failures. So a guess is not even looked at while
- * its address waits, but a right key goes on working from the very same address; one that was never seen before waits
- * a minute at most with the default rate.
+ * Slows down those who guess, and nobody else. A credential is evaluated if it was right within the last day, or if
+ * neither its address nor its account has to wait after too many failures. So a guess is not even looked at while its
+ * address waits, but a right key goes on working from the very same address; one that was never seen before waits a
+ * minute at most with the default rate.
  *
- * Over several replicas requests by address and failures can be counted together, or each replica would be as many tries
- * more. Which credentials were right is known to each by itself: it spares whoever holds one a wait, and digests of
- * right credentials are best kept nowhere else.
+ * Over several replicas requests by address and failures can be counted together, or each replica would allow as many
+ * tries more. Which credentials were right is known to each by itself: it spares their holders a wait, and digests of
+ * right credentials are best stored nowhere else.
  */
 export class LogInLimits {
   readonly #requests: RateLimit | undefined;
-  readonly #failures: FailedLogInCounts | undefined;
-  readonly #known: KnownCredentials;
+  readonly #failures: FailureCounts | undefined;
+  readonly #now: () => number;
+  /** When each credential was last right, by a digest that is different in every process. */
+  readonly #rightAt = new BoundedMap<string, number>(MAX_CREDENTIALS);
+  readonly #salt = randomBytes(16).toString('hex');
 
-  constructor({ address, failures, addressStore, openFailedLogIns, now = Date.now }: LogInLimitsOptions) {
-    if (address !== 'off') {
-      const tooMuch = 'Too many requests from this address';
-      this.#requests = new RateLimit({ rate: address, tooMuch, store: addressStore });
-    }
-    if (failures !== 'off') this.#failures = openFailedLogIns?.(failures) ?? new FailedLogIns(failures, { now });
-    this.#known = new KnownCredentials({ now });
+  constructor({ requests, failures, now = Date.now }: LogInLimitsOptions = {}) {
+    this.#requests = requests;
+    this.#failures = failures;
+    this.#now = now;
   }
 
   /** To be called before a credential is evaluated. Throws `RateLimitedError` when it must not be. */
-  async begin(logIn: LogIn, response: ServerResponse): Promise<LogInAttempt> {
-    const { credential } = logIn;
-    const digest = credential === undefined ? undefined : this.#known.digest(credential);
-    const addressKey = toAddressKey(logIn.address);
-    const isKnown = digest !== undefined && this.#known.has(digest);
+  async begin({ address, credential, account, isSigned }: LogIn, response: ServerResponse): Promise<LogInAttempt> {
+    const digest = credential === undefined ? undefined : hash('sha256', this.#salt + credential, 'base64');
+    const addressKey = toAddressKey(address);
+    const rightAt = digest === undefined ? undefined : this.#rightAt.get(digest);
+    const isKnown = rightAt !== undefined && this.#now() - rightAt < MAX_AGE_MS;
+    const failureOfAddress = `address ${addressKey}`;
+    // Cut, so that long made-up names take no memory.
+    const failureKeys = [failureOfAddress, ...(account === undefined ? [] : [`account ${account.slice(0, 200)}`])];
     if (!isKnown) {
-      if (credential !== undefined && logIn.isSigned !== true) await this.#checkFailures(addressKey, logIn.account);
+      if (credential !== undefined && isSigned !== true) await this.#checkFailures(failureKeys);
       await this.#requests?.count(addressKey, response);
     }
-    const wasRight = (): void => {
-      if (digest !== undefined) this.#known.add(digest);
+    const succeeded = (): void => {
+      if (digest !== undefined) this.#rightAt.set(digest, this.#now());
       if (!isKnown) void this.#requests?.giveBack(addressKey);
     };
     return {
-      succeeded: wasRight,
+      succeeded,
       failed: () => {
         if (digest === undefined) return;
-        this.#known.delete(digest);
-        void this.#failures?.add(`address ${addressKey}`);
-        if (logIn.account !== undefined) void this.#failures?.add(accountKey(logIn.account));
+        this.#rightAt.delete(digest);
+        for (const key of failureKeys) void this.#failures?.add(key);
       },
       failedForUser: () => {
-        wasRight();
-        void this.#failures?.add(`address ${addressKey}`);
+        succeeded();
+        void this.#failures?.add(failureOfAddress);
       },
     };
   }
 
-  async #checkFailures(addressKey: string, account: string | undefined): Promise<void> {
-    const failures = this.#failures;
-    if (failures === undefined) return;
-    const keys = [`address ${addressKey}`, ...(account === undefined ? [] : [accountKey(account)])];
-    const waitMs = Math.max(...(await Promise.all(keys.map((key) => failures.waitMs(key)))));
-    if (waitMs === 0) return;
-    const seconds = Math.ceil(waitMs / 1_000);
-    throw new RateLimitedError(`Too many failed log-ins; try again in ${seconds} s.`, seconds);
+  async #checkFailures(keys: readonly string[]): Promise<void> {
+    const waits = await Promise.all(keys.map((key) => this.#failures?.waitMs(key) ?? 0));
+    const seconds = Math.ceil(Math.max(...waits) / 1_000);
+    if (seconds > 0) throw new RateLimitedError(`Too many failed log-ins; try again in ${seconds} s.`, seconds);
   }
-}
-
-/** Cut, so that long made-up names take no memory. */
-function accountKey(account: string): string {
-  return `account ${account.slice(0, 200)}`;
 }

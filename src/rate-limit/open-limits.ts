@@ -1,10 +1,17 @@
 import type { Rate } from '../config/rate.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { DEFAULT_ADDRESS_RATE, LogInLimits } from './log-in-limits.ts';
+import { LocalFailures } from './local-counts.ts';
+import { LogInLimits } from './log-in-limits.ts';
 import { RateLimit } from './rate-limit.ts';
-import type { SharedCounts } from './shared-counts.ts';
 
-/** Where limits are counted: `memory` is this process's own; a Redis that is `down` is stood in for by it. */
+/**
+ * Requests a minute from one address whose sender is not known yet. Requests with a credential that was right before
+ * are not among them and those of a log-in that succeeds are given back, so that any number of users may share an
+ * address: all of Open WebUI's come from one.
+ */
+const ADDRESS_RATE: Rate = { limit: 12_000, windowMs: 60_000 };
+
+/** Where limits are counted: `memory` is this process's own; it stands in for a Redis that is `down`. */
 export interface LimitsStatus {
   readonly store: 'redis' | 'memory';
   readonly state: 'up' | 'down';
@@ -28,32 +35,25 @@ export interface OpenLimitsOptions {
 }
 
 /**
- * The limits of the service. With a `redisUrl` it waits for Redis, but never longer than a quarter of a second; a Redis
- * that is not there is told in the log and used once it is. Never rejects because of it.
+ * The limits of the service. With a `redisUrl` it waits for Redis for at most a quarter of a second; an unreachable
+ * Redis is logged, and used once it is there. Never rejects because of it.
  */
 export async function openLimits({ calls, authFailures, redisUrl, logger }: OpenLimitsOptions): Promise<Limits> {
-  const shared = redisUrl === undefined ? undefined : await loadSharedCounts(redisUrl, logger);
+  const shared =
+    redisUrl === undefined ? undefined : new (await import('./shared-counts.ts')).SharedCounts(redisUrl, logger);
+  const limitOf = (name: string, rate: Rate, tooMuch: string) =>
+    new RateLimit({ rate, tooMuch, store: shared?.createStore(name) });
   const limits: Limits = {
     logIns: new LogInLimits({
-      address: DEFAULT_ADDRESS_RATE,
-      failures: authFailures,
-      addressStore: shared?.createStore('addresses'),
-      openFailedLogIns: shared && ((rate) => shared.openFailedLogIns(rate)),
+      requests: limitOf('addresses', ADDRESS_RATE, 'Too many requests from this address'),
+      failures:
+        authFailures === 'off' ? undefined : (shared?.createFailures(authFailures) ?? new LocalFailures(authFailures)),
     }),
-    calls:
-      calls === 'off'
-        ? undefined
-        : new RateLimit({ rate: calls, tooMuch: 'Too many calls', store: shared?.createStore('calls') }),
+    calls: calls === 'off' ? undefined : limitOf('calls', calls, 'Too many calls'),
     status: () =>
       shared === undefined ? { store: 'memory', state: 'up' } : { store: 'redis', state: shared.isUp ? 'up' : 'down' },
     close: () => shared?.close(),
   };
   await shared?.start();
   return limits;
-}
-
-async function loadSharedCounts(redisUrl: string, logger: Logger): Promise<SharedCounts> {
-  const { SharedCounts } = await import('./shared-counts.ts');
-  const { createRedisConnector } = await import('./redis-connection.ts');
-  return new SharedCounts(createRedisConnector(redisUrl), logger);
 }

@@ -1,5 +1,23 @@
+import { createClient } from 'redis';
 import type { Logger } from '../telemetry/logger.ts';
-import type { ConnectRedis, RedisConnection, SendCommand } from './redis-connection.ts';
+
+export type SendCommand = (command: readonly string[]) => Promise<unknown>;
+
+/** One connection to Redis, of no more use once it was lost. */
+export interface RedisConnection {
+  readonly send: SendCommand;
+  /** Ends it at once; commands without an answer reject. */
+  destroy(): void;
+}
+
+/**
+ * Opens a connection; rejects when Redis refuses it, and when `signal` aborts before it is open.
+ * `onLost` is called when it ends by itself, perhaps more than once.
+ */
+export type ConnectRedis = (options: {
+  readonly signal: AbortSignal;
+  readonly onLost: (error: unknown) => void;
+}) => Promise<RedisConnection>;
 
 /** So long a request waits for Redis at most, of which the last part is for a process that was busy itself. */
 const ANSWER_WITHIN_MS = 250;
@@ -20,7 +38,7 @@ export interface RedisLinkOptions {
 }
 
 /**
- * Redis as long as it answers. Whoever asks waits `ANSWER_WITHIN_MS` at most, and while it is down not at all.
+ * Redis as long as it answers. A caller waits `ANSWER_WITHIN_MS` at most, and while it is down not at all.
  *
  *   down ──(a new connection is open and prepared)──▶ up
  *    ▲ └──(it is not: again after a growing delay)    │
@@ -35,7 +53,7 @@ export class RedisLink {
   /** Since it was up for long. */
   #retries = 0;
   #upSince = 0;
-  #isOutageTold = false;
+  #isOutageLogged = false;
   #isClosed = false;
 
   constructor(options: RedisLinkOptions) {
@@ -47,9 +65,9 @@ export class RedisLink {
     return this.#connection !== undefined;
   }
 
-  /** Resolves when Redis answers or is known not to, after `ANSWER_WITHIN_MS` at the latest. To be called once. */
+  /** Resolves when Redis answers or is known not to answer, after `ANSWER_WITHIN_MS` at the latest. To be called once. */
   async start(): Promise<void> {
-    // It is told as an outage by the attempt itself, which may still succeed.
+    // The attempt itself logs an outage, and may still succeed.
     await answerInTime(this.#connect()).catch(() => undefined);
   }
 
@@ -112,8 +130,8 @@ export class RedisLink {
   #goUp(connection: RedisConnection): void {
     this.#connection = connection;
     this.#upSince = this.#now();
-    if (this.#isOutageTold) this.#options.logger.info('Redis answers again: limits hold over all replicas');
-    this.#isOutageTold = false;
+    if (this.#isOutageLogged) this.#options.logger.info('Redis answers again: limits hold over all replicas');
+    this.#isOutageLogged = false;
   }
 
   #lose(connection: RedisConnection, error: unknown): void {
@@ -126,11 +144,11 @@ export class RedisLink {
 
   #goDown(error: unknown): void {
     if (this.#isClosed) return;
-    if (!this.#isOutageTold) {
+    if (!this.#isOutageLogged) {
       const fields = { reason: reasonOf(error) };
       this.#options.logger.warn('Redis cannot be used: until it answers, limits hold for each replica alone', fields);
     }
-    this.#isOutageTold = true;
+    this.#isOutageLogged = true;
     const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.#retries, 20));
     this.#retries += 1;
     // Not all replicas at once when it comes back.
@@ -162,4 +180,33 @@ function reasonOf(error: unknown): string {
   if (typeof code === 'string' && /^\w+$/.test(code)) return code;
   // Redis begins what it refuses with a word of capitals.
   return /^([A-Z]{3,20}) /.exec(error instanceof Error ? error.message : '')?.[1] ?? ENDED;
+}
+
+/** Connects to `url`, `redis:` or with TLS `rediss:`. */
+export function createRedisConnector(url: string): ConnectRedis {
+  return async ({ signal, onLost }) => {
+    signal.throwIfAborted();
+    const client = createClient({
+      url,
+      // Nothing of version 3 is used, and version 2 is what every Redis speaks.
+      RESP: 2,
+      disableOfflineQueue: true,
+      // `RedisLink` opens a new one: the library would never take a connection that hangs for lost.
+      socket: { reconnectStrategy: false },
+    });
+    client.on('error', onLost);
+    client.on('end', () => onLost(undefined));
+    const abort = () => client.destroy();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await client.connect();
+      signal.throwIfAborted();
+    } catch (error) {
+      client.destroy();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+    return { send: (command) => client.sendCommand(command), destroy: () => client.destroy() };
+  };
 }

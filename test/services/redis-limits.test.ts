@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { RateLimitedError } from '../../src/errors.ts';
-import { FailedLogIns } from '../../src/rate-limit/failed-log-ins.ts';
-import { toKeyDigest } from '../../src/rate-limit/key-digest.ts';
+import { LocalFailures } from '../../src/rate-limit/local-counts.ts';
 import type { Limits } from '../../src/rate-limit/open-limits.ts';
+import { toKeyDigest } from '../../src/rate-limit/shared-counts.ts';
 import { admin, guess, newResponse, openReplica, passed, rate } from './redis-replica.ts';
 
 /** Seconds to wait now; a try that is looked at has no outcome and is not counted as a failure. */
@@ -63,7 +63,7 @@ test('guesses at one account from many addresses count together over replicas', 
 test('waits grow in Redis as they do in one process', async () => {
   const [one, other] = [await openReplica(), await openReplica()];
   const now = () => 0;
-  const local = new FailedLogIns(rate, { now });
+  const local = new LocalFailures(rate, { now });
   const address = `host ${randomUUID()}`;
   // Begun before anyone waits, as if they came at once.
   const attempts = await Promise.all(

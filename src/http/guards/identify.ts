@@ -4,8 +4,8 @@ import type { Authenticator } from '../../auth/authenticator.ts';
 import { type AcceptedScheme, presentedCredential } from '../../auth/credential.ts';
 import { ANONYMOUS, type Principal } from '../../auth/principal.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
-import { toAddressKey } from '../../rate-limit/address-key.ts';
 import type { LogInAttempt, LogInLimits } from '../../rate-limit/log-in-limits.ts';
+import { toAddressKey } from '../../rate-limit/rate-limit.ts';
 
 /** A JSON Web Token as it is presented: only its signature can make it right, so guessing one is hopeless. */
 const SIGNED = /^bearer +eyJ[\w-]*\.[\w-]+\.[\w-]+$/i;

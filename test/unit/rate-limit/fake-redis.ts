@@ -1,4 +1,4 @@
-import type { ConnectRedis } from '../../../src/rate-limit/redis-connection.ts';
+import type { ConnectRedis } from '../../../src/rate-limit/redis-link.ts';
 import type { LogFields, Logger } from '../../../src/telemetry/logger.ts';
 
 /** A narrow Redis: it takes connections and answers each command, fails it, or says nothing, as it is told. */

@@ -2,9 +2,9 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { RateLimitedError } from '../../../src/errors.ts';
-import { FailedLogIns } from '../../../src/rate-limit/failed-log-ins.ts';
-import { KnownCredentials } from '../../../src/rate-limit/known-credentials.ts';
+import { LocalFailures } from '../../../src/rate-limit/local-counts.ts';
 import { type LogIn, LogInLimits } from '../../../src/rate-limit/log-in-limits.ts';
+import { RateLimit } from '../../../src/rate-limit/rate-limit.ts';
 
 const RIGHT = 'the right key';
 const failures = { limit: 60, windowMs: 60_000 };
@@ -12,7 +12,8 @@ const failures = { limit: 60, windowMs: 60_000 };
 /** A service with one right key; says what a try ended in. */
 function createService(options: Partial<ConstructorParameters<typeof LogInLimits>[0]> = {}) {
   const clock = { now: 1_000_000 };
-  const limits = new LogInLimits({ address: 'off', failures, now: () => clock.now, ...options });
+  const now = () => clock.now;
+  const limits = new LogInLimits({ failures: new LocalFailures(failures, { now }), now, ...options });
   const evaluated: string[] = [];
   const logIn = async (credential: string | undefined, address: string, more: Partial<LogIn> = {}) => {
     const response = new ServerResponse(new IncomingMessage(new Socket()));
@@ -121,7 +122,8 @@ test('a revoked key is no longer known; the key of a service whose user was not 
 });
 
 test('requests of unknown senders are limited by address; those that get in are not counted', async () => {
-  const { logIn } = createService({ address: { limit: 5, windowMs: 60_000 }, failures: 'off' });
+  const requests = new RateLimit({ rate: { limit: 5, windowMs: 60_000 }, tooMuch: 'Too many requests' });
+  const { logIn } = createService({ requests, failures: undefined });
   for (let index = 0; index < 50; index += 1) expect(await logIn(RIGHT, '192.0.2.1')).toBe('in');
   for (let index = 0; index < 5; index += 1) expect(await logIn(undefined, '192.0.2.1')).toBe('wrong');
   expect(await logIn(undefined, '192.0.2.1')).toEqual(expect.any(Number));
@@ -132,7 +134,7 @@ test('requests of unknown senders are limited by address; those that get in are 
 
 test('as many failures as the setting allows never make anyone wait', () => {
   const clock = { now: 0 };
-  const failed = new FailedLogIns(failures, { now: () => clock.now });
+  const failed = new LocalFailures(failures, { now: () => clock.now });
   for (let index = 0; index < 1_000; index += 1) {
     failed.add('a');
     clock.now += 1_000;
@@ -140,15 +142,20 @@ test('as many failures as the setting allows never make anyone wait', () => {
   }
 });
 
-test('a flood of addresses or credentials takes bounded memory', () => {
-  const failed = new FailedLogIns(failures, { maxKeys: 100 });
-  const known = new KnownCredentials({ maxCredentials: 100 });
-  for (let index = 0; index < 1_000; index += 1) {
-    failed.add(`address ${index}`);
-    known.add(known.digest(`key ${index}`));
+test('a flood of addresses takes bounded memory', () => {
+  const failed = new LocalFailures(failures, { maxKeys: 100 });
+  for (let index = 0; index < 1_000; index += 1) failed.add(`address ${index}`);
+  expect(failed.size).toBe(100);
+});
+
+test('a flood of right credentials takes bounded memory: the least recent ones are no longer known', async () => {
+  const { limits, logIn } = createService();
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const address = '192.0.2.1';
+  for (let index = 0; index <= 10_000; index += 1) {
+    (await limits.begin({ address, credential: `key ${index}` }, response)).succeeded();
   }
-  expect(failed.size).toBeLessThanOrEqual(100);
-  expect(known.size).toBe(100);
-  expect(known.has(known.digest('key 999'))).toBe(true);
-  expect(known.has(known.digest('key 0'))).toBe(false);
+  for (let index = 0; index < 61; index += 1) await logIn(`wrong ${index}`, address);
+  await expect(limits.begin({ address, credential: 'key 0' }, response)).rejects.toThrow(RateLimitedError);
+  await limits.begin({ address, credential: 'key 1' }, response);
 });

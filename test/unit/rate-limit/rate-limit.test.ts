@@ -2,9 +2,8 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { RateLimitedError } from '../../../src/errors.ts';
-import { toAddressKey } from '../../../src/rate-limit/address-key.ts';
-import { BoundedStore } from '../../../src/rate-limit/bounded-store.ts';
-import { RateLimit } from '../../../src/rate-limit/rate-limit.ts';
+import { LocalStore } from '../../../src/rate-limit/local-counts.ts';
+import { RateLimit, toAddressKey } from '../../../src/rate-limit/rate-limit.ts';
 
 const rate = { limit: 3, windowMs: 60_000 };
 const tooMuch = 'Too many calls from you';
@@ -67,7 +66,7 @@ test('names like those of prototypes are only names', async () => {
 
 test('a store never holds more than so many keys, and drops those whose window has ended', () => {
   let now = 0;
-  const store = new BoundedStore({ maxKeys: 100, now: () => now });
+  const store = new LocalStore({ maxKeys: 100, now: () => now });
   store.init({ windowMs: 1_000 });
   for (let index = 0; index < 1_000; index += 1) store.increment(`k${index}`);
   expect(store.size).toBe(100);

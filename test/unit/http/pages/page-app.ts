@@ -18,6 +18,7 @@ import { toPathname } from '../../../../src/http/paths.ts';
 import { PageAccess } from '../../../../src/http/vault/page-access.ts';
 import { PageAudit } from '../../../../src/http/vault/page-audit.ts';
 import { createVaultApp } from '../../../../src/http/vault-app.ts';
+import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import type { LinkProfile } from '../../../../src/vault/vault.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
@@ -67,7 +68,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       ]
     : [];
   const authenticator = setUp({ keys, ring });
-  const limits = new LogInLimits({ address: 'off', failures: { limit: 100, windowMs: 60_000 } });
+  const limits = new LogInLimits({ failures: new LocalFailures({ limit: 100, windowMs: 60_000 }) });
   const client = createClientAddress(TRUST_NONE);
   const changes: AuditEvent[] = [];
   let auditFailure: Error | undefined;

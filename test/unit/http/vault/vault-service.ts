@@ -25,6 +25,7 @@ import { type LinkVisit, PageAccess } from '../../../../src/http/vault/page-acce
 import { PageAudit } from '../../../../src/http/vault/page-audit.ts';
 import { createVaultApi } from '../../../../src/http/vault/vault-api.ts';
 import { pageHeaders, undecodable } from '../../../../src/http/vault-app.ts';
+import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import { RateLimit } from '../../../../src/rate-limit/rate-limit.ts';
 import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
@@ -87,7 +88,11 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     ...(tokens === undefined ? {} : { tokens }),
   });
   const failures = { limit: options.failureLimit ?? 1_000, windowMs: 60_000 };
-  const identity = { authenticator, ring, limits: new LogInLimits({ address: 'off', failures, now }) };
+  const identity = {
+    authenticator,
+    ring,
+    limits: new LogInLimits({ failures: new LocalFailures(failures, { now }), now }),
+  };
   const client = createClientAddress(options.trustProxy ?? TRUST_NONE);
   const events: AuditEvent[] = [];
   const log = {
