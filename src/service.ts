@@ -115,10 +115,10 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
   // are stored in it, or a document is requested whose server has not listed its tools yet.
   const catalogueCache: CatalogueCache = {
-    load: async (server) => (await database.catalogues()).load(server),
+    load: (server) => database.catalogues.load(server),
     save: async (server, content) => {
       await settled.promise;
-      return (await database.catalogues()).save(server, content);
+      return database.catalogues.save(server, content);
     },
   };
   const registry = createRegistry(settings, logger, redactor, catalogueCache, {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { errorCodeOf } from './database-error.ts';
 import { DATABASE_FILE } from './database-file.ts';
-import { errorCodeOf } from './database-reason.ts';
 import type { DatabaseLocation } from './open-database.ts';
 
 /** A start waits for this answer. */

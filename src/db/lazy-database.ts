@@ -1,5 +1,5 @@
 import type { Logger } from '../telemetry/logger.ts';
-import type { SqlCatalogueCache } from './catalogue-cache.ts';
+import { SqlCatalogueCache } from './catalogue-cache.ts';
 import type { Database, DatabaseLocation } from './open-database.ts';
 
 /** The shortest pause after a failed attempt, so that calls do not wait for one attempt after the other. */
@@ -7,11 +7,11 @@ const MIN_RETRY_PAUSE_MS = 1_000;
 
 /** The database, opened when it is first asked for; the query layer is loaded then. */
 export class LazyDatabase {
+  readonly catalogues: SqlCatalogueCache;
   readonly #location: DatabaseLocation;
   readonly #logger: Logger;
   readonly #now: () => number;
   #database: Promise<Database | undefined> | undefined;
-  #catalogues: Promise<SqlCatalogueCache> | undefined;
   #retryAt = 0;
   #hasFailed = false;
   #isClosed = false;
@@ -20,10 +20,11 @@ export class LazyDatabase {
     this.#location = location;
     this.#logger = logger;
     this.#now = now;
+    this.catalogues = new SqlCatalogueCache(() => this.open(), logger);
   }
 
   /**
-   * `undefined`, and said in the log once, while it cannot be opened: the service runs without it. The next call tries
+   * `undefined`, and logged once, while it cannot be opened: the service runs without it. The next call tries
    * again, at the earliest after a second, and after an attempt that waited longer (for a lock, say) that long.
    */
   open(): Promise<Database | undefined> {
@@ -42,14 +43,9 @@ export class LazyDatabase {
     return database;
   }
 
-  catalogues(): Promise<SqlCatalogueCache> {
-    this.#catalogues ??= this.#openCatalogues();
-    return this.#catalogues;
-  }
-
   /** Writes what is on its way and closes; does not open it for that. */
   async close(): Promise<void> {
-    await (await this.#catalogues)?.flush();
+    await this.catalogues.flush();
     this.#isClosed = true;
     await (await this.#database)?.destroy();
   }
@@ -72,10 +68,5 @@ export class LazyDatabase {
       this.#database = undefined;
       return undefined;
     }
-  }
-
-  async #openCatalogues(): Promise<SqlCatalogueCache> {
-    const { SqlCatalogueCache } = await import('./catalogue-cache.ts');
-    return new SqlCatalogueCache(() => this.open(), this.#logger);
   }
 }

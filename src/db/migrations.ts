@@ -1,15 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type ColumnDefinitionBuilder,
-  type Kysely,
-  type Migration,
-  Migrator,
-  type RawBuilder,
-  type SchemaModule,
-  sql,
-} from 'kysely';
-import { errorCodeOf } from './database-reason.ts';
-import { isConflict } from './retry-conflicts.ts';
+import { type Kysely, type Migration, Migrator, sql } from 'kysely';
+import { errorCodeOf, isConflict } from './database-error.ts';
 
 export type Engine = 'sqlite' | 'postgres';
 
@@ -24,178 +15,78 @@ const SIMULTANEOUS = new Set(['23505', '42P07', '42710', '57014', '55P03']);
 
 /** In the order of their names; one that was released is never changed. Each can be run again after it was cut off. */
 function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
+  // Text in the order of its bytes, whatever language PostgreSQL was set up for; SQLite knows no other order.
+  const text = engine === 'postgres' ? 'text collate "C"' : 'text';
+  const owner = `issuer ${text} not null, subject ${text} not null`;
   return {
-    '0001-catalogues': {
-      up: async ({ schema }) => {
-        await schema
-          .createTable('catalogues')
-          .ifNotExists()
-          .addColumn('server', 'text', (column) => column.primaryKey())
-          .addColumn('content', 'text', (column) => column.notNull())
-          .addColumn('updated_at', 'text', (column) => column.notNull())
-          .execute();
-      },
-    },
-    '0002-api-keys': {
-      up: async ({ schema }) => {
-        await schema
-          .createTable('api_keys')
-          .ifNotExists()
-          .addColumn('id', 'text', (column) => column.primaryKey())
-          .addColumn('hash', 'text', (column) => column.notNull().unique())
-          .addColumn('scopes', 'text', (column) => column.notNull())
-          .addColumn('user_issuer', 'text')
-          .addColumn('user_subject', 'text')
-          .addColumn('asserts_user', 'integer', (column) => column.notNull())
-          .addColumn('expires_at', 'text')
-          .addColumn('last_used_at', 'text')
-          .addColumn('created_at', 'text', (column) => column.notNull())
-          .execute();
-        await schema
-          .createTable('revisions')
-          .ifNotExists()
-          .addColumn('name', 'text', (column) => column.primaryKey())
-          .addColumn('revision', 'integer', (column) => column.notNull())
-          .execute();
-      },
-    },
-    '0003-vault': {
-      up: async ({ schema }) => {
-        await makeVaultTables(schema, orderedText(engine));
-        await makeVaultIndexes(schema);
-      },
-    },
-    '0004-audit-anchors': {
-      up: async ({ schema }) => {
-        await schema
-          .createTable('audit_anchors')
-          .ifNotExists()
-          .addColumn('log', 'text', (column) => column.primaryKey())
-          .addColumn('seq', 'bigint', notNull)
-          .addColumn('hmac', 'text', notNull)
-          .addColumn('mac', 'text', notNull)
-          .addColumn('noted_at', 'bigint', notNull)
-          .execute();
-      },
-    },
-    '0005-erasures': {
-      up: async ({ schema }) => {
-        await schema
-          .createTable('erased_users')
-          .ifNotExists()
-          .addColumn('user_hash', 'text', (column) => column.primaryKey())
-          .addColumn('erased_at', 'bigint', notNull)
-          .execute();
-        await schema
-          .createTable('erasure_keys')
-          .ifNotExists()
-          .addColumn('id', 'integer', (column) => column.primaryKey())
-          .addColumn('value', 'text', notNull)
-          .execute();
-      },
-    },
+    '0001-catalogues': run(
+      'create table if not exists catalogues (server text primary key, content text not null, updated_at text not null)',
+    ),
+    '0002-api-keys': run(
+      `create table if not exists api_keys (
+        id text primary key, hash text not null unique, scopes text not null, user_issuer text, user_subject text,
+        asserts_user integer not null, expires_at text, last_used_at text, created_at text not null)`,
+      'create table if not exists revisions (name text primary key, revision integer not null)',
+    ),
+    '0003-vault': run(
+      `create table if not exists secrets (
+        ${owner}, server ${text} not null, name ${text} not null, version integer not null, key_id ${text} not null,
+        cipher_text ${text} not null, last_four ${text}, updated_at bigint not null, last_used_at bigint,
+        constraint secrets_place primary key (issuer, subject, server, name))`,
+      `create table if not exists vault_keys (
+        key_id ${text} primary key, check_value ${text} not null, created_at bigint not null)`,
+      `create table if not exists setup_links (
+        ${owner}, hash ${text} primary key, server ${text} not null, expires_at bigint not null, used_at bigint)`,
+      `create table if not exists tool_uses (
+        ${owner}, server ${text} not null, tool ${text} not null, last_used_at bigint not null, calls bigint not null,
+        constraint tool_uses_place primary key (issuer, subject, server, tool))`,
+      `create table if not exists refused_credentials (
+        ${owner}, server ${text} not null, since bigint not null,
+        constraint refused_credentials_place primary key (issuer, subject, server))`,
+      `create table if not exists secret_changes (
+        ${owner}, revision bigint primary key, server ${text}, changed_at bigint not null)`,
+      'create index if not exists setup_links_owner on setup_links (issuer, subject)',
+      'create index if not exists setup_links_expiry on setup_links (expires_at)',
+      'create index if not exists secret_changes_owner on secret_changes (issuer, subject)',
+      'create index if not exists secret_changes_time on secret_changes (changed_at)',
+    ),
+    '0004-audit-anchors': run(
+      `create table if not exists audit_anchors (
+        log text primary key, seq bigint not null, hmac text not null, mac text not null, noted_at bigint not null)`,
+    ),
+    '0005-erasures': run(
+      'create table if not exists erased_users (user_hash text primary key, erased_at bigint not null)',
+      'create table if not exists erasure_keys (id integer primary key, value text not null)',
+    ),
     '0006-page-sessions': {
       up: async (database) => {
-        await makePageSessions(database.schema, orderedText(engine));
-        await addTextColumn(database, engine, 'setup_links', 'profile');
+        const sessions = run(
+          `create table if not exists page_sessions (
+            hash ${text} primary key, issuer ${text}, subject ${text}, expires_at bigint not null)`,
+          'create index if not exists page_sessions_owner on page_sessions (issuer, subject)',
+          'create index if not exists page_sessions_expiry on page_sessions (expires_at)',
+        );
+        await sessions.up(database);
+        if (engine === 'sqlite' && (await hasColumn(database, 'setup_links', 'profile'))) return;
+        const condition = engine === 'postgres' ? 'if not exists ' : '';
+        await run(`alter table setup_links add column ${condition}profile ${text}`).up(database);
       },
     },
   };
 }
 
-async function makeVaultTables(schema: SchemaModule, text: RawBuilder<string>): Promise<void> {
-  const table = (name: string) => schema.createTable(name).ifNotExists();
-  const ownedTable = (name: string) =>
-    table(name).addColumn('issuer', text, notNull).addColumn('subject', text, notNull);
-
-  await ownedTable('secrets')
-    .addColumn('server', text, notNull)
-    .addColumn('name', text, notNull)
-    .addColumn('version', 'integer', notNull)
-    .addColumn('key_id', text, notNull)
-    .addColumn('cipher_text', text, notNull)
-    .addColumn('last_four', text)
-    .addColumn('updated_at', 'bigint', notNull)
-    .addColumn('last_used_at', 'bigint')
-    .addPrimaryKeyConstraint('secrets_place', ['issuer', 'subject', 'server', 'name'])
-    .execute();
-  await table('vault_keys')
-    .addColumn('key_id', text, (column) => column.primaryKey())
-    .addColumn('check_value', text, notNull)
-    .addColumn('created_at', 'bigint', notNull)
-    .execute();
-  await ownedTable('setup_links')
-    .addColumn('hash', text, (column) => column.primaryKey())
-    .addColumn('server', text, notNull)
-    .addColumn('expires_at', 'bigint', notNull)
-    .addColumn('used_at', 'bigint')
-    .execute();
-  await ownedTable('tool_uses')
-    .addColumn('server', text, notNull)
-    .addColumn('tool', text, notNull)
-    .addColumn('last_used_at', 'bigint', notNull)
-    .addColumn('calls', 'bigint', notNull)
-    .addPrimaryKeyConstraint('tool_uses_place', ['issuer', 'subject', 'server', 'tool'])
-    .execute();
-  await ownedTable('refused_credentials')
-    .addColumn('server', text, notNull)
-    .addColumn('since', 'bigint', notNull)
-    .addPrimaryKeyConstraint('refused_credentials_place', ['issuer', 'subject', 'server'])
-    .execute();
-  await ownedTable('secret_changes')
-    .addColumn('revision', 'bigint', (column) => column.primaryKey())
-    .addColumn('server', text)
-    .addColumn('changed_at', 'bigint', notNull)
-    .execute();
+function run(...statements: readonly string[]): Migration {
+  return {
+    up: async (database) => {
+      for (const statement of statements) await sql.raw(statement).execute(database);
+    },
+  };
 }
 
-async function makeVaultIndexes(schema: SchemaModule): Promise<void> {
-  const index = (name: string, table: string, columns: readonly string[]) =>
-    schema
-      .createIndex(name)
-      .ifNotExists()
-      .on(table)
-      .columns([...columns])
-      .execute();
-  await index('setup_links_owner', 'setup_links', ['issuer', 'subject']);
-  await index('setup_links_expiry', 'setup_links', ['expires_at']);
-  await index('secret_changes_owner', 'secret_changes', ['issuer', 'subject']);
-  await index('secret_changes_time', 'secret_changes', ['changed_at']);
-}
-
-async function makePageSessions(schema: SchemaModule, text: RawBuilder<string>): Promise<void> {
-  const index = (name: string) => schema.createIndex(name).ifNotExists().on('page_sessions');
-  await schema
-    .createTable('page_sessions')
-    .ifNotExists()
-    .addColumn('hash', text, (column) => column.primaryKey())
-    .addColumn('issuer', text)
-    .addColumn('subject', text)
-    .addColumn('expires_at', 'bigint', notNull)
-    .execute();
-  await index('page_sessions_owner').columns(['issuer', 'subject']).execute();
-  await index('page_sessions_expiry').column('expires_at').execute();
-}
-
-/** Adds a column of text unless it is there, as after a migration that was cut off. */
-async function addTextColumn(database: Kysely<unknown>, engine: Engine, table: string, column: string): Promise<void> {
-  if (engine === 'postgres') {
-    await sql`alter table ${sql.table(table)} add column if not exists ${sql.ref(column)} ${orderedText(engine)}`.execute(
-      database,
-    );
-    return;
-  }
+/** Whether SQLite's table has the column already, as after a migration that was cut off. */
+async function hasColumn(database: Kysely<unknown>, table: string, column: string): Promise<boolean> {
   const { rows } = await sql`select name from pragma_table_info(${table}) where name = ${column}`.execute(database);
-  if (rows.length === 0) await database.schema.alterTable(table).addColumn(column, orderedText(engine)).execute();
-}
-
-function notNull(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder {
-  return column.notNull();
-}
-
-/** Text in the order of its bytes, whatever language PostgreSQL was set up for; SQLite knows no other order. */
-function orderedText(engine: Engine): RawBuilder<string> {
-  return engine === 'postgres' ? sql`text collate "C"` : sql`text`;
+  return rows.length > 0;
 }
 
 /**

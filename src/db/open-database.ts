@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { DatabaseError } from '../errors.ts';
-import { errorCodeOf, postgresProblem } from './database-reason.ts';
+import { errorCodeOf, postgresProblem } from './database-error.ts';
 import { migrate } from './migrations.ts';
 import type { Tables } from './tables.ts';
 

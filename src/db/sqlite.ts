@@ -7,13 +7,13 @@ import {
   type Dialect,
   type Driver,
   type QueryResult,
-  type SqliteDatabase,
-  SqliteDialect,
-  type SqliteStatement,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
 } from 'kysely';
 import SqliteFile from 'libsql';
+import { errorCodeOf } from './database-error.ts';
 import { DATABASE_FILE } from './database-file.ts';
-import { errorCodeOf } from './database-reason.ts';
 
 /** How long a statement waits for another process that is writing. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -23,6 +23,8 @@ const MAX_RETRY_MS = 20;
 
 /** Every transaction here writes, and only at its beginning can it wait for another without having to be given up. */
 const BEGIN = CompiledQuery.raw('begin immediate');
+const COMMIT = CompiledQuery.raw('commit');
+const ROLLBACK = CompiledQuery.raw('rollback');
 
 /**
  * Opens the embedded database in `dataDir`, created with mode 0700 if it does not exist. Rejects with the system's own
@@ -30,109 +32,103 @@ const BEGIN = CompiledQuery.raw('begin immediate');
  */
 export async function openSqlite(dataDir: string): Promise<Dialect> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  return new PatientSqliteDialect(await PatientSqlite.open(join(dataDir, DATABASE_FILE)));
-}
-
-class PatientSqliteDialect extends SqliteDialect {
-  readonly #sqlite: PatientSqlite;
-
-  constructor(sqlite: PatientSqlite) {
-    super({ database: sqlite });
-    this.#sqlite = sqlite;
-  }
-
-  override createDriver(): Driver {
-    const driver = super.createDriver();
-    const acquire = driver.acquireConnection.bind(driver);
-    // The driver lends its only connection to one at a time.
-    driver.acquireConnection = async () => {
-      const connection = await acquire();
-      try {
-        this.#sqlite.renew();
-      } catch (error) {
-        await driver.releaseConnection(connection);
-        throw error;
-      }
-      return new PatientConnection(this.#sqlite, connection);
+  const file = join(dataDir, DATABASE_FILE);
+  const opened = openFile(file);
+  try {
+    await retryWhileBusy(() => opened.pragma('journal_mode = wal'));
+    return {
+      createDriver: () => new RetryingSqliteDriver(file, opened),
+      createAdapter: () => new SqliteAdapter(),
+      createIntrospector: (database) => new SqliteIntrospector(database),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
     };
-    driver.beginTransaction = async (connection) => {
-      await connection.executeQuery(BEGIN);
-    };
-    return driver;
+  } catch (error) {
+    opened.close();
+    throw error;
   }
 }
 
-/** The file, opened anew after a statement was given up. */
-class PatientSqlite implements SqliteDatabase {
+/**
+ * The file, lent to one at a time. A statement that finds it locked by another process is tried again: it has done
+ * nothing, and the service goes on meanwhile.
+ */
+class RetryingSqliteDriver implements Driver, DatabaseConnection {
   readonly #file: string;
-  #open: SqliteFile.Database;
-  #isStuck = false;
+  #opened: SqliteFile.Database;
+  #needsReopening = false;
+  #turn: Promise<void> = Promise.resolve();
+  #endTurn: () => void = () => undefined;
 
-  private constructor(file: string, open: SqliteFile.Database) {
+  constructor(file: string, opened: SqliteFile.Database) {
     this.#file = file;
-    this.#open = open;
+    this.#opened = opened;
   }
 
-  /** Waits for a process that has locked the file. Rejects with `SQLITE_BUSY` after `BUSY_TIMEOUT_MS`. */
-  static async open(file: string): Promise<PatientSqlite> {
-    const opened = openFile(file);
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const before = this.#turn;
+    let endTurn = () => {};
+    this.#turn = new Promise((resolve) => {
+      endTurn = resolve;
+    });
+    await before;
+    this.#endTurn = endTurn;
     try {
-      await retryWhileBusy(() => opened.pragma('journal_mode = wal'));
-      return new PatientSqlite(file, opened);
+      if (this.#needsReopening) this.#reopen();
+      return this;
     } catch (error) {
-      opened.close();
+      endTurn();
       throw error;
     }
   }
 
-  prepare(text: string): SqliteStatement {
-    return this.#open.prepare(text) as unknown as SqliteStatement;
+  async releaseConnection(): Promise<void> {
+    this.#endTurn();
   }
 
-  close(): void {
-    this.#open.close();
+  async beginTransaction(): Promise<void> {
+    await this.executeQuery(BEGIN);
   }
 
-  /** A statement that found the file locked stays under way, and then nothing more can be committed beside it. */
-  giveUp(): void {
-    this.#isStuck = true;
+  async commitTransaction(): Promise<void> {
+    await this.executeQuery(COMMIT);
   }
 
-  renew(): void {
-    if (!this.#isStuck) return;
-    const opened = openFile(this.#file);
-    this.#open.close();
-    this.#open = opened;
-    this.#isStuck = false;
-  }
-}
-
-/** Tries a statement again while another process is writing: it has done nothing then, and the service goes on meanwhile. */
-class PatientConnection implements DatabaseConnection {
-  readonly #sqlite: PatientSqlite;
-  readonly #connection: DatabaseConnection;
-
-  constructor(sqlite: PatientSqlite, connection: DatabaseConnection) {
-    this.#sqlite = sqlite;
-    this.#connection = connection;
+  /** Never rejects: SQLite may have rolled back by itself, and what went wrong before is what matters. */
+  async rollbackTransaction(): Promise<void> {
+    await this.executeQuery(ROLLBACK).catch(() => {
+      this.#needsReopening = true;
+    });
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-    // The same statement each time, see `giveUp`.
-    let statement: SqliteStatement | undefined;
+    // The same statement each time: one that met a lock stays under way, and nothing can be committed beside it.
+    let statement: SqliteFile.Statement | undefined;
     try {
       return await retryWhileBusy(() => {
-        statement ??= this.#sqlite.prepare(sql);
+        statement ??= this.#opened.prepare(sql);
         return execute<Row>(statement, parameters);
       });
     } catch (error) {
-      if (isBusy(error)) this.#sqlite.giveUp();
+      if (isBusy(error)) this.#needsReopening = true;
       throw error;
     }
   }
 
-  streamQuery<Row>(query: CompiledQuery, chunkSize?: number): AsyncIterableIterator<QueryResult<Row>> {
-    return this.#connection.streamQuery<Row>(query, chunkSize);
+  streamQuery(): AsyncIterableIterator<never> {
+    throw new Error('The embedded database is not read in a stream.');
+  }
+
+  async destroy(): Promise<void> {
+    this.#opened.close();
+  }
+
+  #reopen(): void {
+    const opened = openFile(this.#file);
+    this.#opened.close();
+    this.#opened = opened;
+    this.#needsReopening = false;
   }
 }
 
@@ -158,7 +154,7 @@ async function retryWhileBusy<Result>(work: () => Result): Promise<Result> {
       return work();
     } catch (error) {
       if (!isBusy(error) || Date.now() > end) throw error;
-      // Jitter, so that none of several that wait starves.
+      // Jitter avoids starvation.
       await delay(MAX_RETRY_MS * Math.random());
     }
   }
@@ -168,7 +164,7 @@ function isBusy(error: unknown): boolean {
   return errorCodeOf(error) === 'SQLITE_BUSY';
 }
 
-function execute<Row>(statement: SqliteStatement, parameters: readonly unknown[]): QueryResult<Row> {
+function execute<Row>(statement: SqliteFile.Statement, parameters: readonly unknown[]): QueryResult<Row> {
   if (statement.reader) return { rows: statement.all(parameters) as Row[] };
   const { changes } = statement.run(parameters);
   return { rows: [], numAffectedRows: BigInt(changes) };

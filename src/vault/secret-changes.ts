@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { UserId } from '../auth/user.ts';
+import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
-import { retryConflicts } from '../db/retry-conflicts.ts';
 import { ERASED, erasureHasher } from './erasures.ts';
 import { inPortions, ownerColumns, type SecretChange, type SecretPlace } from './secret-rows.ts';
 

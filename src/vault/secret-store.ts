@@ -1,6 +1,6 @@
 import type { UserId } from '../auth/user.ts';
+import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
-import { retryConflicts } from '../db/retry-conflicts.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
 import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes.ts';
 import {

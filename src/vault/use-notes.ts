@@ -1,29 +1,30 @@
 import { toUserKey, type UserId } from '../auth/user.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import type { OwnedUse } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
 import { keyOf } from './value-cache.ts';
 
 const WRITE_AFTER_MS = 5_000;
 const MAX_NOTES = 10_000;
-/** Then it is written down again: another replica may have noted otherwise. */
+/** Then it is stored again: another replica may have noted otherwise. */
 const KNOWN_MS = 600_000;
 
 interface CredentialsNote {
   readonly owner: UserId;
   readonly server: string;
-  /** Since when they are refused; `undefined`: they are taken. */
+  /** Since when they are refused; `undefined`: they are accepted. */
   readonly since: number | undefined;
   readonly notedAt: number;
 }
 
-/** What is noted at every call and written down every few seconds; bounded, so that an outage fills no memory. */
+/** What is noted at every call and stored every few seconds; bounded, so that an outage fills no memory. */
 export class UseNotes {
   readonly #store: Pick<Store, 'addUses' | 'markRefused'>;
   readonly #now: () => number;
-  #uses = new Map<string, OwnedUse>();
-  #credentials = new Map<string, CredentialsNote>();
-  /** What was last noted, the oldest first. */
-  readonly #known = new Map<string, CredentialsNote>();
+  #uses = new BoundedMap<string, OwnedUse>(MAX_NOTES);
+  #credentials = new BoundedMap<string, CredentialsNote>(MAX_NOTES);
+  /** What was last noted. */
+  readonly #known = new BoundedMap<string, CredentialsNote>(MAX_NOTES);
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,19 +47,18 @@ export class UseNotes {
     if (isKnown && notedAt - known.notedAt < KNOWN_MS) return;
     const since = isRefused ? (isKnown ? known.since : notedAt) : undefined;
     const note: CredentialsNote = { owner, server, since, notedAt };
-    this.#known.delete(key);
-    setBounded(this.#known, key, note);
-    setBounded(this.#credentials, key, note);
+    this.#known.set(key, note);
+    this.#credentials.set(key, note);
     this.#schedule();
   }
 
-  /** Values were changed: what is known of the ones before says nothing of these. */
+  /** After a change of values: what is known of the previous ones does not apply. */
   forgetCredentials(owner: UserId, server: string): void {
     this.#known.delete(keyOf(owner, server));
     this.#credentials.delete(keyOf(owner, server));
   }
 
-  /** Drops what is not written yet about an owner; resolves when nothing about him is on its way. */
+  /** Drops what is not written yet about an owner; resolves when nothing about them is on its way. */
   async forgetOwner(owner: UserId): Promise<void> {
     await this.#writing;
     const ownerKey = toUserKey(owner);
@@ -67,14 +67,14 @@ export class UseNotes {
     }
   }
 
-  /** About whom something is noted. */
+  /** The users about whom something is noted. */
   owners(): readonly UserId[] {
     return [this.#uses, this.#credentials, this.#known].flatMap((notes) =>
       [...notes.values()].map(({ owner }) => owner),
     );
   }
 
-  /** Writes down what was noted; what cannot be written is tried again later. */
+  /** Stores what was noted; what cannot be stored is tried again later. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -82,7 +82,7 @@ export class UseNotes {
     return this.#writing;
   }
 
-  /** Writes down what it can. */
+  /** Stores what it can. */
   async close(): Promise<void> {
     await this.flush();
     clearTimeout(this.#timer);
@@ -94,8 +94,8 @@ export class UseNotes {
 
   async #write(): Promise<void> {
     const [uses, credentials] = [this.#uses, this.#credentials];
-    this.#uses = new Map();
-    this.#credentials = new Map();
+    this.#uses = new BoundedMap(MAX_NOTES);
+    this.#credentials = new BoundedMap(MAX_NOTES);
     try {
       if (uses.size > 0) await this.#store.addUses([...uses.values()]);
       uses.clear();
@@ -104,10 +104,10 @@ export class UseNotes {
         credentials.delete(key);
       }
     } catch {
-      // The guard has said it in the log. What was noted meanwhile is newer.
+      // The outage is in the log. What was noted meanwhile is newer.
       for (const use of uses.values()) this.#addUse(use);
       for (const [key, note] of credentials) {
-        if (!this.#credentials.has(key)) setBounded(this.#credentials, key, note);
+        if (!this.#credentials.has(key)) this.#credentials.set(key, note);
       }
       this.#schedule();
     }
@@ -116,17 +116,10 @@ export class UseNotes {
   #addUse(use: OwnedUse): void {
     const key = `${use.tool.length}:${use.tool}${keyOf(use.owner, use.server)}`;
     const before = this.#uses.get(key);
-    setBounded(this.#uses, key, {
+    this.#uses.set(key, {
       ...use,
       lastUsedAt: Math.max(use.lastUsedAt, before?.lastUsedAt ?? 0),
       calls: use.calls + (before?.calls ?? 0),
     });
   }
-}
-
-/** The oldest leaves where there are too many. */
-function setBounded<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > MAX_NOTES && oldest !== undefined) map.delete(oldest);
 }

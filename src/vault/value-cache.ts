@@ -1,4 +1,5 @@
 import { toUserKey, type UserId } from '../auth/user.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 
 const MAX_ENTRIES = 10_000;
@@ -23,36 +24,29 @@ interface Load {
 /** Decrypted values by owner and server, the least recently used leaving first; the redactor knows them meanwhile. */
 export class ValueCache {
   readonly #redactor: Redactor;
-  readonly #maxEntries: number;
-  /** In the order of their last use. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries: BoundedMap<string, Entry>;
   readonly #loads = new Map<string, Load>();
   readonly #releases = new Map<NodeJS.Timeout, () => void>();
 
   constructor(redactor: Redactor, maxEntries = MAX_ENTRIES) {
     this.#redactor = redactor;
-    this.#maxEntries = maxEntries;
+    this.#entries = new BoundedMap(maxEntries, ({ release }) => this.#releaseLater(release));
   }
 
   get isEmpty(): boolean {
     return this.#entries.size === 0 && this.#loads.size === 0;
   }
 
-  /** Whose values are kept or being loaded. */
+  /** Whose values are cached or being loaded. */
   owners(): readonly UserId[] {
     return [...this.#entries.values(), ...this.#loads.values()].map(({ owner }) => owner);
   }
 
   get(owner: UserId, server: string): SecretValues | undefined {
-    const key = keyOf(owner, server);
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    return entry.values;
+    return this.#entries.use(keyOf(owner, server))?.values;
   }
 
-  /** The same load for all who ask meanwhile; one that a change overtook is not kept. */
+  /** The same load for all who ask meanwhile; one that a change overtook is not cached. */
   load(owner: UserId, server: string, read: () => Promise<SecretValues>): Promise<SecretValues> {
     const key = keyOf(owner, server);
     const running = this.#loads.get(key);
@@ -66,7 +60,7 @@ export class ValueCache {
     return load.values;
   }
 
-  /** Forgets what is kept and being loaded for a server, or for every server of an owner. */
+  /** Forgets what is cached and being loaded for a server, or for every server of an owner. */
   drop(owner: UserId, server: string | undefined): void {
     if (server !== undefined) {
       this.#drop(keyOf(owner, server));
@@ -111,17 +105,11 @@ export class ValueCache {
       return values;
     }
     this.#entries.set(key, { owner: load.owner, server: load.server, values, release });
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > this.#maxEntries && oldest !== undefined) this.#dropEntry(oldest);
     return values;
   }
 
   #drop(key: string): void {
     this.#loads.delete(key);
-    this.#dropEntry(key);
-  }
-
-  #dropEntry(key: string): void {
     const entry = this.#entries.get(key);
     this.#entries.delete(key);
     if (entry !== undefined) this.#releaseLater(entry.release);

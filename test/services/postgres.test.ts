@@ -218,7 +218,7 @@ describe('a database that goes away and comes back', () => {
     const lazy = new LazyDatabase({ dataDir, databaseUrl: proxy.url }, logger, () => now);
     opened.push({ destroy: () => lazy.close() });
     proxy.cut();
-    const catalogues = await lazy.catalogues();
+    const catalogues = lazy.catalogues;
     expect(await lazy.open()).toBeUndefined();
     proxy.restore();
     now += 2_000;

@@ -70,7 +70,7 @@ test('after an attempt that waited long, calls are answered for as long before t
 
 test('catalogues are cached as soon as it is there, by those who had them before', async () => {
   block();
-  const catalogues = await database.catalogues();
+  const catalogues = database.catalogues;
   await catalogues.save('time', '1');
   expect(await catalogues.load('time')).toBeUndefined();
   unblock();

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 const CERTIFICATE_CODES = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/;
 
 /** What a driver's error comes down to; its code only, since its message may name hosts, users and values. */
@@ -32,4 +34,27 @@ function adviceFor(code: string | undefined, error: unknown): string {
     return 'a newer version of mcpo-ts has used it; run that one.';
   }
   return 'check that it runs and that the URL is right.';
+}
+
+const MAX_TRIES = 8;
+const FIRST_DELAY_MS = 5;
+
+/** What a database says when another transaction was in the way and nothing of this one was done. */
+const CONFLICTS = new Set(['40001', '40P01', 'SQLITE_BUSY_SNAPSHOT']);
+
+/** Runs a transaction, again within bounds where it met another one. Rejects with the database's own error. */
+export async function retryConflicts<Result>(run: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (tries === MAX_TRIES || !isConflict(error)) throw error;
+      // Jitter, so that two that met do not meet again.
+      await delay(FIRST_DELAY_MS * 2 ** tries * Math.random());
+    }
+  }
+}
+
+export function isConflict(error: unknown): boolean {
+  return CONFLICTS.has(errorCodeOf(error) ?? '');
 }
