@@ -1,43 +1,47 @@
-import { toUserKey, type UserId } from '../auth/user.ts';
-import type { SecretChange } from './secret-rows.ts';
+import type { UserId } from '../auth/user.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Changed, SecretChange } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
-import { keyOf } from './value-cache.ts';
+import type { UseNotes } from './use-notes.ts';
+import type { ValueCache } from './value-cache.ts';
 
-/** How long the database remembers changes; who did not look for longer has missed some. */
+/** How long the database remembers changes; a replica that did not look for longer has missed some. */
 export const CHANGES_KEPT_MS = 3_600_000;
 
 const POLL_MS = 1_000;
 /** With a margin for clocks that differ. */
 const MAX_GAP_MS = CHANGES_KEPT_MS * 0.8;
 
+/** Called after a change of what an owner has set for a server, or of everything of theirs if `server` is `undefined`. */
+export type SecretChangeListener = (owner: UserId, server: string | undefined) => void;
+
 export interface ChangeFeedOptions {
   readonly store: Pick<Store, 'revision' | 'changesAfter'>;
+  /** Forgets values that have changed. */
+  readonly cache: ValueCache;
+  /** Forgets what was noted about previous values. */
+  readonly notes: UseNotes;
+  /** Who has sessions now: only erasures of known users can be noticed. */
+  readonly sessionOwners: () => Iterable<UserId>;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Whether anybody would miss a change; the database is left alone otherwise. */
-  readonly isNeeded: () => boolean;
-  /** Something was changed, here or elsewhere; called at least once for each change. */
-  readonly onDrop: (owner: UserId, server: string | undefined) => void;
-  /** The same, once for each change. */
-  readonly onChange: (owner: UserId, server: string | undefined) => void;
-  /** Changes were missed and cannot be read any more. */
-  readonly onGap: () => void;
-  /** Users whose erasure must be noticed here: of others' nothing is known. */
-  readonly knownOwners: () => Iterable<UserId>;
 }
 
-/** A change of this process, whose notice in the database is not to be told a second time. */
-interface LocalChange {
-  readonly owner: UserId;
-  readonly key: string;
-  isDone: boolean;
-  isSeen: boolean;
-}
-
-/** Tells of changes: those of this process at once, those of other replicas and of the command line within seconds. */
+/**
+ * Reports changes: those of this process at once, those of other replicas and of the command line within seconds. While
+ * nobody would miss a change, the database is left alone.
+ */
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions;
-  readonly #local = new Set<LocalChange>();
-  /** Of the last change that was told; `undefined` while the feed does not run. */
+  readonly #listeners = new Set<SecretChangeListener>();
+  /** Whose changes are being made by this process. */
+  readonly #making = new Set<UserId>();
+  /** Changes of this process, already reported, that the feed has still to read. */
+  readonly #own = new Set<number>();
+  /** Of the last change that was not reported, since the feed did not run or could not read it. */
+  #from = 0;
+  /** Of the last change that was read; `undefined` while the feed does not run. */
   #revision: number | undefined;
   #readAt = 0;
   #reading: Promise<void> | undefined;
@@ -48,14 +52,22 @@ export class ChangeFeed {
     this.#options = options;
   }
 
-  /** Resolves when every later change will be told. Rejects with `VaultUnavailableError`, and goes on trying. */
-  async start(): Promise<void> {
-    if (this.#revision !== undefined || this.#isClosed) return;
-    this.#schedule();
-    await this.#read();
+  /** Calls back after each later change; returns how to stop that. */
+  listen(listener: SecretChangeListener): () => void {
+    // A listener of its own each time: the same function may be added twice.
+    const own: SecretChangeListener = (owner, server) => listener(owner, server);
+    this.#listeners.add(own);
+    // The outage is in the log, and the feed tries again.
+    if (this.#revision === undefined) this.catchUp().catch(() => undefined);
+    return () => {
+      this.#listeners.delete(own);
+    };
   }
 
-  /** Resolves when every change so far was told and every later one will be. Rejects as `start` does. */
+  /**
+   * Resolves when every change so far was reported and every later one will be. Rejects with `VaultUnavailableError`,
+   * and tries again.
+   */
   async catchUp(): Promise<void> {
     if (this.#isClosed) return;
     this.#schedule();
@@ -64,31 +76,29 @@ export class ChangeFeed {
     await this.#read();
   }
 
-  /** Makes a change of this process and tells of it when it is made, if `isChange` says that it is one. */
-  async make<Result>(
-    owner: UserId,
-    server: string | undefined,
-    work: () => Promise<Result>,
-    isChange: (result: Result) => boolean = () => true,
-  ): Promise<Result> {
-    const change: LocalChange = { owner, key: changeKey(owner, server), isDone: false, isSeen: false };
-    this.#local.add(change);
-    let isTold = false;
+  /** Makes a change of this process; if anything changed, it is reported, once. */
+  async make(owner: UserId, server: string | undefined, change: () => Promise<Changed>): Promise<Changed> {
+    this.#making.add(owner);
     try {
-      const result = await work();
-      isTold = isChange(result);
-      return result;
+      const changed = await change();
+      const { revision } = changed;
+      if (revision !== undefined && !this.#hasReported(revision)) {
+        if (this.#revision !== undefined && revision > this.#revision) this.#own.add(revision);
+        this.#report(owner, server);
+      }
+      return changed;
+    } catch (error) {
+      // It may have been made after all: then the feed will read it.
+      this.#options.cache.drop(owner, server);
+      throw error;
     } finally {
-      // Whether a failed change was made after all is not known: its notice tells.
-      if (isTold && this.#timer !== undefined) change.isDone = true;
-      else this.#local.delete(change);
-      this.#options.onDrop(owner, server);
-      if (isTold || change.isSeen) this.#options.onChange(owner, server);
+      this.#making.delete(owner);
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#listeners.clear();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#reading?.catch(() => undefined);
@@ -101,16 +111,12 @@ export class ChangeFeed {
   }
 
   async #tick(): Promise<void> {
-    if (this.#options.isNeeded()) {
-      // The guard has said it in the log.
-      await this.#read().catch(() => undefined);
-      this.#timer = undefined;
-      this.#schedule();
-      return;
-    }
+    const isNeeded = this.#listeners.size > 0 || !this.#options.cache.isEmpty;
+    if (isNeeded) await this.#read().catch(() => undefined);
     this.#timer = undefined;
+    if (isNeeded) return this.#schedule();
     this.#revision = undefined;
-    for (const change of this.#local) if (change.isDone) this.#local.delete(change);
+    this.#own.clear();
   }
 
   #read(): Promise<void> {
@@ -121,36 +127,54 @@ export class ChangeFeed {
   }
 
   async #readOnce(): Promise<void> {
-    const { store, now, onGap, knownOwners } = this.#options;
+    const { store, now, cache, notes, sessionOwners } = this.#options;
     const startedAt = now();
-    const done = [...this.#local].filter(({ isDone }) => isDone);
     const before = this.#revision;
-    const known = () => [...knownOwners(), ...[...this.#local].map(({ owner }) => owner)];
     const latest = await store.revision();
     const isNew = before !== undefined && latest > before;
-    const changes = isNew ? await store.changesAfter(before, known()) : [];
-    this.#revision = changes.at(-1)?.revision ?? latest;
-    if (before !== undefined) {
-      const isForgotten = isNew && changes.length === 0;
-      if (latest < before || isForgotten || startedAt - this.#readAt > MAX_GAP_MS) onGap();
-      else for (const change of changes) this.#tell(change);
-    }
+    const known = isNew ? [...cache.owners(), ...notes.owners(), ...sessionOwners(), ...this.#making] : [];
+    const changes = isNew ? await store.changesAfter(before, known) : [];
+    const isForgotten = isNew && changes.length === 0;
+    const hasGap = before !== undefined && (latest < before || startedAt - this.#readAt > MAX_GAP_MS || isForgotten);
+    const revision = changes.at(-1)?.revision ?? latest;
     this.#readAt = startedAt;
-    // What was done before this reading was in it.
-    for (const change of done) this.#local.delete(change);
+    this.#revision = revision;
+    if (before === undefined || hasGap) this.#from = revision;
+    if (hasGap) this.#changesMissed();
+    else for (const change of changes) this.#reportRead(change);
+    for (const own of this.#own) if (own <= revision) this.#own.delete(own);
   }
 
-  #tell({ owner, server }: SecretChange): void {
-    const { onDrop, onChange } = this.#options;
-    if (owner === undefined) return;
-    onDrop(owner, server);
-    const key = changeKey(owner, server);
-    const own = [...this.#local].find((change) => change.key === key && !change.isSeen);
-    if (own === undefined) onChange(owner, server);
-    else own.isSeen = true;
+  /** Whether the feed has read a change and so reported it. */
+  #hasReported(revision: number): boolean {
+    return this.#revision !== undefined && revision > this.#from && revision <= this.#revision;
   }
-}
 
-function changeKey(owner: UserId, server: string | undefined): string {
-  return server === undefined ? toUserKey(owner) : keyOf(owner, server);
+  #reportRead({ revision, owner, server }: SecretChange): void {
+    if (owner !== undefined && !this.#own.has(revision)) this.#report(owner, server);
+  }
+
+  /** A user with a session has its values in the cache, which holds more than there may be sessions. */
+  #changesMissed(): void {
+    const dropped = this.#options.cache.dropAll();
+    this.#options.logger.warn('changes of secrets may have been missed; sessions of users are opened anew', {
+      sessions: dropped.length,
+    });
+    for (const { owner, server } of dropped) this.#report(owner, server);
+  }
+
+  #report(owner: UserId, server: string | undefined): void {
+    const { cache, notes, logger } = this.#options;
+    cache.drop(owner, server);
+    if (server === undefined) void notes.forgetOwner(owner);
+    else notes.forgetCredentials(owner, server);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(owner, server);
+      } catch (error) {
+        const reason = error instanceof Error ? error.name : typeof error;
+        logger.error('a change of a secret could not be passed on', { reason });
+      }
+    }
+  }
 }

@@ -72,6 +72,14 @@ export interface SecretChange {
   readonly server: string | undefined;
 }
 
+/** What a change of secrets did. */
+export interface Changed {
+  /** How many secrets were written or removed. */
+  readonly count: number;
+  /** Of the last change that it made; `undefined` if nothing was to be changed. */
+  readonly revision: number | undefined;
+}
+
 /** A tool that a user has used. */
 export interface ToolUse {
   readonly server: string;

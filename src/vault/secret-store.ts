@@ -4,6 +4,7 @@ import type { Database } from '../db/open-database.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
 import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes.ts';
 import {
+  type Changed,
   type FoundLink,
   type NewSecret,
   type OwnedUse,
@@ -49,8 +50,8 @@ export class SecretStore {
   }
 
   /** Stores all of them or none, and records one change for each owner and server, in one transaction. */
-  async put(secrets: readonly NewSecret[], now: number): Promise<void> {
-    await changeSecrets(this.#database, now, async (transaction) => {
+  put(secrets: readonly NewSecret[], now: number): Promise<Changed> {
+    return changeSecrets(this.#database, now, async (transaction) => {
       const rows: SecretRow[] = [];
       for (const { place, seal, lastFour } of secrets) {
         const before = await transaction
@@ -62,39 +63,38 @@ export class SecretStore {
         rows.push({ ...place, version, ...seal(version), lastFour, updatedAt: now, lastUsedAt: undefined });
       }
       const written = await putSecretRows(transaction, rows, true);
-      return { result: undefined, changes: toChanges(written) };
+      return { count: written.length, changes: toChanges(written) };
     });
   }
 
-  /** `false` if there was nothing to remove. */
-  remove(place: SecretPlace, now: number): Promise<boolean> {
+  remove(place: SecretPlace, now: number): Promise<Changed> {
     return changeSecrets(this.#database, now, async (transaction) => {
       const { numDeletedRows } = await transaction
         .deleteFrom('secrets')
         .where((where) => where.and(placeColumns(place)))
         .executeTakeFirstOrThrow();
-      const isRemoved = numDeletedRows > 0n;
-      return { result: isRemoved, changes: isRemoved ? [place] : [] };
+      const count = Number(numDeletedRows);
+      return { count, changes: count > 0 ? [place] : [] };
     });
   }
 
   /**
    * Removes everything about an owner in one transaction, and from the files as far as the database can; what is noted
-   * of the owner at the same time brings nothing back. Returns how many secrets there were.
+   * of the owner at the same time brings nothing back.
    */
-  async erase(owner: UserId, now: number): Promise<number> {
+  async erase(owner: UserId, now: number): Promise<Changed> {
     const hash = (await erasureHasher(this.#database))(owner);
-    const count = await changeSecrets(this.#database, now, async (transaction) => {
+    const erased = await changeSecrets(this.#database, now, async (transaction) => {
       await eraseRows(transaction, owner, hash, now);
       const { numDeletedRows } = await transaction
         .deleteFrom('secrets')
         .where((where) => where.and(ownerColumns(owner)))
         .executeTakeFirstOrThrow();
       const change = { owner: { issuer: ERASED, subject: hash }, server: undefined };
-      return { result: Number(numDeletedRows), changes: [change] };
+      return { count: Number(numDeletedRows), changes: [change] };
     });
     await emptyLog(this.#database);
-    return count;
+    return erased;
   }
 
   /** Secrets that were wrapped with another key than this one, at most `limit`, in a fixed order after `after`. */
@@ -126,11 +126,11 @@ export class SecretStore {
     return numUpdatedRows > 0n;
   }
 
-  /** Writes rows of a backup as they are; a taken place keeps its value unless `replaces`. Returns how many were written. */
-  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number> {
+  /** Writes rows of a backup as they are; a taken place keeps its value unless `replaces`. */
+  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<Changed> {
     return changeSecrets(this.#database, now, async (transaction) => {
       const written = await putSecretRows(transaction, rows, replaces);
-      return { result: written.length, changes: toChanges(written) };
+      return { count: written.length, changes: toChanges(written) };
     });
   }
 

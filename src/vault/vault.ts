@@ -3,7 +3,7 @@ import type { UserId } from '../auth/user.ts';
 import { UserVariableValueError, VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
-import { CHANGES_KEPT_MS, ChangeFeed } from './change-feed.ts';
+import { CHANGES_KEPT_MS, ChangeFeed, type SecretChangeListener } from './change-feed.ts';
 import { isReadable, open, seal } from './cipher.ts';
 import { guardStore } from './guarded-store.ts';
 import type { Keyring } from './keyring.ts';
@@ -15,6 +15,7 @@ import { UseNotes } from './use-notes.ts';
 import { ValueCache } from './value-cache.ts';
 import { VaultKeys } from './vault-keys.ts';
 
+export type { SecretChangeListener } from './change-feed.ts';
 export type { RefusedCredentials, ToolUse } from './secret-rows.ts';
 export type { LinkProfile, SetupLink } from './setup-links.ts';
 
@@ -29,9 +30,6 @@ export interface SecretFacts extends Pick<SecretRow, 'owner' | 'server' | 'name'
   /** `false`: no key of the keyring opens it, or it was tampered with. */
   readonly isReadable: boolean;
 }
-
-/** Called after a change of what an owner has set for a server, or of everything of theirs if `server` is `undefined`. */
-export type SecretChangeListener = (owner: UserId, server: string | undefined) => void;
 
 export interface VaultOptions {
   /** Opens the store when it is first needed, and again until it can be opened. */
@@ -77,7 +75,6 @@ export class Vault {
   readonly #cache: ValueCache;
   readonly #feed: ChangeFeed;
   readonly #notes: UseNotes;
-  readonly #listeners = new Set<SecretChangeListener>();
   #tidiedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: VaultOptions) {
@@ -90,15 +87,8 @@ export class Vault {
     this.#cache = new ValueCache(options.redactor);
     this.#keys = new VaultKeys({ store, logger, now, keyring, reloadKeyring });
     this.#notes = new UseNotes(store, now);
-    this.#feed = new ChangeFeed({
-      store,
-      now,
-      isNeeded: () => this.#listeners.size > 0 || !this.#cache.isEmpty,
-      onDrop: (owner, server) => this.#cache.drop(owner, server),
-      onChange: (owner, server) => this.#notify(owner, server),
-      onGap: () => this.#changesMissed(),
-      knownOwners: () => [...this.#cache.owners(), ...this.#notes.owners(), ...(options.sessionOwners?.() ?? [])],
-    });
+    const { sessionOwners = () => [] } = options;
+    this.#feed = new ChangeFeed({ store, cache: this.#cache, notes: this.#notes, sessionOwners, logger, now });
   }
 
   /** Rejects with `ConfigError` for keys that are not this vault's, `VaultUnavailableError`. */
@@ -155,15 +145,15 @@ export class Vault {
   /** `false` when there was nothing to remove. */
   async remove(owner: UserId, server: string, name: string): Promise<boolean> {
     const remove = () => this.#store.remove({ owner, server, name }, this.#now());
-    const isRemoved = await this.#feed.make(owner, server, remove, Boolean);
-    if (isRemoved) this.#forgetRefusal(owner, server);
-    return isRemoved;
+    const { count } = await this.#feed.make(owner, server, remove);
+    if (count > 0) this.#forgetRefusal(owner, server);
+    return count > 0;
   }
 
   /** Removes secrets, links, page sessions, uses and everything else about an owner; returns how many secrets there were. */
   async erase(owner: UserId): Promise<number> {
     await this.#notes.forgetOwner(owner);
-    const count = await this.#feed.make(owner, undefined, () => this.#store.erase(owner, this.#now()));
+    const { count } = await this.#feed.make(owner, undefined, () => this.#store.erase(owner, this.#now()));
     await this.#tidy();
     return count;
   }
@@ -232,19 +222,11 @@ export class Vault {
 
   /** Calls back after changes of any replica and of the command line; returns how to stop that. */
   onChange(listener: SecretChangeListener): () => void {
-    // A listener of its own each time: the same function may be added twice.
-    const own: SecretChangeListener = (owner, server) => listener(owner, server);
-    this.#listeners.add(own);
-    // The outage is in the log, and the feed tries again.
-    this.#feed.start().catch(() => undefined);
-    return () => {
-      this.#listeners.delete(own);
-    };
+    return this.#feed.listen(listener);
   }
 
   /** Stores what is noted and not yet stored. */
   async close(): Promise<void> {
-    this.#listeners.clear();
     await this.#feed.close();
     await this.#notes.close();
     this.#cache.close();
@@ -266,28 +248,6 @@ export class Vault {
   #forgetRefusal(owner: UserId, server: string): void {
     this.#notes.forgetCredentials(owner, server);
     this.#notes.noteCredentials(owner, server, false);
-  }
-
-  #notify(owner: UserId, server: string | undefined): void {
-    if (server === undefined) void this.#notes.forgetOwner(owner);
-    else this.#notes.forgetCredentials(owner, server);
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(owner, server);
-      } catch (error) {
-        const reason = error instanceof Error ? error.name : typeof error;
-        this.#logger.error('a change of a secret could not be passed on', { reason });
-      }
-    }
-  }
-
-  /** A user with a session has its values in the cache, which holds more than there may be sessions. */
-  #changesMissed(): void {
-    const dropped = this.#cache.dropAll();
-    this.#logger.warn('changes of secrets may have been missed; sessions of users are opened anew', {
-      sessions: dropped.length,
-    });
-    for (const { owner, server } of dropped) this.#notify(owner, server);
   }
 
   /** Now and then; the caller is not concerned whether it works. */

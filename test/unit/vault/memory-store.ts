@@ -54,7 +54,9 @@ export class MemoryStore implements Store {
     this.rows = rows;
     const changed = new Map(secrets.map(({ place }) => [`${toUserKey(place.owner)} ${place.server}`, place]));
     for (const { owner, server } of changed.values()) this.#note(owner, server, now);
+    const revision = this.#revision;
     await this.afterPut;
+    return { count: secrets.length, revision };
   }
 
   async remove(place: SecretPlace, now: number) {
@@ -63,7 +65,7 @@ export class MemoryStore implements Store {
     const isRemoved = rows.length < this.rows.length;
     this.rows = rows;
     if (isRemoved) this.#note(place.owner, place.server, now);
-    return isRemoved;
+    return { count: isRemoved ? 1 : 0, revision: isRemoved ? this.#revision : undefined };
   }
 
   async erase(owner: UserId, now: number) {
@@ -77,7 +79,7 @@ export class MemoryStore implements Store {
       if (row.owner !== undefined && isOwner({ owner: row.owner }, owner)) this.sessions.delete(hash);
     }
     this.#note(owner, undefined, now);
-    return count;
+    return { count, revision: this.#revision };
   }
 
   async listNotUnder(keyId: string, limit: number, after?: SecretPlace) {
@@ -101,7 +103,7 @@ export class MemoryStore implements Store {
     const written = rows.filter((row) => replaces || !isTaken(row));
     this.rows = [...this.rows.filter((one) => !written.some((row) => sortKey(row) === sortKey(one))), ...written];
     for (const { owner, server } of written) this.#note(owner, server, now);
-    return written.length;
+    return { count: written.length, revision: written.length > 0 ? this.#revision : undefined };
   }
 
   async keys() {

@@ -217,7 +217,7 @@ describe('listeners', () => {
     });
     const setting = vault.set(alice, 'jira', new Map([['TOKEN', 'value']]));
     await seconds(3);
-    expect(told).toEqual([]);
+    expect(told).toEqual(['alice/jira']);
     finish();
     await setting;
     await seconds(3);
