@@ -218,7 +218,7 @@ test('a secret that another process puts back is used within seconds', async () 
   const { pid, token } = await who(service, 'ann');
   expect(token).toBe('second of ann');
   const restore = (...more: string[]) => runCommand(['vault', 'restore', backup, ...more], { env: envOf(dataDir) });
-  expect((await restore()).stdout).toContain('2 secrets were not: they are set already');
+  expect((await restore()).stdout).toContain('2 secrets were not restored: another value is set');
   expect((await who(service, 'ann')).pid).toBe(pid);
   expect((await restore('--replace')).stdout).toContain('2 secrets were restored');
   await waitFor(() => !isRunning(service, pid), 5_000, "the end of Ann's process");
