@@ -186,11 +186,8 @@ export class Generation {
     this.#isRetiring = true;
     this.catalogue.freeze();
     void this.#lister.stop();
-    const giveUpAt = Date.now() + drainTimeMs;
-    for (let leftMs = drainTimeMs; isServing && leftMs > 0; leftMs = giveUpAt - Date.now()) {
-      if (this.#holds === 0 || this.#stopping !== undefined) break;
-      await this.#idle.next(leftMs);
-    }
+    const isDone = () => this.#holds === 0 || this.#stopping !== undefined;
+    if (isServing) await this.#idle.until(isDone, drainTimeMs);
     await this.stop();
   }
 

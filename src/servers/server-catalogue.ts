@@ -34,7 +34,6 @@ export interface UserList {
 interface Served extends OriginatedSource {
   /** Whose session listed it; `undefined` for the service's own, and for what was cached. */
   readonly ownerKey: string | undefined;
-  readonly catalogue: Catalogue;
 }
 
 /**
@@ -44,6 +43,8 @@ interface Served extends OriginatedSource {
  * was cached in an earlier run stays until a source of that rank, or a higher one, lists; a user's until an admin's does.
  */
 export class ServerCatalogue {
+  /** Set by this class alone; a field, since every call reads it. */
+  current: Catalogue | undefined;
   readonly #dependencies: ServerCatalogueOptions['dependencies'];
   readonly #onChange: () => void;
   readonly #before: Catalogue | undefined;
@@ -64,10 +65,6 @@ export class ServerCatalogue {
     if (former !== undefined) this.#inherit(former);
   }
 
-  get current(): Catalogue | undefined {
-    return this.#served?.catalogue;
-  }
-
   get origin(): CatalogueOrigin | undefined {
     return this.#served?.origin;
   }
@@ -81,15 +78,15 @@ export class ServerCatalogue {
   reconfigure(config: ServerConfig): void {
     this.#config = config;
     this.#differences.reconfigure(config);
-    const previous = this.#served;
-    if (previous === undefined) return;
-    const catalogue = toCatalogue(previous.source, config);
-    if (catalogue.revision === previous.catalogue.revision) {
+    if (this.#served === undefined) return;
+    const previous = this.current;
+    const catalogue = toCatalogue(this.#served.source, config);
+    if (catalogue.revision === previous?.revision) {
       this.#reportRules(catalogue);
       return;
     }
-    this.#served = { ...previous, catalogue };
-    this.#logChange(previous.catalogue, catalogue);
+    this.current = catalogue;
+    this.#logChange(previous, catalogue);
     this.#onChange();
   }
 
@@ -174,7 +171,8 @@ export class ServerCatalogue {
     const content = await this.#dependencies.catalogueCache.load(this.#config.name);
     const cached = content === undefined ? undefined : fromCachedCatalogue(content, this.#config);
     if (cached === undefined || this.#served !== undefined) return;
-    this.#served = { ...cached, ownerKey: undefined, catalogue: toCatalogue(cached.source, this.#config) };
+    this.#served = { ...cached, ownerKey: undefined };
+    this.current = toCatalogue(cached.source, this.#config);
     this.#onChange();
   }
 
@@ -184,25 +182,27 @@ export class ServerCatalogue {
     const { ownerKey } = former.#served;
     const cached = fromCachedCatalogue(toCachedCatalogue(former.#served, former.#config), this.#config);
     if (cached === undefined) return;
-    this.#served = { ...cached, ownerKey, catalogue: toCatalogue(cached.source, this.#config) };
+    this.#served = { ...cached, ownerKey };
+    this.current = toCatalogue(cached.source, this.#config);
   }
 
-  #serve(source: Omit<Served, 'catalogue'>, reading: number): void {
+  #serve(served: Served, reading: number): void {
     if (this.#isFrozen || reading < this.#servedReading) return;
     const { catalogueCache, logger } = this.#dependencies;
     const config = this.#config;
-    const catalogue = toCatalogue(source.source, config);
-    const before = this.#served;
-    const previous = before?.catalogue ?? this.#before;
+    const catalogue = toCatalogue(served.source, config);
+    const previous = this.current ?? this.#before;
+    const isSame = this.current?.revision === catalogue.revision;
+    const isSameOrigin = this.#served?.origin === served.origin;
     this.#servedReading = reading;
-    this.#served = { ...source, catalogue };
-    const isSame = before?.catalogue.revision === catalogue.revision;
-    if (isSame && before.origin === source.origin) return;
-    const saving = catalogueCache.save(config.name, toCachedCatalogue(this.#served, config));
+    this.#served = served;
+    this.current = catalogue;
+    if (isSame && isSameOrigin) return;
+    const saving = catalogueCache.save(config.name, toCachedCatalogue(served, config));
     if (isSame) return;
     void saving.then((content) => this.#reportChanges(previous, content, catalogue));
     // Until now the document said that they were not listed yet.
-    if (previous === undefined && source.origin !== 'service') {
+    if (previous === undefined && served.origin !== 'service') {
       logger.warn('the tools are known now: save the connection in Open WebUI again', { server: config.name });
     }
     this.#logChange(previous, catalogue);

@@ -2,14 +2,14 @@ import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { NotFoundError, type ServerUnavailableError } from '../errors.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { CatalogueDifference } from './catalogue-differences.ts';
-import { type CatalogueOrigin, isListedByService, trustsFirstUser } from './catalogue-origin.ts';
+import { isListedByService, trustsFirstUser } from './catalogue-origin.ts';
 import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { FailureReason } from './failure-reason.ts';
 import { Generation, type GenerationOwner } from './generation.ts';
 import { fingerprint, sessionFingerprint } from './hot-reloadable.ts';
 import { Lease } from './lease.ts';
 import { ResultWatch } from './result-watch.ts';
+import type { ServerCatalogue } from './server-catalogue.ts';
 import { type ServerStatus, toChangingStatus } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import type { SessionQuota } from './session-quota.ts';
@@ -83,19 +83,9 @@ export class Server implements GenerationOwner {
     return trustsFirstUser(this.config) ? 'user' : 'admin';
   }
 
-  /** Where the list of tools that all see comes from. */
-  get catalogueOrigin(): CatalogueOrigin | undefined {
-    return this.#current.catalogue.origin;
-  }
-
-  /** How lists of users' sessions differ from the one that all see; the newest last. */
-  get catalogueDifferences(): readonly CatalogueDifference[] {
-    return this.#current.catalogue.differences;
-  }
-
-  /** Makes the list of a difference the one that all see; `false` if it is not known any more. */
-  chooseCatalogue(id: string): boolean {
-    return this.#current.catalogue.choose(id);
+  /** Where the list of tools that all see comes from, and how those of users' sessions differ. */
+  get tools(): Pick<ServerCatalogue, 'origin' | 'differences' | 'choose'> {
+    return this.#current.catalogue;
   }
 
   /** Opens the shared session, or lists the tools of a server that has a session for each user. */
@@ -146,13 +136,13 @@ export class Server implements GenerationOwner {
     await this.#current.catalogue.loadCached();
     const isHopeless = () =>
       this.awaitedSource !== undefined || this.status.state === 'failed' || this.status.state === 'stopped';
-    await this.#until(() => this.catalogue !== undefined || isHopeless(), waitMs);
+    await this.#waiters.until(() => this.catalogue !== undefined || isHopeless(), waitMs);
     return this.catalogue;
   }
 
   /** Resolves once the first attempt to start has succeeded or failed, or after `waitMs`. */
   async whenSettled(waitMs: number): Promise<void> {
-    await this.#until(() => this.status.state !== 'starting', waitMs);
+    await this.#waiters.until(() => this.status.state !== 'starting', waitMs);
   }
 
   /** The sessions of which something is left, those with former settings included. */
@@ -254,12 +244,5 @@ export class Server implements GenerationOwner {
     const forget = () => void this.#ends.delete(end);
     this.#ends.add(end);
     void end.then(forget, forget);
-  }
-
-  async #until(condition: () => boolean, waitMs: number): Promise<void> {
-    const giveUpAt = Date.now() + waitMs;
-    for (let leftMs = waitMs; !condition() && leftMs > 0; leftMs = giveUpAt - Date.now()) {
-      await this.#waiters.next(leftMs);
-    }
   }
 }

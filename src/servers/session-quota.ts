@@ -1,3 +1,4 @@
+import type { ServerConfig } from '../config/server-config.ts';
 import { ServerUnavailableError } from '../errors.ts';
 
 /** Caps on the sessions of users, over all servers. */
@@ -8,8 +9,7 @@ export interface SessionLimits {
 
 /** What counts against the quota: a session from before it starts until nothing of it is left. */
 export interface QuotaHolder {
-  readonly server: string;
-  readonly maxSessionsOfServer: number;
+  readonly server: Pick<ServerConfig, 'name' | 'maxSessions'>;
   /** Names the user over all servers. */
   readonly user: string;
   /** It is open and not in use. */
@@ -72,7 +72,7 @@ export class SessionQuota {
       return;
     }
     if (!this.#admitted.delete(holder)) return;
-    add(this.#ofServer, holder.server, -1);
+    add(this.#ofServer, holder.server.name, -1);
     add(this.#ofUser, holder.user, -1);
     if (this.#queue.size === 0) return;
     const idle = this.#idle();
@@ -108,13 +108,13 @@ export class SessionQuota {
       case 'all':
         return `All ${this.#limits.maxSessions} sessions that the service may have at once are busy.`;
       default:
-        return `All ${holder.maxSessionsOfServer} sessions that server "${holder.server}" may have at once are busy.`;
+        return `All ${holder.server.maxSessions} sessions that server "${holder.server.name}" may have at once are busy.`;
     }
   }
 
-  #reachedCap({ server, maxSessionsOfServer, user }: QuotaHolder): Cap | undefined {
+  #reachedCap({ server, user }: QuotaHolder): Cap | undefined {
     if ((this.#ofUser.get(user) ?? 0) >= this.#limits.maxSessionsPerUser) return 'user';
-    if ((this.#ofServer.get(server) ?? 0) >= maxSessionsOfServer) return 'server';
+    if ((this.#ofServer.get(server.name) ?? 0) >= server.maxSessions) return 'server';
     return this.#admitted.size >= this.#limits.maxSessions ? 'all' : undefined;
   }
 
@@ -134,7 +134,7 @@ export class SessionQuota {
       case 'user':
         return holder.user === waiting.user;
       case 'server':
-        return holder.server === waiting.server;
+        return holder.server.name === waiting.server.name;
       case 'all':
         return true;
       case undefined:
@@ -149,7 +149,7 @@ export class SessionQuota {
 
   #admit(holder: QuotaHolder): void {
     this.#admitted.add(holder);
-    add(this.#ofServer, holder.server, 1);
+    add(this.#ofServer, holder.server.name, 1);
     add(this.#ofUser, holder.user, 1);
     holder.admit();
   }

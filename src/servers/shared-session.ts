@@ -109,15 +109,11 @@ export class SharedSession implements SessionHold {
    */
   async open(signal: AbortSignal, waitMs = START_WAIT_MS): Promise<Session> {
     if (this.#session !== undefined) return this.#session;
-    const giveUpAt = performance.now() + waitMs;
     if (this.#state === 'failed' && this.#isRemote && performance.now() >= this.#callMayTryAt) this.#startOnce();
-    while (this.#session === undefined) {
-      if (signal.aborted) throw new CallCancelledError('The caller left before the server was ready.');
-      const leftMs = giveUpAt - performance.now();
-      if (this.#state === 'failed' || this.#state === 'stopped' || leftMs <= 0) throw this.unavailable();
-      await this.#waiters.next(leftMs, signal);
-    }
-    return this.#session;
+    const isOver = () => this.#session !== undefined || this.#state === 'failed' || this.#state === 'stopped';
+    await this.#waiters.until(isOver, waitMs, signal);
+    if (this.#session !== undefined) return this.#session;
+    throw signal.aborted ? new CallCancelledError('The caller left before the server was ready.') : this.unavailable();
   }
 
   noteUse(): void {}

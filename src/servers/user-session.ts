@@ -1,11 +1,11 @@
 import { toUserKey } from '../auth/user.ts';
+import type { ServerConfig } from '../config/server-config.ts';
 import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, type ServiceError } from '../errors.ts';
 import type { Session, SessionEnd } from '../mcp/session.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import type { Catalogue } from './catalogue.ts';
 import { toFailureReason } from './failure-reason.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
-import type { SessionCatalogue } from './session-catalogues.ts';
+import type { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionKey, UserAndChat } from './session-key.ts';
 import type { QuotaHolder, SessionQuota } from './session-quota.ts';
 import type { UserCaller } from './user-values.ts';
@@ -17,27 +17,15 @@ const MAX_CALLERS_WAITING = 128;
 export type UserSessionState = 'waiting' | 'starting' | 'ready' | 'ending' | 'stopped';
 
 export interface UserSessionOptions {
-  readonly server: string;
-  readonly maxSessionsOfServer: number;
-  readonly key: SessionKey;
-  readonly owner: UserAndChat;
-  readonly idleTimeoutMs: number;
+  readonly config: Pick<ServerConfig, 'name' | 'maxSessions' | 'idleTimeoutMs'>;
   readonly quota: SessionQuota;
-  /** Opens it and reads its list of tools into `tools`. */
+  /** Opens it and sets its list of tools. */
   readonly open: (session: UserSession, signal: AbortSignal) => Promise<Session>;
-  /** The session's own list of tools. */
-  readonly tools: SessionCatalogue;
-  /** Takes secrets, the user's own too, out of what the server says. */
-  readonly redact: Redact;
-  readonly events: UserSessionEvents;
   readonly pingTimes?: PingTimes | undefined;
-}
-
-export interface UserSessionEvents {
   /** A failure that is not a `ServiceError`: a fault of ours. */
   readonly onFault: (error: unknown) => void;
   /** It could not be opened, or was lost after `upForMs`. */
-  readonly onFailure: (session: UserSession, error: ServiceError, upForMs: number) => void;
+  readonly onFailure: (error: ServiceError, upForMs: number) => void;
   /** No new call is to use it. */
   readonly onGone: (session: UserSession) => void;
   /** Nothing is left of it. */
@@ -57,14 +45,10 @@ export interface UserSessionEvents {
  *      └─────▶ ending ────▶ stopped ◀── (from starting: not opened)
  */
 export class UserSession implements QuotaHolder {
-  readonly server: string;
-  readonly maxSessionsOfServer: number;
-  readonly key: SessionKey;
-  readonly owner: UserAndChat;
   readonly user: string;
-  readonly redact: Redact;
-  /** Who called last: headers that are made for each exchange are made for them. */
-  caller: UserCaller;
+  readonly server: UserSessionOptions['config'];
+  /** Its own list of tools, by which its calls are judged. */
+  tools: SessionCatalogue | undefined;
   readonly #options: UserSessionOptions;
   readonly #waiters = new Waiters();
   readonly #lifetime = new AbortController();
@@ -80,15 +64,20 @@ export class UserSession implements QuotaHolder {
   #opening: Promise<void> = Promise.resolve();
   #end: Promise<void> | undefined;
 
-  constructor(options: UserSessionOptions, caller: UserCaller) {
+  /**
+   * `redact` takes secrets, the user's own too, out of what the server says; `caller` is the latest one: headers that
+   * are made for each exchange are made for them.
+   */
+  constructor(
+    readonly key: SessionKey,
+    readonly owner: UserAndChat,
+    readonly redact: Redact,
+    public caller: UserCaller,
+    options: UserSessionOptions,
+  ) {
     this.#options = options;
-    this.server = options.server;
-    this.maxSessionsOfServer = options.maxSessionsOfServer;
-    this.key = options.key;
-    this.owner = options.owner;
-    this.user = toUserKey(options.owner);
-    this.redact = options.redact;
-    this.caller = caller;
+    this.server = options.config;
+    this.user = toUserKey(owner);
   }
 
   get state(): UserSessionState {
@@ -103,10 +92,6 @@ export class UserSession implements QuotaHolder {
   /** Calls that use it or wait for it. */
   get calls(): number {
     return this.#calls;
-  }
-
-  get catalogue(): Catalogue | undefined {
-    return this.#options.tools.current;
   }
 
   get isIdle(): boolean {
@@ -142,15 +127,11 @@ export class UserSession implements QuotaHolder {
    * `CallCancelledError` when `signal` aborts first.
    */
   async whenOpen(waitMs: number, signal: AbortSignal): Promise<Session> {
-    const giveUpAt = performance.now() + waitMs;
-    while (this.isOpening) {
-      if (signal.aborted) throw new CallCancelledError('The caller left before the server was ready.');
-      const leftMs = giveUpAt - performance.now();
-      if (leftMs <= 0 || this.#waiters.size >= MAX_CALLERS_WAITING) throw this.#unavailable();
-      await this.#waiters.next(leftMs, signal);
-    }
+    if (this.isOpening && this.#waiters.size >= MAX_CALLERS_WAITING) throw this.#unavailable();
+    await this.#waiters.until(() => !this.isOpening, waitMs, signal);
     const { session } = this;
     if (session !== undefined) return session;
+    if (this.isOpening && signal.aborted) throw new CallCancelledError('The caller left before the server was ready.');
     throw this.#failure ?? this.#unavailable();
   }
 
@@ -197,7 +178,7 @@ export class UserSession implements QuotaHolder {
     } catch (error) {
       if (this.#state !== 'starting') return;
       this.#failure = this.#toOpenFailure(error);
-      this.#options.events.onFailure(this, this.#failure, 0);
+      this.#options.onFailure(this.#failure, 0);
       this.#leavePool();
       this.#setStopped();
       return;
@@ -212,7 +193,7 @@ export class UserSession implements QuotaHolder {
     const openedAt = performance.now();
     void session.closed.then((end) => this.#lose(end, performance.now() - openedAt));
     this.#watchWhileIdle(session);
-    this.#endWhenIdle(this.#options.idleTimeoutMs);
+    this.#endWhenIdle(this.server.idleTimeoutMs);
     if (this.#calls > 0) return;
     if (this.#isGone) void this.end();
     else this.#options.quota.noteIdle(this);
@@ -244,16 +225,16 @@ export class UserSession implements QuotaHolder {
     this.#isLost = true;
     if (!isForgotten) {
       const error = new ServerUnavailableError(`${this.#whose} ended: ${reason}. Try again later.`, 1, { detail });
-      this.#options.events.onFailure(this, error, upForMs);
+      this.#options.onFailure(error, upForMs);
     }
     this.retire();
   }
 
   #endWhenIdle(inMs: number): void {
     this.#idleTimer = setTimeout(() => {
-      const leftMs = this.#lastUsedAt + this.#options.idleTimeoutMs - Date.now();
+      const leftMs = this.#lastUsedAt + this.server.idleTimeoutMs - Date.now();
       if (this.isIdle && leftMs <= 0) void this.end();
-      else if (this.#state === 'ready') this.#endWhenIdle(leftMs > 0 ? leftMs : this.#options.idleTimeoutMs);
+      else if (this.#state === 'ready') this.#endWhenIdle(leftMs > 0 ? leftMs : this.server.idleTimeoutMs);
     }, inMs);
     this.#idleTimer.unref();
   }
@@ -261,12 +242,12 @@ export class UserSession implements QuotaHolder {
   #leavePool(): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#options.events.onGone(this);
+    this.#options.onGone(this);
   }
 
   #setStopped(): void {
     this.#setState('stopped');
-    this.#options.events.onStopped(this);
+    this.#options.onStopped(this);
     this.#options.quota.leave(this);
   }
 
@@ -276,13 +257,13 @@ export class UserSession implements QuotaHolder {
   }
 
   get #whose(): string {
-    return `Your session with server "${this.server}"`;
+    return `Your session with server "${this.server.name}"`;
   }
 
   /** Refused credentials are reported as they are. */
   #toOpenFailure(error: unknown): ServiceError {
     if (error instanceof CredentialsRefusedError) return error;
-    const { reason, detail } = toFailureReason(error, this.redact, this.#options.events.onFault);
+    const { reason, detail } = toFailureReason(error, this.redact, this.#options.onFault);
     return new ServerUnavailableError(`${this.#whose} could not be opened: ${reason}. Try again later.`, 1, { detail });
   }
 

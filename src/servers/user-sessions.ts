@@ -9,22 +9,20 @@ import { openUserSession, secretsOf } from './open-server-session.ts';
 import { redactError } from './redact-error.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
-import { SessionCatalogue, SessionCatalogues } from './session-catalogues.ts';
+import { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { type SessionHold, START_WAIT_MS } from './session-hold.ts';
 import { type SessionKey, toSessionKey, toUserAndChatKey, type UserAndChat } from './session-key.ts';
 import type { SessionQuota } from './session-quota.ts';
 import { followToolList, readSource } from './tool-list-reader.ts';
-import { UserSession, type UserSessionEvents } from './user-session.ts';
+import { UserSession } from './user-session.ts';
 import {
   type Caller,
   readUserValues,
   requireUser,
-  setupUrl,
-  titleOf,
   toPlaceholderValues,
+  toRefusal,
   toSessionOwner,
-  toTitles,
   type UserCaller,
 } from './user-values.ts';
 
@@ -68,14 +66,20 @@ interface PendingAcquire {
   isStale: boolean;
 }
 
+/** Which session a call needs. */
+interface WantedSession {
+  readonly key: SessionKey;
+  readonly owner: UserAndChat;
+  readonly caller: UserCaller;
+  readonly variables: Variables;
+}
+
 /**
  * The sessions of one server's users: one for each key, which is made of the server, the owner and the settings. What
  * one of them lists or fails with is shown to no other user.
  */
 export class UserSessions {
   readonly #options: UserSessionsOptions;
-  readonly #catalogues: SessionCatalogues;
-  readonly #events: UserSessionEvents;
   readonly #byKey = new Map<SessionKey, UserSession>();
   /** The newest session of each owner: older ones end after their last call. */
   readonly #newest = new Map<string, UserSession>();
@@ -83,17 +87,12 @@ export class UserSessions {
   readonly #all = new Set<UserSession>();
   readonly #pending = new Set<PendingAcquire>();
   readonly #failures = new FailureMemory();
+  #toolRules: ServerConfig;
   #isStopped = false;
 
   constructor(options: UserSessionsOptions) {
     this.#options = options;
-    this.#catalogues = new SessionCatalogues(options.config);
-    this.#events = {
-      onFault: options.onFault,
-      onFailure: ({ key, owner }, error, upForMs) => this.#failures.note(key, owner, error, upForMs),
-      onGone: (session) => this.#forget(session),
-      onStopped: (session) => void this.#all.delete(session),
-    };
+    this.#toolRules = options.config;
   }
 
   /**
@@ -111,11 +110,11 @@ export class UserSessions {
       this.#pending.add(pending);
       let variables: Variables | undefined;
       try {
-        ({ variables } = await readUserValues(user, config));
+        variables = await readUserValues(user, config);
         // Never opened with values that were replaced while they were read.
         if (pending.isStale) throw settingsChanged(config.name);
         if (signal.aborted) throw new CallCancelledError('The caller left before the session was opened.');
-        const hold = this.#hold(user, variables, pending);
+        const hold = this.#hold(pending, user, variables);
         try {
           await hold.open(signal);
           return hold;
@@ -135,7 +134,8 @@ export class UserSessions {
 
   /** Takes over which tools are enabled, at once. */
   reconfigure(config: ServerConfig): void {
-    this.#catalogues.reconfigure(config);
+    this.#toolRules = config;
+    for (const { tools } of this.#all) tools?.reconfigure(config);
   }
 
   /** Ends a user's sessions at once, those of every chat, and no other user's; resolves when nothing of them is left. */
@@ -160,32 +160,33 @@ export class UserSessions {
     });
   }
 
-  #hold(user: UserCaller, variables: Variables, pending: PendingAcquire): SessionHold {
+  #hold(pending: PendingAcquire, caller: UserCaller, variables: Variables): SessionHold {
     const { config, dependencies, waitMs = START_WAIT_MS } = this.#options;
-    const settings = resolveSessionSettings(config, toPlaceholderValues(user, variables, config));
-    const key = toSessionKey(config.name, pending.owner, settings);
-    let session = this.#join(key, user, variables, pending.owner);
+    const settings = resolveSessionSettings(config, toPlaceholderValues(caller, variables, config));
+    const { owner } = pending;
+    const wanted = { key: toSessionKey(config.name, owner, settings), owner, caller, variables };
+    let session = this.#join(wanted);
     let isReleased = false;
     return {
       open: async (signal) => {
         if (session.session !== undefined) return session.session;
         // Lost before the call was sent. With values that were replaced no session is opened.
         if (!session.isOpening && !isReleased && !pending.isStale) {
-          const next = this.#join(key, user, variables, pending.owner);
+          const next = this.#join(wanted);
           session.release();
           session = next;
         }
         return session.whenOpen(waitMs, signal);
       },
       get catalogue() {
-        return session.catalogue;
+        return session.tools?.current;
       },
       redact: session.redact,
       noteUse: (tool) => {
-        dependencies.noteUse?.(user.user, config.name, tool);
-        if (variables.size > 0) dependencies.noteCredentials?.(user.user, config.name, false);
+        dependencies.noteUse?.(caller.user, config.name, tool);
+        if (variables.size > 0) dependencies.noteCredentials?.(caller.user, config.name, false);
       },
-      toPublicError: (error) => this.#toPublicError(error, user, variables, session.redact),
+      toPublicError: (error) => this.#toPublicError(error, caller, variables, session.redact),
       release: () => {
         if (!isReleased) session.release();
         isReleased = true;
@@ -195,37 +196,28 @@ export class UserSessions {
   }
 
   /** Holds the key's session, which is made if there is none. */
-  #join(key: SessionKey, caller: UserCaller, variables: Variables, owner: UserAndChat): UserSession {
-    const session = this.#byKey.get(key) ?? this.#add(key, caller, variables, owner);
-    session.caller = caller;
+  #join(wanted: WantedSession): UserSession {
+    const session = this.#byKey.get(wanted.key) ?? this.#add(wanted);
+    session.caller = wanted.caller;
     session.hold();
     return session;
   }
 
-  #add(key: SessionKey, caller: UserCaller, variables: Variables, owner: UserAndChat): UserSession {
-    const { config, dependencies, quota, pingTimes } = this.#options;
+  #add({ key, owner, caller, variables }: WantedSession): UserSession {
+    const { config, dependencies, quota, onFault, pingTimes } = this.#options;
     if (this.#isStopped) throw new ServerUnavailableError(`Server "${config.name}" is stopped.`, 1);
     this.#failures.check(key);
-    const { name: server, maxSessions: maxSessionsOfServer, idleTimeoutMs } = config;
-    const tools = new SessionCatalogue(this.#catalogues);
     const redact = dependencies.redactor.redactorFor(secretsOf(config, variables));
-    const open = (opening: UserSession, signal: AbortSignal) => this.#open(opening, tools, variables, signal);
-    const session = new UserSession(
-      {
-        server,
-        maxSessionsOfServer,
-        key,
-        owner,
-        idleTimeoutMs,
-        quota,
-        open,
-        tools,
-        redact,
-        events: this.#events,
-        pingTimes,
-      },
-      caller,
-    );
+    const session = new UserSession(key, owner, redact, caller, {
+      config,
+      quota,
+      pingTimes,
+      open: (opening, signal) => this.#open(opening, variables, signal),
+      onFault,
+      onFailure: (error, upForMs) => this.#failures.note(key, owner, error, upForMs),
+      onGone: (gone) => this.#forget(gone),
+      onStopped: (stopped) => void this.#all.delete(stopped),
+    });
     const ownerKey = toUserAndChatKey(owner);
     const older = this.#newest.get(ownerKey);
     this.#byKey.set(key, session);
@@ -242,26 +234,22 @@ export class UserSessions {
   }
 
   /** Opens a session and reads its own list of tools, by which its calls are judged, now and at every change. */
-  async #open(
-    owned: UserSession,
-    tools: SessionCatalogue,
-    variables: Variables,
-    signal: AbortSignal,
-  ): Promise<Session> {
+  async #open(owned: UserSession, variables: Variables, signal: AbortSignal): Promise<Session> {
     const { config, dependencies, catalogue, onAnnouncedList } = this.#options;
     const { redact } = owned;
     const placeholders = toPlaceholderValues(owned.caller, variables, config);
     const latest = () => toPlaceholderValues(owned.caller, variables, config);
     const session = await openUserSession(config, dependencies, { placeholders, latest, redact }, signal);
-    void session.closed.then(() => tools.release());
     const read = async () => {
       const reading = catalogue.begin();
       const source = await readSource(session, signal);
-      const isAnnounced = tools.hasList;
-      if (!tools.set(source)) return;
+      const before = owned.tools;
+      const others = [...this.#all].map(({ tools }) => tools);
+      owned.tools = SessionCatalogue.from(source, this.#toolRules, others);
+      if (owned.tools === before || signal.aborted) return;
       const { user, isAdmin } = owned.caller;
       await catalogue.offer({ source, owner: user, isAdmin, redact, reading });
-      if (isAnnounced) onAnnouncedList();
+      if (before !== undefined) onAnnouncedList();
     };
     try {
       await followToolList(session, { server: config.name, logger: dependencies.logger, redact, read });
@@ -289,12 +277,7 @@ export class UserSessions {
     if (!(error instanceof CredentialsRefusedError) || variables.size === 0) return redactError(error, redact);
     const { config, dependencies } = this.#options;
     dependencies.noteCredentials?.(user.user, config.name, true);
-    const url = await setupUrl(user, config.name);
-    const names = [...variables.keys()];
-    const secret = names.filter((name) => config.userVars.get(name)?.sensitive);
-    const titles = toTitles((secret.length > 0 ? secret : names).map((name) => titleOf(config, name)));
-    const next = url === undefined ? 'set it again on the vault page of this service' : `open ${url} to set it again`;
-    return new CredentialsRefusedError(`${config.name} refused your ${titles}: ${next}.`, url);
+    return toRefusal(user, config, variables);
   }
 }
 

@@ -1,7 +1,13 @@
 import type { Principal } from '../auth/principal.ts';
 import type { UserId, UserProfile } from '../auth/user.ts';
 import type { ServerConfig, UserVariable } from '../config/server-config.ts';
-import { SecretUnreadableError, ServiceError, UnauthenticatedError, UserVariablesMissingError } from '../errors.ts';
+import {
+  CredentialsRefusedError,
+  SecretUnreadableError,
+  ServiceError,
+  UnauthenticatedError,
+  UserVariablesMissingError,
+} from '../errors.ts';
 import { parseUrl } from '../parse-url.ts';
 import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
@@ -13,13 +19,12 @@ export interface ValueSource {
   variables(owner: UserId, server: string): Promise<ReadonlyMap<string, string>>;
   /** A token about the user, signed by the service. */
   userJwt(user: UserProfile, audience: string): string;
-  /** The caller's own OIDC access token, if he presented one. */
+  /** The caller's own OIDC access token, if they presented one. */
   readonly callerToken: string | undefined;
   /** Where users can set their values for a server; makes a link, so it is asked for only when it is shown. */
   setupUrl(user: UserProfile, server: string): Promise<string | undefined>;
 }
 
-/** Nothing is known of anybody. */
 export const NO_VALUES: ValueSource = {
   variables: async () => new Map(),
   userJwt: () => '',
@@ -27,25 +32,18 @@ export const NO_VALUES: ValueSource = {
   setupUrl: async () => undefined,
 };
 
-/** Who calls, and where his values come from. */
+/** Who calls, and where their values come from. */
 export interface Caller {
   readonly principal: Principal;
   readonly values: ValueSource;
 }
 
-/** A caller who is a user, as a server with a session for each user needs him. */
+/** A caller who is a user, as a server with a session for each user needs them. */
 export interface UserCaller {
   readonly user: UserProfile & { readonly chatId?: string | undefined };
   /** The user has the role or the scope `admin`: what their session lists may be what all see. */
   readonly isAdmin: boolean;
   readonly values: ValueSource;
-}
-
-/** What a user's session is opened with. */
-export interface UserValues {
-  readonly variables: ReadonlyMap<string, string>;
-  /** Those of the variables that he set himself: none of the defaults. */
-  readonly own: ReadonlySet<string>;
 }
 
 /**
@@ -68,7 +66,7 @@ export function requireUser({ principal, values }: Caller, { name, isolation }: 
   return { user: principal, isAdmin: principal.role === 'admin' || principal.scopes.allows('admin'), values };
 }
 
-/** Whose session it is: one for each chat where the settings or the admin part chats. */
+/** Whose session it is: a chat's, where the isolation or a placeholder separates chats. */
 export function toSessionOwner({ issuer, subject, chatId }: UserCaller['user'], config: ServerConfig): UserAndChat {
   const isOfChat = config.isolation === 'chat' || placeholdersOf(config).some(({ kind }) => kind === 'chat');
   return { issuer, subject, chatId: isOfChat ? chatId : undefined };
@@ -78,18 +76,18 @@ export function toSessionOwner({ issuer, subject, chatId }: UserCaller['user'], 
  * Reads what the user has set and fills in defaults.
  * Rejects with `UserVariablesMissingError` and the errors of the vault.
  */
-export async function readUserValues(caller: UserCaller, config: ServerConfig): Promise<UserValues> {
-  if (config.userVars.size === 0) return { variables: new Map(), own: new Set() };
+export async function readUserValues(caller: UserCaller, config: ServerConfig): Promise<ReadonlyMap<string, string>> {
+  if (config.userVars.size === 0) return new Map();
   const set = await readSetValues(caller, config.name);
-  const { variables, own, missing } = completeValues(config, set);
-  if (missing.length === 0) return { variables, own };
+  const { variables, missing } = completeValues(config, set);
+  if (missing.length === 0) return variables;
   const url = await setupUrl(caller, config.name);
   const titles = toTitles(missing.map((name) => titleOf(config, name)));
-  const next = url === undefined ? 'set it on the vault page of this service' : `open ${url} to set it`;
+  const next = whereToSet(url, 'set it');
   throw new UserVariablesMissingError(`${config.name} needs your ${titles}: ${next}, then try again.`, missing, url);
 }
 
-/** One that cannot be decrypted is told with the place where it can be set again. */
+/** An error about one that cannot be decrypted names the place where it can be set again. */
 async function readSetValues(caller: UserCaller, server: string): Promise<ReadonlyMap<string, string>> {
   try {
     return await caller.values.variables(caller.user, server);
@@ -107,25 +105,22 @@ async function readSetValues(caller: UserCaller, server: string): Promise<Readon
 export function completeValues(
   { userVars, transport }: Pick<ServerConfig, 'userVars' | 'transport'>,
   set: ReadonlyMap<string, string>,
-): UserValues & { readonly missing: readonly string[] } {
+): { readonly variables: ReadonlyMap<string, string>; readonly missing: readonly string[] } {
   const variables = new Map<string, string>();
-  const own = new Set<string>();
   const missing: string[] = [];
   const unavoidable = new Set(unavoidableTemplates(transport).flatMap(userPlaceholders).map(variableName));
   for (const [name, variable] of userVars) {
-    const given = set.get(name);
-    const value = given ?? variable.default;
-    if (given !== undefined) own.add(name);
+    const value = set.get(name) ?? variable.default;
     if (value !== undefined) variables.set(name, value);
     // A header without a value can be left out, a part of a url or an argument cannot.
     else if (variable.required || unavoidable.has(name)) missing.push(name);
   }
-  return { variables, own, missing };
+  return { variables, missing };
 }
 
 /** The values that placeholders stand for; tokens are made only where they are named. */
 export function toPlaceholderValues(
-  { user, values }: UserCaller,
+  { user, values }: { user: UserCaller['user']; values: Pick<ValueSource, 'userJwt' | 'callerToken'> },
   variables: ReadonlyMap<string, string>,
   config: ServerConfig,
 ): PlaceholderValues {
@@ -149,8 +144,25 @@ export function toPlaceholderValues(
   };
 }
 
-/** The link of `ValueSource.setupUrl`; without one where it cannot be made now. */
-export async function setupUrl({ user, values }: UserCaller, server: string): Promise<string | undefined> {
+/** The error for a user whose credentials a server refused, with the place where they can set them again. */
+export async function toRefusal(
+  caller: UserCaller,
+  { name, userVars }: ServerConfig,
+  variables: ReadonlyMap<string, string>,
+): Promise<CredentialsRefusedError> {
+  const url = await setupUrl(caller, name);
+  const names = [...variables.keys()];
+  const secret = names.filter((one) => userVars.get(one)?.sensitive);
+  const titles = toTitles((secret.length > 0 ? secret : names).map((one) => titleOf({ userVars }, one)));
+  return new CredentialsRefusedError(`${name} refused your ${titles}: ${whereToSet(url, 'set it again')}.`, url);
+}
+
+function whereToSet(url: string | undefined, what: string): string {
+  return url === undefined ? `${what} on the vault page of this service` : `open ${url} to ${what}`;
+}
+
+/** The link of `ValueSource.setupUrl`; `undefined` if it cannot be made now. */
+async function setupUrl({ user, values }: UserCaller, server: string): Promise<string | undefined> {
   try {
     return await values.setupUrl(user, server);
   } catch (error) {
@@ -184,7 +196,7 @@ export function placeholdersOf({ transport }: Pick<ServerConfig, 'transport'>): 
   return [...unavoidableTemplates(transport), ...named.values()].flatMap(userPlaceholders);
 }
 
-/** Who is to take a user's token: the origin of the server's url; a program has none, so it is told by name. */
+/** Who is to accept a user's token: the origin of the server's url; a program has none, so its name stands for it. */
 function audienceOf({ name, transport }: ServerConfig): string {
   if (transport.type === 'stdio') return `mcpo-ts:${name}`;
   // The first text holds the whole origin: the configuration is refused otherwise.

@@ -27,11 +27,11 @@ function findProblem(name: string, variable: UserVariable, value: string, config
     if (/[^\0-\xff]/.test(value)) return 'holds a character beyond Latin-1, which no HTTP header can carry';
   }
   if (leavesItsPlaceInUrl(name, value, config))
-    return 'must not be "." or "..", which would change where the url leads';
+    return 'must not be "." or "..", which would change where the url points';
   const { choices, pattern } = variable;
-  if (choices !== undefined && !choices.some((choice) => choice.value === value)) return 'is none of its choices';
+  if (choices !== undefined && !choices.some((choice) => choice.value === value)) return 'is not one of its choices';
   if (pattern !== undefined && !matchesPattern(`^(?:${pattern})$`, value))
-    return 'does not have the form that is asked for';
+    return `is not in the expected format: ${pattern.slice(0, 200)}`;
   return undefined;
 }
 
@@ -42,7 +42,7 @@ function isInHeader(name: string, { transport }: ServerConfig): boolean {
     .some((placeholder) => placeholder.kind === 'user-variable' && placeholder.name === name);
 }
 
-/** Judged with something ordinary in place of all other values. */
+/** Checked with something ordinary in place of all other values. */
 function leavesItsPlaceInUrl(name: string, value: string, { transport, rawUrlPlaceholders }: ServerConfig): boolean {
   if (transport.type === 'stdio' || rawUrlPlaceholders) return false;
   const template = transport.url.map((part) => {

@@ -1,4 +1,4 @@
-/** Those who wait for the next change of something. */
+/** Those who wait for a condition whose changes `wake` announces. */
 export class Waiters {
   readonly #waiting = new Set<() => void>();
 
@@ -6,13 +6,20 @@ export class Waiters {
     return this.#waiting.size;
   }
 
-  /** Wakes all of them. */
+  /** Lets all of them look again. */
   wake(): void {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Resolves at the next change, after `waitMs`, or when `signal` aborts. */
-  next(waitMs: number, signal?: AbortSignal): Promise<void> {
+  /** Resolves once the condition holds, after `waitMs`, or when `signal` aborts. */
+  async until(condition: () => boolean, waitMs: number, signal?: AbortSignal): Promise<void> {
+    const giveUpAt = performance.now() + waitMs;
+    for (let leftMs = waitMs; leftMs > 0 && !signal?.aborted && !condition(); leftMs = giveUpAt - performance.now()) {
+      await this.#next(leftMs, signal);
+    }
+  }
+
+  #next(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);

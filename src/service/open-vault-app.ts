@@ -13,7 +13,7 @@ import { PageAudit } from '../http/vault/page-audit.ts';
 import { createVaultApp, type VaultApp } from '../http/vault-app.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
-import { createUserSettings } from '../servers/user-settings-service.ts';
+import { VaultUserVariables } from '../servers/user-variables.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LazyVault } from './lazy-vault.ts';
 
@@ -37,7 +37,7 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const { settings, registry, identity, callLimit, client, auditLog, logger } = parts;
   const vault = await parts.vault.openForCall();
   const signer = await parts.tokenSigner();
-  const userSettings = createUserSettings({
+  const userSettings = new VaultUserVariables({
     vault,
     registry,
     mayUse: (user, { access }) => mayBeAmong(user, access),

@@ -99,7 +99,7 @@ for (const javaScriptEnabled of [true, false]) {
     await field.fill('dies at once');
     await page.getByRole('button', { name: 'Test and save' }).click();
     await page.getByRole('alert').waitFor();
-    expect(await page.getByRole('alert').textContent()).toMatch(/could not be tried: .*nothing was saved/);
+    expect(await page.getByRole('alert').textContent()).toMatch(/connection test of .* failed: .*nothing was saved/);
     expect(await page.content()).not.toContain('dies at once');
     expect((await call(user)).status).toBe(428);
 

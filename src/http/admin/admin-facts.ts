@@ -73,7 +73,7 @@ export function createAdminFacts(registry: ServerRegistry, vault: Vault): AdminF
       await server.restart();
     },
     chooseTools: (name, list) => {
-      if (registry.get(name)?.chooseCatalogue(list) === true) return;
+      if (registry.get(name)?.tools.choose(list) === true) return;
       throw new NotFoundError('This list of tools no longer exists. Reload the page to see the current ones.');
     },
   };
@@ -97,7 +97,7 @@ function toAdminServer(server: Server): AdminServer {
     isolation: config.isolation,
     tools: [...(catalogue?.tools.keys() ?? [])],
     toolsFrom: config.isolation === 'shared' ? undefined : toToolsFrom(server),
-    otherLists: server.catalogueDifferences.map(({ changes, ...rest }) => ({
+    otherLists: server.tools.differences.map(({ changes, ...rest }) => ({
       ...rest,
       added: changes.added ?? [],
       removed: changes.removed ?? [],
@@ -107,8 +107,8 @@ function toAdminServer(server: Server): AdminServer {
   };
 }
 
-function toToolsFrom({ catalogueOrigin, awaitedSource }: Server): string | undefined {
-  switch (catalogueOrigin) {
+function toToolsFrom({ tools, awaitedSource }: Server): string | undefined {
+  switch (tools.origin) {
     case 'service':
       return 'The list of tools comes from the values of "discovery".';
     case 'chosen':

@@ -2,7 +2,7 @@ import type { AuditDetails } from '../../audit/audit-event.ts';
 import { lacksScope, requireOwnValues } from '../../auth/authorize.ts';
 import type { UserId, UserProfile } from '../../auth/user.ts';
 import { ForbiddenError, NotFoundError, UnauthenticatedError, UserVariableTestError } from '../../errors.ts';
-import type { ServerUserSettings, SettingsTest, UserSettings } from '../../servers/user-settings.ts';
+import type { ConnectionTest, ServerVariables, UserVariables } from '../../servers/user-variables.ts';
 import type { ToolUse } from '../../vault/vault.ts';
 import { codeOf } from '../audit-trail.ts';
 import { type Actor, type PageAudit, toAuditedUser } from './page-audit.ts';
@@ -12,7 +12,7 @@ import type { VaultCaller } from './vault-caller.ts';
 const KEPT = 'the entries of this log, which prove who did what; they end with "retentionDays"';
 
 export interface VariableDependencies {
-  readonly userSettings: UserSettings;
+  readonly userSettings: UserVariables;
   readonly audit: PageAudit;
 }
 
@@ -31,7 +31,7 @@ export class AllowedVariables {
   readonly #user: UserProfile;
   readonly #caller: VaultCaller;
   readonly #actor: Actor;
-  readonly #settings: UserSettings;
+  readonly #settings: UserVariables;
   readonly #audit: PageAudit;
   readonly #isOwn: boolean;
 
@@ -52,7 +52,7 @@ export class AllowedVariables {
   }
 
   /** The servers that ask the user for values and that the caller may set them for. */
-  async list(): Promise<readonly ServerUserSettings[]> {
+  async list(): Promise<readonly ServerVariables[]> {
     const { server, scopes } = this.#caller;
     const settings = this.#settings;
     const all = server === undefined ? await settings.list(this.#user) : [await settings.get(this.#user, server)];
@@ -83,10 +83,10 @@ export class AllowedVariables {
     }));
   }
 
-  async test(server: string, options: { readonly signal: AbortSignal }): Promise<SettingsTest> {
+  async test(server: string, options: { readonly signal: AbortSignal }): Promise<ConnectionTest> {
     this.requireServer(server);
     const { result } = await this.#recorded('test', [server], async () => {
-      const result = await this.#settings.test(this.#user, server, options);
+      const result = await this.#settings.testConnection(this.#user, server, options);
       const error = result.ok ? undefined : new UserVariableTestError(result.error ?? 'The test failed.');
       return { result, error };
     });

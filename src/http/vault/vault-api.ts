@@ -5,7 +5,7 @@ import { OPEN_WEBUI_ISSUER } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, InvalidArgumentsError, MethodNotAllowedError, NotFoundError } from '../../errors.ts';
 import type { RateLimit } from '../../rate-limit/rate-limit.ts';
-import type { ServerUserSettings } from '../../servers/user-settings.ts';
+import type { ServerVariables } from '../../servers/user-variables.ts';
 import { signalOf } from '../pages/page-visit.ts';
 import { AllowedVariables, requireAdmin, type VariableDependencies } from './allowed-variables.ts';
 import { readValue, readValues } from './read-values.ts';
@@ -169,7 +169,7 @@ function refuseOtherMethods(methods: readonly string[]): RequestHandler {
 }
 
 /** An entry of `GET /vault/api/servers`: what is known of a user's values, and never a value. */
-function toServerJson({ server, title, variables, status }: ServerUserSettings): object {
+function toServerJson({ server, title, variables, status }: ServerVariables): object {
   const toTime = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
   return {
     server,

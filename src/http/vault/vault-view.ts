@@ -1,4 +1,4 @@
-import type { ServerUserSettings, UserVariableState } from '../../servers/user-settings.ts';
+import type { ServerVariables, UserVariableState } from '../../servers/user-variables.ts';
 import { toEnumeration } from '../pages/words.ts';
 
 /** What was typed for a server and not saved, and why. */
@@ -24,7 +24,7 @@ const STATUS_WORDS = { ready: 'set', missing: 'missing', failing: 'failing', unr
 
 /** A server as `vault-server.eta` shows it, with its variables as the service has them. */
 export function toServerView(
-  server: ServerUserSettings,
+  server: ServerVariables,
   { index, isLink, formToken, unsaved, to }: ServerContext,
 ): object {
   const path = `vault/servers/${encodeURIComponent(server.server)}`;

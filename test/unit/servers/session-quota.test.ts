@@ -119,8 +119,7 @@ describe('the quota of sessions', () => {
   test('starts no session that was ended while it waited, even if it is admitted in the same moment', async () => {
     const { acquire, factory, pool, quota } = fakePool({ maxSessions: 1 });
     const busy = {
-      server: 'jira',
-      maxSessionsOfServer: 1,
+      server: { name: 'jira', maxSessions: 1 },
       user: 'another',
       isIdle: false,
       lastUsedAt: 0,

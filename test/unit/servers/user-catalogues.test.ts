@@ -36,7 +36,7 @@ describe('the tools of a server with a session for each user', () => {
     expect(server().catalogue?.instructions).toBe('for ann');
     expect(await call(user('bob'), 'only_bob')).toBe('mine');
     expect((await thrownBy(call(user('bob'), 'only_ann'))).message).toContain('has no tool of this name');
-    expect(server().catalogueDifferences).toEqual([
+    expect(server().tools.differences).toEqual([
       {
         id: expect.any(String),
         owner: { issuer: 'open-webui', subject: 'bob' },
@@ -72,11 +72,11 @@ describe('the tools of a server with a session for each user', () => {
       expect(await call('root', server, 'admin')).toEqual(['only_root']);
       expect(await call('other', server, 'admin')).toEqual(['only_root']);
       expect(await call('bob', server)).toEqual(['only_root']);
-      const { id = '' } = servers.server(server).catalogueDifferences.at(-1) ?? {};
-      expect(servers.server(server).chooseCatalogue('unknown')).toBe(false);
-      expect(servers.server(server).chooseCatalogue(id)).toBe(true);
+      const { id = '' } = servers.server(server).tools.differences.at(-1) ?? {};
+      expect(servers.server(server).tools.choose('unknown')).toBe(false);
+      expect(servers.server(server).tools.choose(id)).toBe(true);
       expect(toolNames(servers.server(server))).toEqual(['only_bob']);
-      expect(servers.server(server).catalogueOrigin).toBe('chosen');
+      expect(servers.server(server).tools.origin).toBe('chosen');
     }
   });
 

@@ -1,7 +1,7 @@
 import { toUserKey, type UserId } from '../../../../src/auth/user.ts';
 import type { UserVariable } from '../../../../src/config/server-config.ts';
 import { NotFoundError, UserVariableTestError, UserVariableValueError } from '../../../../src/errors.ts';
-import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
+import type { ServerVariables, UserVariables } from '../../../../src/servers/user-variables.ts';
 import type { SecretFacts, ToolUse } from '../../../../src/vault/vault.ts';
 
 export interface MemoryServer {
@@ -29,7 +29,7 @@ interface Entry {
 }
 
 /** User settings kept in memory; a value that holds `wrong` fails a test. */
-export class MemorySettings implements UserSettings {
+export class MemorySettings implements UserVariables {
   readonly entries = new Map<string, Entry>();
   readonly uses: ToolUse[] = [];
   readonly refused = new Map<string, number>();
@@ -64,12 +64,12 @@ export class MemorySettings implements UserSettings {
     }));
   }
 
-  async list(user: UserId): Promise<readonly ServerUserSettings[]> {
+  async list(user: UserId): Promise<readonly ServerVariables[]> {
     this.#mayFail();
     return this.#servers.map((server) => this.#settings(user, server));
   }
 
-  async get(user: UserId, server: string): Promise<ServerUserSettings> {
+  async get(user: UserId, server: string): Promise<ServerVariables> {
     this.#mayFail();
     return this.#settings(user, this.#find(server));
   }
@@ -101,7 +101,7 @@ export class MemorySettings implements UserSettings {
     return this.entries.delete(keyOf(user, server, name));
   }
 
-  async test(user: UserId, server: string): ReturnType<UserSettings['test']> {
+  async testConnection(user: UserId, server: string): ReturnType<UserVariables['testConnection']> {
     this.#mayFail();
     const { title, variables } = this.#find(server);
     const values = Object.keys(variables).map((name) => this.value(user, server, name) ?? '');
@@ -127,7 +127,7 @@ export class MemorySettings implements UserSettings {
     return found;
   }
 
-  #settings(user: UserId, { server, title, variables }: MemoryServer): ServerUserSettings {
+  #settings(user: UserId, { server, title, variables }: MemoryServer): ServerVariables {
     const states = Object.entries(variables).map(([name, given]) => {
       const entry = this.entries.get(keyOf(user, server, name));
       const isSet = entry !== undefined;

@@ -28,7 +28,7 @@ import { pageHeaders, undecodable } from '../../../../src/http/vault-app.ts';
 import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import { RateLimit } from '../../../../src/rate-limit/rate-limit.ts';
-import type { ServerUserSettings, UserSettings } from '../../../../src/servers/user-settings.ts';
+import type { ServerVariables, UserVariables } from '../../../../src/servers/user-variables.ts';
 import { type HttpAnswer, type HttpRequest, sendRequest } from '../../../e2e/http-request.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
@@ -212,17 +212,17 @@ function closeServer(server: Server): Promise<void> {
 }
 
 /** User settings in memory: the servers `tracker` and `wiki` with the variable `TOKEN` each. */
-export class MemorySettings implements UserSettings {
+export class MemorySettings implements UserVariables {
   readonly values = new Map<string, Map<string, string>>();
   /** Whom it was asked about, with what was known of him. */
   readonly users: UserProfile[] = [];
   readonly #servers = ['tracker', 'wiki'];
 
-  async list(user: UserProfile): Promise<readonly ServerUserSettings[]> {
+  async list(user: UserProfile): Promise<readonly ServerVariables[]> {
     return Promise.all(this.#servers.map((server) => this.get(user, server)));
   }
 
-  async get(user: UserProfile, server: string): Promise<ServerUserSettings> {
+  async get(user: UserProfile, server: string): Promise<ServerVariables> {
     this.users.push(user);
     this.#check(server);
     const isSet = this.#of(user).has(`${server}/TOKEN`);
@@ -274,7 +274,7 @@ export class MemorySettings implements UserSettings {
     return this.#of(user).delete(`${server}/${name}`);
   }
 
-  async test(user: UserProfile, server: string) {
+  async testConnection(user: UserProfile, server: string) {
     this.#check(server);
     const isSet = this.#of(user).has(`${server}/TOKEN`);
     return isSet

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { UserId, UserProfile } from '../../../src/auth/user.ts';
 import { NotFoundError, RateLimitedError, UserVariableTestError, UserVariableValueError } from '../../../src/errors.ts';
-import type { UserSettings } from '../../../src/servers/user-settings.ts';
-import { createUserSettings, type UserSettingsOptions } from '../../../src/servers/user-settings-service.ts';
+import type { UserVariables } from '../../../src/servers/user-variables.ts';
+import { type UserVariablesOptions, VaultUserVariables } from '../../../src/servers/user-variables.ts';
 import type { SecretFacts } from '../../../src/vault/vault.ts';
 import { SetValues, startServers, startWhoamiHttp, stopAll, thrownBy, whoami } from './user-servers.ts';
 
@@ -10,7 +10,7 @@ afterEach(stopAll);
 
 const ann: UserProfile = { issuer: 'open-webui', subject: 'ann' };
 
-type SettingsVault = UserSettingsOptions['vault'];
+type SettingsVault = UserVariablesOptions['vault'];
 
 /** A vault that keeps its values as they are; only what the settings ask of it. */
 class PlainVault implements SettingsVault {
@@ -65,10 +65,14 @@ class PlainVault implements SettingsVault {
   }
 }
 
-function open(servers: Readonly<Record<string, object>>): { settings: UserSettings; vault: PlainVault; log: string[] } {
+function open(servers: Readonly<Record<string, object>>): {
+  settings: UserVariables;
+  vault: PlainVault;
+  log: string[];
+} {
   const { registry, log } = startServers(servers);
   const vault = new PlainVault();
-  const settings = createUserSettings({
+  const settings = new VaultUserVariables({
     vault,
     registry,
     mayUse: (_user, config) => config.name !== 'closed',
@@ -131,12 +135,12 @@ describe('user settings', () => {
     const { settings, vault, log } = open({ jira: whoami() });
     const save = (value: string) => settings.save(ann, 'jira', new Map([['TOKEN', value]]), { isTested: true });
     await save('works');
-    expect(await settings.test(ann, 'jira')).toMatchObject({ ok: true, error: undefined });
-    expect((await settings.test(ann, 'jira')).tools).toContain('whoami');
+    expect(await settings.testConnection(ann, 'jira')).toMatchObject({ ok: true, error: undefined });
+    expect((await settings.testConnection(ann, 'jira')).tools).toContain('whoami');
     const error = await thrownBy(save('dies-canary'));
     expect(error).toBeInstanceOf(UserVariableTestError);
     expect(error.message).toBe(
-      'jira could not be tried: its process ended with code 1 before it was ready; nothing was saved.',
+      'The connection test of jira failed: its process ended with code 1 before it was ready; nothing was saved.',
     );
     expect((await vault.values(ann, 'jira')).get('TOKEN')).toBe('works');
     expect(log.join('')).not.toContain('canary');
@@ -152,13 +156,13 @@ describe('user settings', () => {
         userVars: { TOKEN: { title: 'Jira token' } },
       },
     });
-    expect(await settings.test(ann, 'http')).toEqual({
+    expect(await settings.testConnection(ann, 'http')).toEqual({
       ok: false,
       tools: [],
       error: 'http needs your Jira token first.',
     });
     const candidates = new Map([['TOKEN', 'bad']]);
-    expect((await settings.test(ann, 'http', { candidates })).error).toBe(
+    expect((await settings.testConnection(ann, 'http', { candidates })).error).toBe(
       'http refused your Jira token: check it and save it again.',
     );
   });
@@ -166,10 +170,10 @@ describe('user settings', () => {
   test('let two tests of a user run at once, and leave no session behind', async () => {
     const { settings } = open({ jira: whoami() });
     const candidates = new Map([['TOKEN', 'works']]);
-    const tests = [1, 2, 3].map(() => settings.test(ann, 'jira', { candidates }));
+    const tests = [1, 2, 3].map(() => settings.testConnection(ann, 'jira', { candidates }));
     const results = await Promise.allSettled(tests);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
     expect(await thrownBy(tests[2] ?? Promise.resolve())).toBeInstanceOf(RateLimitedError);
-    expect((await settings.test(ann, 'jira', { candidates })).ok).toBe(true);
+    expect((await settings.testConnection(ann, 'jira', { candidates })).ok).toBe(true);
   });
 });
