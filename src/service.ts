@@ -77,7 +77,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   }
   const auditLog = await openAudit(settings, secrets, logger, redactor);
   closers.add('audit log', () => auditLog?.close());
-  const record = (event: AuditEvent) => auditLog?.recordDone(event);
+  const record = (event: AuditEvent) => auditLog?.record(event);
 
   const { dataDir } = settings;
   const { databaseUrl, vaultKey, redisUrl } = secrets;

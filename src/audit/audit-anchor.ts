@@ -1,34 +1,28 @@
 import type { Logger } from '../telemetry/logger.ts';
-import type { ChainState } from './audit-chain.ts';
-import { type AuditKeys, deriveAuditKeys, isMac, mac } from './audit-keys.ts';
+import { type ChainState, type Found, openState, signState } from './audit-chain.ts';
+import { reasonOf } from './audit-event.ts';
+import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
 import type { AuditLog } from './audit-log.ts';
-import { reasonOf } from './reason-of.ts';
 
-/** Lines that were written since the last note can be deleted together with the head, and the database does not know. */
+/** Lines written since the last note can be deleted together with the head without the database noticing. */
 const NOTE_EVERY_MS = 10_000;
 
-/** How far a log goes, signed with its key: what the database remembers, so that log and head are not deleted unseen. */
+/** How far a log goes, signed with its key and stored in the database, so that log and head cannot be deleted unnoticed. */
 export interface AnchorRow extends ChainState {
   readonly mac: string;
 }
 
-/** Where the anchor of one log lies. Both reject when the database cannot be used. */
+/** Where the anchor of one log is stored. Both reject when the database cannot be used. */
 export interface AnchorStore {
   read(): Promise<AnchorRow | undefined>;
   write(row: AnchorRow): Promise<void>;
 }
 
-export type FoundAnchor =
-  | { readonly kind: 'found'; readonly anchor: ChainState }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'forged' };
-
-/** Reads a log's anchor; `forged` is one that the log's key did not make. */
-export async function readAnchor(store: AnchorStore, keys: AuditKeys): Promise<FoundAnchor> {
+/** Reads a log's anchor. */
+export async function readAnchor(store: AnchorStore, keys: AuditKeys): Promise<Found<ChainState>> {
   const row = await store.read();
   if (row === undefined) return { kind: 'missing' };
-  const { seq, hmac } = row;
-  return isMac(keys.head, signedText(row), row.mac) ? { kind: 'found', anchor: { seq, hmac } } : { kind: 'forged' };
+  return openState('anchor', { seq: row.seq, hmac: row.hmac }, row.mac, keys);
 }
 
 /**
@@ -42,7 +36,7 @@ export class AuditAnchor {
   readonly #keys: AuditKeys;
   readonly #timer: NodeJS.Timeout;
   #isCompared = false;
-  #noted = -1;
+  #notedSeq = -1;
   #hasFailed = false;
   #work: Promise<void> = Promise.resolve();
 
@@ -55,9 +49,9 @@ export class AuditAnchor {
     this.#timer.unref();
   }
 
-  /** Notes how far the log goes. Never rejects: while the database is away it is tried again. */
+  /** Notes how far the log goes. Never rejects: while the database is unavailable it is tried again. */
   note(): Promise<void> {
-    this.#work = this.#work.then(() => this.#note()).catch((error: unknown) => this.#failed(error));
+    this.#work = this.#work.then(() => this.#note()).catch((error: unknown) => this.#fail(error));
     return this.#work;
   }
 
@@ -67,41 +61,37 @@ export class AuditAnchor {
   }
 
   async #note(): Promise<void> {
-    if (!this.#isCompared) await this.#compare();
+    const opened = this.#log.openedAt;
+    if (!this.#isCompared && opened !== undefined) await this.#compare(opened);
     const state = await this.#log.synced();
-    if (state === undefined || state.seq === this.#noted) return;
-    await this.#store.write({ ...state, mac: mac(this.#keys.head, signedText(state)) });
-    this.#noted = state.seq;
+    if (state === undefined || state.seq === this.#notedSeq) return;
+    const { seq, hmac } = state;
+    await this.#store.write({ seq, hmac, mac: signState('anchor', state, this.#keys) });
+    this.#notedSeq = seq;
     this.#hasFailed = false;
   }
 
-  async #compare(): Promise<void> {
-    const opened = this.#log.openedAt;
-    if (opened === undefined) return;
+  async #compare(opened: ChainState): Promise<void> {
     const found = await readAnchor(this.#store, this.#keys);
     this.#isCompared = true;
     if (found.kind === 'missing') return;
     if (found.kind === 'forged') return this.#report('anchor_forged', { last_seq: opened.seq });
-    const { seq, hmac } = found.anchor;
+    const { seq, hmac } = found.state;
     const isOther = seq === opened.seq && hmac !== opened.hmac;
     if (seq > opened.seq || isOther) this.#report('anchor_missed', { last_seq: opened.seq, expected_seq: seq });
   }
 
   #report(action: 'anchor_forged' | 'anchor_missed', details: Readonly<Record<string, number>>): void {
-    this.#logger.error('entries of the audit log are missing: the database knows of more than the file holds', {
+    this.#logger.error('entries of the audit log are missing: the database knows of more than the file contains', {
       finding: action,
       ...details,
     });
-    this.#log.recordDone({ eventType: 'audit_log', action, result: 'failure', details });
+    this.#log.record({ eventType: 'audit_log', action, result: 'failure', details });
   }
 
-  #failed(error: unknown): void {
+  #fail(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#logger.warn('the anchor of the audit log cannot be written to the database', { reason: reasonOf(error) });
   }
-}
-
-function signedText({ seq, hmac }: ChainState): string {
-  return `anchor:${seq}:${hmac}`;
 }

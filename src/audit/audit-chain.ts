@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { isMac, mac } from './audit-keys.ts';
+import { type AuditKeys, isMac, mac } from './audit-keys.ts';
 
 /** Where the chain stands: the number and the HMAC of its last line. */
 export interface ChainState {
@@ -13,9 +13,15 @@ export const CHAIN_START: ChainState = { seq: 0, hmac: '' };
 /** One line as it was found. */
 export interface ChainLine extends ChainState {
   readonly previous: string;
-  /** Whether the key made it as it is. */
+  /** Whether the line is unchanged since the key signed it. */
   readonly isAuthentic: boolean;
 }
+
+/** A state that was stored with its MAC; `forged`: the log's key did not make that. */
+export type Found<State> =
+  | { readonly kind: 'found'; readonly state: State }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'forged' };
 
 const MAC_CHARACTERS = 43;
 const BEFORE_MAC = ',"hmac":"';
@@ -27,8 +33,8 @@ const LINKS = /,"seq":(\d{1,15}),"previous":"([\w-]{43}|)"$/;
 const LINKS_BYTES = 100;
 
 /**
- * Adds the chain's fields to the JSON object of an event: its number, the HMAC of the line before, and the HMAC of all
- * that stands before it in this line.
+ * Adds the chain's fields to the JSON object of an event: its number, the HMAC of the line before, and the HMAC of
+ * everything before it in this line.
  */
 export function sealLine(body: string, after: ChainState, key: KeyObject): ChainState & { readonly line: string } {
   const seq = after.seq + 1;
@@ -45,4 +51,20 @@ export function openLine(line: Buffer, key: KeyObject): ChainLine | undefined {
   const links = LINKS.exec(sealed.toString('latin1', Math.max(0, sealed.length - LINKS_BYTES)));
   if (hmac === undefined || links === null) return undefined;
   return { seq: Number(links[1]), previous: links[2] ?? '', hmac, isAuthentic: isMac(key, sealed, hmac) };
+}
+
+/** Signs a state; `use` tells a head, by its first line's number, from an anchor, so that neither passes as the other. */
+export function signState(use: number | 'anchor', { seq, hmac }: ChainState, keys: AuditKeys): string {
+  return mac(keys.head, `${use}:${seq}:${hmac}`);
+}
+
+/** Checks a stored state against its MAC. */
+export function openState<State extends ChainState>(
+  use: number | 'anchor',
+  state: State,
+  signature: string,
+  keys: AuditKeys,
+): Found<State> {
+  const isOurs = isMac(keys.head, `${use}:${state.seq}:${state.hmac}`, signature);
+  return isOurs ? { kind: 'found', state } : { kind: 'forged' };
 }

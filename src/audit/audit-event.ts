@@ -1,6 +1,6 @@
 import type { Redact } from '../telemetry/redactor.ts';
 
-/** `audit_log` is the log speaking of itself: what it found at start, what it lost, what it removed. */
+/** `audit_log` is about the log itself: what it found at start, lost or removed. */
 export type AuditEventType =
   | 'call'
   | 'log_in'
@@ -17,12 +17,12 @@ export type AuditResult = 'success' | 'failure' | 'refused';
 /** Facts beside an event. Never arguments, results or values of secrets. */
 export type AuditDetails = Readonly<Record<string, string | number | boolean | null | undefined | readonly string[]>>;
 
-/** What happened, as the rooms tell it; the log adds the time. What is left out is `null` in the line. */
+/** What happened, as the rooms report it; the log adds the time. Absent fields are `null` in the line. */
 export interface AuditEvent {
   readonly eventType: AuditEventType;
   /** Who: the principal's id. */
   readonly userId?: string | undefined;
-  /** Whose data it is about, where that is not who did it: an id like `userId`. */
+  /** The user whose data it is about, if that is not who did it: an id like `userId`. */
   readonly subjectId?: string | undefined;
   /** On what, such as `time/get_current_time`; must not name a user. */
   readonly resource?: string | undefined;
@@ -36,9 +36,9 @@ export interface AuditEvent {
 
 /** How texts are changed before they are written. */
 export interface AuditTexts {
-  /** Takes known secrets out, and only then cuts. */
+  /** Removes known secrets, and only then cuts. */
   readonly redact: Redact;
-  /** What stands for a user's id or an address. */
+  /** Replaces a user's id or an address. */
   pseudonym(kind: 'user' | 'address', value: string): string;
 }
 
@@ -52,7 +52,7 @@ const MAX_NAME_CHARACTERS = 100;
 const CONTROL = /[\u007f-\u009f\u2028\u2029]/;
 const ALL_CONTROL = /[\u007f-\u009f\u2028\u2029]/g;
 
-/** The JSON object of an event, on one line and of bounded length whatever callers put into it. */
+/** The JSON object of an event, on one line and of bounded length whatever its texts are. */
 export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym }: AuditTexts): string {
   const text = (value: string | undefined, maxCharacters = MAX_TEXT_CHARACTERS): string | null =>
     value === undefined ? null : redact(value, maxCharacters);
@@ -72,7 +72,7 @@ export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym
   return CONTROL.test(body) ? body.replace(ALL_CONTROL, escapeCharacter) : body;
 }
 
-/** All that the log may say of a call's arguments: the names, which the log cuts, and how much there was. */
+/** All that the log may contain of a call's arguments: the names, which the log cuts, and their size. */
 export function describeArguments(args: Readonly<Record<string, unknown>>, bodyBytes: number): AuditDetails {
   const names = Object.keys(args);
   return {
@@ -120,4 +120,10 @@ function lengthOf(value: unknown): number {
 
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** The code of a system error, whose own message contains the path; else the message. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return (error as NodeJS.ErrnoException).code ?? error.message;
 }

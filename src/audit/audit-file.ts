@@ -1,8 +1,8 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { CHAIN_START, type ChainState, openLine, sealLine } from './audit-chain.ts';
-import { readHead, writeHead } from './audit-head.ts';
 import type { AuditKeys } from './audit-keys.ts';
+import { readHead, writeHead } from './log-files.ts';
 
 /** What was not as it should be when the file was opened. */
 export interface AuditFinding {
@@ -15,8 +15,8 @@ const ENDS_BYTES = 64 * 1024;
 const LINE_START = '{"timestamp":"';
 
 /**
- * The file of the log and the chain in it. One operation at a time; its caller sees to that. The chain goes on in a new
- * file when the old one was moved away, by us or by another program.
+ * The file of the log and the chain in it. Runs one operation at a time, which its caller ensures. There is one way to
+ * rotate: the file is renamed, by us or by another program, and `reopen` continues the chain in a new one.
  */
 export class AuditFile {
   readonly #path: string;
@@ -27,21 +27,21 @@ export class AuditFile {
   #first: number;
   /** The day of the first line in this file, as `2025-12-31`; `undefined` while there is none. */
   #day: string | undefined;
-  /** Where the last whole line ends, when half of one could not be taken back. */
+  /** Where the last whole line ends, if half of one could not be removed. */
   #repairAt: number | undefined;
 
-  private constructor(path: string, keys: AuditKeys, opened: Opened, chain: ChainState, first: number) {
+  private constructor(path: string, keys: AuditKeys, { handle, ends }: Opened, chain: ChainState, first: number) {
     this.#path = path;
     this.#keys = keys;
-    this.#handle = opened.handle;
-    this.#day = opened.ends.day;
+    this.#handle = handle;
+    this.#day = ends.day;
     this.#chain = chain;
     this.#first = first;
   }
 
   /**
-   * Opens the log, made with mode 0600 if it is not there, and takes the chain up where it ended. Half a line at the
-   * end, which a crash leaves behind, is taken off. Throws the system's error.
+   * Opens the log, created with mode 0600 if it does not exist, and continues the chain where it ended. Half a line at
+   * the end, which a crash leaves behind, is removed. Rejects with the system's error.
    */
   static async open(path: string, keys: AuditKeys): Promise<{ file: AuditFile; findings: readonly AuditFinding[] }> {
     const found = await readHead(path, keys);
@@ -52,26 +52,26 @@ export class AuditFile {
       await endLine(handle, ends);
       findings.push({ action: 'line_incomplete', details: { bytes: ends.incomplete.length } });
     }
-    const head = found.kind === 'found' ? found.head : undefined;
+    const head = found.kind === 'found' ? found.state : undefined;
     if (found.kind === 'forged') findings.push({ action: 'head_forged', details: {} });
 
-    const last = ends.last && openLine(ends.last, keys.chain);
     if (ends.last === undefined) {
       const chain = head ?? CHAIN_START;
       const file = new AuditFile(path, keys, opened, chain, chain.seq + 1);
-      // Else a crash within the first second would look as if somebody had removed the head.
+      // Else a crash within the first second would look as if the head had been deleted.
       if (found.kind !== 'forged') await file.#noteHead();
       return { file, findings };
     }
     if (found.kind === 'missing') findings.push({ action: 'head_missing', details: {} });
+    const last = openLine(ends.last, keys.chain);
     if (last?.isAuthentic !== true) findings.push({ action: 'line_not_ours', details: {} });
     let chain: ChainState = last ?? head ?? CHAIN_START;
     if (head !== undefined && head.seq > chain.seq) {
       findings.push({ action: 'lines_missing', details: { last_seq: chain.seq, expected_seq: head.seq } });
       chain = head;
     }
-    const firstHere = (ends.first && openLine(ends.first, keys.chain)?.seq) ?? 1;
-    // A head that is older than the file: the process ended between making the one and writing the other.
+    const firstHere = firstSeqOf(ends, keys) ?? 1;
+    // A head that is older than the file: the process ended between creating the file and writing the head.
     const first = head === undefined || head.seq < firstHere - 1 ? firstHere : head.first;
     return { file: new AuditFile(path, keys, opened, chain, first), findings };
   }
@@ -85,7 +85,7 @@ export class AuditFile {
     return this.#day;
   }
 
-  /** Appends one line for each body, all of them or none. Throws the system's error; the chain is as before then. */
+  /** Appends one line for each body, all of them or none. Rejects with the system's error; the chain is as before then. */
   async append(bodies: readonly string[]): Promise<void> {
     await this.#followMoves();
     let chain = this.#chain;
@@ -109,21 +109,20 @@ export class AuditFile {
     if (size === 0 || this.#day === undefined) this.#day = dayOf(bodies[0] ?? '');
   }
 
-  /** Makes what was written outlast a power cut, then notes in the head how far that is. */
+  /** Forces what was written to the disk, then notes in the head how far that is. */
   async sync(): Promise<void> {
     await this.#handle.datasync();
     await this.#noteHead();
   }
 
-  /** Opens the path anew; whatever is there now, the chain goes on. */
+  /** Opens the path again and continues the chain in whatever file is there now. */
   async reopen(): Promise<void> {
-    const opened = await openFile(this.#path);
-    const { ends, handle } = opened;
+    const { ends, handle } = await openFile(this.#path);
     const [before, after] = await Promise.all([this.#handle.stat(), handle.stat()]);
     if (!isSameFile(before, after)) {
       await this.#handle.datasync().catch(() => undefined);
       await endLine(handle, ends);
-      this.#first = (ends.first && openLine(ends.first, this.#keys.chain)?.seq) ?? this.#chain.seq + 1;
+      this.#first = firstSeqOf(ends, this.#keys) ?? this.#chain.seq + 1;
       this.#day = ends.day;
       this.#repairAt = undefined;
     }
@@ -151,6 +150,7 @@ export class AuditFile {
     return writeHead(this.#path, { first: this.#first, seq: this.#chain.seq, hmac: this.#chain.hmac }, this.#keys);
   }
 
+  /** Lines of a file that was moved or deleted without a signal would be lost with it. */
   async #followMoves(): Promise<void> {
     const there = await stat(this.#path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
@@ -172,7 +172,7 @@ interface Ends {
   readonly last: Buffer | undefined;
   readonly day: string | undefined;
   readonly wholeBytes: number;
-  /** What stands after the last line end. */
+  /** The bytes after the last line end. */
   readonly incomplete: Buffer;
 }
 
@@ -198,16 +198,19 @@ async function readEnds(handle: FileHandle): Promise<Ends> {
   const tailAt = Math.max(0, size - ENDS_BYTES);
   const tail = await readAt(handle, tailAt, size - tailAt);
   const lastEnd = tail.lastIndexOf('\n');
-  const wholeBytes = tailAt + lastEnd + 1;
   const lines = tail.subarray(0, Math.max(0, lastEnd));
   const first = start.subarray(0, Math.max(0, start.indexOf('\n')));
   return {
     first: first.length > 0 ? first : undefined,
     last: lines.length > 0 ? lines.subarray(lines.lastIndexOf('\n') + 1) : undefined,
     day: dayOf(first.toString('utf8')),
-    wholeBytes,
+    wholeBytes: tailAt + lastEnd + 1,
     incomplete: tail.subarray(lastEnd + 1),
   };
+}
+
+function firstSeqOf({ first }: Ends, keys: AuditKeys): number | undefined {
+  return first && openLine(first, keys.chain)?.seq;
 }
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
@@ -216,14 +219,14 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
   return buffer.subarray(0, bytesRead);
 }
 
-/** A full disk takes part of a write without an error, and refuses the next. */
+/** A full disk accepts part of a write without an error, and rejects the next. */
 async function writeAll(handle: FileHandle, data: Buffer): Promise<void> {
   for (let written = 0; written < data.length; ) {
     written += (await handle.write(data, written)).bytesWritten;
   }
 }
 
-/** Takes half a line of ours off the end; anything else is none of ours to remove, and only gets a line end. */
+/** Removes half a line of ours from the end; anything else is not ours to remove, and only gets a line end. */
 async function endLine(handle: FileHandle, { incomplete, wholeBytes }: Ends): Promise<void> {
   if (incomplete.length === 0) return;
   const begun = incomplete.toString('latin1', 0, LINE_START.length);

@@ -1,49 +1,72 @@
 import { AuditUnavailableError, ConfigError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 import type { ChainState } from './audit-chain.ts';
-import { type AuditEvent, type AuditTexts, toAuditBody } from './audit-event.ts';
+import { type AuditEvent, type AuditTexts, reasonOf, toAuditBody } from './audit-event.ts';
 import { AuditFile } from './audit-file.ts';
-import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
-import type { AuditLogOptions, AuditStatus } from './audit-log-options.ts';
-import { DailyRotation } from './daily-rotation.ts';
-import { createPseudonyms } from './pseudonyms.ts';
-import { reasonOf } from './reason-of.ts';
+import { type AuditKeys, createPseudonyms, deriveAuditKeys } from './audit-keys.ts';
+import { removeOldFiles, rotatedName } from './log-files.ts';
+
+export interface AuditLogOptions {
+  /** Where the lines go; `<file>.head` is beside it. */
+  readonly file: string;
+  /** The master key: 32 bytes. */
+  readonly key: Buffer;
+  /** Replace users' ids and addresses by keyed hashes. */
+  readonly pseudonymise: boolean;
+  /** With it the log begins a new file each day (UTC) and removes those older than this. */
+  readonly retentionDays: number | undefined;
+  /** What cannot be recorded must not happen. */
+  readonly required: boolean;
+  readonly logger: Logger;
+  /** Removes known secrets from the texts. */
+  readonly redact?: Redact;
+  readonly now?: () => number;
+  readonly retryMs?: number;
+  readonly maxPending?: number;
+}
+
+export interface AuditStatus {
+  readonly state: 'ok' | 'failing' | 'closed';
+  /** Waiting to be written. */
+  readonly pending: number;
+  /** Lost since the start, because no more could wait. */
+  readonly lost: number;
+}
 
 /** Lines of one moment are written together; so long one waits for others. */
 const BATCH_MS = 10;
 const MAX_BATCH = 1_000;
-/** After so long at most, lines are forced to the disk (fdatasync) and the head says that they are there. */
+/** After so long at most, lines are forced to the disk (fdatasync) and the head notes them. */
 const SYNC_MS = 1_000;
 const RETRY_MS = 1_000;
 const HOUR_MS = 3_600_000;
 /** About 10 MB of usual lines. */
 const MAX_PENDING = 20_000;
 
-/** Faults of the setting itself: trying again does not help. */
+/** Mistakes in the setting itself: a retry does not help. */
 const SETTING_FAULTS = new Set(['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
 
 /**
- * Opens the audit log and takes its chain up where it ended. Throws `ConfigError` for a file that cannot be used; on a
- * full disk only when the log is required, else it keeps trying.
+ * Opens the audit log and continues its chain where it ended. Rejects with `ConfigError` for a file that cannot be used;
+ * on a full disk only when the log is required, else it retries.
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
   const log = new AuditLog(options);
-  try {
-    await log.start();
-  } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    if (!options.required && !SETTING_FAULTS.has(code)) return log;
-    await log.close();
-    const message = `the audit log "${options.file}" cannot be opened (${code}); check the path and its permissions.`;
-    throw new ConfigError([{ key: 'SECURITY_LOG_FILE', message }]);
-  }
-  return log;
+  const failure = await log.start();
+  if (failure === undefined) return log;
+  const { code = 'unknown error' } = failure as NodeJS.ErrnoException;
+  if (!options.required && !SETTING_FAULTS.has(code)) return log;
+  await log.close();
+  const message = `the audit log "${options.file}" cannot be opened (${code}); check the path and its permissions.`;
+  throw new ConfigError([{ key: 'SECURITY_LOG_FILE', message }]);
 }
 
 /**
- * Appends events in the order in which they were recorded, one write at a time. Recording costs its caller no waiting:
- * lines wait in memory, so many at most, and while the disk does not take them the log tries again every second.
+ * Appends events in the order in which they were recorded, one write at a time. Recording never waits: lines are held in
+ * memory, up to a limit, and while the disk does not accept them the log retries every second.
  *
- *   ok ──(a write fails)──▶ failing ──(a try succeeds)──▶ ok ──(close)──▶ closed
+ *   ok ──(a write fails)──▶ failing ──(a retry succeeds)──▶ ok ──(close)──▶ closed
  */
 export class AuditLog {
   readonly #options: AuditLogOptions;
@@ -56,14 +79,14 @@ export class AuditLog {
   #state: AuditStatus['state'] = 'ok';
   #pending: string[] = [];
   #lost = 0;
-  /** Lost, and not yet told in the log itself. */
-  #untold = 0;
+  /** Lost, and not yet recorded in the log itself. */
+  #unrecordedLoss = 0;
   #isUnsynced = false;
-  readonly #daily: DailyRotation | undefined;
+  /** The day on which old files were last removed. */
+  #cleanedOn: string | undefined;
   #work: Promise<unknown> = Promise.resolve();
-  #batchTimer: NodeJS.Timeout | undefined;
+  #writeTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
   readonly #dayTimer: NodeJS.Timeout | undefined;
 
   constructor(options: AuditLogOptions) {
@@ -75,12 +98,8 @@ export class AuditLog {
       redact: options.redact ?? ((text, max) => (max === undefined ? text : text.slice(0, max))),
       pseudonym: options.pseudonymise ? createPseudonyms(this.#keys) : (_kind, value) => value,
     };
-    if (options.retentionDays !== undefined) {
-      const { file, retentionDays, logger } = options;
-      this.#daily = new DailyRotation({ file, retentionDays, logger, now: this.#now });
-      this.#dayTimer = setInterval(() => void this.flush(), HOUR_MS);
-      this.#dayTimer.unref();
-    }
+    // A new day begins a new file even if nothing is recorded.
+    if (options.retentionDays !== undefined) this.#dayTimer = setInterval(() => void this.flush(), HOUR_MS).unref();
   }
 
   get status(): AuditStatus {
@@ -92,7 +111,7 @@ export class AuditLog {
     return this.#openedAt;
   }
 
-  /** Brings what was recorded so far to the disk; resolves to where the chain stands then, as far as it is known. */
+  /** Forces what was recorded so far to the disk; resolves to where the chain stands then, if that is known. */
   async synced(): Promise<ChainState | undefined> {
     if (this.#state === 'closed') return undefined;
     let chain: ChainState | undefined;
@@ -104,47 +123,52 @@ export class AuditLog {
     return chain;
   }
 
-  /** To be called before what must be recorded is done. Throws `AuditUnavailableError` while a required log fails. */
+  /** Comes before an action that must be recorded. Throws `AuditUnavailableError` while a required log fails. */
   assertAvailable(): void {
     if (!this.#options.required) return;
     if (this.#state === 'ok' && this.#pending.length < this.#maxPending) return;
     throw new AuditUnavailableError(
-      'The service cannot write its audit log now and must not do what it cannot record; try again later, or tell its admin.',
+      'The service cannot write its audit log now and must not do what it cannot record; try again later, or contact its admin.',
     );
   }
 
-  /** Records an event with the time of now. Throws `AuditUnavailableError` as `assertAvailable` does. */
+  /** Records an event with the current time: while the log fails it waits, and is lost only if no more can wait. */
   record(event: AuditEvent): void {
-    this.assertAvailable();
-    this.#add(event);
-  }
-
-  /** Records what has happened already and cannot be refused: while the log fails it waits, lost only if no more can. */
-  recordDone(event: AuditEvent): void {
-    this.#add(event);
+    if (this.#state === 'closed') return;
+    const pending = this.#pending.length;
+    if (pending < this.#maxPending) {
+      this.#pending.push(toAuditBody(event, this.#now(), this.#texts));
+      if (this.#state === 'ok') this.#writeIn(BATCH_MS);
+      return;
+    }
+    if (this.#unrecordedLoss === 0) {
+      this.#options.logger.error('audit events are being lost: no more can wait to be written', { pending });
+    }
+    this.#lost += 1;
+    this.#unrecordedLoss += 1;
   }
 
   /** Resolves when everything recorded so far was written, or could not be. */
-  flush(): Promise<void> {
-    clearTimeout(this.#batchTimer);
-    this.#batchTimer = undefined;
-    return this.#enqueue(() => this.#write());
+  async flush(): Promise<void> {
+    clearTimeout(this.#writeTimer);
+    this.#writeTimer = undefined;
+    await this.#enqueue(() => this.#write());
   }
 
-  /** Opens the file anew, after another program has moved it (SIGUSR2). Resolves when that is done or has failed. */
-  reopen(): Promise<void> {
-    return this.#enqueue(async () => {
+  /** Opens the file again, after another program has moved it (SIGUSR2). Resolves when that is done or has failed. */
+  async reopen(): Promise<void> {
+    await this.#enqueue(async () => {
       await this.#write();
       await this.#file?.reopen();
     });
   }
 
-  /** Writes what waits and closes the file. What the disk does not take then is lost, and the service's log says so. */
+  /** Writes what waits and closes the file. What the disk does not accept then is lost, and the service's log says so. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
     clearInterval(this.#dayTimer);
     await this.flush();
-    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#writeTimer);
     clearTimeout(this.#syncTimer);
     this.#state = 'closed';
     const left = this.#pending.length;
@@ -153,46 +177,21 @@ export class AuditLog {
     try {
       await this.#file?.close();
     } catch (error) {
-      this.#options.logger.error('the audit log could not be brought to the disk', { reason: reasonOf(error) });
+      this.#options.logger.error('the audit log could not be forced to the disk', { reason: reasonOf(error) });
     }
   }
 
-  /** Opens the file. Throws the system's error, after which the log is failing and tries again by itself. */
-  async start(): Promise<void> {
-    let failure: unknown;
-    await this.#enqueue(async () => {
-      try {
-        await this.#open();
-        await this.#rotate();
-      } catch (error) {
-        failure = error;
-        throw error;
-      }
-    });
-    if (failure !== undefined) throw failure;
+  /** Opens the file; resolves to the system's error if it cannot, after which the log is failing and retries. */
+  start(): Promise<unknown> {
+    return this.#enqueue(async () => this.#rotate(await this.#open()));
   }
 
-  #add(event: AuditEvent): void {
-    if (this.#state === 'closed' || this.#pending.length >= this.#maxPending) {
-      this.#lose();
-      return;
-    }
-    this.#pending.push(toAuditBody(event, this.#now(), this.#texts));
-    if (this.#state === 'ok') this.#batchTimer ??= setTimeout(() => void this.flush(), BATCH_MS);
+  #writeIn(ms: number): void {
+    this.#writeTimer ??= setTimeout(() => void this.flush(), ms).unref();
   }
 
-  #lose(): void {
-    if (this.#untold === 0) {
-      this.#options.logger.error('audit events are being lost: no more can wait to be written', {
-        pending: this.#pending.length,
-      });
-    }
-    this.#lost += 1;
-    this.#untold += 1;
-  }
-
-  /** One after the other; a failure ends in the state and not with whoever waits. */
-  #enqueue(work: () => Promise<void>): Promise<void> {
+  /** One after the other. Resolves to the error that the work ended with, which has changed the state. */
+  #enqueue(work: () => Promise<void>): Promise<unknown> {
     const done = this.#work.then(work).catch((error: unknown) => this.#fail(error));
     this.#work = done;
     return done;
@@ -200,8 +199,8 @@ export class AuditLog {
 
   async #write(): Promise<void> {
     const file = this.#file ?? (await this.#open());
-    await this.#rotate();
-    // What comes in meanwhile is the next one's work, so that a flood does not keep sync and reopen waiting.
+    await this.#rotate(file);
+    // Events recorded meanwhile wait for the next write, so that a flood does not keep sync and reopen waiting.
     let left = this.#pending.length;
     while (left > 0) {
       const batch = this.#pending.slice(0, Math.min(left, MAX_BATCH));
@@ -213,9 +212,14 @@ export class AuditLog {
     }
     if (this.#state === 'failing') {
       await this.#sync();
-      this.#recover();
+      this.#state = 'ok';
+      this.#options.logger.info('the audit log is written again', { lost: this.#unrecordedLoss });
+      if (this.#pending.length > 0) this.#writeIn(BATCH_MS);
     }
-    this.#tellLost();
+    const lost = this.#unrecordedLoss;
+    if (lost === 0 || this.#pending.length >= this.#maxPending) return;
+    this.#unrecordedLoss = 0;
+    this.record({ eventType: 'audit_log', action: 'events_lost', result: 'failure', details: { lost } });
   }
 
   async #sync(): Promise<void> {
@@ -232,42 +236,42 @@ export class AuditLog {
     this.#openedAt ??= file.chain;
     for (const { action, details } of findings) {
       this.#options.logger.warn('the audit log is not as the service left it', { finding: action, ...details });
-      this.#add({ eventType: 'audit_log', action, result: 'failure', details });
+      this.record({ eventType: 'audit_log', action, result: 'failure', details });
     }
     return file;
   }
 
-  async #rotate(): Promise<void> {
-    const removed = this.#file === undefined ? [] : ((await this.#daily?.run(this.#file)) ?? []);
-    for (const resource of removed) {
-      this.#add({ eventType: 'audit_log', resource, action: 'file_removed', result: 'success' });
+  /** With a retention, begins a new file each day (UTC) and removes those that are too old. */
+  async #rotate(current: AuditFile): Promise<void> {
+    const { file, retentionDays, logger } = this.#options;
+    if (retentionDays === undefined) return;
+    const today = new Date(this.#now()).toISOString().slice(0, 10);
+    if (current.day !== undefined && current.day < today) await current.moveTo(await rotatedName(file, current.day));
+    if (this.#cleanedOn === today) return;
+    this.#cleanedOn = today;
+    try {
+      const removed = await removeOldFiles(file, retentionDays, this.#now());
+      if (removed.length > 0) logger.info('old audit logs removed', { files: removed });
+      for (const resource of removed) {
+        this.record({ eventType: 'audit_log', resource, action: 'file_removed', result: 'success' });
+      }
+    } catch (error) {
+      logger.warn('old audit logs could not be removed', { reason: reasonOf(error) });
     }
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown): unknown {
+    if (this.#state === 'closed') return error;
     if (this.#state === 'ok') {
       this.#state = 'failing';
       const consequence = this.#options.required
-        ? 'what must be recorded is refused'
-        : 'events wait in memory, and are lost when no more can';
+        ? 'calls that must be recorded are rejected'
+        : 'events wait in memory, and are lost when no more can wait';
       this.#options.logger.error(`the audit log cannot be written; ${consequence}`, { reason: reasonOf(error) });
     }
-    if (this.#state === 'closed') return;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => void this.flush(), this.#options.retryMs ?? RETRY_MS).unref();
-  }
-
-  #recover(): void {
-    this.#state = 'ok';
-    this.#options.logger.info('the audit log is written again', { lost: this.#untold });
-    // What came in while the disk was brought up to date waits for the next batch.
-    if (this.#pending.length > 0) this.#batchTimer ??= setTimeout(() => void this.flush(), BATCH_MS);
-  }
-
-  #tellLost(): void {
-    const lost = this.#untold;
-    if (lost === 0 || this.#pending.length >= this.#maxPending) return;
-    this.#untold = 0;
-    this.#add({ eventType: 'audit_log', action: 'events_lost', result: 'failure', details: { lost } });
+    clearTimeout(this.#writeTimer);
+    this.#writeTimer = undefined;
+    this.#writeIn(this.#options.retryMs ?? RETRY_MS);
+    return error;
   }
 }

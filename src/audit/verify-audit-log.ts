@@ -1,8 +1,8 @@
-import { type AnchorStore, type FoundAnchor, readAnchor } from './audit-anchor.ts';
-import { type ChainLine, type ChainState, openLine } from './audit-chain.ts';
-import { type FoundHead, readHead } from './audit-head.ts';
+import { createReadStream } from 'node:fs';
+import { type AnchorStore, readAnchor } from './audit-anchor.ts';
+import { CHAIN_START, type ChainLine, type ChainState, type Found, openLine } from './audit-chain.ts';
 import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
-import { type FileLine, readLines } from './read-lines.ts';
+import { type AuditHead, readHead } from './log-files.ts';
 
 export interface AuditProblem {
   readonly kind:
@@ -32,36 +32,46 @@ export interface AuditVerification {
   readonly problem: AuditProblem | undefined;
 }
 
+/** What the walk through the lines has found so far. */
 interface Progress {
+  readonly keys: AuditKeys;
+  readonly lastFile: string;
+  readonly head: Found<AuditHead>;
+  readonly anchor: Found<ChainState>;
+  readonly notes: string[];
   lines: number;
   last: ChainLine | undefined;
   firstSeq: number | undefined;
-  /** The first line of the file that the head belongs to. */
   firstSeqOfLastFile: number | undefined;
-  /** The HMAC of the line that the head names. */
+  /** The HMACs of the lines that head and anchor name. */
   hmacAtHead: string | undefined;
-  readonly anchor: FoundAnchor;
-  /** The HMAC of the line that the anchor names. */
   hmacAtAnchor: string | undefined;
-  readonly notes: string[];
 }
 
-/** What the log itself writes when it finds at start that somebody was there. */
-const FINDINGS = new Set([
-  'line_not_ours',
-  'lines_missing',
-  'head_missing',
-  'head_forged',
-  'anchor_missed',
-  'anchor_forged',
-]);
+interface FileLine {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** Without the line end. */
+  readonly bytes: Buffer;
+  /** False for what follows the last line end of a file. */
+  readonly isComplete: boolean;
+}
+
+/** What the log itself records when it finds at start that it was changed. */
+const FINDINGS: ReadonlySet<string> = new Set(
+  'line_not_ours lines_missing head_missing head_forged anchor_missed anchor_forged'.split(' '),
+);
 const OWN_EVENT = Buffer.from('"event_type":"audit_log"');
+const LINE_END = 0x0a;
+/** Longer than any line of ours; a longer one is read in pieces. */
+const MAX_LINE_BYTES = 1024 * 1024;
 
 /**
- * Checks the files of one log, oldest first, the current one last; up to the first thing that is wrong. What was cut
- * off at the end is known from the head beside the last file, as of the last second of its writing, and from the
- * anchor in the database, as of the last ten.
- * Throws the system's error for a file that cannot be read.
+ * Checks the files of one log, oldest first, the current one last; up to the first thing that is wrong. Lines cut off at
+ * the end are known from the head beside the last file, as of its last second of writing, and from the anchor in the
+ * database, as of the last ten.
+ * Rejects with the system's error for a file that cannot be read.
  */
 export async function verifyAuditLog(
   files: readonly string[],
@@ -70,88 +80,76 @@ export async function verifyAuditLog(
 ): Promise<AuditVerification> {
   const keys = deriveAuditKeys(masterKey);
   const lastFile = files.at(-1) ?? '';
-  const anchor: FoundAnchor = anchors === undefined ? { kind: 'missing' } : await readAnchor(anchors, keys);
-  // Before the lines: while the service writes on, there are more of them than the head says, never fewer.
-  const head = await readHead(lastFile, keys);
   const progress: Progress = {
+    keys,
+    lastFile,
+    anchor: anchors === undefined ? { kind: 'missing' } : await readAnchor(anchors, keys),
+    // Before the lines: while the service continues writing, there are more of them than the head says, never fewer.
+    head: await readHead(lastFile, keys),
+    notes: [],
     lines: 0,
     last: undefined,
     firstSeq: undefined,
     firstSeqOfLastFile: undefined,
     hmacAtHead: undefined,
-    anchor,
     hmacAtAnchor: undefined,
-    notes: [],
   };
-  const problem =
-    (await walk(readLines(files), lastFile, head, keys, progress)) ??
-    checkHead(head, lastFile, progress) ??
-    checkAnchor(lastFile, progress);
+  const problem = (await walk(readLines(files), progress)) ?? checkHead(progress) ?? checkAnchor(progress);
   const { lines, firstSeq, last, notes } = progress;
   return { lines, firstSeq, lastSeq: last?.seq, notes, problem };
 }
 
-async function walk(
-  lines: AsyncGenerator<FileLine>,
-  lastFile: string,
-  head: FoundHead,
-  keys: AuditKeys,
-  progress: Progress,
-): Promise<AuditProblem | undefined> {
+async function walk(lines: AsyncGenerator<FileLine>, progress: Progress): Promise<AuditProblem | undefined> {
+  const { keys, notes, head, anchor } = progress;
   for (let next = await lines.next(); !next.done; next = await lines.next()) {
-    const found = next.value;
-    if (!found.isComplete) {
-      progress.notes.push(`${found.file}: the last line is incomplete (being written, or the service crashed).`);
+    const { file, line: number, bytes, isComplete } = next.value;
+    if (!isComplete) {
+      notes.push(`${file}: the last line is incomplete (being written, or the service crashed).`);
       continue;
     }
-    const line = openLine(found.bytes, keys.chain);
-    if (line?.isAuthentic !== true) return diagnoseForeign(found, lines, head, keys, progress);
+    const line = openLine(bytes, keys.chain);
+    if (line?.isAuthentic !== true) return diagnoseForeign(next.value, lines, progress);
     const { last } = progress;
     if (last === undefined) {
       progress.firstSeq = line.seq;
-      if (line.seq > 1)
-        progress.notes.push(`${found.file} begins with entry ${line.seq}; the earlier ones were not given.`);
+      if (line.seq > 1) notes.push(`${file} begins with entry ${line.seq}; the earlier ones were not given.`);
     } else if (line.seq !== last.seq + 1 || line.previous !== last.hmac) {
-      return diagnoseGap(found, line, last, lines, keys);
+      return diagnoseGap(next.value, line, last, lines, keys);
     }
-    const finding = readFinding(found);
-    if (finding !== undefined && FINDINGS.has(finding)) {
+    const finding = readFinding(bytes) ?? '';
+    if (FINDINGS.has(finding)) {
       const message = `the service found at start that the log had been changed before this entry (${finding}).`;
-      return { kind: 'noticed-at-start', file: found.file, line: found.line, message };
+      return { kind: 'noticed-at-start', file, line: number, message };
     }
-    if (finding === 'events_lost')
-      progress.notes.push(`${found.file}, line ${found.line}: events were lost before this.`);
+    if (finding === 'events_lost') notes.push(`${file}, line ${number}: events were lost before this.`);
     progress.lines += 1;
     progress.last = line;
-    if (found.file === lastFile) progress.firstSeqOfLastFile ??= line.seq;
-    if (head.kind === 'found' && head.head.seq === line.seq) progress.hmacAtHead = line.hmac;
-    if (progress.anchor.kind === 'found' && progress.anchor.anchor.seq === line.seq) progress.hmacAtAnchor = line.hmac;
+    if (file === progress.lastFile) progress.firstSeqOfLastFile ??= line.seq;
+    if (head.kind === 'found' && head.state.seq === line.seq) progress.hmacAtHead = line.hmac;
+    if (anchor.kind === 'found' && anchor.state.seq === line.seq) progress.hmacAtAnchor = line.hmac;
   }
   return undefined;
 }
 
-/** A line that the key did not make: changed, or put in if the next authentic line follows the one before it. */
+/** A line that the key did not sign: changed, or inserted if the next authentic line follows the one before it. */
 async function diagnoseForeign(
   { file, line }: FileLine,
   rest: AsyncGenerator<FileLine>,
-  head: FoundHead,
-  keys: AuditKeys,
-  { last, lines }: Progress,
+  { last, lines, head, keys }: Progress,
 ): Promise<AuditProblem> {
-  const before: ChainState | undefined = last;
+  const before: ChainState = last ?? CHAIN_START;
   for await (const { bytes } of rest) {
     const next = openLine(bytes, keys.chain);
     if (next?.isAuthentic !== true) continue;
-    const isNextOfBefore = next.previous === (before?.hmac ?? '') && next.seq === (before?.seq ?? 0) + 1;
-    return isNextOfBefore
-      ? { kind: 'inserted', file, line, message: 'this line was put in; the service did not write it.' }
+    return next.previous === before.hmac && next.seq === before.seq + 1
+      ? { kind: 'inserted', file, line, message: 'this line was inserted; the service did not write it.' }
       : { kind: 'edited', file, line, message: 'this line was changed after the service wrote it.' };
   }
   if (lines === 0 && head.kind !== 'found') {
-    const message = 'no line was made with this key: it is the wrong key, or the file is no audit log.';
+    const message = 'no line was signed with this key: it is the wrong key, or the file is not an audit log.';
     return { kind: 'wrong-key', file, line, message };
   }
-  return { kind: 'edited', file, line, message: 'this line was changed or put in after the service wrote the log.' };
+  return { kind: 'edited', file, line, message: 'this line was changed or inserted after the service wrote the log.' };
 }
 
 /** An authentic line that does not follow the one before it. */
@@ -163,46 +161,36 @@ async function diagnoseGap(
   keys: AuditKeys,
 ): Promise<AuditProblem> {
   const expected = last.seq + 1;
-  const hint = line === 1 ? ' Are the files given oldest first, and none left out?' : '';
+  const hint = line === 1 ? ' Are the files given oldest first, with none left out?' : '';
+  const problem = (kind: AuditProblem['kind'], message: string) => ({ kind, file, line, message: message + hint });
   if (found.seq < expected) {
-    const message = `entry ${found.seq} stands here though entry ${last.seq} came before: it was copied or moved.${hint}`;
-    return { kind: 'inserted', file, line, message };
+    return problem('inserted', `entry ${found.seq} comes after entry ${last.seq}: it was copied or moved.`);
   }
   if (found.seq === expected) {
-    return {
-      kind: 'edited',
-      file,
-      line,
-      message: `entry ${found.seq} follows another line than the one before it here.`,
-    };
+    return problem('edited', `entry ${found.seq} follows another line than the one before it here.`);
   }
   for await (const later of rest) {
     const one = openLine(later.bytes, keys.chain);
     if (one?.isAuthentic !== true || one.seq !== expected) continue;
-    const message = `entry ${found.seq} stands before entry ${expected}, which is in line ${later.line}: lines were reordered.${hint}`;
-    return { kind: 'reordered', file, line, message };
+    const message = `entry ${found.seq} comes before entry ${expected}, which is in line ${later.line}: lines were reordered.`;
+    return problem('reordered', message);
   }
   const missing = found.seq - 1 === expected ? `entry ${expected} is` : `entries ${expected} to ${found.seq - 1} are`;
-  return { kind: 'deleted', file, line, message: `${missing} missing before this line.${hint}` };
+  return problem('deleted', `${missing} missing before this line.`);
 }
 
-function checkHead(found: FoundHead, file: string, progress: Progress): AuditProblem | undefined {
-  const { last, lines, hmacAtHead, firstSeqOfLastFile } = progress;
-  const problem = (kind: AuditProblem['kind'], message: string): AuditProblem => ({
-    kind,
-    file,
-    line: undefined,
-    message,
-  });
-  switch (found.kind) {
+function checkHead(progress: Progress): AuditProblem | undefined {
+  const { head, lastFile: file, last, lines, hmacAtHead, firstSeqOfLastFile } = progress;
+  const problem = (kind: AuditProblem['kind'], message: string) => ({ kind, file, line: undefined, message });
+  switch (head.kind) {
     case 'missing':
       if (lines === 0) return undefined;
       return problem('head-missing', 'its .head file is missing, so lines may have been cut off at the end.');
     case 'forged':
-      if (lines === 0) return problem('wrong-key', 'its .head file was not made with this key.');
+      if (lines === 0) return problem('wrong-key', 'its .head file was not signed with this key.');
       return problem('head-forged', 'its .head file was changed, so lines may have been cut off at the end.');
     case 'found': {
-      const { first, seq, hmac } = found.head;
+      const { first, seq, hmac } = head.state;
       const lastSeq = last?.seq ?? first - 1;
       if (seq > lastSeq) return problem('cut', `entries ${lastSeq + 1} to ${seq} were cut off at the end.`);
       const isOfThisFile = firstSeqOfLastFile !== undefined && seq >= firstSeqOfLastFile;
@@ -215,31 +203,49 @@ function checkHead(found: FoundHead, file: string, progress: Progress): AuditPro
   }
 }
 
-/** The database's own memory of how far the log goes, which is not lost with the folder of the log. */
-function checkAnchor(file: string, { anchor: found, last, hmacAtAnchor }: Progress): AuditProblem | undefined {
-  const problem = (kind: AuditProblem['kind'], message: string): AuditProblem => ({
-    kind,
-    file,
-    line: undefined,
-    message,
-  });
-  if (found.kind === 'missing') return undefined;
-  if (found.kind === 'forged') {
-    return problem('anchor-forged', "the log's anchor in the database was not made with this key.");
+/** The database's own record of how far the log goes, which is not lost with the folder of the log. */
+function checkAnchor({ anchor, lastFile: file, last, hmacAtAnchor }: Progress): AuditProblem | undefined {
+  const problem = (kind: AuditProblem['kind'], message: string) => ({ kind, file, line: undefined, message });
+  if (anchor.kind === 'missing') return undefined;
+  if (anchor.kind === 'forged') {
+    return problem('anchor-forged', "the log's anchor in the database was not signed with this key.");
   }
-  const { seq, hmac } = found.anchor;
+  const { seq, hmac } = anchor.state;
   const lastSeq = last?.seq ?? 0;
   if (seq > lastSeq) {
-    return problem('cut', `entries ${lastSeq + 1} to ${seq} are missing at the end, as the database knows.`);
+    return problem('cut', `entries ${lastSeq + 1} to ${seq} are missing at the end, according to the database.`);
   }
   if (hmacAtAnchor === undefined || hmacAtAnchor === hmac) return undefined;
-  return problem('edited', `entry ${seq} is not the one that the database knows.`);
+  return problem('edited', `entry ${seq} is not the one that the database names.`);
 }
 
-/** What the log said of itself in this line, if it did. */
-function readFinding({ bytes }: FileLine): string | undefined {
+/** The action that the log recorded about itself in this line, if it did. */
+function readFinding(bytes: Buffer): string | undefined {
   if (!bytes.includes(OWN_EVENT)) return undefined;
-  const event: unknown = JSON.parse(bytes.toString('utf8'));
-  if (typeof event !== 'object' || event === null || !('event_type' in event) || !('action' in event)) return undefined;
+  const event = JSON.parse(bytes.toString('utf8')) as { readonly event_type?: unknown; readonly action?: unknown };
   return event.event_type === 'audit_log' ? String(event.action) : undefined;
+}
+
+/** The lines of the files, one after the other. Throws the system's error for one that cannot be read. */
+async function* readLines(files: readonly string[]): AsyncGenerator<FileLine, void, undefined> {
+  for (const file of files) {
+    let rest: Buffer = Buffer.alloc(0);
+    let line = 0;
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+      const data = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      let start = 0;
+      for (let end = data.indexOf(LINE_END); end !== -1; end = data.indexOf(LINE_END, start)) {
+        line += 1;
+        yield { file, line, bytes: data.subarray(start, end), isComplete: true };
+        start = end + 1;
+      }
+      rest = data.subarray(start);
+      if (rest.length > MAX_LINE_BYTES) {
+        line += 1;
+        yield { file, line, bytes: rest, isComplete: true };
+        rest = Buffer.alloc(0);
+      }
+    }
+    if (rest.length > 0) yield { file, line: line + 1, bytes: rest, isComplete: false };
+  }
 }

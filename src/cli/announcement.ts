@@ -3,12 +3,12 @@ import type { CatalogueTool } from '../servers/catalogue.ts';
 import type { Server } from '../servers/server.ts';
 import type { Service } from '../service.ts';
 
-/** What an example may call: a tool that only looks, and at nothing that people would not paste into a terminal. */
-const LOOKS = [/current|now|time/i, /^(list|status|info|version|ping)/i, /^(get|read|show|describe|search|find)/i];
+/** What the example may call: a tool that only reads, and nothing that does not belong into a terminal. */
+const READS = [/current|now|time/i, /^(list|status|info|version|ping)/i, /^(get|read|show|describe|search|find)/i];
 const PRIVATE = /env|secret|token|key|password|credential/i;
 
-/** Where to look, printed as soon as the port is open. The first line never changes its form: programs wait for it. */
-export function whereToLook(service: Service, settings: Settings): string {
+/** The URLs, printed as soon as the port is open. The first line never changes its form: programs wait for it. */
+export function startMessage(service: Service, settings: Settings): string {
   const base = service.url + settings.pathPrefix.replace(/\/$/, '');
   const names = settings.servers.map((server) => server.name);
   const width = Math.max(...names.map((name) => name.length));
@@ -32,8 +32,8 @@ export function curlLine(service: Service, settings: Settings, hasApiKey: boolea
     .list()
     .flatMap((server) => [...(server.catalogue?.tools.values() ?? [])].map((tool) => ({ server, tool })))
     .filter(({ tool }) => !PRIVATE.test(tool.definition.name) && requiresNothing(tool));
-  const choice = LOOKS.map((looks) =>
-    candidates.find(({ tool }) => looks.test(tool.definition.name) && takesNoArguments(tool)),
+  const choice = READS.map((reads) =>
+    candidates.find(({ tool }) => reads.test(tool.definition.name) && takesNoArguments(tool)),
   ).find(Boolean);
   if (choice === undefined) return undefined;
   const key = hasApiKey ? ' -H "Authorization: Bearer $MCPO_API_KEY"' : '';

@@ -8,8 +8,8 @@ import { UsageError } from '../errors.ts';
 import type { CommandResult } from './command-result.ts';
 
 /**
- * `mcpo-ts audit verify FILE...`: says whether the audit log is as the service wrote it, or the first place where it
- * is not, comparing it with what the database at `location` remembers of it. Throws `UsageError` for a file that cannot
+ * `mcpo-ts audit verify FILE...`: reports whether the audit log is as the service wrote it, or the first place where it
+ * is not, also compared with its anchor in the database at `location`. Throws `UsageError` for a file that cannot
  * be read, `DatabaseError`.
  */
 export async function verifyAudit(
@@ -27,7 +27,7 @@ export async function verifyAudit(
   }
 }
 
-/** Makes no database where there is none. */
+/** `undefined` if there is no database; none is created. */
 async function openExisting(location: DatabaseLocation): Promise<Database | undefined> {
   const isThere = location.databaseUrl !== undefined || existsSync(join(location.dataDir, DATABASE_FILE));
   return isThere ? openDatabase(location) : undefined;
@@ -60,13 +60,13 @@ function toResult(
 ): CommandResult {
   const withoutAnchor = hasAnchor
     ? []
-    : ['the database knows nothing of a log at this path; only the files were checked.'];
-  const told = [...notes, ...withoutAnchor].map((note) => `note: ${note}\n`).join('');
+    : ['the database has no record of a log at this path; only the files were checked.'];
+  const noteLines = [...notes, ...withoutAnchor].map((note) => `note: ${note}\n`).join('');
   if (problem !== undefined) {
     const place = problem.line === undefined ? problem.file : `${problem.file}, line ${problem.line}`;
-    return { text: `${told}NOT INTACT (${problem.kind}): ${place}: ${problem.message}\n`, exitCode: 1 };
+    return { text: `${noteLines}NOT INTACT (${problem.kind}): ${place}: ${problem.message}\n`, exitCode: 1 };
   }
   const range = firstSeq === undefined || lastSeq === undefined ? '' : ` (${firstSeq} to ${lastSeq})`;
   const inFiles = files.length === 1 ? '1 file' : `${files.length} files`;
-  return { text: `${told}OK: ${lines} ${lines === 1 ? 'entry' : 'entries'}${range} in ${inFiles}\n`, exitCode: 0 };
+  return { text: `${noteLines}OK: ${lines} ${lines === 1 ? 'entry' : 'entries'}${range} in ${inFiles}\n`, exitCode: 0 };
 }

@@ -72,7 +72,7 @@ function environmentOf(transport: StdioTransport, name: string, platform: NodeJS
   return Object.entries(transport.inheritedEnv).find(([other]) => isSame(other))?.[1];
 }
 
-/** Scheme and host only: path and query may hold secrets. */
+/** Scheme and host only: path and query may contain secrets. */
 function originOf(url: Template): string {
   const text = url.map((part) => (part.kind === 'literal' ? part.text : 'x')).join('');
   return parseUrl(text)?.origin ?? 'remote';

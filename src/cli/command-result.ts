@@ -1,7 +1,7 @@
 /** What a sub-command prints, and the exit code: 0 if all is well, else 1. */
 export interface CommandResult {
   readonly text: string;
-  /** For the person, on standard error: standard output holds only what a script may want to read. */
+  /** For the person, on standard error: standard output contains only what a script may want to read. */
   readonly note?: string;
   readonly exitCode: 0 | 1;
 }

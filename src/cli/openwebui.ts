@@ -5,28 +5,6 @@ import type { Secrets, Settings } from '../config/settings.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done, toJson } from './command-result.ts';
 
-/** One connection as Open WebUI 0.11 imports it; every field is required. */
-export interface OpenWebUiConnection {
-  readonly type: 'openapi';
-  readonly url: string;
-  readonly spec_type: 'url';
-  readonly spec: '';
-  readonly path: 'openapi.json';
-  readonly auth_type: 'bearer' | 'none';
-  readonly headers: null;
-  readonly key: string;
-  readonly config: {
-    readonly enable: true;
-    readonly function_name_filter_list: '';
-    readonly access_grants: readonly {
-      readonly principal_type: 'user';
-      readonly principal_id: '*';
-      readonly permission: 'read';
-    }[];
-  };
-  readonly info: { readonly id: string; readonly name: string; readonly description: string };
-}
-
 export interface ConnectionOptions {
   /** Where Open WebUI reaches this service, with or without a slash at the end. */
   readonly baseUrl: string;
@@ -35,21 +13,20 @@ export interface ConnectionOptions {
   readonly key?: string | undefined;
 }
 
+type Connection = ReturnType<typeof toConnection>;
 type ConnectionSettings = Pick<Settings, 'servers' | 'pathPrefix' | 'singleServer' | 'api'>;
 
 /** The connections of all servers, in the order of the servers file. */
-export function toOpenWebUiConnections(
-  settings: ConnectionSettings,
-  options: ConnectionOptions,
-): readonly OpenWebUiConnection[] {
+export function toOpenWebUiConnections(settings: ConnectionSettings, options: ConnectionOptions) {
   return settings.servers.map((server) => toConnection(server, settings, options));
 }
 
+/** One connection as Open WebUI 0.11 imports it; every field is required. */
 function toConnection(
   server: ServerConfig,
   { pathPrefix, singleServer, api }: ConnectionSettings,
   { baseUrl, hasAuthentication, key }: ConnectionOptions,
-): OpenWebUiConnection {
+) {
   const path = singleServer ? pathPrefix : pathPrefix + encodeURIComponent(server.name);
   const ownName = singleServer ? api.name : undefined;
   const ownDescription = singleServer ? api.description : undefined;
@@ -114,13 +91,13 @@ export function openWebUiCommand(
   );
 }
 
-function writeSeparately(connections: readonly OpenWebUiConnection[], folder: string): readonly string[] {
+function writeSeparately(connections: readonly Connection[], folder: string): readonly string[] {
   const taken = new Set<string>();
   try {
     mkdirSync(folder, { recursive: true });
     return connections.map((connection) => {
       const file = join(folder, `${distinctName(connection.info.id, taken)}.json`);
-      // Only its owner may read it: it may hold the key.
+      // Only its owner may read it: it may contain the key.
       writeFileSync(file, toJson([connection]), { mode: 0o600 });
       return file;
     });

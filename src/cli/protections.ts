@@ -6,7 +6,7 @@ const MAX_NAMES = 5;
 
 type LocalServer = Pick<ServerConfig, 'name'> & { readonly confinement: Confinement | undefined };
 
-/** What the processes of the servers are kept from and what not, in a few sentences; `undefined` without any. */
+/** What the servers' processes can and cannot read, in a few sentences; `undefined` without any process. */
 export function describeProtections(
   servers: readonly Pick<ServerConfig, 'name' | 'transport'>[],
   { environment, memory }: OwnMemory,

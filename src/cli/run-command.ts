@@ -1,4 +1,4 @@
-import { findAuditKey } from '../audit/audit-key.ts';
+import { findAuditKey } from '../audit/audit-keys.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadSettings, vaultKeyOf } from '../config/load-settings.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';

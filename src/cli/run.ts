@@ -67,11 +67,11 @@ function envPathOf(command: OneTimeCommand): string | undefined {
 
 /** Resolves to 0 when the service has ended: a signal to end is not a failure. */
 async function serveUntilSignal(options: ServiceOptions, signals: ServiceSignals): Promise<number> {
-  const asked = askedToEnd();
+  const signalled = untilSignal();
   const { read, ownMemory } = takeOwnEnvironment(options.envPath);
   const serving = await serve(options, read, ownMemory);
   signals.handle({ SIGHUP: () => serving.reload(), SIGUSR2: () => void serving.reopenLogs() });
-  const signal = await asked;
+  const signal = await signalled;
   serving.logger.info(`${signal}: running calls may finish; a second signal ends at once`);
   await serving.stop();
   setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
@@ -79,7 +79,7 @@ async function serveUntilSignal(options: ServiceOptions, signals: ServiceSignals
 }
 
 /** Resolves at the first signal to end; the second one ends the process at once, child processes included. */
-function askedToEnd(): Promise<string> {
+function untilSignal(): Promise<string> {
   return new Promise((resolve) => {
     let isEnding = false;
     for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {

@@ -8,7 +8,7 @@ import { type Service, startService } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 import { WatchedFiles } from '../watched-files.ts';
-import { curlLine, whereToLook } from './announcement.ts';
+import { curlLine, startMessage } from './announcement.ts';
 import { describeProtections } from './protections.ts';
 import { type ReadEnvironment, RunningConfiguration } from './running-configuration.ts';
 
@@ -43,7 +43,7 @@ export async function serve(
   const redactor = new Redactor();
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });
   const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys });
-  process.stdout.write(`${whereToLook(service, settings)}\n`);
+  process.stdout.write(`${startMessage(service, settings)}\n`);
   for (const warning of warnings) logger.warn(formatConfigProblem(warning));
   // With PostgreSQL nothing that matters is stored there.
   const lost = secrets.databaseUrl === undefined ? storageWarning(settings.dataDir, readHost()) : undefined;

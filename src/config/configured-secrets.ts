@@ -9,7 +9,7 @@ const MIN_LINE_LENGTH = 8;
 
 /**
  * Values that appear in every log: switches, numbers of up to five digits such as ports, log levels, names of
- * environments, encodings and locales. To hide them would make logs unreadable, and keeps nothing secret.
+ * environments, encodings and locales. Hiding them would make logs unreadable and protect nothing.
  */
 const ORDINARY_VALUE = new RegExp(
   `^(?:${[
@@ -22,7 +22,7 @@ const ORDINARY_VALUE = new RegExp(
   ].join('|')})$`,
   'i',
 );
-/** Variables whose values are everywhere and known to everybody on the host. */
+/** Variables whose values are known to every user of the host. */
 const ORDINARY_VARIABLES: ReadonlySet<string> = new Set(
   'PATH HOME LANG TMPDIR TEMP TMP TERM TZ USER LOGNAME SHELL PWD USERNAME USERPROFILE HOSTNAME NODE_ENV'.split(' '),
 );

@@ -1,4 +1,4 @@
-/** Variables that configure the service itself; here and below a `*` at the end stands for anything. */
+/** Variables that configure the service itself; here and below a `*` at the end matches any characters. */
 const OWN =
   'MCPO_* JWT_* API_KEY API_KEY_FILE WEBUI_SECRET_KEY WEBUI_SECRET_KEY_FILE SECURITY_LOG_FILE LOG_LEVEL LOG_FORMAT'.split(
     ' ',

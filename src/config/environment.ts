@@ -48,7 +48,7 @@ const schema = z.object({
   /** How long an issued token lasts, such as `1h`. */
   JWT_EXPIRY: text,
   JWT_ISSUER: text,
-  /** One of these must be in a token's `aud`; `*` stands for any. */
+  /** One of these must be in a token's `aud`; `*` accepts any. */
   JWT_AUDIENCE: variable(z.string().transform(list)),
   MCPO_OPENWEBUI_URL: publicUrl,
   MCPO_TRUST_USER_HEADERS: flag,
@@ -97,7 +97,7 @@ export interface Environment extends SecretVariables {
 }
 
 export interface ReadEnvironmentOptions {
-  /** `--env-path`: a dotenv file, whose variables of the service itself count where `env` does not set them. */
+  /** `--env-path`: a dotenv file; its variables of the service itself apply where `env` does not set them. */
   readonly envPath?: string | undefined;
   /** Called with that file just before it is read. */
   readonly onRead?: ((file: string) => void) | undefined;

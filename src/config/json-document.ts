@@ -3,7 +3,7 @@ import { ConfigError, type ConfigProblem } from '../errors.ts';
 
 export type JsonPath = readonly (string | number)[];
 
-/** A JSON text that knows on which line each of its values stands. */
+/** A parsed JSON text with the line of each of its values. */
 export interface JsonDocument {
   /** Objects have no prototype, so that `__proto__` is a key like any other. */
   readonly value: unknown;
@@ -98,7 +98,7 @@ function toValue(node: Node, path: JsonPath, duplicates: { path: JsonPath; node:
   return object;
 }
 
-/** The node at the path; what does not exist has the place of the object that should hold it. */
+/** The node at the path; for a missing one, the object that should contain it. */
 function nodeNear(root: Node, path: JsonPath): Node {
   let node = root;
   let place = root;

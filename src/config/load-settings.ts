@@ -26,7 +26,7 @@ export interface LoadedSettings {
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
- * Combines flags, environment and servers file; a flag wins over the environment. `hasStoredKeys`: the database holds
+ * Combines flags, environment and servers file; a flag wins over the environment. `hasStoredKeys`: the database has
  * API keys, which count as authentication. `onRead` is called with each file just before it is read.
  * Throws `UsageError` for flags that contradict each other, `ConfigError` for files and variables that cannot be used.
  */
@@ -150,7 +150,7 @@ export function loadServers(
   return { ...file, secrets: [...secrets.list(), ...file.secrets] };
 }
 
-/** The files and folders that the service keeps for itself, as far as flags and variables name them. */
+/** The files and folders of the service itself that flags and variables name. */
 function ownPaths(options: ServiceOptions, { database, values, variables }: Environment): readonly string[] {
   const files = [...variables].filter(([name]) => name.endsWith('_FILE') && isOwnVariable(name));
   return [

@@ -17,7 +17,7 @@ export function nearestName(word: string, candidates: Iterable<string>): string 
 }
 
 function normalize(name: string): string {
-  // Longer words are no slips of the finger, and the distance costs the product of both lengths.
+  // Longer words are not typing errors, and the distance costs the product of both lengths.
   return name.slice(0, 64).toLowerCase().replace(/[-_]/g, '');
 }
 

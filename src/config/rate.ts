@@ -1,4 +1,4 @@
-/** So many in so much time. */
+/** At most `limit` in a window of time. */
 export interface Rate {
   readonly limit: number;
   readonly windowMs: number;
@@ -12,10 +12,10 @@ const UNITS_MS: ReadonlyMap<string, number> = new Map([
 const MAX_WINDOW_MS = 24 * 3_600_000;
 const MAX_LIMIT = 1_000_000_000;
 
-/** What a rate must look like, to be said when it does not. */
+/** Ends a message about a malformed rate. */
 export const RATE_RULE = 'must be a number and a time such as 6000/1m (s, m or h, a day at most), or off.';
 
-/** Reads `6000/1m`; `off` is no limit. Returns `undefined` for what is neither. */
+/** Reads `6000/1m`; `off` means no limit. Returns `undefined` for anything else. */
 export function parseRate(text: string): Rate | 'off' | undefined {
   const trimmed = text.trim().toLowerCase();
   if (trimmed === 'off') return 'off';

@@ -12,7 +12,7 @@ const MAX_RUN_SHARE = 0.8;
 const ADVICE =
   'use a random one, as "openssl rand -hex 32" prints it (--allow-weak-secrets permits weak ones, on 127.0.0.1 only).';
 
-/** What people type in place of a secret; a secret made of these alone is guessed. */
+/** Words that people type instead of a secret; a secret that consists of these alone is easily guessed. */
 const WORDS =
   'admin administrator api app apikey asdfghjkl auth authentication bearer bit bits change changeit changeme chat code default demo dev development dummy enter example foo bar baz foobar for forwarding generate generated good hello here hidden hmac hs insert it jwt key keys letmein local localhost login long master mcp mcpo me my new not only open openwebui open-webui pass passphrase password passwd placeholder please prod production qwerty qwertyuiop random replace sample secret secrets secure server set should signing sk string strong super sure test testing tests that the this to todo token tokens tool tools top topsecret ts use user value very web webui welcome with word world xxx you your zxcvbnm'.split(
     ' ',
@@ -32,12 +32,12 @@ const leet: ReadonlyMap<string, string> = new Map([
   ['$', 's'],
 ]);
 
-/** Why an API key is too weak, as the end of a sentence with what to do; `undefined` if it is not. */
+/** Why an API key is too weak, as the end of a sentence that says what to do; `undefined` if it is not. */
 export function apiKeyWeakness(key: string): string | undefined {
   return weakness(key, [...key], MIN_KEY_CHARACTERS, 'characters');
 }
 
-/** The same for a secret that HMAC signatures are made or checked with. */
+/** The same for a secret that signs or verifies with HMAC. */
 export function hmacSecretWeakness(secret: string): string | undefined {
   return weakness(secret, [...Buffer.from(secret, 'utf8')], MIN_HMAC_BYTES, 'bytes');
 }
@@ -54,7 +54,7 @@ function weakness(text: string, units: readonly unknown[], least: number, unit: 
   return undefined;
 }
 
-/** Whether nothing is left of the text but words that everybody tries, digits and punctuation. */
+/** Whether the text consists of well-known words, digits and punctuation only. */
 function isWellKnown(text: string): boolean {
   const lower = text.toLowerCase();
   const spelled = [...lower].map((character) => leet.get(character) ?? character).join('');
@@ -88,7 +88,7 @@ function isRun(text: string): boolean {
 
 let knownHashes: ReadonlySet<string> | undefined;
 
-/** Made when the first hashed key is looked at: most configurations have none. */
+/** Computed for the first hashed key: most configurations have none. */
 function wellKnownHashes(): ReadonlySet<string> {
   const spellings = [
     't0p-s3cr3t',

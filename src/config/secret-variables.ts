@@ -64,7 +64,7 @@ export function readSecretFile(name: SecretName, file: string): string {
   return text;
 }
 
-/** Messages do not repeat the URLs: they hold passwords. */
+/** Messages do not repeat the URLs: they contain passwords. */
 function checkUrl(name: SecretName, value: string): void {
   if (name === 'MCPO_DATABASE_URL' && !(/^postgres(ql)?:\/\//.test(value) && parseUrl(value) !== undefined)) {
     throw problem(name, 'must be the URL of a PostgreSQL database, such as postgres://user:password@host:5432/name.');

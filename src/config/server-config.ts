@@ -21,7 +21,7 @@ export type TransportConfig =
       readonly headers: ReadonlyMap<string, Template>;
     };
 
-/** What the process of a server is kept from, and where. */
+/** How the process of a server is confined. */
 export interface Confinement {
   readonly runAs: RunAs | undefined;
   readonly sandbox: Sandbox | undefined;
@@ -31,10 +31,10 @@ export interface Confinement {
   /** Where processes that are not to use the service's home get one of their own. */
   readonly homesDir: string;
   readonly serviceHome: string;
-  /** The arguments that hold no value of a user; those that name files or folders are shown in the sandbox. */
+  /** The arguments without a value of a user; files and folders that they name are visible in the sandbox. */
   readonly namedPaths: readonly string[];
   readonly dataDir: string;
-  /** Files and folders that no sandbox shows, such as the servers file. */
+  /** Files and folders that are hidden in every sandbox, such as the servers file. */
   readonly privatePaths: ReadonlySet<string>;
 }
 
@@ -80,7 +80,7 @@ export interface ServerConfig {
   readonly maxResultBytes: number;
   /** The HTTP status for a tool's own `isError`. */
   readonly toolErrorStatus: number;
-  /** How a result holds images and audio: as `data:` URIs, or as URLs of files that are kept for a while. */
+  /** How a result contains images and audio: as `data:` URIs, or as URLs of files that are stored for a while. */
   readonly resultImages: ResultImages;
   readonly clientHeaderForwarding: ClientHeaderForwarding | undefined;
   /** Who may use it; `undefined`: everyone whose scopes allow it. */

@@ -28,7 +28,7 @@ export interface ServerContext extends ChildContext {
   readonly secrets: ConfiguredSecrets;
 }
 
-/** One entry whose shape is right, with its place and the reader of its strings. */
+/** One entry of the right shape, with its place and the reader of its strings. */
 export interface EntryContext extends ServerContext {
   readonly entry: ServerEntry;
   readonly place: ConfigPlace;

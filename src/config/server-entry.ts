@@ -63,15 +63,15 @@ export function readServer(
   return toServerConfig(entry, { name, transport, isolation, userVars, discovery }, context);
 }
 
-/** Combines what an entry says with what was made of it and with the file's own defaults. */
+/** Combines an entry, what was read from it and the file's defaults. */
 export function toServerConfig(
   entry: ServerEntry,
-  made: Pick<ServerConfig, 'name' | 'transport' | 'isolation' | 'userVars' | 'discovery'>,
+  read: Pick<ServerConfig, 'name' | 'transport' | 'isolation' | 'userVars' | 'discovery'>,
   defaults: Pick<ServerConfig, 'toolErrorStatus' | 'resultImages'>,
 ): ServerConfig {
   const forwarding = entry.client_header_forwarding;
   return {
-    ...made,
+    ...read,
     required: entry.required,
     disabledTools: toToolNames([...entry.disabledTools, ...entry.disabled_tools]),
     enabledTools: entry.enabledTools && toToolNames(entry.enabledTools),

@@ -128,7 +128,7 @@ export const serverSchema = z.object({
 
 export type ServerEntry = z.infer<typeof serverSchema>;
 
-/** What stands beside the servers. The variables win over `rateLimit` and `vault`. */
+/** The settings beside the servers. Variables win over `rateLimit` and `vault`. */
 export const fileSchema = z.object({
   operationIds: z.enum(['server', 'mcpo', 'tool']).default('server'),
   toolErrorStatus: status.default(500),
@@ -151,7 +151,7 @@ export const fileSchema = z.object({
     .optional(),
 });
 
-/** Keys that hold servers: mcpo's and VS Code's. */
+/** Keys that contain the servers: mcpo's and VS Code's. */
 export const serverListKeys = ['mcpServers', 'servers'] as const;
 /** Keys that restrict something: misspelt, they would leave it open. */
 export const restrictingServerKeys: ReadonlySet<string> = new Set(

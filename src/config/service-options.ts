@@ -32,6 +32,6 @@ export interface ServiceOptions extends Flags {
   readonly env: ReadonlyMap<string, string>;
   readonly header: ReadonlyMap<string, string>;
   readonly allowedHosts: readonly string[];
-  /** What stands after `--`: the one server's command with its arguments, or its URL. Empty with `--config`. */
+  /** The words after `--`: the one server's command with its arguments, or its URL. Empty with `--config`. */
   readonly positional: readonly string[];
 }

@@ -6,7 +6,7 @@ import type { TrustProxy } from './trust-proxy.ts';
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type OperationIdStyle = 'server' | 'mcpo' | 'tool';
 
-/** Everything the service runs by, and safe to log whole: secrets are in `Secrets`. */
+/** The whole configuration except its secrets, so it can be logged. */
 export interface Settings {
   readonly host: string;
   readonly port: number;
@@ -17,20 +17,20 @@ export interface Settings {
     readonly description: string | undefined;
     readonly version: string | undefined;
   };
-  /** What a proxy in front strips off: `""` or `/x`, no slash at the end. Only told in documents and links. */
+  /** The path that a proxy in front strips off: `""` or `/x`, no slash at the end. Only used in documents and links. */
   readonly rootPath: string;
-  /** What stands before `<server>` in our own URLs: begins and ends with a slash. */
+  /** The path before `<server>` in our own URLs: begins and ends with a slash. */
   readonly pathPrefix: string;
   /** `undefined`: not given; then every origin with authentication, and none without. */
   readonly corsAllowOrigins: readonly string[] | undefined;
-  /** Hosts under which the service is reached, beside those that it knows by itself. */
+  /** Further hosts under which the service is reached. */
   readonly allowedHosts: readonly string[];
   /** Docs and OpenAPI documents need the key too. */
   readonly strictAuth: boolean;
   readonly publicUrl: string | undefined;
-  /** Where the embedded database lies; made with mode 0700 if it is not there. */
+  /** The folder of the embedded database; created with mode 0700 if it does not exist. */
   readonly dataDir: string;
-  /** What the vault keeps beside the secrets themselves. */
+  /** What the vault stores beside the secrets themselves. */
   readonly vault: { readonly keepsLastFour: boolean };
   /** Caps on the sessions of users, over all servers. */
   readonly sessions: { readonly maxSessions: number; readonly maxSessionsPerUser: number };
@@ -42,28 +42,28 @@ export interface Settings {
     readonly pseudonymise: boolean;
     readonly retentionDays: number | undefined;
   };
-  /** A key or token must be presented; keys in the database may make it so later. */
+  /** Callers must present a key or token; keys in the database may require that later. */
   readonly hasAuthentication: boolean;
   readonly hotReload: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';
   /** The servers file, if there is one. */
   readonly configFile: string | undefined;
-  /** Single-server mode: the one server's tools lie at the root. */
+  /** Single-server mode: the one server's tools are at the root. */
   readonly singleServer: boolean;
   readonly servers: readonly ServerConfig[];
   readonly operationIds: OperationIdStyle;
   readonly maxBodyBytes: number;
-  /** Of all request bodies that are held at once. */
+  /** Of all request bodies in memory at once. */
   readonly maxBodiesBytes: number;
-  /** Open connections: in all, and from one address that is no trusted proxy's. */
+  /** Open connections: in all, and from one address that is not a trusted proxy. */
   readonly connections: { readonly max: number; readonly maxPerAddress: number };
   readonly drainTimeMs: number;
 }
 
 export interface Secrets {
   readonly auth: AuthSettings;
-  /** 32 bytes as base64; `undefined`: made once in the data folder. */
+  /** 32 bytes as base64; `undefined`: created once in the data folder. */
   readonly auditKey: string | undefined;
   readonly vaultKey: VaultKeySettings;
   /** PostgreSQL in place of the embedded database. */
@@ -74,9 +74,9 @@ export interface Secrets {
   readonly configured: readonly string[];
 }
 
-/** The vault's key-encryption keys: 32 bytes as base64 each, separated by commas; or the file that holds them. */
+/** The vault's key-encryption keys: 32 bytes as base64 each, separated by commas; or the file that contains them. */
 export interface VaultKeySettings {
   readonly value: string | undefined;
-  /** Read by the vault itself, which looks at its permissions. */
+  /** Read by the vault itself, which checks its permissions. */
   readonly file: string | undefined;
 }

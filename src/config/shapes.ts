@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The schemas that more than one part of the configuration is made of. */
+/** Schemas that several parts of the configuration share. */
 export const nonEmptyText = z.string().min(1, 'is empty.');
 export const texts = z.array(nonEmptyText);
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' });

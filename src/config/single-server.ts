@@ -11,18 +11,18 @@ import { serverSchema } from './servers-file-schema.ts';
 import type { ServiceOptions } from './service-options.ts';
 
 /**
- * The one server that stands after `--`. Its words are taken as they are: the shell has already expanded what the
+ * The one server after `--`. Its words are taken as they are: the shell has already expanded what the
  * admin wanted expanded. Throws `UsageError` if there is none.
  */
 export function singleServer(options: ServiceOptions, context: ChildContext, secrets: ConfiguredSecrets): ServerConfig {
-  const made = {
+  const read = {
     name: nameOf(options),
     transport: toTransport(options, context, secrets),
     isolation: 'shared',
     userVars: new Map(),
     discovery: undefined,
   } as const;
-  return toServerConfig(serverSchema.parse({}), made, { toolErrorStatus: 500, resultImages: 'data' });
+  return toServerConfig(serverSchema.parse({}), read, { toolErrorStatus: 500, resultImages: 'data' });
 }
 
 function toTransport(

@@ -26,7 +26,7 @@ export class TemplateReader {
   constructor(private readonly options: TemplateReaderOptions) {}
 
   /**
-   * A string that may hold user placeholders; values from the environment count as secret.
+   * A string that may contain user placeholders; values from the environment count as secret.
    * `undefined` if it cannot be used, which is then reported.
    */
   read(text: string, place: ConfigPlace): Template | undefined {

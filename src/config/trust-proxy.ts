@@ -8,11 +8,11 @@ export type TrustProxy =
 
 export const TRUST_NONE: TrustProxy = { kind: 'none' };
 
-/** What the setting must look like, to be said when it does not. */
+/** Ends a message about a malformed setting. */
 export const TRUST_PROXY_RULE =
-  'must name the proxies in front by address, such as 192.0.2.10,10.0.0.0/8 or loopback, uniquelocal, linklocal; or be none. A number or "true" names none: whoever reaches the port could choose an address.';
+  'must name the proxies in front by address, such as 192.0.2.10,10.0.0.0/8 or loopback, uniquelocal, linklocal; or be none. A number or "true" names none: any client could then choose its address.';
 
-/** Bits; wider networks hold more than anybody's proxies. The widest in use are 10.0.0.0/8 and fc00::/7. */
+/** Bits; wider networks contain more than proxies. The widest in use are 10.0.0.0/8 and fc00::/7. */
 const MIN_PREFIX = { 4: 8, 6: 7 } as const;
 
 /** The names that Express has for them. */
@@ -23,7 +23,7 @@ const NAMED_NETWORKS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Reads `MCPO_TRUST_PROXY`. Returns `undefined` for what it cannot be; so for `true`, a number of proxies and networks
+ * Reads `MCPO_TRUST_PROXY`. Returns `undefined` for a malformed value, and for `true`, a number of proxies and networks
  * as wide as the internet, with which callers could choose the address that limits and the audit log see.
  */
 export function parseTrustProxy(text: string): TrustProxy | undefined {

@@ -18,9 +18,9 @@ export interface RequestFacts {
 
 /** Records what requests did; without an audit log it does nothing. */
 export class AuditTrail {
-  readonly #log: Pick<AuditLog, 'assertAvailable' | 'recordDone' | 'status'> | undefined;
+  readonly #log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined;
 
-  constructor(log: Pick<AuditLog, 'assertAvailable' | 'recordDone' | 'status'> | undefined) {
+  constructor(log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined) {
     this.#log = log;
   }
 
@@ -35,9 +35,9 @@ export class AuditTrail {
     { requestId, clientAddress }: Pick<RequestFacts, 'requestId' | 'clientAddress'>,
     event: AuditEvent,
   ): void {
-    if (this.#log === undefined || this.#log.status.state === 'closed') return;
+    if (this.#log === undefined) return;
     const userAgent = request.headers['user-agent'];
-    this.#log.recordDone({ ...event, clientIp: clientAddress, userAgent, requestId });
+    this.#log.record({ ...event, clientIp: clientAddress, userAgent, requestId });
   }
 
   /** A tool call that was answered. */

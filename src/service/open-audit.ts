@@ -1,5 +1,5 @@
 import { AuditAnchor } from '../audit/audit-anchor.ts';
-import { findAuditKey, loadAuditKey } from '../audit/audit-key.ts';
+import { findAuditKey, loadAuditKey } from '../audit/audit-keys.ts';
 import { type AuditLog, openAuditLog } from '../audit/audit-log.ts';
 import type { Secrets, Settings } from '../config/settings.ts';
 import { AuditAnchors, auditLogName } from '../db/audit-anchors.ts';

@@ -163,3 +163,25 @@ describe('no change is reported', () => {
     expect(atChange).toBe('whole');
   });
 });
+
+test('a file that is kept over a reading is watched on, and one that goes missing is reported once', async () => {
+  const [kept, other] = [write('kept', '1'), write('other', '1')];
+  const changed: string[] = [];
+  const missing: string[] = [];
+  for (const file of [kept, other]) watched.note(file);
+  watched.start(
+    (files) => void changed.push(...files),
+    (file) => void missing.push(file),
+  );
+  watched.beginReading([kept]);
+  await reportsOnly(() => {
+    write('kept', '2');
+    write('other', '2');
+  });
+  expect(changed).toEqual([kept]);
+  rmSync(kept);
+  const giveUpAt = Date.now() + 10_000;
+  while (missing.length === 0 && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 10));
+  await reportsOnly(() => undefined);
+  expect([changed, missing]).toEqual([[kept], [kept]]);
+});

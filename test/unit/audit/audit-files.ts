@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
 import type { AuditEvent } from '../../../src/audit/audit-event.ts';
-import { type AuditLog, openAuditLog } from '../../../src/audit/audit-log.ts';
-import type { AuditLogOptions } from '../../../src/audit/audit-log-options.ts';
+import { type AuditLog, type AuditLogOptions, openAuditLog } from '../../../src/audit/audit-log.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 
 export const KEY = Buffer.alloc(32, 7);

@@ -42,7 +42,7 @@ test('the chain goes on after a restart', async () => {
   expect(eventsOf(context.file).at(-1)).toMatchObject({ seq: 6 });
 });
 
-test('half a line that a crash left is taken off, and the log says so', async () => {
+test('half a line that a crash left is removed, and the log says so', async () => {
   await write(3);
   appendFileSync(context.file, (linesOf(context.file)[2] ?? '').slice(0, 50));
   await write(1);
@@ -51,7 +51,7 @@ test('half a line that a crash left is taken off, and the log says so', async ()
   await expectIntact([context.file], 5);
 });
 
-test('text of somebody else at the end is not removed', async () => {
+test('text of another program at the end is not removed', async () => {
   writeFileSync(context.file, 'my notes');
   await write(1);
   expect(linesOf(context.file)[0]).toBe('my notes');
@@ -83,7 +83,7 @@ test('another key goes on with the chain and says so', async () => {
   expect((await verifyAuditLog([context.file], KEY)).problem).toMatchObject({ kind: 'edited', line: 3 });
 });
 
-test('a file moved away by another program is followed, with and without being told', async () => {
+test('a file moved away by another program is followed, with and without a signal', async () => {
   const log = await openLog();
   log.record(event(0));
   await log.flush();
@@ -171,20 +171,28 @@ test('a full disk: events wait, are lost when no more can, and it recovers by it
   await expectIntact([context.file], 12);
 });
 
-test('a required log refuses what it cannot record, before and after', async () => {
+test('a required log refuses actions that it cannot record, and keeps what has happened already', async () => {
   symlinkSync('/dev/full', context.file);
   const log = await openLog({ retryMs: 5, required: true });
   log.assertAvailable();
   log.record(event(0));
   await until(() => log.status.state === 'failing');
   expect(() => log.assertAvailable()).toThrow(AuditUnavailableError);
-  expect(() => log.record(event(1))).toThrow(AuditUnavailableError);
-  log.recordDone(event(7));
+  log.record(event(7));
   rmSync(context.file);
   await until(() => log.status.state === 'ok');
+  log.assertAvailable();
   log.record(event(2));
   await log.close();
   expect(eventsOf(context.file).map(({ resource }) => resource)).toEqual(['time/tool-0', 'time/tool-7', 'time/tool-2']);
+});
+
+test('nothing is recorded after the end, and nothing is reported as lost', async () => {
+  const log = await openLog();
+  await log.close();
+  log.record(event(0));
+  expect(log.status).toEqual({ state: 'closed', pending: 0, lost: 0 });
+  expect(context.said).toEqual([]);
 });
 
 test('what cannot be written until the end is counted and said', async () => {

@@ -7,7 +7,7 @@ import { KEY, linesOf, OTHER_KEY, useAuditFolder } from '../audit/audit-files.ts
 const { context, write } = useAuditFolder();
 /** No database lies there. */
 const location = { dataDir: '/nowhere' };
-const NOTE = 'note: the database knows nothing of a log at this path; only the files were checked.\n';
+const NOTE = 'note: the database has no record of a log at this path; only the files were checked.\n';
 
 test('says that all is well, with numbers', async () => {
   await write(2);

@@ -73,11 +73,10 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   const changes: AuditEvent[] = [];
   let auditFailure: Error | undefined;
   const auditLog = {
-    status: { state: 'open' } as never,
     assertAvailable: () => {
       if (auditFailure !== undefined) throw auditFailure;
     },
-    recordDone: (event: AuditEvent) => void (event.eventType === 'secret_change' && changes.push(event)),
+    record: (event: AuditEvent) => void (event.eventType === 'secret_change' && changes.push(event)),
   };
   const audit = new PageAudit(new AuditTrail(auditLog), client);
   const vault = new PageVault();

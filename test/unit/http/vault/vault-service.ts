@@ -96,11 +96,10 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
   const client = createClientAddress(options.trustProxy ?? TRUST_NONE);
   const events: AuditEvent[] = [];
   const log = {
-    status: { state: 'open' } as never,
     assertAvailable: () => {
       if (options.isAuditRequired) throw new AuditUnavailableError('The audit log cannot be written.');
     },
-    recordDone: (event: AuditEvent) => void events.push(event),
+    record: (event: AuditEvent) => void events.push(event),
   };
   const audit = new PageAudit(new AuditTrail(log), client);
   const vault = new PageVault();

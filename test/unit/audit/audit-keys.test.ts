@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { findAuditKey, loadAuditKey } from '../../../src/audit/audit-key.ts';
+import { findAuditKey, loadAuditKey } from '../../../src/audit/audit-keys.ts';
 import { useAuditFolder } from './audit-files.ts';
 
 const { context, logger } = useAuditFolder();
