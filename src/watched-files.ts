@@ -27,8 +27,9 @@ export class WatchedFiles {
   /** How often in a row a file was missing. */
   readonly #missing = new Map<string, number>();
   readonly #files = new Map<string, SeenFile>();
+  /** Set while there are files to look at. */
   #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
+  #isRunning = false;
   /** What the last look saw of files that have changed and may not be complete yet. */
   #unrested: string | undefined;
 
@@ -42,6 +43,7 @@ export class WatchedFiles {
   /** Watches a file that is about to be read. */
   note(file: string): void {
     this.#files.set(file, { state: stateNow(file), digest: digestOf(file) });
+    if (this.#timer === undefined) this.#lookIn(LOOK_MS);
   }
 
   /**
@@ -51,18 +53,18 @@ export class WatchedFiles {
   start(onChange: (files: readonly string[]) => void, onMissing: (file: string) => void = () => undefined): void {
     this.#onChange = onChange;
     this.#onMissing = onMissing;
+    this.#isRunning = true;
     this.#lookIn(LOOK_MS);
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#isRunning = false;
     clearTimeout(this.#timer);
   }
 
   #lookIn(ms: number): void {
-    if (this.#isStopped) return;
-    this.#timer = setTimeout(() => void this.#look(), ms);
-    this.#timer.unref();
+    const isNeeded = this.#isRunning && this.#files.size > 0;
+    this.#timer = isNeeded ? setTimeout(() => void this.#look(), ms).unref() : undefined;
   }
 
   async #look(): Promise<void> {

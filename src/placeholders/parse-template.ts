@@ -1,151 +1,128 @@
 import { ConfigError } from '../errors.ts';
-import { braceSpellings, dollarSpellings } from './placeholder-spellings.ts';
-import type { Template, TemplatePart } from './template.ts';
+import type { Template, TemplatePart, UserPlaceholder } from './template.ts';
 
-/** What the names in a text can stand for. */
+/** What the names in a text can refer to. */
 export interface TemplateContext {
   /** The service's environment. A name that is set but empty gives `''`. */
   readonly environment: { get(name: string): string | undefined };
   /** Names of the user variables that the server declares: `${NAME}`, `${input:NAME}` and `{{NAME}}`. */
   readonly userVariables: ReadonlySet<string>;
-  /** Ids of the file's `inputs`; reached as `${input:ID}` only. */
+  /** Ids of the file's `inputs`; referred to as `${input:ID}` only. */
   readonly inputs: ReadonlySet<string>;
 }
 
-/** What one placeholder gave, and the offset in the text at which reading goes on. */
-interface Reading {
-  readonly part: TemplatePart | { readonly kind: 'problem'; readonly message: string };
-  readonly end: number;
-}
+type User = Extract<UserPlaceholder, { kind: 'user' }>;
 
-const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const environmentPattern = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;
-const defaultPattern = /^([A-Za-z_][A-Za-z0-9_]*):-(.*)$/s;
-const inputPattern = /^input:([A-Za-z0-9_.-]+)$/;
+const user = (field: User['field']): UserPlaceholder => ({ kind: 'user', field });
+const CHAT: UserPlaceholder = { kind: 'chat', field: 'id' };
+
+/** `${…}` spellings that need no declaration. */
+const DOLLAR_SPELLINGS: ReadonlyMap<string, UserPlaceholder> = new Map([
+  ...(['id', 'issuer', 'email', 'name', 'role', 'jwt', 'token'] as const).map(
+    (field) => [`user.${field}`, user(field)] as const,
+  ),
+  ['chat.id', CHAT],
+]);
+
+/** `{{…}}` spellings that need no declaration: Open WebUI's and LibreChat's names for the same things. */
+const BRACE_SPELLINGS: ReadonlyMap<string, UserPlaceholder> = new Map([
+  ...(['id', 'email', 'name', 'role'] as const).flatMap((field) => [
+    [`USER_${field.toUpperCase()}`, user(field)] as const,
+    [`LIBRECHAT_USER_${field.toUpperCase()}`, user(field)] as const,
+  ]),
+  ['CHAT_ID', CHAT],
+]);
+
+/** `$${`, `${…}` up to its brace or the end of the text, or `{{…}}`. */
+const PLACEHOLDER = /\$\$\{|\$\{(?<dollar>[^}]*)(?<close>\}?)|\{\{(?<braces>[^{}]*)\}\}/g;
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const ENVIRONMENT = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;
+const DEFAULT = /^([A-Za-z_][A-Za-z0-9_]*):-(.*)$/s;
+const INPUT = /^input:([A-Za-z0-9_.-]+)$/;
+
+/** What a placeholder gives: text of the admin's, a user's placeholder, or a problem. */
+type Reading = TemplatePart | { readonly kind: 'problem'; readonly message: string };
 
 /**
  * Reads one string of a server's settings in a single pass: the admin's placeholders become text, a user's stay.
- * What a placeholder gave is never read again, so a value that holds `${…}` stays as it is.
- * Neighbouring texts are one part and there are no empty ones: so equal settings give equal templates.
- * Throws `ConfigError` with every problem of the text; their place is the caller's to add.
+ * The result of a placeholder is never read again, so a value that contains `${…}` stays as it is.
+ * Neighbouring texts are one part and there are no empty ones: equal settings give equal templates.
+ * Throws `ConfigError` with every problem of the text; the caller adds their place.
  */
 export function parseTemplate(text: string, context: TemplateContext): Template {
   const parts: TemplatePart[] = [];
   const problems: string[] = [];
   let literal = '';
-  const closeLiteral = () => {
-    if (literal !== '') parts.push({ kind: 'literal', text: literal });
-    literal = '';
-  };
-
-  let position = 0;
-  while (position < text.length) {
-    const reading = readPlaceholder(text, position, context);
-    if (reading === undefined) {
-      literal += text[position];
-      position += 1;
-      continue;
-    }
-    const { part } = reading;
-    if (part.kind === 'problem') problems.push(part.message);
-    else if (part.kind === 'literal') literal += part.text;
+  const add = (reading: Reading) => {
+    if (reading.kind === 'problem') problems.push(reading.message);
+    else if (reading.kind === 'literal') literal += reading.text;
     else {
-      closeLiteral();
-      parts.push(part);
+      parts.push(...literalTemplate(literal), reading);
+      literal = '';
     }
-    position = reading.end;
+  };
+  let position = 0;
+  for (const match of text.matchAll(PLACEHOLDER)) {
+    const [whole] = match;
+    const { dollar, close, braces } = match.groups ?? {};
+    literal += text.slice(position, match.index);
+    position = match.index + whole.length;
+    if (dollar !== undefined) add(close === '' ? unclosed(match.index) : readDollar(dollar, context));
+    // Anything else in double braces belongs to the server itself, such as a template of its own.
+    else if (braces !== undefined) add(readBraces(braces, context) ?? { kind: 'literal', text: whole });
+    else literal += '${';
   }
-  closeLiteral();
-
+  literal += text.slice(position);
   if (problems.length > 0) throw new ConfigError(problems.map((message) => ({ message })));
-  return parts;
+  return [...parts, ...literalTemplate(literal)];
 }
 
-/** A template of nothing but this text: for strings in which no placeholder is looked for. */
+/** A template of this text only: for strings that contain no placeholders. */
 export function literalTemplate(text: string): Template {
   return text === '' ? [] : [{ kind: 'literal', text }];
 }
 
-function readPlaceholder(text: string, position: number, context: TemplateContext): Reading | undefined {
-  if (text.startsWith('$${', position)) {
-    return { part: { kind: 'literal', text: '${' }, end: position + 3 };
+/** The rest of the text is not shown: if it was not meant as a placeholder, it may be a password. */
+function unclosed(index: number): Reading {
+  return problem(`the "\${" at character ${index + 1} has no closing "}"; write $\${ for a literal \${`);
+}
+
+function readBraces(name: string, { userVariables }: TemplateContext): UserPlaceholder | undefined {
+  return userVariables.has(name) ? { kind: 'user-variable', name } : BRACE_SPELLINGS.get(name);
+}
+
+function readDollar(body: string, context: TemplateContext): Reading {
+  const { environment, userVariables, inputs } = context;
+  const placeholder = DOLLAR_SPELLINGS.get(body);
+  if (placeholder !== undefined) return placeholder;
+  if (NAME.test(body)) {
+    return userVariables.has(body) ? { kind: 'user-variable', name: body } : fromEnvironment(body, context);
   }
-  if (text.startsWith('${', position)) return readDollar(text, position, context);
-  if (text.startsWith('{{', position)) return readBraces(text, position, context);
-  return undefined;
-}
-
-function readDollar(text: string, position: number, context: TemplateContext): Reading {
-  const close = text.indexOf('}', position);
-  if (close === -1) {
-    return {
-      // The rest of the text is not shown: what was never meant as a placeholder may be a password.
-      part: {
-        kind: 'problem',
-        message: `the "\${" at character ${position + 1} has no closing "}"; write $\${ for a literal \${`,
-      },
-      end: text.length,
-    };
+  const variable = ENVIRONMENT.exec(body)?.[1];
+  if (variable !== undefined) return fromEnvironment(variable, context);
+  const input = INPUT.exec(body)?.[1];
+  if (input !== undefined) {
+    if (userVariables.has(input) || inputs.has(input)) return { kind: 'user-variable', name: input };
+    return problem(`\${${body}} names no input; declare "${input}" in "inputs" or "userVars"`);
   }
-  return { part: resolveDollar(text.slice(position + 2, close), context), end: close + 1 };
-}
-
-function readBraces(text: string, position: number, context: TemplateContext): Reading | undefined {
-  const close = text.indexOf('}}', position);
-  if (close === -1) return undefined;
-  const name = text.slice(position + 2, close);
-  // Anything else in double braces belongs to the server itself, such as a template of its own.
-  const part: TemplatePart | undefined = context.userVariables.has(name)
-    ? { kind: 'user-variable', name }
-    : braceSpellings.get(name);
-  return part && { part, end: close + 2 };
-}
-
-function resolveDollar(body: string, context: TemplateContext): Reading['part'] {
-  const placeholder = dollarSpellings.get(body);
-  if (placeholder) return placeholder;
-
-  if (namePattern.test(body)) {
-    return context.userVariables.has(body) ? { kind: 'user-variable', name: body } : fromEnvironment(body, context);
+  const [, name, defaultText = ''] = DEFAULT.exec(body) ?? [];
+  if (name === undefined) {
+    return problem(`\${${body}} is not a known placeholder; write $\${${body}} if it is meant literally`);
   }
-
-  const environmentName = environmentPattern.exec(body)?.[1];
-  if (environmentName !== undefined) return fromEnvironment(environmentName, context);
-
-  const inputName = inputPattern.exec(body)?.[1];
-  if (inputName !== undefined) {
-    return context.userVariables.has(inputName) || context.inputs.has(inputName)
-      ? { kind: 'user-variable', name: inputName }
-      : { kind: 'problem', message: `\${${body}} names no input; declare "${inputName}" in "inputs" or "userVars"` };
-  }
-
-  const [, name, defaultText] = defaultPattern.exec(body) ?? [];
-  if (name !== undefined && defaultText !== undefined) return withDefault(name, defaultText, context);
-
-  return {
-    kind: 'problem',
-    message: `\${${body}} is not a known placeholder; write $\${${body}} if it is meant literally`,
-  };
-}
-
-function fromEnvironment(name: string, context: TemplateContext): Reading['part'] {
-  const value = context.environment.get(name);
-  return value === undefined
-    ? {
-        kind: 'problem',
-        message: `environment variable ${name} is not set; set it, or give a default as \${${name}:-default}`,
-      }
-    : { kind: 'literal', text: value };
-}
-
-function withDefault(name: string, defaultText: string, context: TemplateContext): Reading['part'] {
   // Read as the environment's, it would silently give every user the same value.
-  if (context.userVariables.has(name)) {
-    return {
-      kind: 'problem',
-      message: `\${${name}:-…} gives a default to a user variable; set "default" of ${name} in "userVars" instead`,
-    };
+  if (userVariables.has(name)) {
+    return problem(`\${${name}:-…} gives a default to a user variable; set "default" of ${name} in "userVars" instead`);
   }
-  // As in a shell: `:-` takes an empty variable for an unset one.
-  return { kind: 'literal', text: context.environment.get(name) || defaultText };
+  // As in a shell: `:-` treats an empty variable as unset.
+  return { kind: 'literal', text: environment.get(name) || defaultText };
+}
+
+function fromEnvironment(name: string, { environment }: TemplateContext): Reading {
+  const text = environment.get(name);
+  if (text !== undefined) return { kind: 'literal', text };
+  return problem(`environment variable ${name} is not set; set it, or give a default as \${${name}:-default}`);
+}
+
+function problem(message: string): Reading {
+  return { kind: 'problem', message };
 }

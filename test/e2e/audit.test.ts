@@ -46,7 +46,7 @@ describe('the audit log', () => {
     expect(Object.keys(line)).toEqual(expect.arrayContaining(fields));
   });
 
-  test('tells of a call who made it and what was asked, and no value of an argument', async () => {
+  test('records who made a call and of which tool, and no value of an argument', async () => {
     const answer = await service.call('answers', 'echo', { city: canary }, { ...bearer, 'user-agent': 'curl/test' });
     expect([answer.status, answer.text]).toEqual([200, expect.stringContaining(canary)]);
     expect(await lineOf(file, answer)).toMatchObject({
@@ -68,7 +68,7 @@ describe('the audit log', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('The disk is full');
   });
 
-  test('tells of failed log-ins and of refusals', async () => {
+  test('records failed log-ins and refusals', async () => {
     const missing = await service.call('answers', 'text', {});
     const wrong = await service.call('answers', 'text', {}, { authorization: `Bearer ${canary}` });
     for (const answer of [missing, wrong]) {
@@ -90,7 +90,7 @@ describe('the audit log', () => {
     expect(readFileSync(file, 'utf8')).not.toContain(canary);
   });
 
-  test('tells of changed keys, though another process changed them', async () => {
+  test('records changed keys, though another process changed them', async () => {
     const env = { MCPO_DATA_DIR: dataDir };
     expect((await runCommand(['key', 'create', '--id', 'extra'], { env })).code).toBe(0);
     await waitForLine(file, ({ event_type, action }) => event_type === 'key_change' && action === 'create');
@@ -114,7 +114,7 @@ describe('the audit log', () => {
     await waitFor(() => made().length === 3, 5_000, 'the line of the third key');
   });
 
-  test('tells of changed tool definitions and of a reload', async () => {
+  test('records changed tool definitions and a reload', async () => {
     expect((await service.call('mutating', 'add_tool', { name: 'later' }, bearer)).status).toBe(200);
     const change = await waitForLine(file, ({ event_type }) => event_type === 'tool_definition_change');
     expect(change).toMatchObject({ resource: 'mutating', result: 'success', details: { tools: 3 } });
@@ -129,7 +129,7 @@ describe('the audit log', () => {
     expect(JSON.stringify(reload.details)).toContain('added');
   });
 
-  test('goes on in a new file when it was moved, and both are one chain', async () => {
+  test('continues in a new file when it was moved, and both are one chain', async () => {
     const moved = `${file}.1`;
     renameSync(file, moved);
     service.kill('SIGUSR2');
@@ -188,7 +188,7 @@ test('verification finds any change', async () => {
   expect((await runCommand(['audit', 'verify', file], { env: { MCPO_AUDIT_KEY: other } })).code).toBe(1);
 });
 
-test('the log goes on where it ended when the service starts again', async () => {
+test('the log continues where it ended when the service starts again', async () => {
   const file = await writtenLog();
   const before = auditLines(file).length;
   const service = await startService({
@@ -229,7 +229,7 @@ test('without it calls go on, and the log of the service says what is wrong', as
   expect((await service.call('answers', 'text', {})).status).toBe(200);
 });
 
-test('with "audit": {"pseudonymise": true} neither user nor address is told, and the same user stays the same', async () => {
+test('with "audit": {"pseudonymise": true} neither user nor address is recorded, and the same user stays the same', async () => {
   const file = auditFile();
   const config = { mcpServers: { answers: fixture('answers.js') }, audit: { pseudonymise: true } };
   const env = { MCPO_API_KEY: key, SECURITY_LOG_FILE: file, MCPO_AUDIT_KEY: auditKey };

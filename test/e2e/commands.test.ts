@@ -11,7 +11,7 @@ test('version prints that of the package', async () => {
   expect([exit.code, exit.stdout.trim()]).toEqual([0, manifest.version]);
 });
 
-test('--help tells every flag and sub-command', async () => {
+test('--help lists every flag and sub-command', async () => {
   const exit = await runCommand(['--help']);
   expect(exit.code).toBe(0);
   for (const word of ['--config', '--api-key', '--strict-auth', '--path-prefix', 'check', 'openapi', 'openwebui']) {

@@ -47,7 +47,7 @@ test('a data folder that cannot be used stops neither an open service nor one wi
   expect(await statusOf(open)).toBe(200);
 });
 
-test('while the keys in the database cannot be read, nobody comes in without one', async () => {
+test('while the keys in the database cannot be read, no caller is let in without one', async () => {
   const dataDir = temporaryFolder();
   const env = { MCPO_DATA_DIR: dataDir };
   const stored = (await runCommand(['key', 'create', '--id', 'stored'], { env })).stdout.trim();

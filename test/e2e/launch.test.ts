@@ -63,7 +63,7 @@ describe('servers start side by side and cost each other nothing', () => {
     expect((await service.serverStates()).get('other')?.state).not.toBe('ready');
   });
 
-  test('a line on standard output that is no MCP message does no harm', async () => {
+  test('a line on standard output that is not an MCP message does no harm', async () => {
     const script = `console.log('Starting…'); await import(${JSON.stringify(fixture('answers.js').args[0])})`;
     const service = await startService({
       servers: { chatty: { command: process.execPath, args: ['--input-type=module', '-e', script] } },

@@ -29,7 +29,7 @@ test('what the service authenticates with reaches no server, no log and no answe
   ];
   expect(answers.map(({ status }) => status)).toEqual([200, 403, 200, 200, 200]);
   await waitForLine(file, ({ event_type }) => event_type === 'call');
-  // It tells who did what: nobody else's business on a shared machine.
+  // It records who did what, which other users of a shared machine must not read.
   expect(statSync(file).mode & 0o077).toBe(0);
   const everything = [service.stdout(), service.stderr(), ...answers.map(({ text }) => text)].join('\n');
   for (const [name, value] of Object.entries(secrets))

@@ -28,13 +28,13 @@ for (const [name, args, notice] of [
     await waitFor(() => pidsOf(service, 'many.js').length === 0, 10_000, 'the process of the old one to end');
   });
 
-  test(`${name}: a broken file changes nothing and is told in the log`, async () => {
+  test(`${name}: a broken file changes nothing and is reported in the log`, async () => {
     const file = join(temporaryFolder(), 'servers.json');
     writeServers(file, { kept });
     const service = await startService({ args: ['--config', file, ...args] });
     writeFileSync(file, '{"mcpServers": {"kept": {"command": 7}}}');
     notice(service);
-    await waitFor(() => /servers\.json.*command/s.test(service.stderr()), 10_000, 'the log to tell');
+    await waitFor(() => /servers\.json.*command/s.test(service.stderr()), 10_000, 'the log to report it');
     expect((await service.call('kept', 'text', {})).status).toBe(200);
   });
 }
@@ -55,9 +55,9 @@ test('changed settings that do not work leave the old session serving, with a re
   expect(await argsOf(service, 'one')).toEqual(['old']);
   expect([401, 403]).toContain((await service.call('two', 'environment', {})).status);
   expect(pidsOf(service, 'env.js')).toEqual(pids);
-  const told = events(service, 'the changed settings of the server do not work yet; the previous ones stay in use');
-  // Both start side by side, so either may be told of first.
-  expect(told).toContainEqual(expect.objectContaining({ level: 'warn', server: 'one' }));
+  const warnings = events(service, 'the changed settings of the server do not work yet; the previous ones stay in use');
+  // Both start side by side, so either may be reported first.
+  expect(warnings).toContainEqual(expect.objectContaining({ level: 'warn', server: 'one' }));
   const page = await service.get('/');
   expect(page.text).toContain('its changed settings do not work yet');
 

@@ -41,7 +41,7 @@ test('known secrets are taken out before a text is cut', () => {
   expect(body).not.toContain('s3cret');
 });
 
-test('of arguments only names and size are told', () => {
+test('only names and size of arguments are recorded', () => {
   const args = JSON.parse('{"city":"canary-1","__proto__":{"deep":"canary-2"}}') as Record<string, unknown>;
   expect(describeArguments(args, 49)).toEqual({
     argument_names: ['city', '__proto__'],
@@ -59,7 +59,7 @@ test('details named like a prototype stay details', () => {
   expect(toAuditBody({ ...plain, details }, 0, texts)).toContain('"details":{"__proto__":"x"}');
 });
 
-test('whose data it is about stands there only where it is somebody, and as a pseudonym like the user', () => {
+test('the user whose data it is about is recorded only if there is one, and as a pseudonym like the caller', () => {
   const pseudonym = (kind: string, id: string) => `${kind}(${id.length})`;
   const body = toAuditBody({ ...plain, userId: 'admin', subjectId: 'alice' }, 0, { ...texts, pseudonym });
   expect(JSON.parse(body)).toMatchObject({ user_id: 'user(5)', subject_id: 'user(5)' });

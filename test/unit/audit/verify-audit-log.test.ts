@@ -107,7 +107,7 @@ test('half a line at the end is a crash, and cutting into a line is not', async 
   expect((await verifyAuditLog([context.file], KEY)).problem?.kind).toBe('cut');
 });
 
-test('a file that is no log, and one with bytes that are no text', async () => {
+test('a file that is not a log, and one with bytes that are not text', async () => {
   writeFileSync(context.file, 'hello\nworld\n');
   expect((await verifyAuditLog([context.file], KEY)).problem).toMatchObject({ kind: 'wrong-key', line: 1 });
   writeFileSync(context.file, Buffer.alloc(3_000_000, 0xff));

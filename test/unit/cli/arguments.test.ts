@@ -44,7 +44,7 @@ describe('what is asked for', () => {
 
   test('help names every flag, the examples, and the danger of --api-key', () => {
     const command = parseCommandLine(['--help']);
-    if (command.kind !== 'help') throw new Error('This is no help.');
+    if (command.kind !== 'help') throw new Error('This is not help.');
     const flags =
       '--host -h --port -p --config -c --api-key -k --strict-auth --cors-allow-origins --allowed-hosts --env -e --env-path --type --server-type --header -H --name -n --description -d --version -v --ssl-certfile -t --ssl-keyfile -K --root-path --path-prefix --hot-reload --log-level --allow-unauthenticated --allow-weak-secrets --help check openapi openwebui version';
     for (const flag of words(flags)) expect(command.text).toContain(flag);

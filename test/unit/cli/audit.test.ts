@@ -5,7 +5,7 @@ import { UsageError } from '../../../src/errors.ts';
 import { KEY, linesOf, OTHER_KEY, useAuditFolder } from '../audit/audit-files.ts';
 
 const { context, write } = useAuditFolder();
-/** No database lies there. */
+/** There is no database. */
 const location = { dataDir: '/nowhere' };
 const NOTE = 'note: the database has no record of a log at this path; only the files were checked.\n';
 

@@ -98,7 +98,7 @@ test('--split writes one file per server, for its owner only', () => {
   }
 });
 
-test('a folder that cannot be made is told', () => {
+test('a folder that cannot be created is reported', () => {
   const { settings, secrets } = load(['-c', config]);
   const call = () => openWebUiCommand(settings, secrets, { ...defaults, splitDir: join(config, 'out') });
   expect(call).toThrow(UsageError);

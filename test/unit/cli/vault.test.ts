@@ -18,7 +18,7 @@ const logger = { error: silent, warn: silent, info: silent, debug: silent, isDeb
 
 let folder: string;
 let dataDir: string;
-/** `MCPO_VAULT_KEY`; `undefined`: the key lies in the data folder. */
+/** `MCPO_VAULT_KEY`; `undefined`: the key is in the data folder. */
 let value: string | undefined;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vault-'));
@@ -113,7 +113,7 @@ describe('vault list', () => {
 });
 
 describe('vault export-user and erase-user', () => {
-  test('export tells everything but the values', async () => {
+  test('export prints everything but the values', async () => {
     await fill();
     const { text } = await run({ action: 'export-user', user: 'alice' });
     expect(JSON.parse(text)).toMatchObject({
@@ -139,7 +139,7 @@ describe('vault export-user and erase-user', () => {
     expect((await run({ action: 'erase-user', user: 'nobody' })).text).toMatch(/^0 secrets/);
   });
 
-  test.each(['', 'a\nb', ':'])('%j is no user', async (user) => {
+  test.each(['', 'a\nb', ':'])('%j is not a user', async (user) => {
     await expect(run({ action: 'erase-user', user })).rejects.toBeInstanceOf(UsageError);
   });
 });
@@ -196,7 +196,7 @@ describe('vault rotate-key', () => {
     expect(await readAll()).toEqual(all);
   });
 
-  test('keeps an old key under which something lies that cannot be decrypted', async () => {
+  test('keeps an old key while a secret under it cannot be decrypted', async () => {
     await fill();
     const [oldId = ''] = await keyIds();
     await withStore(async (store) => {
@@ -350,7 +350,7 @@ describe('vault backup and restore', () => {
   });
 });
 
-test('no value lies readable in any file of the data folder', async () => {
+test('no value is readable in any file of the data folder', async () => {
   await fill();
   await rotate();
   const files = readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name)));

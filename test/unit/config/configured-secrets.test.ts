@@ -24,7 +24,7 @@ test.each([
     { command: 'x', env: { A: 'v=${PLAIN}' } },
     ['plain-from-env', 'v=plain-from-env'],
   ],
-  ['but not what everybody knows', { command: 'x', env: { HOME: '/root' }, args: ['${HOME}'] }, []],
+  ['but not well-known values', { command: 'x', env: { HOME: '/root' }, args: ['${HOME}'] }, []],
   ['variables that are passed on by name', { command: 'x', inheritEnv: ['ARG', 'HOME'] }, ['arg-from-env']],
   [
     'of what is passed on altogether, what sounds secret',

@@ -29,7 +29,7 @@ function load(argv: readonly string[], env: Readonly<Record<string, string>> = {
 }
 
 function stdio(config: ServerConfig | undefined) {
-  if (config?.transport.type !== 'stdio') throw new Error('This is no stdio server.');
+  if (config?.transport.type !== 'stdio') throw new Error('This is not a stdio server.');
   return config.transport;
 }
 
@@ -141,7 +141,7 @@ test('the URL of Redis and its password, as written and as meant, are never prin
   expect(JSON.stringify(settings)).not.toContain('ss-word');
 });
 
-test('TLS files must be readable, and each that is not is told', () => {
+test('TLS files must be readable, and each that is not is reported', () => {
   expect(load(['-t', path('c.pem'), '-K', path('c.pem'), ...single]).settings.tls).toEqual({
     certFile: path('c.pem'),
     keyFile: path('c.pem'),
@@ -238,7 +238,7 @@ describe('the one server after --', () => {
 test('loadServers reads the file again with the same options', () => {
   const file = path('reload.json');
   const command = parseCommandLine(['-c', file, '--hot-reload']);
-  if (command.kind !== 'serve') throw new Error('This is no serve.');
+  if (command.kind !== 'serve') throw new Error('This does not serve.');
   const names = () => loadServers(command.options, readEnvironment({})).servers.map(({ name }) => name);
   writeFileSync(file, '{"mcpServers":{"a":{"command":"x"}}}');
   expect(names()).toEqual(['a']);

@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function stdio(config: ServerConfig) {
-  if (config.transport.type !== 'stdio') throw new Error('This is no stdio server.');
+  if (config.transport.type !== 'stdio') throw new Error('This is not a stdio server.');
   return config.transport;
 }
 
