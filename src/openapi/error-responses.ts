@@ -1,64 +1,34 @@
 import type { ReferenceObject, ResponseObject, SchemaObject } from 'openapi3-ts/oas31';
 
-interface ErrorAnswer {
-  readonly status: number;
-  readonly name: string;
-  readonly description: string;
-  readonly schema: 'Error' | 'HTTPValidationError';
-}
+/** Its issues have a schema of their own. */
+const INVALID_ARGUMENTS = 422;
+
+type ErrorAnswer = readonly [status: number, name: string, description: string];
 
 const answers: readonly ErrorAnswer[] = [
-  { status: 400, name: 'BadRequest', description: 'The MCP server did not understand the request.', schema: 'Error' },
-  { status: 404, name: 'NotFound', description: 'No such server or tool.', schema: 'Error' },
-  { status: 413, name: 'BodyTooLarge', description: 'The request body is too large.', schema: 'Error' },
-  { status: 415, name: 'UnsupportedMediaType', description: 'The request body is not JSON.', schema: 'Error' },
-  {
-    status: 422,
-    name: 'InvalidArguments',
-    description: 'The arguments do not fit the schema of the tool.',
-    schema: 'HTTPValidationError',
-  },
-  {
-    status: 429,
-    name: 'TooManyRequests',
-    description: 'Over a limit; `Retry-After` tells when to try again.',
-    schema: 'Error',
-  },
-  {
-    status: 502,
-    name: 'ConnectionLost',
-    description: 'The connection to the MCP server was lost, or it answered with an error; the tool may have run.',
-    schema: 'Error',
-  },
-  {
-    status: 503,
-    name: 'ServerUnavailable',
-    description: 'The MCP server is starting, has failed or is full; `Retry-After` tells when to try again.',
-    schema: 'Error',
-  },
-  {
-    status: 504,
-    name: 'DeadlineExceeded',
-    description: 'The tool took too long and was cancelled.',
-    schema: 'Error',
-  },
+  [400, 'BadRequest', 'The MCP server did not understand the request.'],
+  [404, 'NotFound', 'The server or tool does not exist.'],
+  [413, 'BodyTooLarge', 'The request body is too large.'],
+  [415, 'UnsupportedMediaType', 'The request body is not JSON.'],
+  [INVALID_ARGUMENTS, 'InvalidArguments', 'The arguments do not fit the schema of the tool.'],
+  [429, 'TooManyRequests', 'A rate limit is exceeded; `Retry-After` says when to try again.'],
+  [502, 'ConnectionLost', 'The connection to the MCP server was lost, or it returned an error; the tool may have run.'],
+  [
+    503,
+    'ServerUnavailable',
+    'The MCP server is starting, has failed or is full; `Retry-After` says when to try again.',
+  ],
+  [504, 'DeadlineExceeded', 'The tool took too long and was cancelled.'],
 ];
-
 const answersToCredentials: readonly ErrorAnswer[] = [
-  { status: 401, name: 'Unauthenticated', description: 'No valid credentials.', schema: 'Error' },
-  { status: 403, name: 'Forbidden', description: 'The credentials are wrong or do not allow this.', schema: 'Error' },
+  [401, 'Unauthenticated', 'The credentials are missing or not valid.'],
+  [403, 'Forbidden', 'The credentials are wrong or do not allow this.'],
 ];
-
 const answersToUsers: readonly ErrorAnswer[] = [
-  {
-    status: 428,
-    name: 'UserVariablesMissing',
-    description: 'The server needs values of the calling user; `setup_url` is where he sets them.',
-    schema: 'Error',
-  },
+  [428, 'UserVariablesMissing', 'The server needs values of the calling user, who sets them at `setup_url`.'],
 ];
 
-/** The error schemas of `components/schemas`; the two of validation have FastAPI's names and shape, as in mcpo. */
+/** The error schemas of `components/schemas`; those of validation have FastAPI's names and shape, as in mcpo. */
 export const errorSchemas: Readonly<Record<string, SchemaObject>> = {
   Error: {
     type: 'object',
@@ -101,7 +71,7 @@ export const errorSchemas: Readonly<Record<string, SchemaObject>> = {
   },
 };
 
-/** What can go wrong with any operation: shared entries of `components/responses`, and the references to them by status. */
+/** The errors that any operation can return: shared entries of `components/responses`, and the references to them by status. */
 export interface ErrorResponses {
   readonly components: Readonly<Record<string, ResponseObject>>;
   readonly byStatus: Readonly<Record<string, ReferenceObject>>;
@@ -114,11 +84,12 @@ export function toErrorResponses(
   hasUserVariables = false,
 ): ErrorResponses {
   const responses = new Map<number, { readonly name: string; readonly response: ResponseObject }>();
-  for (const { status, name, description, schema } of [
+  for (const [status, name, description] of [
     ...answers,
     ...(hasAuthentication ? answersToCredentials : []),
     ...(hasUserVariables ? answersToUsers : []),
   ]) {
+    const schema = status === INVALID_ARGUMENTS ? 'HTTPValidationError' : 'Error';
     responses.set(status, { name, response: toResponse(description, [schema]) });
   }
 
@@ -128,7 +99,7 @@ export function toErrorResponses(
     if (toolErrorStatus !== 200)
       responses.set(toolErrorStatus, { name: 'ToolError', response: toResponse(description, ['Error']) });
   } else {
-    const schemas = toolErrorStatus === 422 ? ['HTTPValidationError', 'Error'] : ['Error'];
+    const schemas = toolErrorStatus === INVALID_ARGUMENTS ? ['HTTPValidationError', 'Error'] : ['Error'];
     const response = toResponse(`${sameStatus.response.description} Or: ${description}`, schemas);
     responses.set(toolErrorStatus, { name: sameStatus.name, response });
   }

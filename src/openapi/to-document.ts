@@ -5,7 +5,6 @@ import type { DocumentInput, DocumentServer } from './document-input.ts';
 import { errorSchemas, toErrorResponses } from './error-responses.ts';
 import { toOperationIds } from './operation-id.ts';
 import { toOperation } from './to-operation.ts';
-import { toToolPath } from './tool-path.ts';
 
 const DEFAULT_TITLE = 'mcpo-ts';
 const DEFAULT_VERSION = '1.0';
@@ -87,9 +86,9 @@ function toInfo({ api, scope, servers }: DocumentInput): InfoObject {
 function describeAwaiting({ name, awaitedSource }: DocumentServer): string {
   const why =
     awaitedSource === 'admin'
-      ? "a user's value is part of its url, command or args, so it may be another server for each user, and what one user's session lists is not shown to others. They are listed here once an admin has connected"
-      : 'each user has a session of their own, and no user has opened one. They are listed here once one has';
-  return `The tools of ${name} are not known yet: ${why}, or at once if the admin gives "discovery" values for ${name}. Save the connection in Open WebUI again then.`;
+      ? "a user's value is part of its url, command or args, so each user may reach a different server, and one user's list is not shown to others. They appear here once an admin has connected"
+      : 'each user has their own session, and no user has opened one. They appear here once one has';
+  return `The tools of ${name} are not known yet: ${why}, or at once if the admin sets "discovery" values for ${name}. Then save the connection in Open WebUI again.`;
 }
 
 function toTag(server: DocumentServer): TagObject {
@@ -97,4 +96,16 @@ function toTag(server: DocumentServer): TagObject {
     name: server.name,
     description: server.instructions || server.serverInfo?.title || server.serverInfo?.name || server.name,
   };
+}
+
+/**
+ * The path of a document under which a tool is called: `/<tool>`, or `/<server>/<tool>` when a server is given, each
+ * name percent-encoded as one segment (RFC 3986, section 3.3), so without braces, which would make a template.
+ * `undefined` for names that no URL can carry: empty ones, `.`, `..` and broken Unicode.
+ */
+function toToolPath(tool: string, server?: string): string | undefined {
+  const segments = server === undefined ? [tool] : [server, tool];
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..' || !segment.isWellFormed()))
+    return undefined;
+  return segments.map((segment) => `/${encodeURIComponent(segment)}`).join('');
 }

@@ -166,7 +166,8 @@ class Normalizer {
     return { propertyName: value.propertyName, mapping: new Map(mapping) };
   }
 
-  /** How many schemas apply to one value on end. Throws `RefusedSchemaError` for a circle, or more than 100. */
+  /** Returns how many schemas inside each other apply to one value. Throws `RefusedSchemaError` for a circle or for more
+   * than 100. */
   #judgeDepth(node: SchemaNode, path: Set<SchemaNode>): number {
     const known = this.#depths.get(node);
     if (known !== undefined) return known;

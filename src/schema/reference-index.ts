@@ -68,7 +68,7 @@ export class ReferenceIndex {
     return { kind: 'missing' };
   }
 
-  /** A schema that stands where schemas are not expected is entered when a reference leads to it. */
+  /** A schema outside of the known keywords is entered when a reference leads to it. */
   #found(schema: JsonObject | boolean | undefined, place: Place = { base: NO_BASE, pointer: '' }): ReferenceTarget {
     if (schema === undefined) return { kind: 'missing' };
     if (typeof schema === 'boolean') return { kind: 'local', schema, pointer: place.pointer };

@@ -7,7 +7,7 @@ const MAX_NODES = 20_000;
 const MAX_CHARACTERS = 512 * 1024;
 export const SHOWN_CHARACTERS = 200;
 
-/** A schema that cannot be used; the message says why and where in it, and goes on from "its schema …". */
+/** A schema cannot be used. The message says why, and where in the schema. */
 export class RefusedSchemaError extends Error {
   override readonly name = 'RefusedSchemaError';
 

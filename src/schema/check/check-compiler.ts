@@ -119,7 +119,7 @@ function toKeywords(budget: StepBudget): CodeKeywordDefinition[] {
       },
       error: { message, params: ({ params }) => _`{found: ${(params.found as never) ?? nil}}` },
     },
-    // Ajv's own equality calls the methods that a value has, such as a caller's "valueOf", and pairs all with all.
+    // Ajv's own equality calls the methods that a value has, such as a caller's "valueOf", and compares each item with each.
     {
       keyword: 'const',
       code: (cxt) => cxt.fail(_`!${scoped(cxt, setOf([cxt.schema]))}.has(${cxt.data})`),

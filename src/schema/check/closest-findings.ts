@@ -18,9 +18,9 @@ export function closestFindings(findings: readonly Finding[]): Finding[] {
     if (finding.keyword === UNITS) {
       for (const inner of within(finding, closestFindings(foundIn(finding)))) kept.push(inner);
     } else if (finding.keyword === 'if') {
-      // What "then" or "else" found stands before it.
+      // The findings of "then" or "else" precede it.
     } else if (/^(anyOf|oneOf|contains|propertyNames)$/.test(finding.keyword)) {
-      // What was found inside stands right before it.
+      // The findings inside directly precede it.
       const inside: Finding[] = [];
       for (let last = kept.at(-1); last !== undefined && isInside(last, finding); last = kept.at(-1)) {
         inside.unshift(last);

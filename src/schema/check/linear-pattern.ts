@@ -46,14 +46,14 @@ export function splitLookaheads(source: string): PatternPart[] {
 function outermost(source: string): string {
   const plain = source.replace(/\\.|\[(?:\\.|[^\]\\])*\]/gs, (text) => ' '.repeat(text.length));
   let depth = 0;
-  return [...plain]
-    .map((char) => {
-      if (char === ')') depth -= 1;
-      const shown = depth === 0 ? char : ' ';
-      if (char === '(') depth += 1;
-      return shown;
-    })
-    .join('');
+  let shown = '';
+  for (let at = 0; at < plain.length; at += 1) {
+    const char = plain.charAt(at);
+    if (char === ')') depth -= 1;
+    shown += depth === 0 ? char : ' ';
+    if (char === '(') depth += 1;
+  }
+  return shown;
 }
 
 type Reading = readonly [taken: string, meaning: string | undefined];

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { splitLookaheads, toRe2Source } from './linear-pattern.ts';
 import { StepBudget, TooComplexError } from './step-budget.ts';
 
-/** As many steps as a backtracking engine may need at most before another way is taken: a few milliseconds. */
+/** The backtracking engine is used up to this many steps: a few milliseconds. */
 const MAX_NATIVE_STEPS = 500_000;
 /** A step of an engine for patterns is a fraction of a step of the budget. */
 const ENGINE_STEPS = 4;
@@ -76,7 +76,7 @@ class BoundedPattern implements Matcher {
     return matcher.test(text);
   }
 
-  /** The compiler of schemas tells patterns apart by this. */
+  /** The compiler of schemas uses this as the pattern's key. */
   toString(): string {
     return String(this.#native);
   }

@@ -16,7 +16,7 @@ const MAX_WRITTEN_OUT = 500;
 const CALL_STEPS = 50;
 
 /**
- * A schema as the compiler takes it, in units that are compiled when a value first comes to them: each reference leads
+ * A schema as the compiler takes it, in units that are compiled when they first get a value: each reference leads
  * to a unit, and a large schema is cut where it goes into properties, items and alternatives.
  */
 export class SchemaUnits {
@@ -87,7 +87,7 @@ export class SchemaUnits {
     return counted;
   }
 
-  /** Writes a schema for the same value as the one that it stands in. */
+  /** Writes a schema that applies to the same value as the one around it. */
   #write(schema: Schema, isCut: boolean): AnySchema {
     if (typeof schema === 'boolean') return schema;
     const written: Record<string, unknown> = {};

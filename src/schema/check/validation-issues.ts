@@ -8,23 +8,49 @@ const MAX_INPUT_LENGTH = 200;
 const MAX_NAME_LENGTH = 200;
 const MAX_LISTED_LENGTH = 1_000;
 
-/** Pydantic's names for what ajv's keywords found, since clients of mcpo know those. */
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  required: 'missing',
-  additionalProperties: 'extra_forbidden',
-  unevaluatedProperties: 'extra_forbidden',
-  enum: 'enum',
-  const: 'literal_error',
-  minimum: 'greater_than_equal',
-  exclusiveMinimum: 'greater_than',
-  maximum: 'less_than_equal',
-  exclusiveMaximum: 'less_than',
-  multipleOf: 'multiple_of',
-  minLength: 'string_too_short',
-  maxLength: 'string_too_long',
-  pattern: 'string_pattern_mismatch',
-  minItems: 'too_short',
-  maxItems: 'too_long',
+type Params = Finding['params'];
+type Message = string | ((params: Params) => string);
+
+const bound = (params: Params) => `Input must be ${String(params.comparison)} ${String(params.limit)}`;
+const size = (comparison: 'at least' | 'at most', unit: string) => (params: Params) =>
+  `Input must have ${comparison} ${String(params.limit)} ${unit}`;
+const tooMany = (params: Params) => `Input should have no more than ${String(params.limit ?? params.len)} items`;
+const EXTRA = 'Extra inputs are not permitted';
+
+/** The message for each of ajv's keywords, and its type where pydantic has one, since clients of mcpo know those. */
+const KEYWORDS: Readonly<Record<string, readonly [type: string | undefined, message: Message]>> = {
+  required: ['missing', 'Field required'],
+  dependentRequired: [undefined, ({ property }) => `Field required when ${listed([property])} is given`],
+  additionalProperties: ['extra_forbidden', EXTRA],
+  unevaluatedProperties: ['extra_forbidden', EXTRA],
+  unevaluatedItems: [undefined, tooMany],
+  items: [undefined, tooMany],
+  type: [undefined, ({ type }) => `Input should be ${[type].flat().join(' or ')}`],
+  enum: ['enum', ({ allowedValues }) => `Input should be one of ${listed(allowedValues as readonly unknown[])}`],
+  const: ['literal_error', ({ allowedValue }) => `Input should be ${listed([allowedValue])}`],
+  minimum: ['greater_than_equal', bound],
+  exclusiveMinimum: ['greater_than', bound],
+  maximum: ['less_than_equal', bound],
+  exclusiveMaximum: ['less_than', bound],
+  multipleOf: ['multiple_of', ({ multipleOf }) => `Input must be a multiple of ${String(multipleOf)}`],
+  minLength: ['string_too_short', size('at least', 'characters')],
+  maxLength: ['string_too_long', size('at most', 'characters')],
+  pattern: ['string_pattern_mismatch', ({ pattern }) => `Input must match pattern ${listed([pattern])}`],
+  format: [undefined, ({ format }) => `Input must match format ${listed([format])}`],
+  minItems: ['too_short', size('at least', 'items')],
+  maxItems: ['too_long', size('at most', 'items')],
+  minProperties: [undefined, size('at least', 'properties')],
+  maxProperties: [undefined, size('at most', 'properties')],
+  uniqueItems: [undefined, 'Input must not have two items that are equal'],
+  contains: [
+    undefined,
+    ({ minContains }) => `Input must have at least ${String(minContains)} of the items that its schema asks for`,
+  ],
+  propertyNames: [undefined, ({ propertyName }) => `Input must not have the property name ${listed([propertyName])}`],
+  anyOf: [undefined, 'Input must be one of the alternatives of its schema'],
+  oneOf: [undefined, 'Input must be exactly one of the alternatives of its schema, and is more than one or none'],
+  not: [undefined, 'Input must not be what its schema excludes'],
+  'false schema': [undefined, 'Input is not permitted'],
 };
 
 const JSON_TYPE_NAMES: Readonly<Record<string, string>> = {
@@ -64,70 +90,14 @@ function toIssue(finding: Finding, root: unknown): ValidationIssue {
 }
 
 function toTypeName({ keyword, params }: Finding): string {
-  if (keyword !== 'type') return TYPE_NAMES[keyword] ?? `json_schema_${keyword}`;
+  if (keyword !== 'type') return KEYWORDS[keyword]?.[0] ?? `json_schema_${keyword}`;
   const types = [params.type].flat();
   return (types.length === 1 ? JSON_TYPE_NAMES[String(types[0])] : undefined) ?? 'type_error';
 }
 
 function toMessage({ keyword, params }: Finding): string {
-  switch (keyword) {
-    case 'required':
-      return 'Field required';
-    case 'dependentRequired':
-      return `Field required when ${listed([params.property])} is given`;
-    case 'additionalProperties':
-    case 'unevaluatedProperties':
-      return 'Extra inputs are not permitted';
-    case 'unevaluatedItems':
-    case 'items':
-      return `Input should have no more than ${String(params.limit ?? params.len)} items`;
-    case 'type':
-      return `Input should be ${[params.type].flat().join(' or ')}`;
-    case 'enum':
-      return `Input should be one of ${listed(params.allowedValues as readonly unknown[])}`;
-    case 'const':
-      return `Input should be ${listed([params.allowedValue])}`;
-    case 'minimum':
-    case 'maximum':
-    case 'exclusiveMinimum':
-    case 'exclusiveMaximum':
-      return `Input must be ${String(params.comparison)} ${String(params.limit)}`;
-    case 'multipleOf':
-      return `Input must be a multiple of ${String(params.multipleOf)}`;
-    case 'minLength':
-    case 'maxLength':
-      return `Input must have ${atLeastOrMost(keyword)} ${String(params.limit)} characters`;
-    case 'minItems':
-    case 'maxItems':
-      return `Input must have ${atLeastOrMost(keyword)} ${String(params.limit)} items`;
-    case 'minProperties':
-    case 'maxProperties':
-      return `Input must have ${atLeastOrMost(keyword)} ${String(params.limit)} properties`;
-    case 'uniqueItems':
-      return 'Input must not have two items that are equal';
-    case 'pattern':
-      return `Input must match pattern ${listed([params.pattern])}`;
-    case 'format':
-      return `Input must match format ${listed([params.format])}`;
-    case 'contains':
-      return `Input must have at least ${String(params.minContains)} of the items that its schema asks for`;
-    case 'propertyNames':
-      return `Input must not have the property name ${listed([params.propertyName])}`;
-    case 'anyOf':
-      return 'Input must be one of the alternatives of its schema';
-    case 'oneOf':
-      return 'Input must be exactly one of the alternatives of its schema, and is more than one or none';
-    case 'not':
-      return 'Input must not be what its schema excludes';
-    case 'false schema':
-      return 'Input is not permitted';
-    default:
-      return `Input breaks "${keyword}"`;
-  }
-}
-
-function atLeastOrMost(keyword: string): string {
-  return keyword.startsWith('min') ? 'at least' : 'at most';
+  const message = KEYWORDS[keyword]?.[1] ?? `Input breaks "${keyword}"`;
+  return typeof message === 'string' ? message : message(params);
 }
 
 function listed(values: readonly unknown[]): string {

@@ -37,7 +37,7 @@ export function flattenArguments(node: PortableNode): PortableNode {
 }
 
 function joinAlternatives(root: PortableNode, alternatives: readonly PortableNode[]): void {
-  const told = toSentence(root, alternatives);
+  const sentence = toSentence(root, alternatives);
   const variants = new Map<string, PortableNode[]>();
   for (const { properties } of alternatives) {
     for (const [name, variant] of Object.entries(properties ?? {})) {
@@ -65,7 +65,7 @@ function joinAlternatives(root: PortableNode, alternatives: readonly PortableNod
     root.additionalProperties = false;
   // It would count only what is left of the alternatives.
   delete root.unevaluatedProperties;
-  if (told !== undefined) addSentence(root, told);
+  if (sentence !== undefined) addSentence(root, sentence);
   for (const alternative of alternatives) {
     const { description: _text, title: _short, ...annotations } = alternative;
     addAnnotations(root, annotations);
@@ -82,7 +82,7 @@ function toSentence(root: PortableNode, alternatives: readonly PortableNode[]): 
   return `Give one of: ${shown.join('; or ')}${more > 0 ? `; or ${more} more` : ''}.`;
 }
 
-/** `op "add" with value`: the fixed values that tell the alternative, what it requires, and what it says of itself. */
+/** `op "add" with value`: the fixed values that identify the alternative, what it requires, and its description. */
 function toLabel({ properties, required = [], description, title }: PortableNode, root: PortableNode): string {
   const tags = Object.entries(properties ?? {}).flatMap(([name, node]) => {
     const values = fixedValues(node);
@@ -92,6 +92,6 @@ function toLabel({ properties, required = [], description, title }: PortableNode
   const needed = required.filter((name) => !tagged.has(name) && root.required?.includes(name) !== true);
   const parts = [tags.map(([, tag]) => tag).join(' and '), needed.slice(0, 10).join(' and ')].filter(Boolean);
   const text = description ?? title;
-  const told = text === undefined ? '' : ` (${String(text).slice(0, 200).replace(/\.$/, '')})`;
-  return `${parts.join(' with ') || 'nothing more'}${told}`;
+  const about = text === undefined ? '' : ` (${String(text).slice(0, 200).replace(/\.$/, '')})`;
+  return `${parts.join(' with ') || 'nothing more'}${about}`;
 }

@@ -144,7 +144,7 @@ function absorbProperties(target: PortableNode, extra: PortableNode, isLoose: bo
   return true;
 }
 
-/** Whether no name that only one of them tells is ruled in or out by the other. */
+/** Whether neither node constrains a name that only the other one describes. */
 function isOpen(target: PortableNode, extra: PortableNode): boolean {
   const isFree = (node: PortableNode, other: PortableNode) =>
     node.additionalProperties === undefined ||
@@ -169,7 +169,7 @@ function mergeInto(
   return merged;
 }
 
-/** Conditions stand on the node, or beside it where what was merged into it brought some of its own. */
+/** Sets the conditions on the node, or beside it if the node has some already. */
 export function addConditions(node: PortableNode, conditions: PortableNode): void {
   if (Object.keys(conditions).every((keyword) => node[keyword] === undefined)) Object.assign(node, conditions);
   else addRest(node, { ...anyNode(typesOf(node)), ...conditions });

@@ -3,7 +3,7 @@ import { everyType, type TypeSet, toTypeSet } from './type-set.ts';
 
 /**
  * A schema in portable form while it is being made: one scalar `type`, or an `anyOf` of such nodes. Nodes are made
- * fresh for each place, so that they may be completed where they stand.
+ * fresh for each place, so they can be completed in place.
  */
 export interface PortableNode {
   type?: TypeName;
@@ -21,7 +21,7 @@ export interface PortableNode {
   [keyword: string]: unknown;
 }
 
-/** Arrays that stand where anything may stand are typed down to arrays in arrays. */
+/** Where any value is allowed, arrays are typed down to arrays in arrays. */
 const ARRAYS_IN_ANYTHING = 2;
 
 const unconstrained = new WeakSet<PortableNode>();
@@ -78,7 +78,7 @@ function unwrap(node: PortableNode): readonly PortableNode[] {
   return node.anyOf !== undefined && Object.keys(node).length === 1 ? node.anyOf : [node];
 }
 
-/** Fixed values of one type, as alternatives often tell their tag, in one list. */
+/** Fixed values of one type, as the tags of alternatives often are, in one list. */
 function toEnum(members: readonly PortableNode[]): PortableNode | undefined {
   const type = members[0]?.type;
   const isFixed = (node: PortableNode) =>
@@ -110,7 +110,7 @@ export function addSentence(node: PortableNode, sentence: string): void {
   }
 }
 
-/** A record that takes any name as an entry of its own. */
+/** A record without a prototype: any name is an entry of its own. */
 export function nameRecord<Value>(entries: Iterable<readonly [string, Value]> = []): Record<string, Value> {
   const record = Object.create(null) as Record<string, Value>;
   for (const [name, value] of entries) record[name] = value;

@@ -242,7 +242,7 @@ function valuesOf({ keywords }: SchemaNode): readonly unknown[] | undefined {
     : values;
 }
 
-/** What stands for a schema that is not unrolled further: its type, if it has one, and everything allowed in it. */
+/** Replaces a schema that is not unrolled further: its type, if it has one, with everything allowed in it. */
 function openNode({ keywords, references }: SchemaNode, allowed: TypeSet, isTooMuch: boolean): PortableNode {
   const isTyped = keywords.has('type') && references.length === 0;
   const declared = toTypeSet(isTyped ? ([keywords.get('type')].flat() as TypeName[]) : allowed);

@@ -3,7 +3,7 @@ import type { TypeName } from '../schema-keywords.ts';
 import { addSentence, anyNode, isNever, nameRecord, type PortableNode, unionNode } from './portable-node.ts';
 import type { TypeSet } from './type-set.ts';
 
-/** Where a schema stands: what the value may be there, and how deep it is in the tree that is written. */
+/** The place of a schema: what the value may be there, and how deep it is in the tree that is written. */
 export interface Place {
   /** All that is written has one of these types. */
   readonly types: TypeSet;
@@ -113,7 +113,7 @@ function writeList(node: PortableNode, items: Schema, place: Place, writer: Keyw
   node.items = isNever(written) ? anyNode() : written;
 }
 
-/** Any of the members at any position, as many as there may be; the order is described in words. */
+/** Allows any of the members at any position, with the length as bounds; the order is described in words. */
 function writeTuple(
   node: PortableNode,
   members: readonly Schema[],

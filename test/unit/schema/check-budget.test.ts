@@ -110,6 +110,7 @@ describe('what is meant for it and ECMA-262 says the same', () => {
       ['ann.lee@mail.example.com'],
       ['.ann@example.com', 'a..b@example.com', 'ann@example', 'ann'],
     ],
+    ['^(?=\\u{1f600}*a😀?)(a|😀)+$', ['a😀'], ['ba']],
     ['^(?=a)(b|(a+)+)$|^c$', ['aa', 'c'], ['b']],
     ['^(?:(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)(?:\\.(?!$)|$)){4}$', ['127.0.0.1'], ['256.1.1.1', '1.1.1']],
   ];
