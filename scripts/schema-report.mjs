@@ -35,7 +35,7 @@ async function describeCatalogue(name, tools, server = name) {
     const operation = paths[`/${encodeURIComponent(tool.name)}`]?.post;
     if (operation === undefined) continue;
     const schema = operation.requestBody.content['application/json'].schema;
-    const { total, lost } = compareKeywords(tool.inputSchema, schema, { told: operation.description ?? '' });
+    const { total, lost } = compareKeywords(tool.inputSchema, schema, { described: operation.description ?? '' });
     for (const line of lost) console.error(`lost: ${name} ${tool.name} ${line}`);
     row.served += 1;
     row.keywords += total;

@@ -37,12 +37,12 @@ const LEVELS_OF_A_CIRCLE = 3;
 /**
  * Compares path by path what two schemas say, both with their local references resolved, and tells what the first says
  * and the second does not. A statement that holds only in an alternative of the root, where `published` can have none,
- * counts as kept if the descriptions there or in `told` name its values.
+ * counts as kept if the descriptions there or in `described` name its values.
  */
 export function compareKeywords(
   original: unknown,
   published: unknown,
-  { publishedRoot = published, told = '' }: { publishedRoot?: unknown; told?: string } = {},
+  { publishedRoot = published, described = '' }: { publishedRoot?: unknown; described?: string } = {},
 ): KeywordComparison {
   const said = new Map<string, Set<string>>();
   for (const { path, keyword, values } of readStatements(published, publishedRoot)) {
@@ -54,14 +54,14 @@ export function compareKeywords(
   const isKept = ({ path, keyword, values, isAlternative }: Statement) => {
     if (keyword === 'description') return values.every((text) => descriptionsAt(path).includes(text));
     if (keyword === 'false' && saidAt(`${path}/not`, 'type').size > 0) return true;
-    // Fixed values of several alternatives may be told as one list.
+    // Fixed values of several alternatives may become one list.
     const found = new Set([...saidAt(path, keyword), ...(keyword === 'const' ? saidAt(path, 'enum') : [])]);
     // The type says as much.
     if (/^(enum|const)$/.test(keyword) && saidAt(path, 'type').has('"null"')) found.add('null');
     if (values.every((value) => found.has(value))) return true;
     const isConditional = isAlternative || /(^|\/)(if|then|else|not|dependent)/.test(`${path}/${keyword}`);
     if (!isConditional || !/^((if|then|else|not)(\/.*)?)?$/.test(path)) return false;
-    const text = `${descriptionsAt('')}\n${told}`;
+    const text = `${descriptionsAt('')}\n${described}`;
     return values.every((value) => text.includes(value.replaceAll(/^"|"$/g, '')));
   };
   const statements = readStatements(original);

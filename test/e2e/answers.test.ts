@@ -40,7 +40,7 @@ describe('a value is unwrapped as mcpo does it', () => {
     });
   }
 
-  test('a resource link tells type, URI, name and MIME type', async () => {
+  test('a resource link has type, URI, name and MIME type', async () => {
     const answer = await service.call('answers', 'resource_link', {});
     expect(answer.json()).toEqual({
       type: 'resource_link',
@@ -129,7 +129,7 @@ test('progress extends the deadline', async () => {
   expect([answer.status, answer.text]).toEqual([200, '"arrived"']);
 });
 
-test('a caller who goes away cancels his call', async () => {
+test('a caller who goes away cancels the call', async () => {
   const before = await slowCounts(service);
   const leaving = new AbortController();
   const call = service.request('POST', '/answers/slow', {

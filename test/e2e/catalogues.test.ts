@@ -46,8 +46,8 @@ for (const { name, tools } of catalogues) {
     test('every keyword of every input schema is kept', () => {
       for (const tool of tools) {
         const operation = operationOf(documentOf(name), tool.name);
-        const told = operation.description ?? '';
-        const { lost } = compareKeywords(tool.inputSchema, inputSchemaOf(operation), { told });
+        const described = operation.description ?? '';
+        const { lost } = compareKeywords(tool.inputSchema, inputSchemaOf(operation), { described });
         expect([tool.name, lost]).toEqual([tool.name, []]);
       }
     });
@@ -88,7 +88,7 @@ for (const { name, tools } of catalogues) {
       });
     }
 
-    test("the choices that Open WebUI's page drops are told in the descriptions", () => {
+    test("the choices that Open WebUI's page drops are in the descriptions", () => {
       const found = new Map(readAsBrowser(documentOf(name)).map((tool) => [tool.name, tool]));
       for (const tool of tools) {
         const properties = typeof tool.inputSchema === 'object' ? tool.inputSchema.properties : undefined;

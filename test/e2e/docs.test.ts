@@ -88,7 +88,7 @@ describe('behind a proxy', () => {
     }
   });
 
-  test('--root-path is told in documents, and the pages work under it', async () => {
+  test('--root-path is in documents, and the pages work under it', async () => {
     const service = await startService({ servers, args: ['--root-path', '/proxy'] });
     for (const path of pages) await loadPage(service, path, '/proxy');
     const one = (await service.get('/answers/openapi.json')).json() as Document;
@@ -113,7 +113,7 @@ describe('documents', () => {
     }
   });
 
-  test('tell what the server says of itself and of its tools', async () => {
+  test('show what the server says of itself and of its tools', async () => {
     const service = await startService({ servers });
     const document = (await service.get('/answers/openapi.json')).json() as {
       info: object;

@@ -83,7 +83,7 @@ test('the portable document has none of the references', async () => {
 
 for (const path of forms) {
   describe(path, () => {
-    test('is portable unless told otherwise', async () => {
+    test('is portable by default', async () => {
       const [plain, portable] = await Promise.all([service.get(path), service.get(`${path}?schema=portable`)]);
       expect([plain.status, portable.status]).toEqual([200, 200]);
       expect(plain.text).toBe(portable.text);

@@ -2,7 +2,7 @@
 export interface ReadTool {
   readonly name: string;
   readonly description: string;
-  /** What the model is told of each argument. */
+  /** What the model reads about each argument. */
   readonly properties: ReadonlyMap<string, ReadProperty>;
   readonly required: readonly string[];
   /** Where the reader silently made less of the schema than it says, as `path: what`. */
@@ -81,7 +81,7 @@ export function readAsBackend(document: unknown): readonly ReadTool[] {
 
 /**
  * A model of Open WebUI's own page (`src/lib/utils/index.ts`), which reads what a user added for himself. Throws what
- * that throws, which costs the user all his servers: `RangeError` for a circle, `TypeError` for a `$ref` to nowhere.
+ * that throws, which costs users all their servers: `RangeError` for a circle, `TypeError` for a `$ref` to nowhere.
  */
 export function readAsBrowser(document: unknown): readonly ReadTool[] {
   const components = isNode(document) ? document.components : undefined;

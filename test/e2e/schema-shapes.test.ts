@@ -78,7 +78,7 @@ for (const { name, inputSchema } of served) {
       const operation = operationOf(document, name);
       const published = inputSchemaOf(operation);
       expect(findPortabilityFaults(published)).toEqual([]);
-      expect(compareKeywords(inputSchema, published, { told: operation.description ?? '' }).lost).toEqual([]);
+      expect(compareKeywords(inputSchema, published, { described: operation.description ?? '' }).lost).toEqual([]);
     });
 
     test("gives Open WebUI's two readers every argument unmangled", () => {
@@ -97,7 +97,7 @@ for (const [shape, names] of [
   ['root_one_of', ['url', 'path']],
   ['if_then', ['kind', 'extra']],
 ] as const) {
-  test(`${shape}: what holds between arguments is told in the tool's own description`, () => {
+  test(`${shape}: conditions between arguments are in the tool's own description`, () => {
     const { operationId } = operationOf(document, shape);
     for (const read of [readAsBackend, readAsBrowser]) {
       const description = read(document).find((tool) => tool.name === operationId)?.description;

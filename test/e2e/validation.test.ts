@@ -49,7 +49,7 @@ describe('arguments that break the schema → 422 in the shape of FastAPI', () =
     });
   }
 
-  test('every problem is told at once, with what was sent', async () => {
+  test('every problem is reported at once, with what was sent', async () => {
     const answer = await service.call('strict', 'nested', { order: { lines: [{ sku: 1 }, { sku: null }] } });
     const { detail } = answer.json() as { detail: Issue[] };
     expect(detail.map(({ loc }) => loc[3])).toEqual([0, 1]);

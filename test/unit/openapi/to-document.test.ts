@@ -26,7 +26,7 @@ describe('info', () => {
     });
   });
 
-  test('is the admin’s where he said something', () => {
+  test('is the admin’s where one is set', () => {
     const api = { name: 'Clock', description: 'Ours.', version: '7' };
     expect(toDocument(documentInput([server([])], { api })).info).toEqual({
       title: 'Clock',
@@ -43,7 +43,7 @@ describe('info', () => {
 });
 
 describe('an operation', () => {
-  test('has all that the tool tells of itself', () => {
+  test('has all that the tool says of itself', () => {
     const document = toDocument(documentInput([server([now])], { baseUrl: '/time/' }));
     const operation = document.paths?.['/get_current-time']?.post;
     expect(document.servers).toEqual([{ url: '/time' }]);

@@ -54,7 +54,7 @@ describe('argument check', () => {
     expect(check(schema, { o: {} })).toEqual({ a: 'x', o: { b: 2 } });
   });
 
-  test('tells every finding in the shape of FastAPI', () => {
+  test('reports every finding in the shape of FastAPI', () => {
     const schema = object(
       { n: { type: 'integer', minimum: 1 }, l: { type: 'array', items: { enum: ['a', 'b'] } } },
       { required: ['name'], additionalProperties: false },

@@ -36,7 +36,7 @@ const CYCLE_LEVELS = 3;
 /**
  * Compares path by path. References are followed on both sides, for three levels of a cycle; alternatives stand on the
  * path of the schema that holds them. A keyword is kept if the same one with the same value, or for an `enum` with each
- * value, is on the same path. What is told in words counts only for the requirements of the root's alternatives.
+ * value, is on the same path. What is described in words counts only for the requirements of the root's alternatives.
  */
 export function compareKeywords(source: JsonSchema, published: JsonSchema): KeywordComparison {
   const entries = collect(source);
@@ -77,7 +77,7 @@ function collect(root: unknown): ReadonlySet<string> {
       }
     }
     for (const [keyword, value] of Object.entries(schema)) {
-      // `true` and `false` in the place of a schema say nothing, or are told as a length.
+      // `true` and `false` in the place of a schema say nothing, or become a length.
       if (places.has(keyword) || (keyword === 'items' && typeof value === 'boolean')) continue;
       if (inPlace.includes(keyword)) for (const member of value as unknown[]) visit(member, path);
       else if (keyword === 'type') for (const type of [value].flat()) add(path, keyword, type);

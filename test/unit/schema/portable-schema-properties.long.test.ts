@@ -118,7 +118,7 @@ function refusal(value: unknown, schema: unknown, { errors }: ValidateFunction):
   return `${JSON.stringify(value)} is refused: ${JSON.stringify(errors)}\nby ${JSON.stringify(schema)}`;
 }
 
-/** The names that alternatives at the root tell, wherever they are reached from. */
+/** The names of properties in alternatives at the root, wherever those are reached from. */
 function collectAlternatives(
   schema: unknown,
   root: JsonSchema,

@@ -153,7 +153,7 @@ describe('the shapes that broke other bridges', () => {
       expect(portable(source)).toMatchObject({ type: 'object', properties: {} });
   });
 
-  test('a condition stays and is told in words', () => {
+  test('a condition stays and is described in words', () => {
     expect(shape('if_then')).toMatchObject({
       if: { type: 'object', properties: { kind: { type: 'string', const: 'a' } } },
       description: 'If kind is "a", extra is required.',
@@ -244,7 +244,7 @@ describe('references', () => {
     expect(() => portable(toItself)).toThrow('refers to itself without an end (at #/properties/b/$ref)');
   });
 
-  test('draft-07 ignores what constrains beside $ref, and keeps what tells', () => {
+  test('draft-07 ignores what constrains beside $ref, and keeps annotations', () => {
     const source = { $ref: '#/definitions/a', maxLength: 1, title: 'T', definitions: { a: { type: 'string' } } };
     expect(value({ ...source, $schema: 'http://json-schema.org/draft-07/schema#' })).toEqual({
       type: 'string',
@@ -285,7 +285,7 @@ describe('keywords', () => {
     expect(value({ properties: {} }).anyOf).toHaveLength(6);
   });
 
-  test('conditions that would allow less than they do are told instead', () => {
+  test('conditions that would allow less than they do are described instead', () => {
     const exact = { type: 'object', not: { required: ['a', 'b'] } };
     expect(value(exact)).toMatchObject({
       not: { type: 'object', required: ['a', 'b'] },
@@ -325,29 +325,31 @@ describe('keywords', () => {
 });
 
 describe('what the description says', () => {
-  const told = (source: JsonSchema) => portable({ properties: { p: source } }).properties?.p?.description;
+  const descriptionOf = (source: JsonSchema) => portable({ properties: { p: source } }).properties?.p?.description;
 
   test('is added once, and not what the text has already', () => {
-    expect(told({ type: 'string', enum: ['a', 'b'], description: 'Either a or b' })).toBe('Either a or b');
-    expect(told({ type: 'string', enum: ['a', 'bc'], description: 'Either a or b' })).toBe(
+    expect(descriptionOf({ type: 'string', enum: ['a', 'b'], description: 'Either a or b' })).toBe('Either a or b');
+    expect(descriptionOf({ type: 'string', enum: ['a', 'bc'], description: 'Either a or b' })).toBe(
       'Either a or b. One of: "a", "bc".',
     );
-    expect(told({ type: 'integer', default: 5, description: 'Size (default 5).' })).toBe('Size (default 5).');
-    expect(told({ type: 'integer', default: 5, description: 'Size (default 50).' })).toBe(
+    expect(descriptionOf({ type: 'integer', default: 5, description: 'Size (default 5).' })).toBe('Size (default 5).');
+    expect(descriptionOf({ type: 'integer', default: 5, description: 'Size (default 50).' })).toBe(
       'Size (default 50). Default: 5.',
     );
-    expect(told({ type: 'integer', minimum: 1, maximum: 9, description: 'From 1 up to 9' })).toBe('From 1 up to 9');
+    expect(descriptionOf({ type: 'integer', minimum: 1, maximum: 9, description: 'From 1 up to 9' })).toBe(
+      'From 1 up to 9',
+    );
   });
 
   test('is bounded', () => {
     const values = Array.from({ length: 52 }, (_, index) => `v${index}`);
-    expect(told({ enum: values })).toMatch(/"v39" and 12 more\.$/);
-    expect(told({ enum: ['x'.repeat(10_000), 'y'] })?.length).toBeLessThan(1_000);
+    expect(descriptionOf({ enum: values })).toMatch(/"v39" and 12 more\.$/);
+    expect(descriptionOf({ enum: ['x'.repeat(10_000), 'y'] })?.length).toBeLessThan(1_000);
   });
 
   test('looks through null and into lists', () => {
-    expect(told({ anyOf: [{ enum: ['a'] }, { type: 'null' }] })).toBe('One of: "a", null.');
-    expect(told({ type: 'array', items: { enum: ['a', 'b'] } })).toBe('Items: one of "a", "b".');
+    expect(descriptionOf({ anyOf: [{ enum: ['a'] }, { type: 'null' }] })).toBe('One of: "a", null.');
+    expect(descriptionOf({ type: 'array', items: { enum: ['a', 'b'] } })).toBe('Items: one of "a", "b".');
   });
 });
 
