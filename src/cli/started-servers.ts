@@ -1,10 +1,10 @@
 import type { LoadedSettings } from '../config/load-settings.ts';
 import { UsageError } from '../errors.ts';
 import { DocumentCache } from '../http/documents/document-cache.ts';
+import { describeUnmatchedRule } from '../servers/catalogue.ts';
 import { NO_CACHE } from '../servers/catalogue-cache.ts';
 import type { Server } from '../servers/server.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
-import { describeUnmatchedRule } from '../servers/unmatched-rules.ts';
 import { createRegistry } from '../service/create-registry.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';

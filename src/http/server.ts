@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { requireScope } from '../auth/authorize.ts';
-import type { FileStore } from '../servers/file-store.ts';
 import type { AuditTrail, RequestFacts } from './audit-trail.ts';
 import { answerError, toErrorAnswer } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
@@ -12,6 +11,7 @@ import { identify } from './guards/identify.ts';
 import { createOwnHosts } from './guards/own-hosts.ts';
 import { type HeaderList, securityHeaders, strictTransportSecurity } from './guards/security-headers.ts';
 import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
+import type { FileStore } from './tool-call/file-store.ts';
 import { answerFile, fileIdOf } from './tool-call/result-files.ts';
 import { createToolRoute, type ToolRouteDependencies } from './tool-call/tool-route.ts';
 import { toAbsoluteUrl } from './urls.ts';

@@ -1,9 +1,9 @@
 import type { Principal } from '../auth/principal.ts';
+import type { ClientHeaderForwarding } from '../config/server-config.ts';
 import { InvalidArgumentsError, SessionExpiredError } from '../errors.ts';
 import type { ToolResult } from '../mcp/session.ts';
 import { type HttpAnswer, type KeepFile, toHttpAnswer } from '../mcp/tool-result.ts';
 import type { CatalogueTool } from './catalogue.ts';
-import { forwardedHeaders } from './forwarded-headers.ts';
 import type { Lease } from './lease.ts';
 import type { Server } from './server.ts';
 import type { ValueSource } from './user-values.ts';
@@ -11,9 +11,13 @@ import type { ValueSource } from './user-values.ts';
 /** Progress extends a call's deadline, up to this many times its length. */
 const HARD_DEADLINE_FACTOR = 4;
 
+/** Credentials, identity and what belongs to one connection are never passed on, whatever the lists say. */
+const NEVER =
+  /^(authorization|proxy-.*|cookie|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-.*|accept|accept-encoding|expect|mcp-.*|x-openwebui-.*|x-user-.*)$/;
+
 export interface ToolCall {
   readonly principal: Principal;
-  /** Whose turn it is where calls wait: the principal, or the address of an anonymous one. */
+  /** Who takes turns where calls wait: the principal, or the address of an anonymous one. */
   readonly callerId: string;
   /** Where the caller's own values come from. */
   readonly values: ValueSource;
@@ -22,7 +26,7 @@ export interface ToolCall {
   /** The session that the tool was found on; the caller of `callTool` releases it as well. */
   readonly lease?: Lease | undefined;
   readonly arguments: Record<string, unknown>;
-  /** The arguments' JSON text, given when `arguments` does not have every number exactly; it is sent as it is then. */
+  /** The arguments' JSON text, sent in place of `arguments` where those do not have every number exactly. */
   readonly exactText: string | undefined;
   /** The caller's headers, lower-case names; `accept` chooses the form of the answer. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -43,7 +47,7 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   checkArguments(call);
   const lease = call.lease ?? (await server.acquire({ principal, values }, signal));
   const result = await runOn(lease, call);
-  if (tool.checkResult !== undefined) server.resultWatch.notice(tool, result);
+  if (tool.checkResult !== undefined) server.resultWatch.watch(tool, result);
   try {
     return toHttpAnswer(result, {
       hasOutputSchema: tool.definition.outputSchema !== undefined,
@@ -57,7 +61,7 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   }
 }
 
-/** Text that is sent as it came cannot have defaults filled in or strings turned into numbers: then it is refused. */
+/** Exact text is sent unchanged, so that arguments which need a default or a coerced string are rejected then. */
 function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
   const before = exactText === undefined ? undefined : JSON.stringify(args);
   tool.checkArguments(args);
@@ -97,4 +101,21 @@ async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {
       if (!(error instanceof SessionExpiredError) || isReplay) throw error;
     }
   }
+}
+
+/** The caller's headers that the admin lets through to the server; none unless the whitelist names them. */
+export function forwardedHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  { whitelist, blacklist }: ClientHeaderForwarding,
+): Record<string, string> {
+  const forwarded: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value !== 'string' || NEVER.test(name)) continue;
+    if (matchesAny(whitelist, name) && !matchesAny(blacklist, name)) forwarded[name] = value;
+  }
+  return forwarded;
+}
+
+function matchesAny(patterns: readonly string[], name: string): boolean {
+  return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name));
 }

@@ -21,8 +21,8 @@ export function isListedByService({ isolation, discovery }: OriginSettings): boo
 }
 
 /**
- * Whether the first user's list may be what all see. With a value of a user in its url, command or arguments, a server
- * may be another one for each user, even one that the user controls.
+ * Whether the first user's list may be what all see. A server with a user's value in its url, command or arguments may
+ * be a different one for each user, even one that the user controls.
  */
 export function trustsFirstUser(config: OriginSettings): boolean {
   const { transport } = config;

@@ -6,7 +6,7 @@ const QUEUE_FACTOR = 16;
 
 export interface ConcurrencySettings {
   readonly maxConcurrency: number;
-  /** Of one caller; `undefined`: all but a quarter, so that one caller's calls never keep all others out. */
+  /** Per caller; `undefined`: all but a quarter, so that one caller's calls never block all others. */
   readonly maxConcurrencyPerUser?: number | undefined;
 }
 
@@ -25,7 +25,7 @@ export class ConcurrencyLimit {
     return this.#turns.running;
   }
 
-  /** Lets other numbers run from here on; those that run go on. */
+  /** Changes the limits; calls that run go on. */
   resize(settings: ConcurrencySettings): void {
     this.#turns.resize(toTurnLimits(settings));
   }
@@ -39,7 +39,7 @@ export class ConcurrencyLimit {
     if (signal.aborted) throw leftWhileWaiting();
     if (!this.#turns.tryTake(callerId)) await this.#wait(callerId, signal);
     try {
-      // The caller may leave in the moment between being handed the place and taking it.
+      // The caller may have left between the turn being granted and this line.
       if (signal.aborted) throw leftWhileWaiting();
       return await work();
     } finally {

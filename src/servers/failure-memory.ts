@@ -13,13 +13,13 @@ interface Failure {
 }
 
 /**
- * Remembers whose sessions failed, so that a user who calls in a loop does not start a process with each call: the
- * delay until the next try grows. Forgets the oldest failures beyond a bound.
+ * Remembers whose sessions failed, so that calls in a loop do not start a process each: the delay until the next try
+ * grows. Forgets the oldest failures beyond a bound.
  */
 export class FailureMemory {
   readonly #failures = new Map<SessionKey, Failure>();
 
-  /** Throws the last failure's error while the delay after it lasts; the time to come back is computed anew. */
+  /** Throws the last failure's error during the delay after it, with the time that is left. */
   check(key: SessionKey): void {
     const failure = this.#failures.get(key);
     const leftMs = failure === undefined ? 0 : failure.nextTryAt - performance.now();
@@ -39,7 +39,7 @@ export class FailureMemory {
     if (this.#failures.size > MAX_REMEMBERED && oldest !== undefined) this.#failures.delete(oldest);
   }
 
-  /** Forgets the failures of the owners that the condition holds for. */
+  /** Forgets the failures of the owners that match. */
   forget(isOne: (owner: UserAndChat) => boolean): void {
     for (const [key, { owner }] of this.#failures) if (isOne(owner)) this.#failures.delete(key);
   }

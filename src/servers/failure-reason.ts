@@ -4,6 +4,9 @@ import type { Redact } from '../telemetry/redactor.ts';
 /** Characters of a server's own words that are shown to admins. */
 const MAX_DETAIL = 1_000;
 
+/** Of what a server says of its failure, callers get so many characters. */
+const MAX_MESSAGE_CHARACTERS = 10_000;
+
 /** Why there is no session. */
 export interface FailureReason {
   /** Public: a sentence of ours, or a part of one. */
@@ -12,7 +15,7 @@ export interface FailureReason {
   readonly detail: string | undefined;
 }
 
-/** Tells our own words from those of the server. `onFault` is called with what is not a `ServiceError`. */
+/** Separates our own words from the server's. `onFault` is called with what is not a `ServiceError`. */
 export function toFailureReason(error: unknown, redact: Redact, onFault: (error: unknown) => void): FailureReason {
   if (error instanceof JsonRpcError) {
     return {
@@ -28,7 +31,25 @@ export function toFailureReason(error: unknown, redact: Redact, onFault: (error:
   return { reason: 'an unexpected error; the log has it', detail: undefined };
 }
 
-/** An error's message without its full stop: reasons stand inside of sentences. */
+/** An error's message without its full stop, for use within a sentence. */
 export function withoutStop({ message }: Error): string {
   return message.replace(/\.$/, '');
+}
+
+/** Servers quote in their errors what they were given, and the service writes errors into its log. */
+export function redactError(error: unknown, redact: Redact): unknown {
+  if (!(error instanceof ServiceError)) return error;
+  if (error instanceof JsonRpcError && error.data !== undefined) {
+    // Text by text: JSON inside of JSON would have its quotes escaped once more.
+    const data: unknown = JSON.parse(JSON.stringify(error.data), (_name, value: unknown) => redactPart(value, redact));
+    return new JsonRpcError(error.rpcCode, redact(error.message, MAX_MESSAGE_CHARACTERS), data);
+  }
+  error.message = redact(error.message, MAX_MESSAGE_CHARACTERS);
+  return error;
+}
+
+function redactPart(value: unknown, redact: Redact): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [redact(name), part]));
 }

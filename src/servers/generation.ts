@@ -98,17 +98,17 @@ export class Generation {
     return toUserServerStatus(this.#isStarted, this.#lister, this.catalogue.current !== undefined);
   }
 
-  /** Why they do not work, as far as is known. */
+  /** Why it does not work, if that is known. */
   get problem(): FailureReason | undefined {
     return this.#shared === undefined ? this.#lister.why : this.#shared.why;
   }
 
-  /** Calls can run on them now. */
+  /** Calls can run now. */
   get isServing(): boolean {
     return this.#shared === undefined ? this.status.state === 'ready' : this.#shared.session !== undefined;
   }
 
-  /** They work, as far as the service can find out: the session is open, the tools are listed. */
+  /** It works, as far as the service can find out: the session is open, the tools are listed. */
   get isReady(): boolean {
     if (this.#shared !== undefined) return this.#shared.state === 'ready';
     return this.#isStarted && (!this.#isListed || this.#lister.state === 'done');

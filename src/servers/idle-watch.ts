@@ -14,7 +14,7 @@ export const DEFAULT_PING_TIMES: PingTimes = { idleMs: 60_000, timeoutMs: 10_000
 const MAX_AT_ONCE = 32;
 /** Of the idle time, so that sessions which fell idle together are not asked together. */
 const MAX_JITTER = 0.5;
-/** A ping that failed so much later than it should have tells of a service that stood still, not of the server. */
+/** A ping that failed so much later than it should have shows that the service stood still, not the server. */
 const LATE_FACTOR = 1.5;
 
 /** `alive`: it answered, whatever it said; `refused`: it answered that it does not take the credentials. */
@@ -25,7 +25,7 @@ export type WatchedSession = Pick<Session, 'lastActivityAt' | 'isBusy' | 'ping'>
 export interface IdleWatchOptions {
   readonly session: WatchedSession;
   readonly times: PingTimes;
-  /** Told of every ping that was judged; a `dead` one is the last. */
+  /** Called after each ping with a verdict; a `dead` one is the last. */
   readonly onVerdict: (verdict: PingVerdict) => void;
 }
 
@@ -80,7 +80,7 @@ export class IdleWatch {
     this.#next(performance.now());
   }
 
-  /** `undefined` where nothing can be said. */
+  /** `undefined` if there is no verdict. */
   async #ask(): Promise<PingVerdict | undefined> {
     const { session, times } = this.#options;
     const askedAt = performance.now();

@@ -2,7 +2,7 @@ import type { ServerConfig } from '../config/server-config.ts';
 import type { Session, SessionSettings } from '../mcp/session.ts';
 import type { PlaceholderValues } from '../placeholders/resolve-template.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import { redactError } from './redact-error.ts';
+import { redactError } from './failure-reason.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 

@@ -6,9 +6,9 @@ const FREE_TEXTS = new Set(['title', 'description', '$comment']);
 const VALUES = new Set(['default', 'examples']);
 
 /**
- * A user's list of tools as everybody may see it: their own values are taken out of its texts. Where what is `known`
- * already would read the same without these values, the known form stays: nobody is to blank words in the document of
- * the others by setting them as a value.
+ * A user's list of tools as all users may see it: the user's own values are taken out of its texts. Where what is
+ * `known` already would read the same without these values, the known form stays: no user can blank words in the
+ * document of the others by setting them as a value.
  */
 export function redactSource(
   source: CatalogueSource,
@@ -53,7 +53,7 @@ function redactTexts(value: unknown, redact: (text: string) => string, isFree: b
     return items.some((item, index) => item !== value[index]) ? items : value;
   }
   const entries = Object.entries(value);
-  // A property of the arguments may be called "title" too: there stands a schema, and no text.
+  // An argument may be called "title" too: its value is a schema, not a text.
   const isText = (name: string, one: unknown) => VALUES.has(name) || (FREE_TEXTS.has(name) && !isSchema(one));
   const clean = entries.map(([name, one]) => [name, redactTexts(one, redact, isFree || isText(name, one))] as const);
   return clean.some(([, one], index) => one !== entries[index]?.[1]) ? Object.fromEntries(clean) : value;

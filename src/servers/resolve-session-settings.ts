@@ -22,7 +22,7 @@ type SessionConfig = Pick<
  * left out. Headers with a token that is made anew or differs from call to call are asked for at every exchange, with
  * the values of `latest`, so that a fresh token is no other session.
  * Throws `PlaceholderValueError` where a url or an argument would lack a value, or a value would change where the url
- * leads.
+ * points.
  */
 export function resolveSessionSettings(
   config: SessionConfig,
@@ -67,7 +67,7 @@ function urlOf(template: Template, config: SessionConfig, values: PlaceholderVal
   );
 }
 
-/** Something must stand there: an argument or a part of a url that is left out would say another thing. */
+/** A text is required: leaving out an argument or a part of a url would change the meaning of the rest. */
 function textOf(
   template: Template,
   where: string,
@@ -82,7 +82,7 @@ function textOf(
   );
   const names = unset.map((placeholder) => `\${${describePlaceholder(placeholder)}}`).join(', ');
   throw new PlaceholderValueError(
-    `Server "${server}" needs ${names} in ${where}, and this request says nothing of it; ask the admin what must be sent or set.`,
+    `Server "${server}" needs ${names} in ${where}, which this request does not provide; ask the admin what must be sent or set.`,
   );
 }
 

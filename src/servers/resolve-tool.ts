@@ -1,7 +1,6 @@
 import { NotFoundError } from '../errors.ts';
 import type { Catalogue, CatalogueTool } from './catalogue.ts';
 import { connectToolName } from './connect-tool.ts';
-import { findBySpelling } from './find-tool.ts';
 import type { Lease } from './lease.ts';
 import type { Server } from './server.ts';
 import type { Caller } from './user-values.ts';
@@ -35,4 +34,23 @@ export async function resolveTool(
     lease.release();
     throw error;
   }
+}
+
+/**
+ * The tool that a URL means although it does not spell the name as the server does: composed or decomposed letters
+ * (Unicode Standard Annex 15), and `+` for a space, as in forms. No two tools of a catalogue match one such spelling.
+ */
+export function findBySpelling<Tool>(tools: ReadonlyMap<string, Tool>, name: string): Tool | undefined {
+  const exact = tools.get(name);
+  if (exact !== undefined) return exact;
+  for (const spelling of spellingsOf(name)) {
+    const tool = tools.get(spelling) ?? tools.get(spelling.normalize('NFC')) ?? tools.get(spelling.normalize('NFD'));
+    if (tool !== undefined) return tool;
+  }
+  return undefined;
+}
+
+/** The names that a tool found by this name may have, apart from composed or decomposed letters. */
+export function spellingsOf(name: string): readonly string[] {
+  return name.includes('+') ? [name, name.replaceAll('+', ' ')] : [name];
 }

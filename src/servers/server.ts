@@ -33,7 +33,7 @@ export class Server implements GenerationOwner {
   readonly resultWatch: ResultWatch;
   readonly #waiters = new Waiters();
   readonly #former = new Set<Generation>();
-  /** The ends of those that served no calls: others start after them, so that no two of them start at once. */
+  /** The ends of generations that served no calls: a new one opens sessions only after them, so that no two start at once. */
   readonly #ends = new Set<Promise<void>>();
   #current: Generation;
   /** The one with the changed settings, until it works. */
@@ -211,7 +211,7 @@ export class Server implements GenerationOwner {
     return [this.#current, ...this.#former];
   }
 
-  /** Where the current generation does not serve, it is replaced at once. */
+  /** Prepares a generation with changed settings; a current one that does not serve is replaced at once. */
   #prepare(config: ServerConfig): void {
     const next = new Generation(config, this, this.#current);
     if (this.#current.isServing) this.#next = next;

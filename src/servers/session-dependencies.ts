@@ -3,8 +3,8 @@ import type { OpenSessionOptions, Session } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import type { CatalogueCache } from './catalogue-cache.ts';
+import type { ToolChanges } from './catalogue-differences.ts';
 import type { SessionLimits } from './session-quota.ts';
-import type { ToolChanges } from './tool-changes.ts';
 
 /** What the servers' sessions need of the service. */
 export interface SessionDependencies {

@@ -3,9 +3,8 @@ import type { Session, SessionEnd } from '../mcp/session.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import type { Catalogue } from './catalogue.ts';
-import { type FailureReason, toFailureReason } from './failure-reason.ts';
+import { type FailureReason, redactError, toFailureReason } from './failure-reason.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
-import { redactError } from './redact-error.ts';
 import { type SessionHold, START_WAIT_MS } from './session-hold.ts';
 import { Waiters } from './waiters.ts';
 
@@ -18,7 +17,7 @@ export interface SharedSessionOptions {
   readonly open: (signal: AbortSignal) => Promise<Session>;
   /** What must have worked on a new session before it counts as ready; a failure leaves it degraded. */
   readonly prepare: (session: Session, signal: AbortSignal) => Promise<void>;
-  /** The list of tools that `prepare` reads. */
+  /** The list that `prepare` reads. */
   readonly tools: { readonly current: Catalogue | undefined };
   readonly onStateChange: (state: SessionState, why: FailureReason | undefined) => void;
   /** Takes the admin's secrets out of what the server says. */
@@ -64,10 +63,10 @@ export class SharedSession implements SessionHold {
   #why: FailureReason | undefined;
   #session: Session | undefined;
   #watch: IdleWatch | undefined;
-  /** On the clock of `performance.now()`, which no change of the time of day moves. */
+  /** On the clock of `performance.now()`, which is monotonic. */
   #nextTryAt = 0;
   #lastTryAt = 0;
-  /** One of its sessions was not to a child process. */
+  /** Its last session was not to a child process. */
   #isRemote = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #lifetime = new AbortController();
@@ -82,7 +81,7 @@ export class SharedSession implements SessionHold {
     return this.#state;
   }
 
-  /** Why the state is what it is, where there is something to say. */
+  /** The reason for the state, if there is one. */
   get why(): FailureReason | undefined {
     return this.#why;
   }
@@ -203,7 +202,7 @@ export class SharedSession implements SessionHold {
         break;
       case 'dead':
         this.#abandon();
-        // First the old one, whose process may hold what the new one needs.
+        // The old one ends first: its process may hold what the new one needs.
         this.#running = this.#running.then(() => session.close());
         this.#retryLater(verdict, performance.now() - openedAt);
         break;

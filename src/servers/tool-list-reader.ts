@@ -2,7 +2,7 @@ import type { Session } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import type { CatalogueSource } from './catalogue.ts';
-import { redactError } from './redact-error.ts';
+import { redactError } from './failure-reason.ts';
 
 /** Between two reads that a server's announcements ask for: one that announces all the time is not read all the time. */
 const MIN_INTERVAL_MS = 1_000;

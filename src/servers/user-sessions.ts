@@ -4,9 +4,9 @@ import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError } f
 import type { Session } from '../mcp/session.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { FailureMemory } from './failure-memory.ts';
+import { redactError } from './failure-reason.ts';
 import type { PingTimes } from './idle-watch.ts';
 import { openUserSession, secretsOf } from './open-server-session.ts';
-import { redactError } from './redact-error.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
 import { SessionCatalogue } from './session-catalogue.ts';
@@ -38,7 +38,7 @@ export interface UserSessionsOptions {
     'openSession' | 'logger' | 'redactor' | 'noteCredentials' | 'noteUse'
   >;
   readonly quota: SessionQuota;
-  /** Is offered what each session lists. */
+  /** Each session's list is offered to it. */
   readonly catalogue: Pick<ServerCatalogue, 'begin' | 'offer'>;
   /** Called when a session that was open has announced another list of tools. */
   readonly onAnnouncedList: () => void;

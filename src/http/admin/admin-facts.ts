@@ -1,9 +1,9 @@
 import type { UserId } from '../../auth/user.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Catalogue } from '../../servers/catalogue.ts';
+import { describeUnmatchedRule } from '../../servers/catalogue.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
-import { describeUnmatchedRule } from '../../servers/unmatched-rules.ts';
 import type { SecretFacts, Vault } from '../../vault/vault.ts';
 
 /** A live session on the admin's page. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Settings } from '../../config/settings.ts';
 import { NotFoundError } from '../../errors.ts';
-import type { StoredFile } from '../../servers/file-store.ts';
+import type { StoredFile } from './file-store.ts';
 
 const FILE_PATH = /^files\/([A-Za-z0-9_-]{22})$/;
 

@@ -25,7 +25,7 @@ const ann: Caller = {
 
 /**
  * Sessions that open when the test says so: `node broken` never works, `node held` waits for `letOpen`, anything else is
- * open after a turn of the event loop. Tools: `args` tells what the session was opened with, `hold` waits for `letGo`.
+ * open after a turn of the event loop. Tools: `args` returns what the session was opened with, `hold` waits for `letGo`.
  */
 export class FakeServers {
   readonly registry: ServerRegistry;

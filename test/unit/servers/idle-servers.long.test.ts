@@ -61,7 +61,7 @@ async function call(shared: SharedSession, value: string): Promise<string> {
 }
 
 describe('a child process', () => {
-  test('that hangs while nobody calls is found, killed and started anew before the next call', async () => {
+  test('that hangs between calls is found, killed and started anew before the next call', async () => {
     const { shared, states } = supervise(stdio);
     const { pid = 0 } = await shared.open(never, 8_000);
     process.kill(pid, 'SIGSTOP');
@@ -85,8 +85,8 @@ describe.each([
 ] as const)('over $type', ({ type, path }) => {
   async function startServer() {
     const server = await startHttpFixture(IDLE_HTTP_SERVER);
-    const control = async (told: object) => {
-      const answer = await fetch(`${server.origin}/control`, { method: 'POST', body: JSON.stringify(told) });
+    const control = async (order: object) => {
+      const answer = await fetch(`${server.origin}/control`, { method: 'POST', body: JSON.stringify(order) });
       return (await answer.json()) as Record<string, number>;
     };
     const { shared, states } = supervise({ type, url: `${server.origin}${path}`, headers: {} });
@@ -112,7 +112,7 @@ describe.each([
     expect(await call(shared, 'again')).toBe('again');
   });
 
-  test('a server that refuses the credentials on a ping is told as such, without a loop', async () => {
+  test('a server that refuses the credentials on a ping is reported as such, without a loop', async () => {
     const { control, shared, states, session } = await startServer();
     await control({ ping: 'refuse' });
     await eventually(() => shared.state === 'degraded');

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { toCatalogue } from '../../../src/servers/catalogue.ts';
-import { findBySpelling } from '../../../src/servers/find-tool.ts';
-import { nameCollisions } from '../../../src/servers/name-collisions.ts';
+import { nameCollisions, toCatalogue } from '../../../src/servers/catalogue.ts';
+import { findBySpelling } from '../../../src/servers/resolve-tool.ts';
 
 const composed = 'größe'.normalize('NFC');
 const decomposed = 'größe'.normalize('NFD');

@@ -41,7 +41,7 @@ test('what holds none of them stays the very same', () => {
   expect(clean.instructions).toBe('Use it.');
 });
 
-test('a value such as "object" blanks nothing that others have told already', () => {
+test('a value such as "object" blanks nothing that others have listed already', () => {
   const known = sourceOf('Makes an object.', 'Returns an object.');
   const clean = redactSource(sourceOf('Makes an object.', 'Returns an object.'), known, redact);
   expect(clean.list.tools).toEqual(known.list.tools);

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { ConfigError } from '../../../src/errors.ts';
 import { toPublicProblems } from '../../../src/servers/reload-result.ts';
 
-test('problems are told with line and key, and without any path of the host', () => {
+test('problems are reported with line and key, and without any path of the host', () => {
   const error = new ConfigError([
     { file: '/etc/mcpo/servers.json', line: 12, server: 'time', key: 'command', message: 'must be text.' },
     { file: '/etc/mcpo/servers.json', line: 14, key: 'envFile', message: '"../secret/time.env" does not exist.' },
@@ -17,6 +17,6 @@ test('problems are told with line and key, and without any path of the host', ()
   ]);
 });
 
-test('a fault of the service is not told to everybody', () => {
+test('a fault of the service is not shown to everyone', () => {
   expect(toPublicProblems(new Error('at /srv/mcpo/dist/x.js'))).toEqual(['An unexpected error; the log has it.']);
 });

@@ -18,7 +18,7 @@ async function warningsOf(outputSchema: JsonSchema, results: readonly unknown[])
   const warnings: unknown[] = [];
   const watch = new ResultWatch('time', { warn: (message, fields) => void warnings.push([message, fields]) });
   const tool = toolWith(outputSchema);
-  for (const value of results) watch.notice(tool, result(value));
+  for (const value of results) watch.watch(tool, result(value));
   expect(warnings).toEqual([]);
   await setImmediate();
   return warnings;
@@ -27,7 +27,7 @@ async function warningsOf(outputSchema: JsonSchema, results: readonly unknown[])
 describe('results and their outputSchema', () => {
   const schema = { type: 'object', properties: { at: { type: 'string', pattern: '^(a+)+$' } }, required: ['at'] };
 
-  test('one that breaks it is told once, after the answer, without its content', async () => {
+  test('one that breaks it is logged once, after the answer, without its content', async () => {
     const warnings = await warningsOf(schema, [{ at: 'aa' }, { at: 'secret' }, { at: 7 }, {}]);
     expect(warnings).toEqual([
       [
@@ -37,7 +37,7 @@ describe('results and their outputSchema', () => {
     ]);
   });
 
-  test('nothing is told of one that keeps to it, that is large or nested deeply, or where the schema is of no use', async () => {
+  test('nothing is logged about one that conforms, that is large or nested deeply, or where the schema is of no use', async () => {
     let deep: unknown = 1;
     for (let level = 0; level < 4_000; level++) deep = [deep];
     const nested = { items: { $ref: '#' }, type: 'array' };

@@ -80,7 +80,7 @@ describe('a changed configuration', () => {
     expect(aliveArgs(fakes)).toEqual(['held b more']);
   });
 
-  test('that does not work leaves the old sessions serving, is told, and is given up when it is changed again', async () => {
+  test('that does not work leaves the old sessions serving, is reported, and is given up when it is changed again', async () => {
     const fakes = await start({ one: entry('a') });
     fakes.apply({ one: entry('broken', { access: { roles: ['admin'], users: [], groups: [] } }) });
     await until(() => fakes.server().status.reason?.includes('do not work yet') === true);
@@ -123,7 +123,7 @@ describe('a changed configuration', () => {
     expect(aliveArgs(fakes).sort()).toEqual(['b999', 'c']);
   });
 
-  test('never starts a second session of a server while one is on its way that serves nobody', async () => {
+  test('never starts a second session of a server while one is starting that serves no calls', async () => {
     const fakes = await start({ one: entry('a') });
     for (let turns = 0; turns < 300; turns++) {
       fakes.apply({ one: entry(`b${turns}`) });
@@ -158,7 +158,7 @@ describe('a changed configuration', () => {
     await until(() => fakes.alive.size === 1);
   });
 
-  test('adds a server whose cached list of tools is served until it tells its own', async () => {
+  test('adds a server whose cached list of tools is served until it lists its own', async () => {
     const cached = new Map<string, string>();
     const cache: CatalogueCache = {
       load: async (server) => cached.get(server),
@@ -185,7 +185,7 @@ describe('a changed configuration', () => {
 });
 
 describe('a server that is removed', () => {
-  test('is not found any more; its running calls end first, and one that has found it before is told', async () => {
+  test('is not found any more; its running calls end first, and one that has found it before is rejected', async () => {
     const fakes = await start({ one: entry('a'), two: entry('b') });
     const server = fakes.server();
     const tool = server.catalogue?.tools.get('args');

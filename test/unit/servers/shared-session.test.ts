@@ -90,7 +90,7 @@ describe('shared session', () => {
     await shared.stop();
   });
 
-  test('reports a fault of ours and tells callers no details of it', async () => {
+  test('reports a fault of ours, and no details of it to callers', async () => {
     const { shared, faults } = supervise(async () => {
       throw new TypeError('details');
     });

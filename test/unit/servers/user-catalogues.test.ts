@@ -13,7 +13,7 @@ const toolNames = ({
 }) => [...(catalogue?.tools.keys() ?? [])].filter((name) => name.startsWith('only_'));
 
 describe('the tools of a server with a session for each user', () => {
-  test('are not known before the first user, which costs nobody a wait', async () => {
+  test('are not known before the first user, without a wait', async () => {
     const { server, call, values } = startServers({ jira: whoami() });
     // A wait would outlast the test.
     expect(await server().whenCatalogue(600_000)).toBeUndefined();

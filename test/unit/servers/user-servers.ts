@@ -35,7 +35,7 @@ export function fixtureFile(name: string): string {
   return fileURLToPath(new URL(`../../fixtures/servers/${name}`, import.meta.url));
 }
 
-/** The entry of a child process that tells whose token it has; `TOKEN` is a user variable. */
+/** The entry of a child process that returns whose token it has; `TOKEN` is a user variable. */
 export function whoami(more: object = {}, variable: object = { title: 'Jira token' }): object {
   return {
     command: process.execPath,
@@ -46,7 +46,7 @@ export function whoami(more: object = {}, variable: object = { title: 'Jira toke
   };
 }
 
-/** Starts the remote server that tells whose header came; gives its URL. */
+/** Starts the remote server that returns whose header it received; returns its URL. */
 export async function startWhoamiHttp(): Promise<string> {
   const program = spawn(process.execPath, [fixtureFile('whoami-http.js')], { stdio: ['ignore', 'pipe', 'inherit'] });
   programs.add(program);
@@ -71,7 +71,7 @@ export function user(subject: string, more: Partial<UserPrincipal> = {}): UserPr
   };
 }
 
-/** What users have set, as the vault would tell; a server's name and the owner's key make the place. */
+/** What users have set, by server and user, as the vault would return it. */
 export class SetValues {
   readonly #values = new Map<string, ReadonlyMap<string, string>>();
   links = 0;

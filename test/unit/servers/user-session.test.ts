@@ -21,7 +21,7 @@ describe('sessions of users', () => {
     expect(factory.opened).toHaveLength(1);
   });
 
-  test('gives each user his own, also where names and subjects look alike', async () => {
+  test('gives each user their own, also where names and subjects look alike', async () => {
     const { acquire } = fakePool();
     const owners = [
       ann,
@@ -63,7 +63,7 @@ describe('sessions of users', () => {
     now.release();
   });
 
-  test("ends one user's sessions at once, whatever runs on them, and nobody else's", async () => {
+  test("ends one user's sessions at once, whatever runs on them, and no other user's", async () => {
     const { acquire, pool, factory } = fakePool();
     const leases = await Promise.all([acquire(ann), acquire([...ann, 'chat']), acquire(bob), acquire(['iss', 'ann2'])]);
     await pool.endOwned(toUserId(ann));
@@ -89,7 +89,7 @@ describe('sessions of users', () => {
     expect(pool.facts()).toHaveLength(1);
   });
 
-  test('tells a call that its owner changed something since it began, and opens nothing with the old values', async () => {
+  test('fails a call whose user changed something since it began, and opens nothing with the old values', async () => {
     const { acquire, pool, factory } = fakePool();
     const [lease, other] = [await acquire(ann, 'old'), await acquire(bob)];
     await pool.endOwned(toUserId(ann));
@@ -135,7 +135,7 @@ describe('sessions of users', () => {
     expect(factory.opened).toHaveLength(2);
   });
 
-  test('tells every waiting caller at once why it cannot be opened, in words of our own', async () => {
+  test('reports to every waiting caller at once why it cannot be opened, in words of our own', async () => {
     const { acquire, factory, pool } = fakePool();
     factory.failure = new JsonRpcError(-32001, 'bad value canary');
     const errors = await Promise.all([thrownBy(acquire(ann)), thrownBy(acquire(ann))]);
@@ -150,7 +150,7 @@ describe('sessions of users', () => {
     expect(pool.facts()).toEqual([]);
   });
 
-  test('tells refused credentials as they are, and does not try them again with every call', async () => {
+  test('reports refused credentials as they are, and does not try them again with every call', async () => {
     const { acquire, factory } = fakePool();
     factory.failure = new CredentialsRefusedError('refused');
     for (let call = 0; call < 20; call++) {
@@ -174,7 +174,7 @@ describe('sessions of users', () => {
     await (await acquire(ann)).open(never);
   });
 
-  test('reports a fault of ours and tells callers no details of it', async () => {
+  test('reports a fault of ours, and no details of it to callers', async () => {
     const { acquire, factory, faults } = fakePool();
     factory.failure = new TypeError('details');
     expect((await thrownBy(acquire(ann))).message).not.toContain('details');
@@ -219,7 +219,7 @@ describe('sessions of users', () => {
     lease.release();
   });
 
-  test('pings a remote session while nobody uses it, and ends one that is dead without delaying its user', async () => {
+  test('pings a remote session while it is not used, and ends one that is dead without delaying its user', async () => {
     const { acquire, factory } = fakePool({ pingTimes: { idleMs: 10, timeoutMs: 1_000 } });
     factory.transportType = 'sse';
     const lease = await acquire(ann);

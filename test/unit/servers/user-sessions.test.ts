@@ -24,7 +24,7 @@ interface Who {
 }
 
 describe('a server with a session for each user', () => {
-  test('gives each of many users at once the answer of his own session, however alike their names are', async () => {
+  test('gives each of many users at once the answer of their own session, however alike their names are', async () => {
     const url = await startWhoamiHttp();
     const { call, values } = startServers({
       jira: { type: 'streamable-http', url, headers: { Authorization: 'Bearer ${TOKEN}' }, userVars: { TOKEN: {} } },
@@ -44,7 +44,7 @@ describe('a server with a session for each user', () => {
     expect(new Set(rounds.map(({ who }) => who.session)).size).toBe(50);
   });
 
-  test('has one process for all calls of a user, and ends it at once when he changes something, and only his', async () => {
+  test('has one process for all calls of a user, and ends it at once when they change something, and only theirs', async () => {
     const { call, values, registry } = startServers({ jira: whoami() });
     const [ann, bob] = [user('ann'), user('bob')];
     values.set(ann, 'jira', { TOKEN: 'token of ann' });
@@ -97,7 +97,7 @@ describe('a server with a session for each user', () => {
     ).toEqual(['bob', 'ann']);
   });
 
-  test('parts the chats of a user where it is told to, and needs to know the chat then', async () => {
+  test('separates the chats of a user where it is configured to, and needs to know the chat then', async () => {
     const { call, values } = startServers({ jira: whoami({ isolation: 'chat' }) });
     values.set(user('ann'), 'jira', { TOKEN: 'token' });
     const [one, two] = (await Promise.all([
@@ -119,9 +119,9 @@ describe('a server with a session for each user', () => {
   });
 
   test.each([
-    ['nobody is known', ANONYMOUS],
+    ['no user is known', ANONYMOUS],
     ['a machine calls', { kind: 'api-key', keyId: 'ci', scopes: Scopes.ALL } as const],
-  ])('answers 401 where %s, and says what would tell the user', async (_case, principal) => {
+  ])('answers 401 where %s, and says how to identify the user', async (_case, principal) => {
     const { call } = startServers({ jira: whoami() });
     const error = await thrownBy(call(principal));
     expect(error).toBeInstanceOf(UnauthenticatedError);
@@ -132,23 +132,20 @@ describe('a server with a session for each user', () => {
     [{ TOKEN: { title: 'Jira token' } }, 'Jira token', ['TOKEN']],
     [{ TOKEN: { title: 'A' }, B: { title: 'Bee\nbee' } }, 'A and Bee bee', ['TOKEN', 'B']],
     [{ TOKEN: {}, B: {}, C: { title: 'c'.repeat(300) } }, `TOKEN, B and ${'c'.repeat(99)}…`, ['TOKEN', 'B', 'C']],
-  ])(
-    'tells a user who has not set what is asked of him what is missing and where to set it: %#',
-    async (userVars, titles, missing) => {
-      const env = Object.fromEntries(Object.keys(userVars).map((name) => [name, `\${${name}}`]));
-      const { call } = startServers({ jira: whoami({ userVars, env }) });
-      const error = (await thrownBy(call(user('ann')))) as UserVariablesMissingError;
-      expect(error).toBeInstanceOf(UserVariablesMissingError);
-      expect(error.message).toBe(
-        `jira needs your ${titles}: open https://tools.example/vault/link/jira to set it, then try again.`,
-      );
-      expect(error.missing).toEqual(missing);
-      const withoutLink = await thrownBy(call(user('ann'), 'whoami', { source: { setupUrl: async () => undefined } }));
-      expect(withoutLink.message).toBe(
-        `jira needs your ${titles}: set it on the vault page of this service, then try again.`,
-      );
-    },
-  );
+  ])('names what a user has not set and where to set it: %#', async (userVars, titles, missing) => {
+    const env = Object.fromEntries(Object.keys(userVars).map((name) => [name, `\${${name}}`]));
+    const { call } = startServers({ jira: whoami({ userVars, env }) });
+    const error = (await thrownBy(call(user('ann')))) as UserVariablesMissingError;
+    expect(error).toBeInstanceOf(UserVariablesMissingError);
+    expect(error.message).toBe(
+      `jira needs your ${titles}: open https://tools.example/vault/link/jira to set it, then try again.`,
+    );
+    expect(error.missing).toEqual(missing);
+    const withoutLink = await thrownBy(call(user('ann'), 'whoami', { source: { setupUrl: async () => undefined } }));
+    expect(withoutLink.message).toBe(
+      `jira needs your ${titles}: set it on the vault page of this service, then try again.`,
+    );
+  });
 
   test('fills in defaults, leaves out what is optional and unset, and makes no link when nothing is missing', async () => {
     const { call, values } = startServers({
@@ -175,7 +172,7 @@ describe('a server with a session for each user', () => {
     expect(values.links).toBe(1);
   });
 
-  test('tells refused credentials with the link, once they are noted, and nobody else of them', async () => {
+  test('reports refused credentials with the link, to their user alone, once they are noted', async () => {
     const url = await startWhoamiHttp();
     const { call, values, notes, server, log } = startServers({
       jira: {
@@ -200,7 +197,7 @@ describe('a server with a session for each user', () => {
     expect(log.join('')).not.toContain('canary');
   });
 
-  test('tells a user alone that their session does not start, and admins what it said, without the secret', async () => {
+  test('reports to a user alone that their session does not start, and to admins what it said, without the secret', async () => {
     const { call, values, server, log } = startServers({ jira: whoami() });
     values.set(user('ann'), 'jira', { TOKEN: 'dies-canary' });
     const error = await thrownBy(call(user('ann')));
@@ -275,7 +272,7 @@ describe('a server with a session for each user', () => {
     expect(await call(user('ann'), 'whoami', { source })).toMatchObject({ token: 'jwt for mcpo-ts:jira' });
   });
 
-  test('holds a cap over all servers: the idle session of a user makes room for his next one', async () => {
+  test('holds a cap over all servers: the idle session of a user is evicted for their next one', async () => {
     const { call, values, server } = startServers(
       { jira: whoami(), mail: whoami() },
       { limits: { maxSessions: 10, maxSessionsPerUser: 1 } },

@@ -82,7 +82,7 @@ function open(servers: Readonly<Record<string, object>>): {
 }
 
 describe('user settings', () => {
-  test('list the servers that ask the user for values and that he may use, with what is set', async () => {
+  test('list the servers that ask the user for values and that they may use, with what is set', async () => {
     const { settings, vault } = open({
       jira: whoami(),
       plain: whoami({ env: {}, userVars: {}, isolation: 'user' }),

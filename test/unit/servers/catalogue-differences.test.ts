@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { toToolChanges } from '../../../src/servers/tool-changes.ts';
+import { toToolChanges } from '../../../src/servers/catalogue-differences.ts';
 
 const tool = (name: string, description = '') => ({
   name,
@@ -7,7 +7,7 @@ const tool = (name: string, description = '') => ({
   inputSchema: { type: 'object', properties: {} },
 });
 
-test('tells what came, went and is another', () => {
+test('names what was added, removed and changed', () => {
   const before = [tool('a'), tool('b'), tool('c')];
   const after = [tool('b', 'now it deletes'), tool('c'), tool('__proto__')];
   expect(toToolChanges(before, after)).toEqual({ added: ['__proto__'], removed: ['a'], changed: ['b'] });

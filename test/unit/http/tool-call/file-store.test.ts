@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { FileStore } from '../../../src/servers/file-store.ts';
+import { FileStore } from '../../../../src/http/tool-call/file-store.ts';
 
 const file = (length: number, fill = 1) => ({ bytes: Buffer.alloc(length, fill), displayType: 'image/png' });
 const added = (store: FileStore, length: number) => {
