@@ -1,13 +1,17 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ConnectionLostError, CredentialsRefusedError, DeadlineError, JsonRpcError } from '../../../src/errors.ts';
 import { IdleWatch, type PingTimes, type PingVerdict } from '../../../src/servers/idle-watch.ts';
-import { until } from './fake-sessions.ts';
 
 const times: PingTimes = { idleMs: 20, timeoutMs: 1_000 };
+/** No ping of `times` is due later than this after the last activity. */
+const DUE_MS = 30;
 const watches: IdleWatch[] = [];
+
+beforeEach(() => void jest.useFakeTimers());
 
 afterEach(() => {
   for (const watch of watches.splice(0)) watch.stop();
+  jest.useRealTimers();
 });
 
 /** The watch is what is tested, so the session is only its answers to pings. */
@@ -27,18 +31,21 @@ function watch(ping: (session: { lastActivityAt: number; isBusy: boolean }) => P
   return { session, verdicts };
 }
 
-function passed(ms: number): Promise<void> {
-  const since = performance.now();
-  return until(() => performance.now() - since > ms);
-}
+/** Lets time pass for everything that is being watched. */
+const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+
+/** As a server does that takes so long to answer. */
+const answerAfter = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe('an idle session', () => {
   test('is pinged after its time and not before, again and again', async () => {
-    const { session, verdicts } = watch(async () => undefined, { idleMs: 50, timeoutMs: 1_000 });
-    const since = session.lastActivityAt;
-    await until(() => session.pings === 1);
-    expect(session.pingedAt - since).toBeGreaterThanOrEqual(49);
-    await until(() => session.pings === 3);
+    const { session, verdicts } = watch(async () => undefined);
+    await pass(times.idleMs - 1);
+    expect(session.pings).toBe(0);
+    await pass(DUE_MS - times.idleMs + 1);
+    expect(session.pings).toBe(1);
+    await pass(2 * DUE_MS);
+    expect(session.pings).toBeGreaterThanOrEqual(3);
     expect(verdicts[0]).toEqual({ kind: 'alive' });
   });
 
@@ -49,25 +56,25 @@ describe('an idle session', () => {
     [new ConnectionLostError('It was lost.'), { kind: 'dead', reason: 'a ping failed: It was lost' }],
   ])('whose ping fails with %s is judged by that', async (failure, verdict) => {
     const { verdicts, session } = watch(() => Promise.reject(failure));
-    await until(() => verdicts.length === 1);
+    await pass(DUE_MS);
     expect(verdicts[0]).toEqual(verdict);
-    await passed(100);
+    await pass(4 * DUE_MS);
     expect(session.pings > 1).toBe(verdict.kind !== 'dead');
   });
 
   test('is not pinged while it is busy or has traffic', async () => {
     const { session } = watch(async () => undefined);
     session.isBusy = true;
-    await passed(80);
+    await pass(4 * DUE_MS);
     expect(session.pings).toBe(0);
     session.isBusy = false;
-    const since = performance.now();
-    while (performance.now() - since < 80) {
+    for (let turn = 0; turn < 80; turn += 1) {
       session.lastActivityAt = performance.now();
-      await new Promise((resolve) => setImmediate(resolve));
+      await pass(1);
     }
     expect(session.pings).toBe(0);
-    await until(() => session.pings === 1);
+    await pass(2 * DUE_MS);
+    expect(session.pings).toBeGreaterThan(0);
   });
 
   test.each(['busy', 'heard'])('that is %s when its ping fails is not judged by it', async (how) => {
@@ -76,8 +83,8 @@ describe('an idle session', () => {
       else asked.lastActivityAt = performance.now() + 1;
       throw new DeadlineError('late');
     });
-    await until(() => session.pings === 1);
-    await passed(5);
+    await pass(DUE_MS);
+    expect(session.pings).toBe(1);
     expect(verdicts).toEqual([]);
   });
 
@@ -85,16 +92,17 @@ describe('an idle session', () => {
     let sleepMs = 60;
     const { session, verdicts } = watch(
       async () => {
-        await passed(sleepMs);
+        await answerAfter(sleepMs);
         throw new DeadlineError('late');
       },
       { idleMs: 20, timeoutMs: 30 },
     );
-    await until(() => session.pings === 2);
+    await pass(DUE_MS + sleepMs + DUE_MS);
+    expect(session.pings).toBe(2);
     expect(verdicts).toEqual([]);
     sleepMs = 0;
-    await until(() => verdicts.length === 1);
-    expect(verdicts[0]?.kind).toBe('dead');
+    await pass(60 + 2 * DUE_MS);
+    expect(verdicts.map(({ kind }) => kind)).toEqual(['dead']);
   });
 });
 
@@ -108,12 +116,13 @@ test('a thousand sessions that are due in one moment are not pinged in one momen
         asked += 1;
         open += 1;
         most = Math.max(most, open);
-        await passed(1);
+        await answerAfter(1);
         open -= 1;
       },
       { idleMs: 1, timeoutMs: 20 },
     );
   }
-  await until(() => asked > 200);
+  await pass(100);
+  expect(asked).toBeGreaterThan(200);
   expect(most).toBeLessThanOrEqual(32);
 });
