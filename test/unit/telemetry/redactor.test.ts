@@ -30,7 +30,7 @@ test('a value that was added stays, whoever held it, too', () => {
 
 test('finds one of thousands of values', () => {
   const redactor = new Redactor();
-  const values = Array.from({ length: 5_000 }, (_, index) => `value-${index}-${index * 7}`);
+  const values = Array.from({ length: 1_000 }, (_, index) => `value-${index}-${index * 7}`);
   const release = redactor.hold(values.map((value) => value.split('').reverse().join('')));
   redactor.hold(values.slice(0, 10));
   expect(redactor.redact(`${'x'.repeat(10_000)}value-9-63.`)).toBe(`${'x'.repeat(10_000)}[redacted].`);
