@@ -1,13 +1,12 @@
 // Which files of src/ one warm call, one saved value and one reload run, by V8's coverage of a running service, and how
 // long those files are: what a reader opens to follow it. Prints a table, and with --files the files.
 // node scripts/call-path.mjs [--root DIR] [--files]; --root names another checkout.
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PROBE_PORT_FILE } from './call-path/probe-file.mjs';
+import { buildUnbundled } from './unbundled.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -21,7 +20,7 @@ const ROUNDS = 5;
 const API_KEY = 'key-of-the-call-path';
 const HEADERS = { authorization: `Bearer ${API_KEY}`, 'x-openwebui-user-id': 'user' };
 
-const built = buildUnbundled();
+const built = buildUnbundled(root, 'call-path');
 process.env.CLI_UNDER_TEST = join(built, 'cli.js');
 const { fixture, send, startService, waitFor } = await import('./faults/service.mjs');
 
@@ -82,26 +81,6 @@ function actions() {
       await waitFor(() => countReloads() > before, 10_000, 'the reload');
     },
   };
-}
-
-/** The files of src/ as one JavaScript file each, so that what runs can be told by file. */
-function buildUnbundled() {
-  const folder = join(root, 'node_modules/.cache/call-path');
-  const out = join(folder, 'dist');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(out, { recursive: true });
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', version }));
-  for (const file of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
-    if (!file.isFile() || file.name.endsWith('.ts')) continue;
-    const path = relative(join(root, 'src'), join(file.parentPath, file.name));
-    cpSync(join(root, 'src', path), join(out, path));
-  }
-  // After the other files: a page's script may have the name of a module beside it, and is not needed here.
-  const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js');
-  const emit = ['--noCheck', '--outDir', out, '--rootDir', join(root, 'src')];
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'src'), ...emit], { stdio: 'inherit' });
-  return out;
 }
 
 /** @returns {Set<string>} `file functionName start` of each function that ran */

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const repositoryFolder = fileURLToPath(new URL('../..', import.meta.url));
+/** Node writes what the command ran to this folder when it ends; see scripts/coverage.mjs. */
+const coverageEnvironment =
+  process.env.SERVICE_COVERAGE === undefined ? {} : { NODE_V8_COVERAGE: process.env.SERVICE_COVERAGE };
+
 /** The built command, unless another copy of it is named, as for the one inside an image. */
 const cliFile = process.env.CLI_UNDER_TEST ?? join(repositoryFolder, 'dist/cli.js');
 const folders = new Set<string>();
@@ -88,7 +92,7 @@ export function spawnCommand(options: StartOptions, leadingArgs: readonly string
   const startedAt = performance.now();
   const child = spawn(process.execPath, [cliFile, ...args, ...(options.args ?? [])], {
     cwd: options.cwd ?? folder,
-    env: { PATH: process.env.PATH, HOME: folder, LOG_FORMAT: 'json', ...options.env },
+    env: { PATH: process.env.PATH, HOME: folder, LOG_FORMAT: 'json', ...coverageEnvironment, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
