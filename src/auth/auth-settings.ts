@@ -64,7 +64,7 @@ export interface OpenWebUiSettings {
   };
 }
 
-/** An API key as it is kept: only the digest of the key itself. */
+/** A stored API key: only the digest of the key itself. */
 export interface ApiKeyRecord {
   readonly id: string;
   /** SHA-256 of the key, lower-case hex. */
@@ -72,7 +72,7 @@ export interface ApiKeyRecord {
   readonly scopes: readonly string[];
   /** The user it belongs to, so that people can call as themselves. */
   readonly user: UserId | undefined;
-  /** Whoever presents it may say for which user he speaks. */
+  /** Its holder may name the user they speak for. */
   readonly assertsUser: boolean;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;

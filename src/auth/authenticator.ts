@@ -15,7 +15,7 @@ export interface TokenCheck {
 
 /** Where users come from, API keys aside. */
 export interface UserSources {
-  /** Whether users present tokens of their own, so that what is no API key may be a refused token. */
+  /** Whether users present tokens of their own, so that an unknown credential may be a refused token. */
   readonly takesTokens: boolean;
   /** `undefined` when no issuer is configured. */
   readonly tokens: TokenCheck | undefined;

@@ -3,7 +3,7 @@ import type { Principal } from './principal.ts';
 import { matchesName, type Scopes } from './scope.ts';
 import { parseUserId, type UserId, type UserProfile } from './user.ts';
 
-/** Who may use something: a user whom any of the lists names. Without any list everybody may; an empty one is a list. */
+/** Who may use something: the users that any of the lists names. Without a list everybody may; an empty list is a list. */
 export interface AccessList {
   readonly roles?: readonly string[] | undefined;
   /** `SUBJECT` of Open WebUI, or `ISSUER:SUBJECT`. */
@@ -97,7 +97,7 @@ function isAmong({ roles, users, groups }: AccessList, user: UserProfile | undef
 
 function isUser(text: string, { issuer, subject }: UserId): boolean {
   if (!text.endsWith(subject)) return false;
-  // A name such as `urn:example` holds colons itself. For a URL the whole text would not tell the port from a subject.
+  // A name such as `urn:example` holds colons itself. In a URL the port would look like a subject.
   if (issuer.startsWith('urn:') && text === `${issuer}:${subject}`) return true;
   const user = parseUserId(text);
   return user?.issuer === issuer && user.subject === subject;

@@ -86,7 +86,7 @@ function toList(value: unknown): string[] | undefined {
 /** How far the clocks of issuer and service may be apart, in seconds. */
 export const CLOCK_SKEW_SECONDS = 60;
 
-/** The last second of the year 9999: a larger number is no date in seconds. */
+/** The last second of the year 9999: a larger number is not a date in seconds. */
 const MAX_DATE_SECONDS = 253_402_300_799;
 
 export interface ExpectedClaims {

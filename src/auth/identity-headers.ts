@@ -6,15 +6,15 @@ import type { AuthRequest } from './credential.ts';
 export type IdentityHeader = keyof OpenWebUiSettings['headers'];
 export type IdentityValues = ReadonlyMap<IdentityHeader, string>;
 
-/** Without the chat: it says nothing about who calls. */
-const TELLS_USER: readonly IdentityHeader[] = ['userJwt', 'userId', 'userEmail', 'userName', 'userRole'];
+/** Not the chat: it does not say who calls. */
+const USER_HEADERS: readonly IdentityHeader[] = ['userJwt', 'userId', 'userEmail', 'userName', 'userRole'];
 
-/** Whether anything in them speaks of a user. */
-export function tellsUser(values: IdentityValues): boolean {
-  return TELLS_USER.some((header) => values.has(header));
+/** Whether any of them names a user. */
+export function namesUser(values: IdentityValues): boolean {
+  return USER_HEADERS.some((header) => values.has(header));
 }
 
-/** Reads the headers with which a caller says for whom it speaks; none of it is believed yet. */
+/** Reads the headers in which a caller names the user it speaks for, without believing them. */
 export class IdentityHeaders {
   readonly names: OpenWebUiSettings['headers'];
   readonly #headers: ReadonlyMap<string, IdentityHeader>;
@@ -88,7 +88,7 @@ export class IdentityHeaders {
   }
 }
 
-/** Older versions of Open WebUI send them as they are, so that a lone `%` is no error. */
+/** Older versions of Open WebUI send them as they are, so that a lone `%` is not an error. */
 function decode(value: string): string {
   try {
     return decodeURIComponent(value);

@@ -12,9 +12,9 @@ const MAX_TRIES = 2;
 export interface KeySetTimings {
   /** A set read this long ago is read again beside its use. */
   readonly refreshAfterMs: number;
-  /** A set read this long ago is read again before its use: a withdrawn key counts no longer. */
+  /** A set read this long ago is read again before its use: a withdrawn key is no longer valid. */
   readonly freshMs: number;
-  /** While the issuer cannot be asked, a set is used for so long since it was read. */
+  /** While the issuer cannot be asked, a set is used until this long after it was read. */
   readonly staleMs: number;
   /** Between two readings because of keys that are not in the set. */
   readonly unknownKeyPauseMs: number;
@@ -41,8 +41,8 @@ export interface KeySetOptions {
 }
 
 /**
- * The keys of one issuer, read once at a time and kept. Whoever sends unknown key ids cannot make it ask the
- * issuer more often than `unknownKeyPauseMs` allows; while the issuer is away the known keys are used for `staleMs`.
+ * The keys of one issuer, cached, with one reading at a time. Unknown key ids cannot make it ask the issuer more
+ * often than `unknownKeyPauseMs` allows; while the issuer is away the known keys are used for `staleMs`.
  */
 export class KeySet {
   readonly #options: KeySetOptions;
@@ -74,7 +74,7 @@ export class KeySet {
     return key;
   }
 
-  /** Whether a key is still in the set; looks after the set's refreshing, since it stands for a use of the key. */
+  /** Whether a key is still in the set; refreshes the set if need be, since this is a use of the key. */
   holds(key: TokenKey): boolean {
     if (this.#since(this.#readAt) >= this.#options.timings.refreshAfterMs) void this.#readIfAllowed();
     return this.#keys.includes(key);
@@ -142,7 +142,7 @@ export class KeySet {
     return this.#reading;
   }
 
-  /** After the clock was put back, whatever happened counts as long ago. */
+  /** After the clock was set back, everything counts as long ago. */
   #since(time: number): number {
     const age = this.#options.now() - time;
     return age < 0 ? Number.POSITIVE_INFINITY : age;

@@ -3,7 +3,7 @@ import { ForbiddenError, type UnauthenticatedError } from '../errors.ts';
 import type { RingKey } from './api-key-ring.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import type { AuthRequest } from './credential.ts';
-import { IdentityHeaders, type IdentityValues, tellsUser } from './identity-headers.ts';
+import { IdentityHeaders, type IdentityValues, namesUser } from './identity-headers.ts';
 import { type OpenWebUiSession, OpenWebUiSessions } from './open-webui-sessions.ts';
 import { createOpenWebUiTokenCheck, toOpenWebUiUser } from './open-webui-token.ts';
 import type { UserPrincipal } from './principal.ts';
@@ -14,9 +14,9 @@ import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 /** Finds out for which of Open WebUI's users a request speaks. */
 export interface OpenWebUiIdentity {
   /**
-   * The user whom the headers of a request name; `undefined` when they name none or no header is believed here. Only
+   * The user that the headers of a request name; `undefined` when they name none or no header is believed here. Only
    * to be asked when the request came with a key that asserts users. Throws `UnauthenticatedError` for headers that
-   * name a user in a way that cannot be believed, `ForbiddenError` for one whom Open WebUI itself has not let in.
+   * name a user in a way that cannot be believed, `ForbiddenError` for one that Open WebUI has not approved.
    */
   assertedUser(request: AuthRequest, key: RingKey): UserPrincipal | undefined;
   /**
@@ -27,7 +27,7 @@ export interface OpenWebUiIdentity {
   sessionUser(credential: string, address: string): UserPrincipal | Promise<UserPrincipal> | undefined;
 }
 
-/** What a user may do for whom a key speaks, as far as the key may. Documents are as open to them as to the key. */
+/** What a user that a key speaks for may do, as far as the key may. Documents are as open to them as to the key. */
 const ASSERTED_SCOPES = [...DEFAULT_USER_SCOPES, 'docs'];
 /** Roles are names that others choose: no more sets of scopes than this are cached. */
 const MAX_CACHED_SCOPES = 1_000;
@@ -66,7 +66,7 @@ export function createOpenWebUiIdentity(settings: Settings, now: () => number = 
     assertedUser: (request, key) => {
       if (readUser === undefined) return undefined;
       const values = headers.read(request);
-      if (!tellsUser(values)) return undefined;
+      if (!namesUser(values)) return undefined;
       const user = readUser(values);
       return toPrincipal(user, key, { chatId: headers.optional(values, 'chatId') });
     },
@@ -77,7 +77,7 @@ export function createOpenWebUiIdentity(settings: Settings, now: () => number = 
   };
 }
 
-/** With a secret for user JWTs the plain headers are never read: whoever has the key could write them. */
+/** With a secret for user JWTs the plain headers are never read: every holder of the key could write them. */
 function createUserReader(
   headers: IdentityHeaders,
   openWebUi: AuthSettings['openWebUi'],

@@ -50,7 +50,7 @@ export interface PageSession {
   readonly scopes: readonly string[];
   /** Opened by a setup link: it sees this server only. */
   readonly server: string | undefined;
-  /** The API key that it was opened with: whoever reads the session asks the ring whether the key still counts. */
+  /** The API key that it was opened with: readers of the session ask the ring whether the key is still valid. */
   readonly keyId: string | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
@@ -135,7 +135,7 @@ function longestMs({ isAdmin, server, keyId }: Pick<PageLogIn, 'isAdmin' | 'serv
 
 type MacUse = 'session' | 'form';
 
-/** HMAC-SHA-256 in base64url; the use is part of what is signed, so that a form token is no cookie. */
+/** HMAC-SHA-256 in base64url; the use is part of what is signed, so that a form token is not a cookie. */
 function mac(key: KeyObject, use: MacUse, data: string): string {
   return createHmac('sha256', key).update(`mcpo-ts page ${use} v1\n${data}`).digest('base64url');
 }

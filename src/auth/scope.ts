@@ -61,7 +61,7 @@ export class Scopes {
   readonly #calls: readonly CallScope[];
   readonly #allowsEveryCall: boolean;
 
-  /** Texts that are no scope of this service grant nothing: tokens carry scopes of other services too. */
+  /** Unknown scopes grant nothing: tokens carry scopes of other services too. */
   constructor(texts: Iterable<string>, ceiling?: Scopes) {
     this.texts = [...new Set(texts)];
     this.#ceiling = ceiling;

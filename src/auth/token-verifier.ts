@@ -10,7 +10,7 @@ import { MAX_TOKEN_LENGTH, parseToken, TokenRefusedError, type UnverifiedToken, 
 import { openTokenIssuers, type TokenIssuer } from './token-issuer.ts';
 import type { TokenKey } from './token-key.ts';
 
-/** A verified token is believed for so long before it is verified anew. */
+/** A verified token is cached for this long, then verified again. */
 const MAX_CACHED_MS = 60_000;
 const MAX_CACHED_TOKENS = 1_000;
 

@@ -1,4 +1,4 @@
-/** The issuer of every user whom Open WebUI names, whichever way it does so. */
+/** The issuer of every user of Open WebUI, whichever way it names them. */
 export const OPEN_WEBUI_ISSUER = 'open-webui';
 
 /** Identifies a user. Never by e-mail address: that can be changed. */

@@ -31,7 +31,7 @@ export class ApiKeys {
     return rows.map(toApiKeyRecord).sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
-  /** Keeps a new key; `false` if the id is taken, and then nothing has changed. */
+  /** Stores a new key; `false`, and nothing has changed, if the id is taken. */
   create(key: ApiKeyRecord): Promise<boolean> {
     return this.#change(async (transaction) => {
       const result = await transaction
@@ -51,7 +51,7 @@ export class ApiKeys {
     });
   }
 
-  /** Writes down when keys were used, unless a later use is written down already. Unknown ids are passed over. */
+  /** Records when keys were used, unless a later use is recorded already. Unknown ids are ignored. */
   async markUsed(uses: ReadonlyMap<string, number>): Promise<void> {
     if (uses.size === 0) return;
     await this.#database.transaction().execute(async (transaction) => {
@@ -67,7 +67,7 @@ export class ApiKeys {
     });
   }
 
-  /** Runs a change, and counts it if there was one: in one transaction, so that nobody sees the one without the other. */
+  /** Runs a change, and counts it if there was one: in one transaction, so that readers see both or neither. */
   #change(change: (transaction: Database) => Promise<boolean>): Promise<boolean> {
     return this.#database.transaction().execute(async (transaction) => {
       const hasChanged = await change(transaction);
@@ -100,7 +100,7 @@ function toRow(key: ApiKeyRecord): Row {
   };
 }
 
-/** A row that somebody spoilt grants nothing, and does not keep the others from being read. */
+/** A damaged row grants nothing, and the others can still be read. */
 function toApiKeyRecord(row: Row): ApiKeyRecord {
   const hasUser = row.user_issuer !== null && row.user_subject !== null;
   return {
@@ -128,7 +128,7 @@ function toText(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** What is no time is long ago: a key whose expiry cannot be read has expired. */
+/** An unreadable time is long ago: a key with an unreadable expiry has expired. */
 function toTime(text: string): number {
   const time = Date.parse(text);
   return Number.isNaN(time) ? 0 : time;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const CERTIFICATE_CODES = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_)/;
 
-/** What a driver's error comes down to; its code only, since its message may name hosts, users and values. */
+/** The code of a driver's error; nothing else of it, since its message may name hosts, users and values. */
 export function errorCodeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   if ('code' in error && typeof error.code === 'string') return error.code;
@@ -17,18 +17,18 @@ export function postgresProblem(error: unknown): string {
 }
 
 function adviceFor(code: string | undefined, error: unknown): string {
-  if (code === '28P01' || code === '28000') return 'it does not let this user in with this password.';
-  if (code === '3D000') return 'there is no database of that name; create it first.';
+  if (code === '28P01' || code === '28000') return 'it does not accept this user with this password.';
+  if (code === '3D000') return 'the database does not exist; create it first.';
   if (code === '42501') return 'the user may not create tables there.';
   if (code === '53300') return 'it has no connection left.';
   if (code === '08P01') return 'a pooler before it refuses a parameter; let it pass statement_timeout, or go round it.';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its host is not known.';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its host is unknown.';
   if (code === 'ENOENT' || code === 'EACCES') return 'a file that the URL names cannot be read.';
   if (code !== undefined && CERTIFICATE_CODES.test(code)) {
     return 'its certificate is not trusted; name its authority with sslrootcert in the URL.';
   }
   if (error instanceof Error && error.message.includes('does not support SSL')) {
-    return 'it offers no TLS, which the URL asks for.';
+    return 'it does not offer TLS, which the URL requires.';
   }
   if (error instanceof Error && error.message.startsWith('corrupted migrations')) {
     return 'a newer version of mcpo-ts has used it; run that one.';

@@ -49,7 +49,7 @@ async function isInShared(databaseUrl: string): Promise<boolean> {
       const { rows } = await client.query('select 1 from api_keys limit 1');
       return rows.length > 0;
     } finally {
-      // What it says in parting matters to nobody, and may take long.
+      // Its answer does not matter, and may take long.
       void client.end().catch(() => undefined);
     }
   } catch (error) {

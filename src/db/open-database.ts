@@ -6,7 +6,7 @@ import type { Tables } from './tables.ts';
 
 export type Database = Kysely<Tables>;
 
-/** Where the tables lie. */
+/** Where the tables are. */
 export interface DatabaseLocation {
   /** Of the embedded database. */
   readonly dataDir: string;

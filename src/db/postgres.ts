@@ -1,13 +1,13 @@
 import pg from 'pg';
 
-/** Connections of one replica: PostgreSQL allows a hundred in all unless told otherwise. */
+/** Connections of one replica: PostgreSQL allows a hundred in all unless configured otherwise. */
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longest statement; PostgreSQL gives up first, so that the connection is not lost over it. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 12_000;
 
-/** SQLSTATEs after which a connection serves nobody: the server shuts down, or has become a read-only copy. */
+/** SQLSTATEs after which a connection is useless: the server shuts down, or has become a read-only copy. */
 const LAST_WORDS = /^(08|57P|25006)/;
 
 /** PostgreSQL's number for `bigint`, which `pg` gives as text. */
@@ -41,7 +41,7 @@ export function openPostgres(databaseUrl: string): PostgresConnections {
     max: MAX_CONNECTIONS,
     allowExitOnIdle: true,
   });
-  // Whoever uses the connection is told by his query. Without listeners a lost connection would end the process.
+  // The query that uses the connection rejects. Without listeners a lost connection would end the process.
   pool.on('error', ignore);
   pool.on('connect', (client) => client.on('error', ignore));
   return {
@@ -85,7 +85,7 @@ class PooledConnection implements PostgresConnection {
   }
 }
 
-/** Anything but an answer of PostgreSQL: nobody knows what the connection would say next. */
+/** Anything but an answer of PostgreSQL: what the connection would answer next is unknown. */
 function isLoss(error: unknown): boolean {
   return !(error instanceof pg.DatabaseError) || LAST_WORDS.test(error.code ?? '');
 }
@@ -94,7 +94,7 @@ function getTypeParser(type: number, format?: 'text' | 'binary') {
   return type === BIGINT && format !== 'binary' ? Number : pg.types.getTypeParser(type, format);
 }
 
-/** `pg` checks the certificate for each of these modes and warns that it may not do so for ever. Here it is meant. */
+/** `pg` checks the certificate for each of these modes and warns that it may change that. Here it is intended. */
 function withoutWarning(databaseUrl: string): string {
   const isAsInLibpq = /[?&]uselibpqcompat=true(&|$)/.test(databaseUrl);
   return isAsInLibpq

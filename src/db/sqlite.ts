@@ -17,7 +17,7 @@ import { DATABASE_FILE } from './database-file.ts';
 
 /** How long a statement waits for another process that is writing. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** How much of that may hold up the whole service: the driver waits where it stands. */
+/** How much of that may hold up the whole service: the driver blocks while it waits. */
 const BLOCKING_TIMEOUT_MS = 10;
 const MAX_RETRY_MS = 20;
 
@@ -28,7 +28,7 @@ const ROLLBACK = CompiledQuery.raw('rollback');
 
 /**
  * Opens the embedded database in `dataDir`, created with mode 0700 if it does not exist. Rejects with the system's own
- * error, and with `SQLITE_BUSY` when another process keeps the file locked; the service goes on while this waits.
+ * error, and with `SQLITE_BUSY` when another process keeps the file locked; the service keeps running while this waits.
  */
 export async function openSqlite(dataDir: string): Promise<Dialect> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -50,7 +50,7 @@ export async function openSqlite(dataDir: string): Promise<Dialect> {
 
 /**
  * The file, lent to one at a time. A statement that finds it locked by another process is tried again: it has done
- * nothing, and the service goes on meanwhile.
+ * nothing, and the service keeps running meanwhile.
  */
 class RetryingSqliteDriver implements Driver, DatabaseConnection {
   readonly #file: string;

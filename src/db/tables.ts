@@ -22,7 +22,7 @@ export interface Tables {
     readonly last_used_at: string | null;
     readonly created_at: string;
   };
-  /** How often a table has changed, so that whoever keeps a copy of it need not read it all to know. */
+  /** How often a table has changed, so that holders of a copy need not read all of it to know. */
   readonly revisions: {
     readonly name: string;
     readonly revision: number;
@@ -52,7 +52,7 @@ export interface Tables {
     /** Name and e-mail of the owner, encrypted under the link's own token. */
     readonly profile: string | null;
   };
-  /** Log-ins of the pages that are not over; a cookie without its row counts no longer. */
+  /** Current log-ins of the pages; a cookie without its row is not valid. */
   readonly page_sessions: {
     /** SHA-256 of the session's id, lower-case hex. */
     readonly hash: string;
@@ -78,7 +78,7 @@ export interface Tables {
     readonly server: string | null;
     readonly changed_at: number;
   };
-  /** Who was erased lately: uses that are on their way are not written down any more. */
+  /** Users erased lately: pending notes of their use are not stored any more. */
   readonly erased_users: {
     /** Keyed with the one of `erasure_keys`. */
     readonly user_hash: string;

@@ -25,7 +25,7 @@ export interface LogIn {
   /** Public name of what is presented, if it has one, such as a key's id or the user of Basic authentication. */
   readonly account?: string | undefined;
   /**
-   * Only a valid signature can make it right, as with a JWT, so that trying many is no way to find one. Must be false
+   * Only a valid signature can make it right, as with a JWT, so that trying many does not help to find one. Must be false
    * for what is also compared with API keys.
    */
   readonly isSigned?: boolean;
@@ -36,14 +36,14 @@ export interface LogInAttempt {
   succeeded(): void;
   /** What was presented is wrong, expired or revoked. */
   failed(): void;
-  /** It is right, but the user whom its holder named was not believed: the key of Open WebUI with a bad user token. */
+  /** It is right, but the user that its holder named was not believed: the key of Open WebUI with a bad user token. */
   failedForUser(): void;
 }
 
 /**
  * Slows down those who guess, and nobody else. A credential is evaluated if it was right within the last day, or if
  * neither its address nor its account has to wait after too many failures. So a guess is not even looked at while its
- * address waits, but a right key goes on working from the very same address; one that was never seen before waits a
+ * address waits, but a right key keeps working from the very same address; one that was never seen before waits a
  * minute at most with the default rate.
  *
  * Over several replicas requests by address and failures can be counted together, or each replica would allow as many

@@ -11,7 +11,7 @@ import { RateLimit } from './rate-limit.ts';
  */
 const ADDRESS_RATE: Rate = { limit: 12_000, windowMs: 60_000 };
 
-/** Where limits are counted: `memory` is this process's own; it stands in for a Redis that is `down`. */
+/** Where limits are counted: `memory` is this process's own; it replaces a Redis that is `down`. */
 export interface LimitsStatus {
   readonly store: 'redis' | 'memory';
   readonly state: 'up' | 'down';

@@ -19,14 +19,14 @@ export type ConnectRedis = (options: {
   readonly onLost: (error: unknown) => void;
 }) => Promise<RedisConnection>;
 
-/** So long a request waits for Redis at most, of which the last part is for a process that was busy itself. */
+/** How long a request waits for Redis at most; the last part is for a process that was busy itself. */
 const ANSWER_WITHIN_MS = 250;
 const GRACE_MS = 50;
 /** For opening a connection, which no request waits for. */
 const CONNECT_WITHIN_MS = 2_000;
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 15_000;
-/** Up for so long, and the next outage is a new one, whose delays begin small. */
+/** After being up for this long, the next outage begins with small delays again. */
 const STABLE_AFTER_MS = 30_000;
 
 export interface RedisLinkOptions {
@@ -164,7 +164,7 @@ class LostError extends Error {}
 /** The same answer, or `NoAnswerError` after `ANSWER_WITHIN_MS`. */
 function answerInTime<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    // In two steps: after a long pause of this process, answers that lie ready are read between the two.
+    // In two steps: after a long pause of this process, answers that have arrived are read between the two.
     let timer = setTimeout(() => {
       timer = setTimeout(() => reject(new NoAnswerError()), GRACE_MS);
     }, ANSWER_WITHIN_MS - GRACE_MS);

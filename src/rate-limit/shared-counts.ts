@@ -43,7 +43,7 @@ export class SharedCounts {
   }
 }
 
-/** What stands for a key in Redis, which needs no address and no user's id: 128 bits of its SHA-256. */
+/** The name of a key in Redis, without addresses and users' ids: 128 bits of its SHA-256. */
 export function toKeyDigest(key: string): string {
   return hash('sha256', key, 'base64url').slice(0, 22);
 }
@@ -151,7 +151,7 @@ class SharedFailures implements FailureCounts {
   async waitMs(key: string): Promise<number> {
     const local = this.#local.waitMs(key);
     const shared = await this.#link.run(async (send) => Number(await send(['PTTL', toFailureKeys(key)[1]])));
-    // It is negative where nobody has to wait.
+    // It is negative if there is no wait.
     return Math.max(local, shared ?? 0);
   }
 

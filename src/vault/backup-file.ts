@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts';
 import { codeOf, createPrivateFile } from './key-file.ts';
 import type { SecretRow, VaultKeyRow } from './secret-rows.ts';
 
-/** A backup holds the secrets as they lie in the database, encrypted, and none of the keys. */
+/** A backup contains the secrets as they are in the database, encrypted, and none of the keys. */
 export interface VaultBackup {
   readonly keys: readonly VaultKeyRow[];
   readonly secrets: readonly SecretRow[];
@@ -54,16 +54,16 @@ export function writeBackup(file: string, { keys, secrets }: VaultBackup, now: n
   } catch (error) {
     throw new UsageError(`The backup "${file}" cannot be written (${codeOf(error)}).`);
   }
-  if (!isCreated) throw new UsageError(`There is a file "${file}" already; choose another name for the backup.`);
+  if (!isCreated) throw new UsageError(`The file "${file}" exists already; choose another name for the backup.`);
 }
 
-/** Throws `UsageError` for a file that cannot be read or is no whole backup. */
+/** Throws `UsageError` for a file that cannot be read or is not a complete backup. */
 export function readBackup(file: string): VaultBackup {
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    const reason = error instanceof SyntaxError ? 'it is no JSON' : codeOf(error);
+    const reason = error instanceof SyntaxError ? 'it is not JSON' : codeOf(error);
     throw new UsageError(
       `The file "${file}" cannot be read as a backup of the vault (${reason}); nothing was changed.`,
     );
@@ -71,7 +71,9 @@ export function readBackup(file: string): VaultBackup {
   const checked = backupSchema.safeParse(content);
   if (!checked.success) {
     const place = checked.error.issues[0]?.path.join('.') || 'its beginning';
-    throw new UsageError(`The file "${file}" is no whole backup of the vault (see ${place}); nothing was changed.`);
+    throw new UsageError(
+      `The file "${file}" is not a complete backup of the vault (see ${place}); nothing was changed.`,
+    );
   }
   const { keys, secrets } = checked.data;
   return {

@@ -135,7 +135,7 @@ function parseText(row: SealedRow): { readonly outer: Box; readonly inner: Box }
   const read = (index: number, length?: number): Buffer => {
     const part = parts[index] ?? '';
     const bytes = Buffer.from(part, 'base64url');
-    // Node skips what is no base64 and the bits that stand over: only the one right spelling is taken.
+    // Node ignores invalid base64 and left-over bits: only the canonical spelling is accepted.
     if (bytes.toString('base64url') !== part || (length !== undefined && bytes.length !== length)) {
       throw unreadable(row);
     }
@@ -147,7 +147,7 @@ function parseText(row: SealedRow): { readonly outer: Box; readonly inner: Box }
   };
 }
 
-/** Without a cause: what the platform says of it helps nobody. */
+/** Without a cause: the platform's message does not help. */
 function unreadable({ server, name }: SealedRow): SecretUnreadableError {
   return new SecretUnreadableError(
     `The value of ${name} for server "${server}" can no longer be decrypted; set it again.`,

@@ -5,12 +5,12 @@ import type { Database } from '../db/open-database.ts';
 import { ownerColumns } from './secret-rows.ts';
 
 /**
- * How long after an erasure no use of the user's is written down: longer than a note of use is on its way, and than clocks
- * of replicas differ. A user who goes on using the service is noted again after that.
+ * How long after an erasure no use of the user is stored: longer than a note of use is pending, and than the clocks of
+ * replicas differ. If the user keeps using the service, their uses are stored again after that.
  */
 const NO_NOTES_MS = 60_000;
 
-/** Stands in the place of an issuer where the subject is the hash of an erased user. */
+/** The issuer of an erased user, whose subject is a hash. */
 export const ERASED = '';
 
 /** Hashes users with the database's own key: an erasure is remembered for a while without the id that it erases. */

@@ -19,7 +19,7 @@ export function guardStore(open: () => Promise<Store>, logger: Logger): Store {
       return result;
     } catch (error) {
       if (!isAway) {
-        logger.error('the vault cannot be reached; what is in memory goes on being served', {
+        logger.error('the vault cannot be reached; values in memory are still served', {
           reason: reasonOf(error),
         });
       }

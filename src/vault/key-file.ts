@@ -30,7 +30,7 @@ export function readKeyText(file: string, setting: string): string {
   try {
     const { mode } = statSync(file);
     if (!isWindows && (mode & 0o177) !== 0) {
-      throw keyProblem(setting, `the file "${file}" must be for its owner alone; run chmod 600 on it.`);
+      throw keyProblem(setting, `the file "${file}" must be readable by its owner only; run chmod 600 on it.`);
     }
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
@@ -40,8 +40,8 @@ export function readKeyText(file: string, setting: string): string {
 }
 
 /**
- * Makes a file of mode 0600 with its whole content at once, so that nobody ever reads half of it; `false`, and nothing
- * done, when there is one of that name already. Throws the error of the file system.
+ * Makes a file of mode 0600 with its whole content at once, so that no reader sees half of it; `false`, and nothing
+ * done, if the file exists already. Throws the error of the file system.
  */
 export function createPrivateFile(file: string, content: string): boolean {
   const written = writeBeside(file, content);
@@ -59,8 +59,8 @@ export function createPrivateFile(file: string, content: string): boolean {
 }
 
 /**
- * Changes the text of a file of keys in one step. A second process that does the same at that time is refused, for one
- * of the two would lose its key. Throws `ConfigError`, having changed nothing.
+ * Changes the text of a file of keys in one step. A second process that does the same at that time is refused, since
+ * one of the two would lose its key. Throws `ConfigError`, having changed nothing.
  */
 export function updateKeyFile(file: string, setting: string, change: (text: string) => string): void {
   const next = `${file}.next`;
@@ -128,7 +128,7 @@ function writeSynced(file: string, content: string): void {
   }
 }
 
-/** The name itself must outlive a power cut, too; Windows has no such call. */
+/** The name itself must survive a power cut, too; Windows has no call for that. */
 function syncFolder(file: string): void {
   if (isWindows) return;
   const descriptor = openSync(dirname(file), 'r');

@@ -10,7 +10,7 @@ const KEY_RULE = 'it must be 32 random bytes as base64, such as "openssl rand -b
 export interface VaultKey {
   /** Names the key beside what it wrapped; says nothing of the key itself. */
   readonly id: string;
-  /** Lies in the database and proves that a key is the one of that id. */
+  /** Is stored in the database and proves that a key is the one of that id. */
   readonly check: string;
   /** AES-256: wraps the data keys of the secrets. */
   readonly wrapping: KeyObject;
@@ -26,7 +26,7 @@ export interface Keyring {
   readonly setting: string;
 }
 
-/** Reads keys as base64, separated by commas, the one that writes first. Throws `ConfigError` without telling any. */
+/** Reads keys as base64, separated by commas, the one that writes first. Throws `ConfigError` that reveals none. */
 export function parseKeyring(text: string, setting: string): Keyring {
   const parts = text.split(',').map((part) => part.trim());
   const keys = new Map<string, VaultKey>();
@@ -34,14 +34,14 @@ export function parseKeyring(text: string, setting: string): Keyring {
   for (const [index, part] of parts.entries()) {
     const which = parts.length === 1 ? 'it' : `key ${index + 1} of ${parts.length}`;
     const bytes = decodeKey(part);
-    if (bytes === undefined) throw keyProblem(setting, `${which} is no key of the vault: ${KEY_RULE}.`);
+    if (bytes === undefined) throw keyProblem(setting, `${which} is not a key of the vault: ${KEY_RULE}.`);
     const key = createVaultKey(bytes);
     bytes.fill(0);
-    if (keys.has(key.id)) throw keyProblem(setting, `${which} stands there twice; take one of them out.`);
+    if (keys.has(key.id)) throw keyProblem(setting, `${which} is given twice; remove one of them.`);
     keys.set(key.id, key);
     active ??= key;
   }
-  if (active === undefined) throw keyProblem(setting, `holds no key of the vault: ${KEY_RULE}.`);
+  if (active === undefined) throw keyProblem(setting, `contains no key of the vault: ${KEY_RULE}.`);
   return { active, keys, setting };
 }
 
@@ -56,7 +56,7 @@ function createVaultKey(bytes: Buffer): VaultKey {
   };
 }
 
-/** 32 bytes for one use, from which neither the key nor those for other uses can be told. */
+/** 32 bytes for one use, which reveal neither the key nor those for other uses. */
 function deriveKey(master: KeyObject, use: string): Buffer {
   return Buffer.from(hkdfSync('sha256', master, '', `mcpo-ts vault ${use} v1`, VAULT_KEY_BYTES));
 }

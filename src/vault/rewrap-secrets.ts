@@ -17,7 +17,7 @@ export interface RewrapResult {
 
 /**
  * Puts every secret under the ring's active key, one row at a time, so that it can be cut off anywhere and run again;
- * until then each lies under its old key or the new one. Rejects with the database's error.
+ * until then each is under its old key or the new one. Rejects with the database's error.
  */
 export async function rewrapSecrets(store: RewrapStore, keyring: Keyring): Promise<RewrapResult> {
   let rewrapped = 0;
@@ -34,7 +34,7 @@ export async function rewrapSecrets(store: RewrapStore, keyring: Keyring): Promi
   }
 }
 
-/** How many secrets lie under each key that is not in the ring. Rejects with the database's error. */
+/** How many secrets are under each key that is not in the ring. Rejects with the database's error. */
 export async function countUnknownKeys(store: RewrapStore, keyring: Keyring): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   for await (const { keyId } of rowsNotUnder(store, keyring.active.id)) {
@@ -51,7 +51,7 @@ export async function hasSecretsToRewrap(store: RewrapStore, keyring: Keyring): 
   return false;
 }
 
-/** The keys, other than the active one, under which secrets lie. Rejects with the database's error. */
+/** The keys, other than the active one, under which there are secrets. Rejects with the database's error. */
 export async function olderKeysInUse(store: RewrapStore, keyring: Keyring): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   for await (const { keyId } of rowsNotUnder(store, keyring.active.id)) ids.add(keyId);

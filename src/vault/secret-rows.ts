@@ -3,14 +3,14 @@ import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import type { Tables } from '../db/tables.ts';
 
-/** Where a secret lies; its cipher text is bound to all of it, so that no row can stand in for another. */
+/** The place of a secret; its cipher text is bound to all of it, so that no row can replace another. */
 export interface SecretPlace {
   readonly owner: UserId;
   readonly server: string;
   readonly name: string;
 }
 
-/** A secret as it is kept. Times are milliseconds since the epoch. */
+/** A stored secret. Times are milliseconds since the epoch. */
 export interface SecretRow extends SecretPlace {
   /** Counts the values that were set in this place: 1, 2, … */
   readonly version: number;
@@ -46,7 +46,7 @@ export interface FoundLink {
   readonly wasUsed: boolean;
 }
 
-/** A log-in of the pages that is not over. */
+/** A current log-in of the pages. */
 export interface PageSessionRow {
   /** SHA-256 of the session's id, lower-case hex. */
   readonly hash: string;
@@ -171,7 +171,7 @@ export function* inPortions<Item>(items: readonly Item[]): Generator<Item[]> {
 }
 
 function storable(text: string): string {
-  if (!isStorable(text)) throw new TypeError('a name holds characters that no database keeps as they are');
+  if (!isStorable(text)) throw new TypeError('a name contains characters that databases do not preserve');
   return text;
 }
 

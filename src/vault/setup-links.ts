@@ -7,7 +7,7 @@ import type { FoundLink } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
 
 const LINK_LIFETIME_MS = 15 * 60_000;
-/** For so long the page can distinguish an expired link from a wrong one. */
+/** How long the page can distinguish an expired link from a wrong one. */
 export const LINK_REMEMBERED_MS = 3_600_000;
 
 const TOKEN_BYTES = 16;

@@ -51,7 +51,7 @@ export function ownKeyFile(source: VaultKeySource): string | undefined {
   return isOwn ? keyFileOf(source.dataDir) : undefined;
 }
 
-/** A new key as it stands in a key file. */
+/** A new key in the form of a key file. */
 export function generateKey(): string {
   return randomBytes(VAULT_KEY_BYTES).toString('base64');
 }

@@ -15,7 +15,7 @@ export interface VaultKeysOptions {
   readonly now: () => number;
 }
 
-/** The ring in use: proved against the database before it is used, and read again after a rotation. */
+/** The ring in use: checked against the database before it is used, and read again after a rotation. */
 export class VaultKeys {
   readonly #options: VaultKeysOptions;
   #keyring: Keyring;
@@ -45,20 +45,20 @@ export class VaultKeys {
   /** The ring to write with; its active key has left its check value in the database. */
   async forWriting(): Promise<Keyring> {
     const { store, now } = this.#options;
-    const kept = await store.keys();
-    this.#useRing(kept);
+    const stored = await store.keys();
+    this.#useRing(stored);
     const keyring = this.#keyring;
     const { id: keyId, check } = keyring.active;
-    if (kept.some((key) => key.keyId === keyId)) return keyring;
+    if (stored.some((key) => key.keyId === keyId)) return keyring;
     await store.addKey({ keyId, check, createdAt: now() });
     return keyring;
   }
 
-  /** Holds the ring against the vault's keys once more. Throws `VaultUnavailableError`: the service runs already. */
-  #useRing(kept: readonly VaultKeyRow[]): void {
-    if (kept.some(({ keyId }) => !this.#keyring.keys.has(keyId))) this.#reload(kept);
+  /** Compares the ring with the vault's keys again. Throws `VaultUnavailableError`: the service runs already. */
+  #useRing(stored: readonly VaultKeyRow[]): void {
+    if (stored.some(({ keyId }) => !this.#keyring.keys.has(keyId))) this.#reload(stored);
     try {
-      assertOwnKeyring(kept, this.#keyring);
+      assertOwnKeyring(stored, this.#keyring);
       this.#isProved = true;
     } catch (error) {
       if (!this.#hasRefused) this.#options.logger.error('the vault stays closed', { reason: reasonOf(error) });
@@ -67,7 +67,7 @@ export class VaultKeys {
     }
   }
 
-  #reload(kept: readonly VaultKeyRow[]): void {
+  #reload(stored: readonly VaultKeyRow[]): void {
     const { reloadKeyring, logger, now } = this.#options;
     if (reloadKeyring === undefined || now() - this.#reloadedAt < RELOAD_MS) return;
     this.#reloadedAt = now();
@@ -75,11 +75,11 @@ export class VaultKeys {
       const keyring = reloadKeyring();
       const ids = [...keyring.keys.keys()].join();
       if (ids === [...this.#keyring.keys.keys()].join()) return;
-      assertOwnKeyring(kept, keyring);
+      assertOwnKeyring(stored, keyring);
       this.#keyring = keyring;
       logger.info("the vault's keys were read again", { keys: ids });
     } catch (error) {
-      logger.error("the vault's keys could not be read again; the ones before go on being used", {
+      logger.error("the vault's keys could not be read again; the previous ones stay in use", {
         reason: reasonOf(error),
       });
     }
@@ -90,11 +90,11 @@ export class VaultKeys {
  * Compares a ring with the check values that the vault's keys left in the database. Throws `ConfigError` when none of
  * the vault's keys is in the ring, or one only pretends to be.
  */
-export function assertOwnKeyring(kept: readonly VaultKeyRow[], keyring: Keyring): void {
-  const known = kept.filter(({ keyId }) => keyring.keys.has(keyId));
+export function assertOwnKeyring(stored: readonly VaultKeyRow[], keyring: Keyring): void {
+  const known = stored.filter(({ keyId }) => keyring.keys.has(keyId));
   const isProved = known.every(({ keyId, check }) => isSame(check, keyring.keys.get(keyId)?.check ?? ''));
-  if (kept.length === 0 || (known.length > 0 && isProved)) return;
-  const ids = kept.map(({ keyId }) => keyId).join(', ');
+  if (stored.length === 0 || (known.length > 0 && isProved)) return;
+  const ids = stored.map(({ keyId }) => keyId).join(', ');
   throw keyProblem(
     keyring.setting,
     `the vault was made with another key; give that one (key id ${ids}), or start with an empty database and put a backup of this key's vault into it with "mcpo-ts vault restore".`,

@@ -96,10 +96,13 @@ export class Vault {
     await this.#keys.prove();
     const unknown = await countUnknownKeys(this.#store, this.#options.keyring);
     if (unknown.size === 0) return;
-    this.#logger.warn('secrets lie under keys that were not given; they are kept and cannot be read without them', {
-      secrets: [...unknown.values()].reduce((sum, count) => sum + count),
-      keys: [...unknown.keys()].join(),
-    });
+    this.#logger.warn(
+      'secrets are encrypted with keys that were not given; they are not deleted, but cannot be read without them',
+      {
+        secrets: [...unknown.values()].reduce((sum, count) => sum + count),
+        keys: [...unknown.keys()].join(),
+      },
+    );
   }
 
   /**
@@ -127,7 +130,7 @@ export class Vault {
    */
   async set(owner: UserId, server: string, values: ReadonlyMap<string, string>): Promise<void> {
     for (const [name, value] of values) {
-      if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} holds half a character.`);
+      if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} contains half a character.`);
     }
     if (values.size === 0) return;
     await this.#cache.holding(values.values(), async () => {

@@ -219,7 +219,7 @@ describe('vault rotate-key', () => {
     await rotate({ newKeyFile: file });
     expect(readFileSync(keyFile(), 'utf8').startsWith(`${keyText(9)},`)).toBe(true);
     expect(await readAll()).toEqual(all);
-    await expect(rotate({ newKeyFile: file })).rejects.toThrow(/stands there twice/);
+    await expect(rotate({ newKeyFile: file })).rejects.toThrow(/is given twice/);
     writeFileSync(file, `${keyText(8)},${keyText(7)}`);
     await expect(rotate({ newKeyFile: file })).rejects.toThrow(/more than one key/);
     await expect(rotate({ newKeyFile: file, dropOld: true })).rejects.toThrow(/contradict/);
@@ -307,7 +307,7 @@ describe('vault backup and restore', () => {
   test('overwrites no file', async () => {
     const { file } = await backup();
     writeFileSync(file, 'mine');
-    await expect(run({ action: 'backup', file })).rejects.toThrow(/There is a file .* already/);
+    await expect(run({ action: 'backup', file })).rejects.toThrow(/The file .* exists already/);
     expect(readFileSync(file, 'utf8')).toBe('mine');
     const nowhere = join(folder, 'no', 'folder');
     await expect(run({ action: 'backup', file: nowhere })).rejects.toThrow(/cannot be written \(ENOENT\)/);
@@ -329,7 +329,7 @@ describe('vault backup and restore', () => {
   test.each<[string, (text: string) => string]>([
     ['cut off', (text) => text.slice(0, -20)],
     ['of something else', () => '{"hello": "world"}'],
-    ['no JSON', () => 'PK\u0003\u0004'],
+    ['not JSON', () => 'PK\u0003\u0004'],
     [
       'with a cipher text altered',
       (text) => text.replace(/"cipherText": "1\.(.)/, (_, first) => `"cipherText": "1.${first === 'A' ? 'B' : 'A'}`),

@@ -31,7 +31,7 @@ test.each([
   [`${first.slice(0, 42)}F=`, /32 random bytes/],
   [`${first},`, /key 2 of 2/],
   [`${first},${second},nonsense`, /key 3 of 3/],
-  [`${first},${second},${first.replace('=', '')}`, /key 3 of 3 stands there twice/],
+  [`${first},${second},${first.replace('=', '')}`, /key 3 of 3 is given twice/],
 ])('%j is no ring, and the message tells none of it', (text, reason) => {
   const parse = () => parseKeyring(text, 'MCPO_VAULT_KEY');
   expect(parse).toThrow(reason);

@@ -456,7 +456,7 @@ describe('keys', () => {
     const both = await openTestVault({ store, keyring: ringOf(2, 1) });
     await both.vault.set(bob, 'jira', new Map([['TOKEN', 'value']]));
     const { vault, said } = await openTestVault({ store, keyring: ringOf(2) });
-    expect(said.join()).toMatch(/^warn: secrets lie under keys that were not given.*"secrets":1/);
+    expect(said.join()).toMatch(/^warn: secrets are encrypted with keys that were not given.*"secrets":1/);
     expect(said.join()).toContain(ringOf(1).active.id);
     await expect(vault.values(alice, 'jira')).rejects.toThrow(/set it again/);
     expect(store.rows).toHaveLength(2);
