@@ -107,9 +107,9 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   if (settings.servers.some(({ userVars }) => userVars.size > 0)) await vault.open();
   const tokenSigner = once(async () => {
     // With jsonwebtoken, 12 ms of each start.
-    const { createUserTokenSigner } = await import('./auth/user-token-signer.ts');
+    const { UserTokenSigner } = await import('./auth/user-token-signer.ts');
     const keys = await vault.derivedKeys('signing');
-    return createUserTokenSigner({ keys, issuer: settings.publicUrl ?? 'mcpo-ts' });
+    return new UserTokenSigner(keys, settings.publicUrl ?? 'mcpo-ts');
   });
   const settled = deferred();
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys

@@ -53,7 +53,7 @@ async function openUserSources(settings: AuthSettings, logger: Logger): Promise<
   const hasOpenWebUi = trustUserHeaders || [userJwtSecret, secretKey, url].some((one) => one !== undefined);
   return {
     takesTokens,
-    tokens: hasIssuers ? (await import('./token-verifier.ts')).createTokenVerifier({ ...settings, logger }) : undefined,
-    identity: hasOpenWebUi ? (await import('./open-webui-identity.ts')).createOpenWebUiIdentity(settings) : undefined,
+    tokens: hasIssuers ? new (await import('./token-verifier.ts')).TokenVerifier({ ...settings, logger }) : undefined,
+    identity: hasOpenWebUi ? new (await import('./open-webui-identity.ts')).OpenWebUiIdentity(settings) : undefined,
   };
 }

@@ -11,22 +11,6 @@ import { DEFAULT_USER_SCOPES, Scopes, withAddedScopes } from './scope.ts';
 import { TokenRefusedError } from './token.ts';
 import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 
-/** Finds out for which of Open WebUI's users a request speaks. */
-export interface OpenWebUiIdentity {
-  /**
-   * The user that the headers of a request name; `undefined` when they name none or no header is believed here. Only
-   * to be asked when the request came with a key that asserts users. Throws `UnauthenticatedError` for headers that
-   * name a user in a way that cannot be believed, `ForbiddenError` for one that Open WebUI has not approved.
-   */
-  assertedUser(request: AuthRequest, key: RingKey): UserPrincipal | undefined;
-  /**
-   * The user whose own session token or `sk-` key of Open WebUI this is; `undefined` when it is neither. Those that
-   * come from one `address` wait for each other where Open WebUI is asked about too many.
-   * Throws or rejects with `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` when Open WebUI does not answer.
-   */
-  sessionUser(credential: string, address: string): UserPrincipal | Promise<UserPrincipal> | undefined;
-}
-
 /** What a user that a key speaks for may do, as far as the key may. Documents are as open to them as to the key. */
 const ASSERTED_SCOPES = [...DEFAULT_USER_SCOPES, 'docs'];
 /** Roles are names that others choose: no more sets of scopes than this are cached. */
@@ -36,53 +20,74 @@ const PENDING_ROLE = 'pending';
 
 type Settings = Pick<AuthSettings, 'openWebUi' | 'scopesByRole' | 'scopesByGroup'>;
 
-/** Makes it for what the settings believe; `now` gives milliseconds since the epoch. */
-export function createOpenWebUiIdentity(settings: Settings, now: () => number = Date.now): OpenWebUiIdentity {
-  const { openWebUi } = settings;
-  const headers = new IdentityHeaders(openWebUi.headers);
-  const readUser = createUserReader(headers, openWebUi, now);
-  const sessions = new OpenWebUiSessions(openWebUi, now);
+/** Finds out for which of Open WebUI's users a request speaks. */
+export class OpenWebUiIdentity {
+  readonly #settings: Settings;
+  readonly #headers: IdentityHeaders;
+  readonly #readUser: UserReader | undefined;
+  readonly #sessions: OpenWebUiSessions;
+  readonly #scopes = new BoundedMap<string, Scopes>(MAX_CACHED_SCOPES);
 
-  const scopesCache = new BoundedMap<string, Scopes>(MAX_CACHED_SCOPES);
-  const scopesOf = (role: string | undefined, key: RingKey | undefined): Scopes => {
-    const name = JSON.stringify([role, key?.scopes.texts]);
-    const cached = scopesCache.use(name);
-    if (cached !== undefined) return cached;
-    const base = key === undefined ? DEFAULT_USER_SCOPES : ASSERTED_SCOPES;
-    const own = new Scopes(withAddedScopes(base, settings, role, []));
-    const scopes = key === undefined ? own : own.within(key.scopes);
-    scopesCache.set(name, scopes);
-    return scopes;
-  };
-  const toPrincipal = (user: UserProfile, key: RingKey | undefined, more: Partial<UserPrincipal>): UserPrincipal => {
+  /** `now` returns milliseconds since the epoch. */
+  constructor(settings: Settings, now: () => number = Date.now) {
+    this.#settings = settings;
+    this.#headers = new IdentityHeaders(settings.openWebUi.headers);
+    this.#readUser = createUserReader(this.#headers, settings.openWebUi, now);
+    this.#sessions = new OpenWebUiSessions(settings.openWebUi, now);
+  }
+
+  /**
+   * The user that the headers of a request name; `undefined` when they name none or no header is believed here. Only
+   * to be asked when the request came with a key that asserts users. Throws `UnauthenticatedError` for headers that
+   * name a user in a way that cannot be believed, `ForbiddenError` for one that Open WebUI has not approved.
+   */
+  assertedUser(request: AuthRequest, key: RingKey): UserPrincipal | undefined {
+    if (this.#readUser === undefined) return undefined;
+    const values = this.#headers.read(request);
+    if (!namesUser(values)) return undefined;
+    const user = this.#readUser(values);
+    return this.#toPrincipal(user, key, { chatId: this.#headers.optional(values, 'chatId') });
+  }
+
+  /**
+   * The user whose own session token or `sk-` key of Open WebUI this is; `undefined` when it is neither. Those that
+   * come from one `address` wait for each other where Open WebUI is asked about too many. Throws or rejects with
+   * `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` when Open WebUI does not answer.
+   */
+  sessionUser(credential: string, address: string): UserPrincipal | Promise<UserPrincipal> | undefined {
+    const toUser = ({ user, expiresAt }: OpenWebUiSession) =>
+      this.#toPrincipal(user, undefined, { token: { isAccessToken: false, expiresAt } });
+    const session = this.#sessions.find(credential, address);
+    return session instanceof Promise ? session.then(toUser) : session && toUser(session);
+  }
+
+  #toPrincipal(user: UserProfile, key: RingKey | undefined, more: Partial<UserPrincipal>): UserPrincipal {
     if (user.role?.trim().toLowerCase() === PENDING_ROLE) {
       throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
     }
-    return { kind: 'user', ...user, groups: [], scopes: scopesOf(user.role, key), keyId: key?.id, ...more };
-  };
-  const toSessionUser = ({ user, expiresAt }: OpenWebUiSession) =>
-    toPrincipal(user, undefined, { token: { isAccessToken: false, expiresAt } });
-  return {
-    assertedUser: (request, key) => {
-      if (readUser === undefined) return undefined;
-      const values = headers.read(request);
-      if (!namesUser(values)) return undefined;
-      const user = readUser(values);
-      return toPrincipal(user, key, { chatId: headers.optional(values, 'chatId') });
-    },
-    sessionUser: (credential, address) => {
-      const session = sessions.find(credential, address);
-      return session instanceof Promise ? session.then(toSessionUser) : session && toSessionUser(session);
-    },
-  };
+    return { kind: 'user', ...user, groups: [], scopes: this.#scopesOf(user.role, key), keyId: key?.id, ...more };
+  }
+
+  #scopesOf(role: string | undefined, key: RingKey | undefined): Scopes {
+    const name = JSON.stringify([role, key?.scopes.texts]);
+    const cached = this.#scopes.use(name);
+    if (cached !== undefined) return cached;
+    const base = key === undefined ? DEFAULT_USER_SCOPES : ASSERTED_SCOPES;
+    const own = new Scopes(withAddedScopes(base, this.#settings, role, []));
+    const scopes = key === undefined ? own : own.within(key.scopes);
+    this.#scopes.set(name, scopes);
+    return scopes;
+  }
 }
+
+type UserReader = (values: IdentityValues) => UserProfile;
 
 /** With a secret for user JWTs the plain headers are never read: every holder of the key could write them. */
 function createUserReader(
   headers: IdentityHeaders,
   openWebUi: AuthSettings['openWebUi'],
   now: () => number,
-): ((values: IdentityValues) => UserProfile) | undefined {
+): UserReader | undefined {
   if (openWebUi.userJwtSecret !== undefined) {
     const check = createOpenWebUiTokenCheck(openWebUi.userJwtSecret, { issuer: OPEN_WEBUI_ISSUER, audiences: [] });
     return (values) => {

@@ -1,7 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import type { UserPrincipal } from './principal.ts';
-import type { UserProfile } from './user.ts';
+import { parseJsonObject } from './json-body.ts';
 
 /** How long a session lasts that a setup link opened. */
 const LINK_SESSION_MS = 15 * 60_000;
@@ -20,7 +19,9 @@ const MAX_CLOCK_SKEW_MS = 60_000;
 const text = z.string().min(1);
 
 const pageSessionSchema = z.strictObject({
+  /** Random; forms are bound to it. */
   id: text,
+  /** `undefined`: an admin whose key belongs to no user. */
   user: z
     .strictObject({
       issuer: text,
@@ -33,33 +34,21 @@ const pageSessionSchema = z.strictObject({
     .readonly()
     .optional(),
   isAdmin: z.boolean(),
+  /** Those that say for which servers the user may set values. */
   scopes: z.array(text).readonly(),
+  /** The server of the setup link that opened it, which is the only one that it sees. */
   server: text.optional(),
+  /** The API key that it was opened with: readers of the session ask the ring whether the key is still valid. */
   keyId: text.optional(),
+  /** Milliseconds since the epoch. */
   expiresAt: z.int(),
 });
 
 /** Who is logged in to the pages, as their cookie says. */
-export interface PageSession {
-  /** Random; forms are bound to it. */
-  readonly id: string;
-  /** `undefined`: an admin whose key belongs to no user. */
-  readonly user: (UserProfile & Pick<UserPrincipal, 'groups'>) | undefined;
-  readonly isAdmin: boolean;
-  /** Those that say for which servers the user may set values. */
-  readonly scopes: readonly string[];
-  /** Opened by a setup link: it sees this server only. */
-  readonly server: string | undefined;
-  /** The API key that it was opened with: readers of the session ask the ring whether the key is still valid. */
-  readonly keyId: string | undefined;
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
-}
+export type PageSession = Readonly<z.infer<typeof pageSessionSchema>>;
 
 /** What a session is opened for. */
-export interface PageLogIn extends Pick<PageSession, 'user' | 'isAdmin' | 'scopes' | 'keyId'> {
-  /** The server of the setup link that was opened; `undefined` for a log-in by API key or token. */
-  readonly server: string | undefined;
+export interface PageLogIn extends Omit<PageSession, 'id' | 'expiresAt'> {
   /** When the token or key that was presented expires itself, in milliseconds since the epoch. */
   readonly credentialExpiresAt?: number | undefined;
 }
@@ -68,63 +57,66 @@ export interface PageLogIn extends Pick<PageSession, 'user' | 'isAdmin' | 'scope
  * Sessions of the pages as cookies hold them: every replica reads what another one issued. Whether a session was ended
  * is for the vault to say.
  */
-export interface PageSessions {
+export class PageSessions {
+  readonly #keys: readonly KeyObject[];
+  readonly #active: KeyObject;
+  readonly #now: () => number;
+
+  /**
+   * The keys have 32 bytes each; the first signs, all are accepted. `now` returns milliseconds since the epoch.
+   * Throws `RangeError` without keys.
+   */
+  constructor(keys: readonly Buffer[], now: () => number = Date.now) {
+    this.#keys = keys.map((key) => createSecretKey(key));
+    const [active] = this.#keys;
+    if (active === undefined) throw new RangeError('page sessions need a key');
+    this.#active = active;
+    this.#now = now;
+  }
+
   /**
    * A new session: fifteen minutes for a setup link, eight hours for an API key, an hour for a token, or fifteen minutes
    * if it gives admin rights; and never longer than its credential.
    */
-  open(logIn: PageLogIn): PageSession;
+  open({ credentialExpiresAt = Number.POSITIVE_INFINITY, ...logIn }: PageLogIn): PageSession {
+    const expiresAt = Math.floor(Math.min(this.#now() + longestMs(logIn), credentialExpiresAt));
+    return { id: randomBytes(ID_BYTES).toString('base64url'), ...logIn, expiresAt };
+  }
+
   /** The cookie's value. A user with so many groups that it would not fit loses the last of them. */
-  issue(session: PageSession): string;
-  /** `undefined` for a cookie that is forged, altered, expired, or of a key that is not in the ring. */
-  read(value: string | undefined): PageSession | undefined;
+  issue(session: PageSession): string {
+    const payload = toPayload(session);
+    return `${payload}.${mac(this.#active, 'session', payload)}`;
+  }
+
+  /** `undefined` for a cookie that is forged, altered or expired. */
+  read(value: string | undefined): PageSession | undefined {
+    if (value === undefined || value.length > MAX_COOKIE_LENGTH) return undefined;
+    const [payload, candidate, ...more] = value.split('.', 3);
+    if (payload === undefined || candidate === undefined || more.length > 0) return undefined;
+    if (!this.#isMac('session', payload, candidate)) return undefined;
+    const object = parseJsonObject(Buffer.from(payload, 'base64url').toString('utf8'));
+    const { data: session } = pageSessionSchema.safeParse(object);
+    const left = session === undefined ? 0 : session.expiresAt - this.#now();
+    // A clock that was set back far must not make sessions last longer.
+    return left <= 0 || left > LOG_IN_SESSION_MS + MAX_CLOCK_SKEW_MS ? undefined : session;
+  }
+
   /** What forms carry, so that no other site can send them. */
-  formToken(session: Pick<PageSession, 'id'>): string;
-  isFormToken(session: Pick<PageSession, 'id'>, candidate: unknown): boolean;
-}
+  formToken({ id }: Pick<PageSession, 'id'>): string {
+    return mac(this.#active, 'form', id);
+  }
 
-export interface PageSessionsOptions {
-  /** Of 32 bytes; the first signs, all are taken. */
-  readonly keys: readonly Buffer[];
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-}
+  isFormToken({ id }: Pick<PageSession, 'id'>, candidate: unknown): boolean {
+    return typeof candidate === 'string' && this.#isMac('form', id, candidate);
+  }
 
-/** Makes the reader and writer of page sessions. Throws `RangeError` without keys. */
-export function createPageSessions({ keys, now = Date.now }: PageSessionsOptions): PageSessions {
-  const ring = keys.map((key) => createSecretKey(key));
-  const [active] = ring;
-  if (active === undefined) throw new RangeError('page sessions need a key');
-  const isMac = (use: MacUse, data: string, candidate: string): boolean => {
-    if (candidate.length !== MAC_LENGTH) return false;
-    // Every key is tried, so that the time says nothing of which one it was.
-    return ring.map((key) => isSame(mac(key, use, data), candidate)).includes(true);
-  };
-  return {
-    open({ user, isAdmin, scopes, server, keyId, credentialExpiresAt = Number.POSITIVE_INFINITY }) {
-      const expiresAt = Math.floor(Math.min(now() + longestMs({ isAdmin, server, keyId }), credentialExpiresAt));
-      return { id: randomBytes(ID_BYTES).toString('base64url'), user, isAdmin, scopes, server, keyId, expiresAt };
-    },
-    issue(session) {
-      const payload = toPayload(session);
-      return `${payload}.${mac(active, 'session', payload)}`;
-    },
-    read(value) {
-      if (value === undefined || value.length > MAX_COOKIE_LENGTH) return undefined;
-      const [payload, candidate, ...more] = value.split('.', 3);
-      if (payload === undefined || candidate === undefined || more.length > 0) return undefined;
-      if (!isMac('session', payload, candidate)) return undefined;
-      const session = parsePayload(payload);
-      if (session === undefined) return undefined;
-      const time = now();
-      // A clock that was put back far must not make sessions last longer.
-      if (time >= session.expiresAt || session.expiresAt - time > LOG_IN_SESSION_MS + MAX_CLOCK_SKEW_MS)
-        return undefined;
-      return session;
-    },
-    formToken: ({ id }) => mac(active, 'form', id),
-    isFormToken: ({ id }, candidate) => typeof candidate === 'string' && isMac('form', id, candidate),
-  };
+  #isMac(use: MacUse, data: string, candidate: string): boolean {
+    const bytes = Buffer.from(candidate);
+    if (bytes.length !== MAC_LENGTH) return false;
+    // Every key is tried, so that the time does not reveal which one it was.
+    return this.#keys.map((key) => timingSafeEqual(Buffer.from(mac(key, use, data)), bytes)).includes(true);
+  }
 }
 
 function longestMs({ isAdmin, server, keyId }: Pick<PageLogIn, 'isAdmin' | 'server' | 'keyId'>): number {
@@ -138,11 +130,6 @@ type MacUse = 'session' | 'form';
 /** HMAC-SHA-256 in base64url; the use is part of what is signed, so that a form token is not a cookie. */
 function mac(key: KeyObject, use: MacUse, data: string): string {
   return createHmac('sha256', key).update(`mcpo-ts page ${use} v1\n${data}`).digest('base64url');
-}
-
-function isSame(expected: string, candidate: string): boolean {
-  const [one, other] = [Buffer.from(expected), Buffer.from(candidate)];
-  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 function toPayload(session: PageSession): string {
@@ -161,16 +148,4 @@ function toPayload(session: PageSession): string {
   }
   const { issuer, subject, role } = user;
   return fits(payload) ? payload : encode({ ...session, scopes, user: { issuer, subject, role, groups: [] } });
-}
-
-function parsePayload(payload: string): PageSession | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-    const { success, data } = pageSessionSchema.safeParse(value);
-    if (!success) return undefined;
-    const { id, user, isAdmin, scopes, server, keyId, expiresAt } = data;
-    return { id, user, isAdmin, scopes, server, keyId, expiresAt };
-  } catch {
-    return undefined;
-  }
 }

@@ -14,16 +14,6 @@ import type { TokenKey } from './token-key.ts';
 const MAX_CACHED_MS = 60_000;
 const MAX_CACHED_TOKENS = 1_000;
 
-export interface TokenVerifier {
-  /**
-   * The user that a token is about; a promise only when its issuer must be asked for keys first. Throws, or rejects with,
-   * `UnauthenticatedError` for a token that is refused and `ServerUnavailableError` when the keys cannot be read.
-   */
-  verify(token: string): UserPrincipal | Promise<UserPrincipal>;
-  /** Ends requests to issuers that are under way. */
-  close(): void;
-}
-
 export interface TokenVerifierOptions extends Pick<AuthSettings, 'issuers' | 'scopesByRole' | 'scopesByGroup'> {
   readonly logger: Logger;
   readonly fetch?: IssuerFetch;
@@ -44,69 +34,78 @@ interface VerifiedToken {
   readonly issuer: TokenIssuer;
 }
 
-/** Opens the verifier of JSON Web Tokens (RFC 7519). Throws `ConfigError` when an issuer's keys cannot be used. */
-export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
-  const { logger, now = Date.now } = options;
-  const issuers = openTokenIssuers(options.issuers, {
-    logger,
-    now,
-    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
-    timings: options.timings ?? KEY_SET_TIMINGS,
-  });
+/** Verifies JSON Web Tokens (RFC 7519). */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions;
+  readonly #now: () => number;
+  readonly #issuers: ReadonlyMap<string, TokenIssuer>;
   /** By digest, so that it holds no token. */
-  const cache = new BoundedMap<string, VerifiedToken>(options.maxCachedTokens ?? MAX_CACHED_TOKENS);
+  readonly #cache: BoundedMap<string, VerifiedToken>;
 
-  function verify(token: string): UserPrincipal | Promise<UserPrincipal> {
-    if (token.length > MAX_TOKEN_LENGTH) throw new TokenRefusedError('not-valid', 'too long');
-    const digest = hash('sha256', token, 'base64');
-    const cached = cache.use(digest);
-    if (cached !== undefined && isStillValid(cached, now())) return cached.principal;
-    cache.delete(digest);
-    const unverified = parseToken(token);
-    const issuer = findIssuer(issuers, unverified);
-    const key = findKey(issuer, unverified);
-    return key instanceof Promise
-      ? key.then((found) => verifyWith(found, issuer, token, digest))
-      : verifyWith(key, issuer, token, digest);
+  /** Throws `ConfigError` when an issuer's keys cannot be used. */
+  constructor(options: TokenVerifierOptions) {
+    const { logger, timings = KEY_SET_TIMINGS, now = Date.now, maxCachedTokens = MAX_CACHED_TOKENS } = options;
+    const fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+    this.#options = options;
+    this.#now = now;
+    this.#issuers = openTokenIssuers(options.issuers, { logger, now, fetch, timings });
+    this.#cache = new BoundedMap(maxCachedTokens);
   }
 
-  function verifyWith(key: TokenKey, issuer: TokenIssuer, token: string, digest: string): UserPrincipal {
+  /**
+   * The user that a token is about; a promise only when its issuer must be asked for keys first. Throws, or rejects with,
+   * `UnauthenticatedError` for a token that is refused and `ServerUnavailableError` when the keys cannot be read.
+   */
+  verify(token: string): UserPrincipal | Promise<UserPrincipal> {
+    try {
+      const principal = this.#verify(token);
+      return principal instanceof Promise ? principal.catch((error: unknown) => this.#fail(error)) : principal;
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  /** Ends requests to issuers that are under way. */
+  close(): void {
+    for (const { keys } of this.#issuers.values()) if (keys.kind === 'set') keys.set.close();
+    this.#cache.clear();
+  }
+
+  #fail(error: unknown): never {
+    if (error instanceof TokenRefusedError) {
+      this.#options.logger.debug('A token was refused', { reason: error.detail });
+    }
+    throw error;
+  }
+
+  #verify(token: string): UserPrincipal | Promise<UserPrincipal> {
+    if (token.length > MAX_TOKEN_LENGTH) throw new TokenRefusedError('not-valid', 'too long');
+    const digest = hash('sha256', token, 'base64');
+    const cached = this.#cache.use(digest);
+    if (cached !== undefined && isStillValid(cached, this.#now())) return cached.principal;
+    this.#cache.delete(digest);
+    const unverified = parseToken(token);
+    const issuer = findIssuer(this.#issuers, unverified);
+    const key = findKey(issuer, unverified);
+    return key instanceof Promise
+      ? key.then((found) => this.#verifyWith(found, issuer, token, digest))
+      : this.#verifyWith(key, issuer, token, digest);
+  }
+
+  #verifyWith(key: TokenKey, issuer: TokenIssuer, token: string, digest: string): UserPrincipal {
     const { settings, keys } = issuer;
     const usable = settings.algorithms.filter((algorithm) => key.algorithms.has(algorithm));
     const claims = verifySignature(token, key.key, usable);
-    const verifiedAt = now();
+    const verifiedAt = this.#now();
     const expiresAt = checkTokenClaims(claims, settings, verifiedAt / 1_000) * 1_000;
     const presented = { isAccessToken: settings.keySource.kind !== 'secret', expiresAt };
-    const rules = { ...options, names: settings.claims, scopes: settings.scopes };
+    const rules = { ...this.#options, names: settings.claims, scopes: settings.scopes };
     const principal = toUserPrincipal(claims, rules, presented);
     const freshUntil = keys.kind === 'set' ? keys.set.freshUntil : Number.POSITIVE_INFINITY;
     const endsAt = Math.min(verifiedAt + MAX_CACHED_MS, expiresAt, freshUntil);
-    cache.set(digest, { principal, verifiedAt, endsAt, key, issuer });
+    this.#cache.set(digest, { principal, verifiedAt, endsAt, key, issuer });
     return principal;
   }
-
-  function report(error: unknown): unknown {
-    if (error instanceof TokenRefusedError) logger.debug('A token was refused', { reason: error.detail });
-    return error;
-  }
-
-  return {
-    verify(token) {
-      try {
-        const principal = verify(token);
-        if (!(principal instanceof Promise)) return principal;
-        return principal.catch((error: unknown) => {
-          throw report(error);
-        });
-      } catch (error) {
-        throw report(error);
-      }
-    },
-    close() {
-      for (const { keys } of issuers.values()) if (keys.kind === 'set') keys.set.close();
-      cache.clear();
-    },
-  };
 }
 
 function isStillValid({ verifiedAt, endsAt, key, issuer: { keys } }: VerifiedToken, now: number): boolean {

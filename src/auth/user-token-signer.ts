@@ -17,26 +17,6 @@ const USER_TOKEN_SECONDS = 300;
 const NOT_BEFORE_SLACK_SECONDS = 30;
 const MAX_CACHED_TOKENS = 5_000;
 
-/** Signs what `${user.jwt}` stands for. */
-export interface UserTokenSigner {
-  /**
-   * A token about a user for one audience, good for at least half of `USER_TOKEN_SECONDS` from now. `sub` tells users
-   * apart only together with `user_issuer`, which named the user so.
-   */
-  sign(user: UserProfile, audience: string): string;
-  /** The JSON Web Key Set (RFC 7517, section 5) that receivers check tokens with; public. */
-  keySet(): { readonly keys: readonly PublishedKey[] };
-}
-
-export interface UserTokenSignerOptions {
-  /** Key material of 32 bytes each; the first signs, all are published. */
-  readonly keys: readonly Buffer[];
-  /** The `iss` of the tokens. */
-  readonly issuer: string;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-}
-
 /** A public key as it is published (RFC 7517). */
 export interface PublishedKey {
   readonly kty: 'EC';
@@ -60,28 +40,47 @@ interface CachedToken {
   readonly renewAt: number;
 }
 
-/** Makes the signer. Throws `RangeError` without keys. */
-export function createUserTokenSigner({ keys, issuer, now = Date.now }: UserTokenSignerOptions): UserTokenSigner {
-  const ring = keys.map(deriveSigningKey);
-  const [active] = ring;
-  if (active === undefined) throw new RangeError('user tokens need a key');
-  const published = { keys: ring.map((key) => key.published) };
-  const cache = new BoundedMap<string, CachedToken>(MAX_CACHED_TOKENS);
+/** Signs the tokens that replace `${user.jwt}`. */
+export class UserTokenSigner {
+  readonly #keys: readonly SigningKey[];
+  readonly #active: SigningKey;
+  readonly #issuer: string;
+  readonly #now: () => number;
+  readonly #cache = new BoundedMap<string, CachedToken>(MAX_CACHED_TOKENS);
 
-  return {
-    sign(user, audience) {
-      const time = now();
-      const { issuer: userIssuer, subject, email = null, name = null, role = null } = user;
-      const id = JSON.stringify([userIssuer, subject, email, name, role, audience]);
-      const cached = cache.use(id);
-      if (cached !== undefined && time >= cached.signedAt && time < cached.renewAt) return cached.token;
-      const token = signToken(active, issuer, user, audience, time);
-      const renewAt = (Math.floor(time / 1_000) + USER_TOKEN_SECONDS / 2) * 1_000;
-      cache.set(id, { token, signedAt: time, renewAt });
-      return token;
-    },
-    keySet: () => published,
-  };
+  /**
+   * The keys are key material of 32 bytes each; the first signs, all are published. `issuer` is the `iss` of the tokens,
+   * `now` returns milliseconds since the epoch. Throws `RangeError` without keys.
+   */
+  constructor(keys: readonly Buffer[], issuer: string, now: () => number = Date.now) {
+    this.#keys = keys.map(deriveSigningKey);
+    const [active] = this.#keys;
+    if (active === undefined) throw new RangeError('user tokens need a key');
+    this.#active = active;
+    this.#issuer = issuer;
+    this.#now = now;
+  }
+
+  /**
+   * A token about a user for one audience, good for at least half of `USER_TOKEN_SECONDS` from now. `sub` identifies
+   * the user only together with `user_issuer`.
+   */
+  sign(user: UserProfile, audience: string): string {
+    const time = this.#now();
+    const { issuer, subject, email = null, name = null, role = null } = user;
+    const id = JSON.stringify([issuer, subject, email, name, role, audience]);
+    const cached = this.#cache.use(id);
+    if (cached !== undefined && time >= cached.signedAt && time < cached.renewAt) return cached.token;
+    const token = signToken(this.#active, this.#issuer, user, audience, time);
+    const renewAt = (Math.floor(time / 1_000) + USER_TOKEN_SECONDS / 2) * 1_000;
+    this.#cache.set(id, { token, signedAt: time, renewAt });
+    return token;
+  }
+
+  /** The JSON Web Key Set (RFC 7517, section 5) that receivers check tokens with; public. */
+  keySet(): { readonly keys: readonly PublishedKey[] } {
+    return { keys: this.#keys.map(({ published }) => published) };
+  }
 }
 
 function signToken(key: SigningKey, iss: string, user: UserProfile, audience: string, now: number): string {

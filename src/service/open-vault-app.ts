@@ -1,6 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { mayBeAmong } from '../auth/authorize.ts';
-import { createPageSessions } from '../auth/page-sessions.ts';
+import { PageSessions } from '../auth/page-sessions.ts';
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import { createAdminFacts } from '../http/admin/admin-facts.ts';
@@ -50,7 +50,7 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
     identity,
     client,
     vault,
-    sessions: createPageSessions({ keys: await parts.vault.derivedKeys('cookies') }),
+    sessions: new PageSessions(await parts.vault.derivedKeys('cookies')),
     audit,
   });
   const facts = createAdminFacts(registry, vault);

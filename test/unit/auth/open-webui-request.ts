@@ -1,7 +1,7 @@
 import { ApiKeyRing, hashApiKey } from '../../../src/auth/api-key-ring.ts';
 import type { ApiKeyRecord, AuthSettings, OpenWebUiSettings } from '../../../src/auth/auth-settings.ts';
 import { Authenticator, type TokenCheck } from '../../../src/auth/authenticator.ts';
-import { createOpenWebUiIdentity } from '../../../src/auth/open-webui-identity.ts';
+import { OpenWebUiIdentity } from '../../../src/auth/open-webui-identity.ts';
 
 export const OPEN_WEBUI: OpenWebUiSettings = {
   userJwtSecret: undefined,
@@ -48,7 +48,7 @@ export function setUp({ openWebUi, keys = [], scopesByRole = new Map(), tokens, 
   return new Authenticator(theRing, {
     takesTokens: tokens !== undefined || settings.secretKey !== undefined || settings.url !== undefined,
     tokens,
-    identity: createOpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup: new Map() }, now),
+    identity: new OpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup: new Map() }, now),
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createPageSessions, type PageLogIn, type PageSession } from '../../../src/auth/page-sessions.ts';
+import { type PageLogIn, type PageSession, PageSessions } from '../../../src/auth/page-sessions.ts';
 
 const OLD = Buffer.alloc(32, 1);
 const NEW = Buffer.alloc(32, 2);
@@ -13,7 +13,7 @@ const byLink: PageLogIn = { user: ada, isAdmin: false, scopes: ['call:jira'], se
 const adminOnly: PageLogIn = { user: undefined, isAdmin: true, scopes: [], server: undefined, keyId: 'ci' };
 
 function sessionsAt(now = NOW, keys: readonly Buffer[] = [NEW]) {
-  return createPageSessions({ keys, now: () => now });
+  return new PageSessions(keys, () => now);
 }
 
 describe('a cookie', () => {

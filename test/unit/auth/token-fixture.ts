@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Algorithm } from 'jsonwebtoken';
 import type { IssuerSettings, KeySource } from '../../../src/auth/auth-settings.ts';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
-import { createTokenVerifier, type TokenVerifierOptions } from '../../../src/auth/token-verifier.ts';
+import { TokenVerifier, type TokenVerifierOptions } from '../../../src/auth/token-verifier.ts';
 import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { encodeToken, rs256 } from '../../fixtures/forged-tokens.ts';
@@ -55,7 +55,7 @@ export function collectingLogger(lines: LogLine[] = []): Logger {
 
 /** A verifier whose clock stands at `NOW_SECONDS`. */
 export function verifierOf(issuers: readonly IssuerSettings[], options: Partial<TokenVerifierOptions> = {}) {
-  return createTokenVerifier({
+  return new TokenVerifier({
     issuers,
     scopesByRole: new Map(),
     scopesByGroup: new Map(),

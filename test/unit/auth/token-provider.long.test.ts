@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createTokenVerifier, type TokenVerifier } from '../../../src/auth/token-verifier.ts';
+import { TokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import { ServerUnavailableError, UnauthenticatedError } from '../../../src/errors.ts';
 import { type OidcProvider, startOidcProvider } from '../../fixtures/start-oidc-provider.ts';
@@ -13,7 +13,7 @@ let aheadSeconds: number;
 beforeEach(async () => {
   provider = await startOidcProvider();
   aheadSeconds = 0;
-  verifier = createTokenVerifier({
+  verifier = new TokenVerifier({
     issuers: [
       {
         issuer: provider.issuer,

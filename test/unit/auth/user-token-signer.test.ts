@@ -2,7 +2,7 @@ import { createHash, createPublicKey, verify } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import jsonwebtoken, { type JwtHeader, type JwtPayload } from 'jsonwebtoken';
 import type { UserProfile } from '../../../src/auth/user.ts';
-import { createUserTokenSigner, deriveSigningKey } from '../../../src/auth/user-token-signer.ts';
+import { deriveSigningKey, UserTokenSigner } from '../../../src/auth/user-token-signer.ts';
 import { startKeySetServer } from '../../fixtures/key-set-server.ts';
 import { loadJwksRsaNatively } from '../../fixtures/native-jwks-rsa.ts';
 
@@ -21,7 +21,7 @@ const ada: UserProfile = {
 };
 
 function signerOf(keys: readonly Buffer[], now?: () => number) {
-  return createUserTokenSigner({ keys, issuer: ISSUER, ...(now === undefined ? {} : { now }) });
+  return new UserTokenSigner(keys, ISSUER, now);
 }
 
 /** As a receiver does it that knows nothing but the address of the key set. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import jsonwebtoken from 'jsonwebtoken';
-import { createTokenVerifier } from '../../../src/auth/token-verifier.ts';
+import { TokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { issueToken, type TokenRequest } from '../../../src/cli/token.ts';
 import type { Environment } from '../../../src/config/environment.ts';
 import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
@@ -54,7 +54,7 @@ describe('token issue', () => {
       { user: 'ada', role: 'admin', group: ['a b'], scope: [] },
       { values: { JWT_ALGORITHM: [algorithm] }, secrets },
     );
-    const verifier = createTokenVerifier({
+    const verifier = new TokenVerifier({
       issuers: [
         {
           issuer: undefined,

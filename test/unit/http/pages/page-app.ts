@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import type { AuditEvent } from '../../../../src/audit/audit-event.ts';
 import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
-import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
+import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserId } from '../../../../src/auth/user.ts';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { NotFoundError } from '../../../../src/errors.ts';
@@ -88,7 +88,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     identity,
     client,
     vault,
-    sessions: createPageSessions({ keys: [Buffer.alloc(32, 7)] }),
+    sessions: new PageSessions([Buffer.alloc(32, 7)]),
     audit,
   });
   const userSettings = new MemorySettings(servers);

@@ -5,7 +5,7 @@ import type { AuditEvent } from '../../../../src/audit/audit-event.ts';
 import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
 import type { ApiKeyRecord } from '../../../../src/auth/auth-settings.ts';
 import type { TokenCheck } from '../../../../src/auth/authenticator.ts';
-import { createPageSessions } from '../../../../src/auth/page-sessions.ts';
+import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scope.ts';
 import { TokenRefusedError } from '../../../../src/auth/token.ts';
@@ -115,7 +115,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     identity,
     client,
     vault,
-    sessions: createPageSessions({ keys: [Buffer.alloc(32, 7)], now }),
+    sessions: new PageSessions([Buffer.alloc(32, 7)], now),
     audit,
     now,
   });
