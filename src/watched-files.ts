@@ -2,10 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
-const LOOK_MS = 500;
-/** Editors write in several steps: a file is read when it has not changed for this long. */
-const REST_MS = 200;
-/** A file that is missing for so many looks in a row is not being replaced. */
+export interface LookIntervals {
+  readonly lookMs: number;
+  /** Editors write in several steps: a file is read when it has not changed for this long. */
+  readonly restMs: number;
+}
+
+const INTERVALS: LookIntervals = { lookMs: 500, restMs: 200 };
+/** A file that is missing for so many looks in a row, two seconds, is not being replaced. */
 const MISSING_LOOKS = 4;
 
 interface SeenFile {
@@ -22,6 +26,7 @@ interface SeenFile {
  * that is missing for a while has not changed.
  */
 export class WatchedFiles {
+  readonly #intervals: LookIntervals;
   #onChange: (files: readonly string[]) => void = () => undefined;
   #onMissing: (file: string) => void = () => undefined;
   /** How often in a row a file was missing. */
@@ -33,6 +38,10 @@ export class WatchedFiles {
   /** What the last look saw of files that have changed and may not be complete yet. */
   #unrested: string | undefined;
 
+  constructor(intervals: LookIntervals = INTERVALS) {
+    this.#intervals = intervals;
+  }
+
   /** Comes before the `note`s of one reading: files that are neither noted again nor in `kept` are no longer watched. */
   beginReading(kept: Iterable<string> = []): void {
     const staying = new Set(kept);
@@ -43,18 +52,18 @@ export class WatchedFiles {
   /** Watches a file that is about to be read. */
   note(file: string): void {
     this.#files.set(file, { state: stateNow(file), digest: digestOf(file) });
-    if (this.#timer === undefined) this.#lookIn(LOOK_MS);
+    if (this.#timer === undefined) this.#lookIn(this.#intervals.lookMs);
   }
 
   /**
    * From here on calls `onChange` with all files that have changed at once, and `onMissing` with a file that has been
-   * missing for about two seconds.
+   * missing for four looks.
    */
   start(onChange: (files: readonly string[]) => void, onMissing: (file: string) => void = () => undefined): void {
     this.#onChange = onChange;
     this.#onMissing = onMissing;
     this.#isRunning = true;
-    this.#lookIn(LOOK_MS);
+    this.#lookIn(this.#intervals.lookMs);
   }
 
   stop(): void {
@@ -81,7 +90,7 @@ export class WatchedFiles {
     this.#unrested = unrested;
     const files = isRested ? this.#withOtherContent(changed) : [];
     if (files.length > 0) this.#onChange(files);
-    this.#lookIn(isRested ? LOOK_MS : REST_MS);
+    this.#lookIn(isRested ? this.#intervals.lookMs : this.#intervals.restMs);
   }
 
   #withOtherContent(changed: ReadonlyMap<string, string>): readonly string[] {

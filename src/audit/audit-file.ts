@@ -1,8 +1,8 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { CHAIN_START, type ChainState, openLine, sealLine } from './audit-chain.ts';
+import { readHead, writeHead } from './audit-head.ts';
 import type { AuditKeys } from './audit-keys.ts';
-import { readHead, writeHead } from './log-files.ts';
 
 /** What was not as it should be when the file was opened. */
 export interface AuditFinding {

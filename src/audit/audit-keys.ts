@@ -28,6 +28,7 @@ export function mac(key: KeyObject, data: string | Buffer): string {
   return createHmac('sha256', key).update(data).digest('base64url');
 }
 
+/** Whether `candidate` is the MAC of the data, compared in constant time. */
 export function isMac(key: KeyObject, data: string | Buffer, candidate: string): boolean {
   const expected = Buffer.from(mac(key, data));
   const given = Buffer.from(candidate);

@@ -5,7 +5,7 @@ import type { ChainState } from './audit-chain.ts';
 import { type AuditEvent, type AuditTexts, reasonOf, toAuditBody } from './audit-event.ts';
 import { AuditFile } from './audit-file.ts';
 import { type AuditKeys, createPseudonyms, deriveAuditKeys } from './audit-keys.ts';
-import { removeOldFiles, rotatedName } from './log-files.ts';
+import { removeOldFiles, rotatedName } from './rotated-files.ts';
 
 export interface AuditLogOptions {
   /** Where the lines go; `<file>.head` is beside it. */
@@ -245,18 +245,13 @@ export class AuditLog {
   async #rotate(current: AuditFile): Promise<void> {
     const { file, retentionDays, logger } = this.#options;
     if (retentionDays === undefined) return;
-    const today = new Date(this.#now()).toISOString().slice(0, 10);
+    const now = this.#now();
+    const today = new Date(now).toISOString().slice(0, 10);
     if (current.day !== undefined && current.day < today) await current.moveTo(await rotatedName(file, current.day));
     if (this.#cleanedOn === today) return;
     this.#cleanedOn = today;
-    try {
-      const removed = await removeOldFiles(file, retentionDays, this.#now());
-      if (removed.length > 0) logger.info('old audit logs removed', { files: removed });
-      for (const resource of removed) {
-        this.record({ eventType: 'audit_log', resource, action: 'file_removed', result: 'success' });
-      }
-    } catch (error) {
-      logger.warn('old audit logs could not be removed', { reason: reasonOf(error) });
+    for (const resource of await removeOldFiles(file, retentionDays, now, logger)) {
+      this.record({ eventType: 'audit_log', resource, action: 'file_removed', result: 'success' });
     }
   }
 

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { type AnchorStore, readAnchor } from './audit-anchor.ts';
 import { CHAIN_START, type ChainLine, type ChainState, type Found, openLine } from './audit-chain.ts';
+import { type AuditHead, readHead } from './audit-head.ts';
 import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
-import { type AuditHead, readHead } from './log-files.ts';
 
 export interface AuditProblem {
   readonly kind:

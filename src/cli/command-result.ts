@@ -11,6 +11,7 @@ export function done(text: string, note = ''): CommandResult {
   return { text, note, exitCode: 0 };
 }
 
+/** Indented JSON with a line end. */
 export function toJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -83,6 +83,7 @@ export function headerValueProblem(value: string): string | undefined {
   return undefined;
 }
 
+/** Whether a text can be a header's name. */
 export function isHeaderName(name: string): boolean {
   return HEADER_NAME.test(name);
 }

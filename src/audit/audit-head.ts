@@ -1,11 +1,9 @@
 import { constants } from 'node:fs';
-import { access, open, readdir, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { type ChainState, type Found, openState, signState } from './audit-chain.ts';
 import type { AuditKeys } from './audit-keys.ts';
 
-const DAY_MS = 24 * 3_600_000;
 /** The head is always written whole and in place, which needs no space on a full disk. */
 const HEAD_BYTES = 256;
 
@@ -47,35 +45,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** The first free name for the lines of a day: `<file>.2025-12-31`, `<file>.2025-12-31.1` and so on. */
-export async function rotatedName(file: string, day: string): Promise<string> {
-  for (let count = 0; ; count += 1) {
-    const name = count === 0 ? `${file}.${day}` : `${file}.${day}.${count}`;
-    const isFree = await access(name).then(
-      () => false,
-      () => true,
-    );
-    if (isFree) return name;
-  }
-}
-
-/**
- * Removes the files that the log itself rotated and whose day is more than `retentionDays` ago; returns their names
- * without folder, oldest first. Files of other programs are left alone: they are not named this way.
- */
-export async function removeOldFiles(file: string, retentionDays: number, now: number): Promise<readonly string[]> {
-  const folder = dirname(file);
-  const prefix = `${basename(file)}.`;
-  const removed: string[] = [];
-  for (const name of (await readdir(folder)).sort()) {
-    const suffix = name.startsWith(prefix) ? name.slice(prefix.length) : '';
-    const day = /^(\d{4}-\d{2}-\d{2})(?:\.\d{1,6})?$/.exec(suffix)?.[1];
-    const endOfDay = Date.parse(`${day}T00:00:00Z`) + DAY_MS;
-    if (!(now - endOfDay >= retentionDays * DAY_MS)) continue;
-    await rm(join(folder, name));
-    removed.push(name);
-  }
-  return removed;
 }
