@@ -37,7 +37,7 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const { settings, registry, identity, callLimit, client, auditLog, logger } = parts;
   const vault = await parts.vault.openForCall();
   const signer = await parts.tokenSigner();
-  const userSettings = new VaultUserVariables({
+  const userVariables = new VaultUserVariables({
     vault,
     registry,
     mayUse: (user, { access }) => mayBeAmong(user, access),
@@ -54,5 +54,5 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
     audit,
   });
   const facts = createAdminFacts(registry, vault);
-  return createVaultApp({ settings, access, identity, client, audit, userSettings, facts, callLimit, logger });
+  return createVaultApp({ settings, access, identity, client, audit, userVariables, facts, callLimit, logger });
 }

@@ -20,9 +20,9 @@ afterAll(() => chromium.close());
 async function start(options: PageAppOptions = {}): Promise<PageApp> {
   const app = await startPageApp({ servers: SERVERS, adminServers: ADMIN_SERVERS, ...options });
   apps.push(app);
-  app.userSettings.put(ALICE, 'jira', 'JIRA_TOKEN', 'jira-canary4711');
-  app.userSettings.put(ALICE, 'jira', 'JIRA_EMAIL', 'alice@example.org');
-  app.userSettings.put(BOB, 'github', 'GITHUB_TOKEN', 'github-canary4712');
+  app.userVariables.put(ALICE, 'jira', 'JIRA_TOKEN', 'jira-canary4711');
+  app.userVariables.put(ALICE, 'jira', 'JIRA_EMAIL', 'alice@example.org');
+  app.userVariables.put(BOB, 'github', 'GITHUB_TOKEN', 'github-canary4712');
   return app;
 }
 
@@ -39,7 +39,7 @@ const unlessStatus = (problems: readonly string[]) =>
   problems.filter((one) => !one.includes('Failed to load resource'));
 
 test.each([true, false])(
-  'shows servers, sessions and who has set what; restarts and erases (script: %s)',
+  'shows servers, sessions and values set by users; restarts and erases (script: %s)',
   async (javaScriptEnabled) => {
     const app = await start();
     const { page, problems } = await logIn(app, 'key-of-chief', { javaScriptEnabled });
@@ -66,8 +66,8 @@ test.each([true, false])(
     await bob.getByLabel('Yes, erase all data of this user').check();
     await bob.getByRole('button', { name: 'Erase' }).click();
     await page.getByText('All data of the user is erased (1 value).').waitFor();
-    expect(app.userSettings.value(BOB, 'github', 'GITHUB_TOKEN')).toBeUndefined();
-    expect(app.userSettings.value(ALICE, 'jira', 'JIRA_TOKEN')).toBeDefined();
+    expect(app.userVariables.value(BOB, 'github', 'GITHUB_TOKEN')).toBeUndefined();
+    expect(app.userVariables.value(ALICE, 'jira', 'JIRA_TOKEN')).toBeDefined();
     expect(app.changes).toMatchObject([
       { action: 'erase', subjectId: `user:22:${BOB.issuer}:${BOB.subject}`, userId: 'user:10:open-webui:chief' },
     ]);
@@ -79,7 +79,7 @@ test.each([true, false])(
   },
 );
 
-test('tells somebody who is no admin so, and shows him nothing', async () => {
+test('says so to a user who is not an admin, and shows nothing', async () => {
   const app = await start();
   const { page } = await logIn(app, 'key-of-alice');
   expect(await page.getByRole('alert').textContent()).toContain('This page is for admins');
@@ -120,7 +120,7 @@ test('markup in names, reasons, users and chats is text, and nothing of it runs'
       },
     ],
   });
-  app.userSettings.put({ issuer: bad, subject: bad }, bad, bad, 'x');
+  app.userVariables.put({ issuer: bad, subject: bad }, bad, bad, 'x');
   const { page, problems } = await logIn(app);
   expect(await page.title()).toBe('Administration');
   expect((await page.locator('main').textContent())?.split(bad).length).toBeGreaterThan(12);
@@ -134,7 +134,7 @@ test('markup in names, reasons, users and chats is text, and nothing of it runs'
 test('many secrets are on several pages, which a search narrows down', async () => {
   const app = await start();
   for (let i = 0; i < 450; i += 1) {
-    app.userSettings.put({ issuer: 'many', subject: `user-${i}` }, 'github', 'GITHUB_TOKEN', 'x');
+    app.userVariables.put({ issuer: 'many', subject: `user-${i}` }, 'github', 'GITHUB_TOKEN', 'x');
   }
   const { page } = await logIn(app);
   await page.getByText('Page 1 of 3').waitFor();
@@ -150,7 +150,7 @@ test('many secrets are on several pages, which a search narrows down', async () 
 describe.each(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
   test.each([1280, 360])('%i pixels wide axe finds nothing, and nothing is cut off', async (width) => {
     const app = await start();
-    app.userSettings.unreadable.add('github');
+    app.userVariables.unreadable.add('github');
     const options = { colorScheme, viewport: { width, height: 900 }, locale: 'en-GB', timezoneId: 'UTC' };
     const { page } = await chromium.open(app.url, options);
     const check = async (): Promise<void> => {

@@ -63,7 +63,7 @@ describe('Swagger UI', () => {
     expect(problems).toEqual([]);
   });
 
-  test('calls a tool with a token, and is told when it lacks the scope', async () => {
+  test('calls a tool with a token, and shows when it lacks the scope', async () => {
     const request = { user: 'alice', scope: ['call:answers/text'] };
     const { text } = issueToken(request, { values: {}, secrets: { JWT_SECRET: secret } });
     for (const [tool, status] of [

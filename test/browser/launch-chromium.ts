@@ -10,7 +10,7 @@ export interface WatchedPage {
   readonly problems: string[];
 }
 
-/** One headless Chromium that itself asks nobody anything; ends with `close`. */
+/** One headless Chromium that sends no requests of its own; ends with `close`. */
 export class ChromiumLauncher {
   private browser: Promise<Browser> | undefined;
 

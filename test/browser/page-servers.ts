@@ -1,5 +1,5 @@
 import type { AdminServer } from '../../src/http/admin/admin-facts.ts';
-import type { MemoryServer } from '../unit/http/pages/memory-settings.ts';
+import type { MemoryServer } from '../unit/http/pages/memory-variables.ts';
 import { ALICE } from '../unit/http/pages/page-app.ts';
 
 /** Servers with variables of every kind. */

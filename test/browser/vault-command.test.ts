@@ -16,7 +16,7 @@ const whoami = (title: string, more: object = {}) =>
   fixture('whoami.js', [], { env: { TOKEN: '${TOKEN}' }, userVars: { TOKEN: { title, ...more } } });
 const servers = {
   jira: whoami('Jira token', { description: 'Made under Profile.', helpUrl: 'https://example.org/help' }),
-  // What a careless or hostile admin, or his template, may write.
+  // What a careless or hostile admin, or their template, may write.
   bad: whoami(BAD, {
     description: BAD,
     choices: [{ value: 'x', label: BAD }],
@@ -192,7 +192,7 @@ test('markup in what the admin writes is text, and nothing of it runs', async ()
   expect(unlessStatus(problems)).toEqual([]);
 });
 
-test('a user logs in with his personal key, sets, removes and erases; the admin restarts and erases', async () => {
+test('a user logs in with a personal key, sets, removes and erases; the admin restarts and erases', async () => {
   const ann = await open();
   await logIn(ann.page, '/vault', personal);
   expect(await ann.page.getByRole('article').count()).toBe(2);

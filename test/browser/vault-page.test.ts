@@ -63,7 +63,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByText('Your values for GitHub are saved.').waitFor();
       expect(await page.getByText('Go back to your chat and ask again').count()).toBe(1);
       expect(await card(page, 'GitHub').locator('.state').textContent()).toBe('set');
-      expect(app.userSettings.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
+      expect(app.userVariables.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
       expect(await page.getByLabel('Personal access token').inputValue()).toBe('');
       expect(await page.content()).not.toContain(secret);
       expect(problems).toEqual([]);
@@ -96,29 +96,29 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await page.evaluate('document.activeElement.name').catch(() => 'value.JIRA_TOKEN')).toBe(
         'value.JIRA_TOKEN',
       );
-      expect(app.userSettings.entries.size).toBe(0);
+      expect(app.userVariables.entries.size).toBe(0);
 
       await field.fill('jira-wrong');
       await jira.getByRole('button', { name: 'Test and save' }).click();
       await page.getByText('Jira refused the new values').waitFor();
-      expect(app.userSettings.entries.size).toBe(0);
+      expect(app.userVariables.entries.size).toBe(0);
       await field.fill(secret);
       await jira.getByRole('button', { name: 'Test and save' }).click();
       await page.getByText('Jira works with your values, and they are saved.').waitFor();
-      expect(app.userSettings.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
+      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
       await jira.getByRole('button', { name: 'Test what is set' }).click();
       await page.getByText('Jira works with your values: it offers 2 tools.').waitFor();
 
       await jira.getByRole('button', { name: 'Remove API token' }).click();
       await page.getByText('The value for Jira is removed.').waitFor();
-      expect(app.userSettings.value(ALICE, 'jira', 'JIRA_TOKEN')).toBeUndefined();
-      expect(app.userSettings.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
+      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_TOKEN')).toBeUndefined();
+      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
 
       await page.getByText('Erase all data stored about me').click();
       await page.getByLabel('Yes, erase all my data').check();
       await page.getByRole('button', { name: 'Erase everything' }).click();
       await page.getByText('All your data is erased (2 values), and you are logged out.').waitFor();
-      expect(app.userSettings.entries.size).toBe(0);
+      expect(app.userVariables.entries.size).toBe(0);
       await page.goto(`${app.url}/vault`);
       expect(await page.getByLabel('Personal API key or token').count()).toBe(1);
       expect(app.changes.map(({ action, result }) => (result === 'failure' ? `${action} failed` : action))).toEqual([
@@ -165,41 +165,41 @@ test('everything can be done with the keyboard, in the order of the page, and th
   await page.keyboard.press('Enter');
   await page.getByText('Your values for GitHub are saved.').waitFor();
   expect(await page.evaluate('document.activeElement.id')).toBe('notice');
-  expect(app.userSettings.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
+  expect(app.userVariables.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
 });
 
 test('while a test runs the button says so, and a second click sends nothing', async () => {
   const app = await start();
   const { page } = await logIn(app);
   let posts = 0;
-  let tell: (texts: unknown) => void = () => undefined;
-  const told = new Promise<unknown>((resolve) => {
-    tell = resolve;
+  let report: (texts: unknown) => void = () => undefined;
+  const announced = new Promise<unknown>((resolve) => {
+    report = resolve;
   });
-  await page.exposeFunction('tell', (texts: unknown) => tell(texts));
+  await page.exposeFunction('report', (texts: unknown) => report(texts));
   await page.route('**/vault/servers/github', async (route) => {
     posts += 1;
-    await told;
+    await announced;
     await route.continue();
   });
   // The page's own script listens first then.
   await page.waitForLoadState('load');
   await page.evaluate(`document.addEventListener('submit', ({ submitter }) => setTimeout(() => {
     submitter.click();
-    tell([submitter.textContent, document.getElementById('announcement').textContent]);
+    report([submitter.textContent, document.getElementById('announcement').textContent]);
   }), { once: true })`);
   const github = card(page, 'GitHub');
   await github.getByLabel('Personal access token').fill(secret);
   await github.getByRole('button', { name: 'Test and save' }).click();
   await page.getByText('GitHub works with your values').waitFor();
   const text = 'Testing, this may take half a minute …';
-  expect(await told).toEqual([text, text]);
+  expect(await announced).toEqual([text, text]);
   expect(posts).toBe(1);
 });
 
 test('times are shown by the reader’s own clock', async () => {
   const app = await start();
-  app.userSettings.put(ALICE, 'github', 'GITHUB_TOKEN', secret);
+  app.userVariables.put(ALICE, 'github', 'GITHUB_TOKEN', secret);
   const { page } = await logIn(app, 'key-of-alice', { locale: 'en-GB', timezoneId: 'Asia/Tokyo' });
   const time = card(page, 'GitHub').locator('time').first();
   expect(await time.textContent()).toBe('2 Nov 2026, 18:30');
@@ -248,7 +248,7 @@ test('markup in titles, descriptions, choices, names and links is text, and noth
       },
     ],
   });
-  app.userSettings.uses.push({ server: everything, tool: everything, lastUsedAt: 0, calls: 1 });
+  app.userVariables.uses.push({ server: everything, tool: everything, lastUsedAt: 0, calls: 1 });
   const { page, problems } = await logIn(app, 'key-of-odd');
   expect(await page.title()).toBe('Your vault');
   expect(await page.getByRole('heading', { level: 2 }).first().textContent()).toBe(everything);
@@ -292,12 +292,12 @@ describe('a page of another origin', () => {
       ['erase', '<input name=confirm value=yes>'],
       ['log-in', '<input name=credential value=key-of-odd>'],
     ] as const) {
-      app.userSettings.put(ALICE, 'github', 'GITHUB_TOKEN', secret);
+      app.userVariables.put(ALICE, 'github', 'GITHUB_TOKEN', secret);
       const origin = await serveEvil(post(path, fields));
       await page.goto(origin);
       await page.waitForURL(`${app.url}/vault/${path}`);
       await page.waitForLoadState();
-      expect(app.userSettings.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
+      expect(app.userVariables.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
       expect(await page.getByText(/did not come from a page of the service|no longer logged in/).count()).toBe(1);
       evil?.close();
       evil?.closeAllConnections();
@@ -324,16 +324,16 @@ test('a form whose page is too old changes nothing', async () => {
   await card(page, 'GitHub').getByLabel('Personal access token').fill(secret);
   await card(page, 'GitHub').getByRole('button', { name: 'Save', exact: true }).click();
   expect(await page.getByRole('alert').textContent()).toContain('This page is out of date');
-  expect(app.userSettings.entries.size).toBe(0);
+  expect(app.userVariables.entries.size).toBe(0);
 });
 
 /** Every state that a server can be in, on one page. */
-function showStates({ userSettings }: PageApp): void {
-  userSettings.put(ALICE, 'jira', 'JIRA_TOKEN', secret);
-  userSettings.put(ALICE, 'jira', 'JIRA_EMAIL', 'alice@example.org');
-  userSettings.put(ALICE, 'calendar', 'CALENDAR_PASSWORD', 'abcd-efgh');
-  userSettings.refused.set('calendar', Date.UTC(2026, 10, 20, 7, 45));
-  userSettings.uses.push(
+function showStates({ userVariables }: PageApp): void {
+  userVariables.put(ALICE, 'jira', 'JIRA_TOKEN', secret);
+  userVariables.put(ALICE, 'jira', 'JIRA_EMAIL', 'alice@example.org');
+  userVariables.put(ALICE, 'calendar', 'CALENDAR_PASSWORD', 'abcd-efgh');
+  userVariables.refused.set('calendar', Date.UTC(2026, 10, 20, 7, 45));
+  userVariables.uses.push(
     { server: 'jira', tool: 'search_issues', lastUsedAt: Date.UTC(2026, 10, 20, 14, 5), calls: 12 },
     { server: 'calendar', tool: 'list_events', lastUsedAt: Date.UTC(2026, 10, 19, 8, 0), calls: 1 },
   );
@@ -367,13 +367,13 @@ describe.each(['light', 'dark'] as const)('in %s colours', (colorScheme) => {
     if (makesPictures && colorScheme === 'dark' && device === 'phone') {
       await page.screenshot({ path: 'docs/pictures/vault-page-phone-dark.png' });
     }
-    app.userSettings.unreadable.add('jira');
+    app.userVariables.unreadable.add('jira');
     await card(page, 'Jira').getByLabel('API token').fill('no-such-form');
     await card(page, 'Jira').getByRole('button', { name: 'Save', exact: true }).click();
     await page.getByRole('alert').waitFor();
     await page.getByText('Erase all data stored about me').click();
     await check();
-    // Logged in as Alice: a link of somebody else asks to log out first, and shows itself then.
+    // Logged in as Alice: a link of another user asks to log out first, and shows itself then.
     await page.goto(app.url + app.createLink(CHIEF, 'calendar', { name: 'Chief', email: 'chief@example.org' }));
     await check();
     await page.getByRole('button', { name: 'Log out and return to this link' }).click();

@@ -146,5 +146,5 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
 }
 
 function toWho(user: UserId | undefined): string {
-  return user === undefined ? 'everybody' : `${user.subject} (${user.issuer})`;
+  return user === undefined ? 'all users' : `${user.subject} (${user.issuer})`;
 }

@@ -112,7 +112,7 @@ function toDocumentServer(server: Server): DocumentServer {
 function noCatalogue(server: Server): ServerUnavailableError {
   const { state, reason, detail } = server.status;
   return new ServerUnavailableError(
-    `Server "${server.name}" is ${state} and has not told its tools yet${reason ? `: ${reason}` : ''}.`,
+    `Server "${server.name}" is ${state} and has not listed its tools yet${reason ? `: ${reason}` : ''}.`,
     5,
     { detail },
   );

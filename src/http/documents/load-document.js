@@ -34,7 +34,7 @@
 
   /** Links to other sites open beside the page and learn nothing of it. */
   const guardLink = (link) => {
-    // `blob:` is what Swagger UI makes of a result; nobody else can name one.
+    // `blob:` is what Swagger UI makes of a result; no other page can name one.
     if (!/^(https?|mailto|blob):$/.test(link.protocol)) link.removeAttribute('href');
     else if (link.origin !== location.origin) {
       link.rel = 'noopener noreferrer nofollow';
@@ -51,7 +51,7 @@
     new MutationObserver(guard).observe(root, { childList: true, subtree: true });
   };
 
-  const tell = (root, message) => {
+  const showMessage = (root, message) => {
     const paragraph = document.createElement('p');
     paragraph.className = 'wide problem';
     paragraph.setAttribute('role', 'alert');
@@ -65,7 +65,7 @@
     try {
       response = await fetch(documentUrl);
     } catch {
-      tell(root, 'The document could not be loaded: the service does not answer. Reload the page to try again.');
+      showMessage(root, 'The document could not be loaded: the service does not answer. Reload the page to try again.');
       return;
     }
     const body = await response.json().catch(() => undefined);
@@ -78,7 +78,7 @@
     const reason = body?.detail?.message ?? body?.detail ?? `the service answered ${response.status}`;
     const seconds = Number(response.headers.get('retry-after'));
     const retries = response.status === 503 && seconds > 0;
-    tell(root, `The document could not be loaded: ${reason}${retries ? ` Trying again in ${seconds} s.` : ''}`);
+    showMessage(root, `The document could not be loaded: ${reason}${retries ? ` Trying again in ${seconds} s.` : ''}`);
     if (retries) setTimeout(() => window.loadDocument(root, documentUrl, show), seconds * 1000);
   };
 })();

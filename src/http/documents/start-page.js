@@ -55,7 +55,7 @@
     }
     for (const card of fresh) {
       const old = cards.get(serverOf(card));
-      // Not while somebody is working in it.
+      // Not while the focus is in it.
       if (!old.contains(document.activeElement)) replaceCard(old, card);
     }
   };

@@ -33,12 +33,12 @@ type IsTrusted = (address: string) => boolean;
 /**
  * Reads `X-Forwarded-For` from the right, as each proxy adds at the end: the first address that is no trusted proxy's
  * is the sender's. What stands further left may be made up, and is not looked at. Nothing is believed from a sender
- * who is no trusted proxy himself.
+ * who is not a trusted proxy.
  */
 export function createClientAddress(trust: TrustProxy): ClientAddress {
   const isTrusted = trustOf(trust);
 
-  /** The sender, and how many trusted proxies stand between him and us. */
+  /** The sender, and the number of trusted proxies in between. */
   const trace = (request: IncomingMessage): { address: string; proxies: number } => {
     let address = socketAddress(request);
     if (isTrusted === undefined) return { address, proxies: 0 };

@@ -25,22 +25,22 @@ export interface ConnectionLimitOptions {
 export function limitConnections(server: Server, options: ConnectionLimitOptions): void {
   const { limits, client, logger, now = Date.now } = options;
   const open = new Map<string, number>();
-  let toldAt = Number.NEGATIVE_INFINITY;
-  const tell = (limit: string, address: string | undefined): void => {
-    if (now() - toldAt < LOG_EVERY_MS) return;
-    toldAt = now();
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  const logRefusal = (limit: string, address: string | undefined): void => {
+    if (now() - loggedAt < LOG_EVERY_MS) return;
+    loggedAt = now();
     logger.warn('connections are refused: too many are open', { limit, address });
   };
 
   server.maxConnections = limits.max;
-  server.on('drop', (dropped) => tell('MCPO_MAX_CONNECTIONS', dropped?.remoteAddress));
+  server.on('drop', (dropped) => logRefusal('MCPO_MAX_CONNECTIONS', dropped?.remoteAddress));
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket;
     if (client.isProxy(remoteAddress)) return;
     const key = remoteAddress === undefined ? UNKNOWN_ADDRESS : toAddressKey(plainAddress(remoteAddress));
     const count = (open.get(key) ?? 0) + 1;
     if (count > limits.maxPerAddress) {
-      tell('MCPO_MAX_CONNECTIONS_PER_ADDRESS', remoteAddress);
+      logRefusal('MCPO_MAX_CONNECTIONS_PER_ADDRESS', remoteAddress);
       socket.destroy();
       return;
     }

@@ -11,12 +11,12 @@ export interface ForeignPagesOptions {
   readonly origins: readonly string[];
 }
 
-/** What load balancers ask under whatever name, and which holds nothing of anybody. */
+/** What load balancers request under any name; it contains no data of users. */
 const OPEN_TO_ALL = new Set(['/healthz', '/readyz']);
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Keeps the pages of other origins away from a service that asks nobody for a key: every browser on this machine could
+ * Keeps the pages of other origins away from a service without authentication: every browser on this machine could
  * call its tools otherwise. Browsers say by `Origin` and `Sec-Fetch-Site` which page made a request, and by `Host` which
  * name it used, so that a name that an attacker points here (DNS rebinding) shows. Throws `ForbiddenError`, and
  * `UnsupportedMediaTypeError` for a body that a form could send.

@@ -7,7 +7,7 @@
     time.textContent = format.format(new Date(time.dateTime));
   }
 
-  // What a form came to is told once; loading the page again is no second time.
+  // The result of a form is shown once, and not again when the page is reloaded.
   const url = new URL(location.href);
   if (url.searchParams.has('done')) {
     for (const name of ['done', 'server', 'count']) url.searchParams.delete(name);

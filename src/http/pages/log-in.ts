@@ -33,7 +33,7 @@ export function toAccount(visit: PageVisit, access: PageAccess, session: PageSes
   return { who: toWho(session.user), formToken: access.formToken(session), logOutUrl: visit.to('vault/log-out') };
 }
 
-/** A user in words that they recognize. Never a name alone: people choose it, and it may be that of somebody else. */
+/** A user in words that they recognize. Never a name alone: people choose it, and it may be another user's. */
 export function toWho(
   user:
     | { readonly name?: string | undefined; readonly email?: string | undefined; readonly subject: string }

@@ -14,7 +14,7 @@ export interface CallRequest {
   begin(): void;
 }
 
-/** Counts the tool calls that run, and lets no new one in once the service is ending. */
+/** Counts the running tool calls, and refuses new ones once the service is ending. */
 export class RunningCalls {
   #running = 0;
   #isDraining = false;
@@ -30,7 +30,7 @@ export class RunningCalls {
     let isRunning = false;
     response.once('close', () => {
       if (isRunning) this.#end();
-      // An abort costs more than the rest of this, and after the whole answer nobody listens.
+      // An abort costs more than the rest of this, and after the whole answer it has no listeners.
       if (!response.writableFinished) leaving.abort();
     });
     return {
@@ -46,7 +46,7 @@ export class RunningCalls {
     };
   }
 
-  /** Lets no new call in; resolves to whether all running ones were answered within `timeMs`. */
+  /** Refuses new calls; resolves to whether all running ones were answered within `timeMs`. */
   drain(timeMs: number): Promise<boolean> {
     this.#isDraining = true;
     if (this.#running === 0) return Promise.resolve(true);

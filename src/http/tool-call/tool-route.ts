@@ -161,7 +161,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
 
 /**
  * The tool of a shared server's catalogue, for a principal who may call it. `undefined` where users have their own lists
- * of tools: then the principal may call at least one tool that the name can mean, so that nobody else opens a session
+ * of tools: then the principal may call at least one tool that the name can mean, so that no other caller opens a session
  * or waits for a server. Throws `ForbiddenError`.
  */
 function authorize(

@@ -12,7 +12,7 @@ import type { VaultCaller } from './vault-caller.ts';
 const KEPT = 'the entries of this log, which prove who did what; they end with "retentionDays"';
 
 export interface VariableDependencies {
-  readonly userSettings: UserVariables;
+  readonly userVariables: UserVariables;
   readonly audit: PageAudit;
 }
 
@@ -31,7 +31,7 @@ export class AllowedVariables {
   readonly #user: UserProfile;
   readonly #caller: VaultCaller;
   readonly #actor: Actor;
-  readonly #settings: UserVariables;
+  readonly #variables: UserVariables;
   readonly #audit: PageAudit;
   readonly #isOwn: boolean;
 
@@ -39,7 +39,7 @@ export class AllowedVariables {
   constructor(
     caller: VaultCaller,
     { request, response }: Pick<Actor, 'request' | 'response'>,
-    { userSettings, audit }: VariableDependencies,
+    { userVariables, audit }: VariableDependencies,
     user?: UserId,
   ) {
     this.#isOwn = user === undefined;
@@ -47,15 +47,15 @@ export class AllowedVariables {
     this.#user = user ?? requireUser(caller);
     this.#caller = caller;
     this.#actor = { id: caller.id, request, response };
-    this.#settings = userSettings;
+    this.#variables = userVariables;
     this.#audit = audit;
   }
 
   /** The servers that ask the user for values and that the caller may set them for. */
   async list(): Promise<readonly ServerVariables[]> {
     const { server, scopes } = this.#caller;
-    const settings = this.#settings;
-    const all = server === undefined ? await settings.list(this.#user) : [await settings.get(this.#user, server)];
+    const variables = this.#variables;
+    const all = server === undefined ? await variables.list(this.#user) : [await variables.get(this.#user, server)];
     return all.filter((one) => scopes.allowsOwnValues(one.server));
   }
 
@@ -63,14 +63,14 @@ export class AllowedVariables {
   async recentUses(): Promise<readonly ToolUse[]> {
     const { server, scopes } = this.#caller;
     if (server !== undefined) return [];
-    return (await this.#settings.recentUses(this.#user)).filter((use) => scopes.allowsOwnValues(use.server));
+    return (await this.#variables.recentUses(this.#user)).filter((use) => scopes.allowsOwnValues(use.server));
   }
 
   async save(server: string, values: ReadonlyMap<string, string>, options: SaveOptions): Promise<void> {
     this.requireServer(server);
     const resources = [...values.keys()].map((name) => `${server}/${name}`);
     await this.#recorded('set', resources, async () => {
-      await this.#settings.save(this.#user, server, values, options);
+      await this.#variables.save(this.#user, server, values, options);
       return { details: { tested: options.isTested ?? false } };
     });
   }
@@ -79,14 +79,14 @@ export class AllowedVariables {
     this.requireServer(server);
     this.#requireLogIn();
     await this.#recorded('remove', [`${server}/${name}`], async () => ({
-      details: { was_set: await this.#settings.remove(this.#user, server, name) },
+      details: { was_set: await this.#variables.remove(this.#user, server, name) },
     }));
   }
 
   async test(server: string, options: { readonly signal: AbortSignal }): Promise<ConnectionTest> {
     this.requireServer(server);
     const { result } = await this.#recorded('test', [server], async () => {
-      const result = await this.#settings.testConnection(this.#user, server, options);
+      const result = await this.#variables.testConnection(this.#user, server, options);
       const error = result.ok ? undefined : new UserVariableTestError(result.error ?? 'The test failed.');
       return { result, error };
     });
@@ -98,7 +98,7 @@ export class AllowedVariables {
     this.#requireLogIn();
     if (this.#isOwn && !this.#caller.scopes.allowsAllOwnValues) throw lacksScope('vault');
     const { details } = await this.#recorded('erase', [undefined], async () => ({
-      details: { secrets: await this.#settings.erase(this.#user), kept: KEPT },
+      details: { secrets: await this.#variables.erase(this.#user), kept: KEPT },
     }));
     return details.secrets;
   }

@@ -10,7 +10,7 @@ const PLAIN_NAME = 'mcpo-vault';
 
 /** The cookie of the pages' sessions. Its value is never logged. */
 export interface PageCookie {
-  /** `undefined` if there is none, or more than one: somebody else may have set the other. */
+  /** `undefined` if there is none, or more than one: a neighbour may have set the other. */
   read(request: IncomingMessage): string | undefined;
   set(request: IncomingMessage, response: ServerResponse, value: string, maxAgeSeconds: number): void;
   clear(request: IncomingMessage, response: ServerResponse): void;

@@ -5,22 +5,22 @@ import { refTo, vaultSchemas } from './vault-schemas.ts';
 
 const SERVER = toParameter('path', 'server', 'Name of the server, as in the servers file.');
 const NAME = toParameter('path', 'name', "Name of the user variable, as in the server's `userVars`.");
-const SUBJECT = toParameter('path', 'subject', 'The subject of the user at his issuer, percent-encoded.');
+const SUBJECT = toParameter('path', 'subject', "The user's subject at the issuer, percent-encoded.");
 const ISSUER = toParameter('query', 'issuer', 'The issuer of the user.', { type: 'string', default: 'open-webui' });
-const TEST = toParameter('query', 'test', 'Open a session with the value first, and keep it only if that goes well.', {
+const TEST = toParameter('query', 'test', 'Open a session with the value first, and store it only if that works.', {
   type: 'boolean',
   default: false,
 });
 
 const ERRORS: ReadonlyMap<number, string> = new Map([
-  [401, 'No valid credentials, or they do not tell which user calls.'],
-  [403, 'The credentials are wrong or do not allow this, or the form token is.'],
+  [401, 'No valid credentials, or they do not identify a user.'],
+  [403, 'The credentials or the form token are wrong, or they do not allow this.'],
   [404, 'No such server or user variable, or not for this user.'],
   [413, 'The body is too large.'],
   [415, 'The body is not JSON.'],
-  [422, 'The value or the request is not as it should be, or the test failed; nothing was changed.'],
-  [429, 'Over a limit; `Retry-After` tells when to try again.'],
-  [503, 'The vault cannot be used now; `Retry-After` tells when to try again.'],
+  [422, 'The value or the request is invalid, or the test failed; nothing was changed.'],
+  [429, 'Over a limit; `Retry-After` says when to try again.'],
+  [503, 'The vault is unavailable; `Retry-After` says when to try again.'],
 ]);
 const ALWAYS = [401, 403, 429, 503];
 
@@ -37,7 +37,7 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
       title: 'mcpo-ts vault',
       version: readVersion(),
       description:
-        "Each user's own values for the servers that ask for them. They are set, tested and removed here; no answer ever holds one.",
+        "Each user's own values for the servers that need them. They are set, tested and removed here; no response ever contains one.",
     },
     servers: [{ url: (rootPath + pathPrefix).replace(/(?<=.)\/+$/, '') }],
     security: [{ bearer: [] }, { session: [], form: [] }],
@@ -58,7 +58,7 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
         delete: toDelete('removeVariable', 'own', 'Remove a value', [404]),
       },
       '/vault/api/servers/{server}/test': { parameters: [SERVER], post: testServer },
-      '/vault/api/me': { delete: toDelete('eraseOwn', 'own', 'Erase everything of the user who calls') },
+      '/vault/api/me': { delete: toDelete('eraseOwn', 'own', 'Erase all data of the user who calls') },
       [VARIABLES_OF_USER]: {
         parameters: [SUBJECT, SERVER, ISSUER],
         post: toSet('setVariablesOfUser', 'others', 'Set several values for a user: all of them or none', 'NewValues'),
@@ -70,7 +70,7 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
       },
       '/vault/api/users/{subject}': {
         parameters: [SUBJECT, ISSUER],
-        delete: toDelete('eraseUser', 'others', 'Erase everything of a user', [422]),
+        delete: toDelete('eraseUser', 'others', 'Erase all data of a user', [422]),
       },
       '/vault/api/openapi.json': { get: describeVault },
     },
@@ -104,7 +104,7 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
 }
 
 const listServers: OperationObject = {
-  ...toOperation('listServers', 'own', 'The servers that ask the user for values, and what is set'),
+  ...toOperation('listServers', 'own', 'The servers that need values from the user, and what is set'),
   responses: {
     200: json('In the order of the servers file.', { type: 'array', items: refTo('ServerSettings') }),
     ...toErrors(ALWAYS),
@@ -117,7 +117,7 @@ const testServer: OperationObject = {
 };
 
 const describeVault: OperationObject = {
-  ...toOperation('describeVault', 'document', 'This document; asks for credentials under strict authentication'),
+  ...toOperation('describeVault', 'document', 'This document; needs credentials under strict authentication'),
   security: [{}, { bearer: [] }, { session: [] }],
   responses: { 200: json('OpenAPI 3.1.', { type: 'object' }), ...toErrors([401, 403]) },
 };
@@ -135,7 +135,7 @@ function toDelete(operationId: string, tag: string, summary: string, errors: rea
   return {
     ...toOperation(operationId, tag, summary),
     responses: {
-      204: { description: 'Nothing is there any more, whether there was anything or not.' },
+      204: { description: 'Removed, or nothing was set.' },
       ...toErrors([...ALWAYS, ...errors]),
     },
   };

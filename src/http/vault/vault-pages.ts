@@ -75,7 +75,7 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
   async function sendLink(visit: PageVisit, found: LinkVisit): Promise<void> {
     if (found.kind === 'entered') return visit.redirect('vault');
     const { owner, server, profile } = found.link;
-    const { title } = await dependencies.userSettings.get(owner, server);
+    const { title } = await dependencies.userVariables.get(owner, server);
     const account = found.kind === 'other-user' ? toAccount(visit, access, found.session) : undefined;
     visit.show(account === undefined ? 200 : 409, 'vault/link', {
       title: `Your values for ${title}`,

@@ -6,7 +6,7 @@ const timeOrNull: SchemaObject = { type: ['string', 'null'], format: 'date-time'
 
 /** The schemas of the vault's API, by name. */
 export const vaultSchemas: Readonly<Record<string, SchemaObject>> = {
-  ServerSettings: allRequired('What one user has to do with one server.', {
+  ServerSettings: allRequired('A server and its variables, for one user.', {
     server: { ...text, description: 'Name of the server.' },
     title: text,
     variables: { type: 'array', items: refTo('UserVariable') },
@@ -14,19 +14,19 @@ export const vaultSchemas: Readonly<Record<string, SchemaObject>> = {
       type: 'string',
       enum: ['ready', 'missing', 'failing', 'unreadable'],
       description:
-        '`ready`: everything that is required is set; `missing`: something that is required is not; `failing`: the server refused what is set; `unreadable`: what is set can no longer be decrypted and has to be set again.',
+        '`ready`: all required values are set; `missing`: a required value is not set; `failing`: the server rejected the values; `unreadable`: the values can no longer be decrypted and have to be set again.',
     },
   }),
-  UserVariable: allRequired('A user variable, and what is known of its value. The value itself is never told.', {
+  UserVariable: allRequired('A user variable, and what is known of its value. The value itself is never returned.', {
     name: text,
     title: text,
     description: textOrNull,
     required: { type: 'boolean' },
-    sensitive: { type: 'boolean', description: 'To be typed into a password field.' },
+    sensitive: { type: 'boolean', description: 'Enter it in a password field.' },
     choices: {
       type: ['array', 'null'],
-      items: allRequired('A value that is allowed.', { value: text, label: text }),
-      description: 'The only values that are allowed; `null`: any.',
+      items: allRequired('An allowed value.', { value: text, label: text }),
+      description: 'The only allowed values; `null`: any.',
     },
     helpUrl: { ...textOrNull, description: 'Where the user gets a value.' },
     is_set: { type: 'boolean' },
@@ -34,19 +34,19 @@ export const vaultSchemas: Readonly<Record<string, SchemaObject>> = {
     last_used_at: timeOrNull,
   }),
   NewValue: {
-    ...allRequired('A value to be kept.', { value: { ...text, writeOnly: true } }),
+    ...allRequired('A value to store.', { value: { ...text, writeOnly: true } }),
     additionalProperties: false,
   },
   NewValues: {
-    ...allRequired('Values to be stored, by the names of their user variables.', {
+    ...allRequired('Values to store, by the names of their user variables.', {
       values: { type: 'object', minProperties: 1, additionalProperties: { ...text, writeOnly: true } },
     }),
     additionalProperties: false,
   },
-  TestResult: allRequired('How a session with what is set went.', {
+  TestResult: allRequired('The result of a session with the stored values.', {
     ok: { type: 'boolean' },
     tools: { type: 'array', items: text, description: 'Names of the tools that were listed.' },
-    error: { ...textOrNull, description: 'One sentence; `null` when it went well.' },
+    error: { ...textOrNull, description: 'One sentence; `null` on success.' },
   }),
   Error: allRequired('What was wrong.', {
     detail: {

@@ -12,7 +12,7 @@ afterEach(async () => {
 async function start(): Promise<PageApp> {
   const app = await startPageApp({ servers: SERVERS, adminServers: ADMIN_SERVERS, pathPrefix: '/tools/' });
   started.push(app);
-  app.userSettings.put(ALICE, 'jira', 'JIRA_TOKEN', 'canary-4711');
+  app.userVariables.put(ALICE, 'jira', 'JIRA_TOKEN', 'canary-4711');
   return app;
 }
 
@@ -35,7 +35,7 @@ async function pageOf(app: PageApp, cookie: string): Promise<{ text: string; tok
 }
 
 describe('the admin’s page', () => {
-  test('tells of secrets neither values nor their last characters', async () => {
+  test('shows neither values of secrets nor their last characters', async () => {
     const app = await start();
     const { text } = await pageOf(app, await logIn(app, 'key-of-admin'));
     expect(text).toContain('JIRA_TOKEN');
@@ -44,7 +44,7 @@ describe('the admin’s page', () => {
   });
 
   test.each([
-    ['nobody', undefined, 401],
+    ['a visitor', undefined, 401],
     ['a user', 'key-of-alice', 403],
   ])('does nothing for %s', async (_name, credential, status) => {
     const app = await start();
@@ -60,7 +60,7 @@ describe('the admin’s page', () => {
       expect(answer.text).not.toMatch(/JIRA_TOKEN|streamable-http/);
     }
     expect(app.restarted).toEqual([]);
-    expect(app.userSettings.entries.size).toBe(1);
+    expect(app.userVariables.entries.size).toBe(1);
   });
 
   test('erases a user only with the box ticked and the form token of its own page', async () => {
@@ -71,10 +71,10 @@ describe('the admin’s page', () => {
     expect((await erase({ form_token: token })).status).toBe(422);
     expect((await erase({ confirm: 'yes' })).status).toBe(403);
     expect((await erase({ form_token: 'x', confirm: 'yes' })).status).toBe(403);
-    expect(app.userSettings.entries.size).toBe(1);
+    expect(app.userVariables.entries.size).toBe(1);
     const done = await erase({ form_token: token, confirm: 'yes' });
     expect([done.status, done.headers.location]).toEqual([303, '../../tools/admin?done=user-erased&count=1']);
-    expect(app.userSettings.entries.size).toBe(0);
+    expect(app.userVariables.entries.size).toBe(0);
     expect(app.changes).toMatchObject([
       { action: 'erase', subjectId: 'user:10:open-webui:alice', userId: 'key:admin' },
     ]);

@@ -28,7 +28,7 @@ const publicUrl = 'https://Tools.example/mcp';
 test.each([
   ['its own origin', { host, origin: 'http://tools.example:8000' }, {}, true],
   [
-    'its own origin, told twice',
+    'its own origin, stated twice',
     { host, origin: 'http://tools.example:8000', 'sec-fetch-site': 'same-origin' },
     {},
     true,

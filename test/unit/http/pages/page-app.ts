@@ -24,7 +24,7 @@ import type { LinkProfile } from '../../../../src/vault/vault.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
 import { PageVault } from '../page-vault.ts';
-import { type MemoryServer, MemorySettings } from './memory-settings.ts';
+import { type MemoryServer, MemoryVariables } from './memory-variables.ts';
 
 export const ALICE = { issuer: 'open-webui', subject: 'alice' };
 export const CHIEF = { issuer: 'open-webui', subject: 'chief' };
@@ -41,7 +41,7 @@ export interface PageAppOptions {
 export interface PageApp {
   readonly port: number;
   readonly url: string;
-  readonly userSettings: MemorySettings;
+  readonly userVariables: MemoryVariables;
   /** The changes of values that were recorded. */
   readonly changes: readonly AuditEvent[];
   readonly restarted: readonly string[];
@@ -91,11 +91,11 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     sessions: new PageSessions([Buffer.alloc(32, 7)]),
     audit,
   });
-  const userSettings = new MemorySettings(servers);
+  const userVariables = new MemoryVariables(servers);
   const restarted: string[] = [];
   const facts = {
     servers: () => adminServers,
-    secrets: async () => userSettings.facts(),
+    secrets: async () => userVariables.facts(),
     restart: async (server: string) => {
       if (!adminServers.some(({ name }) => name === server)) throw new NotFoundError('There is no such server.');
       restarted.push(server);
@@ -120,7 +120,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     createAssets(),
   );
   app.use(
-    createVaultApp({ settings, access, identity, client, facts, userSettings, audit, logger, callLimit: undefined }),
+    createVaultApp({ settings, access, identity, client, facts, userVariables, audit, logger, callLimit: undefined }),
   );
   app.use(failed);
   const server = createServer(app);
@@ -129,7 +129,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   return {
     port,
     url: `http://127.0.0.1:${port}`,
-    userSettings,
+    userVariables,
     changes,
     restarted,
     logs,

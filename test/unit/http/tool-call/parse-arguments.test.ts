@@ -63,7 +63,7 @@ describe('arguments', () => {
     },
   );
 
-  test('a body quoted in a parser error is not told', () => {
+  test('a body quoted in a parser error is not passed on', () => {
     expect(JSON.stringify(issueOf('{"token":"canary", oops'))).not.toContain('canary');
   });
 

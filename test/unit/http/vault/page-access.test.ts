@@ -137,7 +137,7 @@ describe('a log-in', () => {
     expect(answer.headers['set-cookie']).toBeUndefined();
   });
 
-  test('is open to nobody where the service asks nobody who he is', async () => {
+  test('is unavailable where authentication is disabled', async () => {
     const service = await start({ keys: [] });
     const answer = await logIn(service, 'anything');
     expect(answer.status).toBe(403);
@@ -206,7 +206,7 @@ describe('a session', () => {
     expect((await openPage(service, cookie)).session).toBeNull();
   });
 
-  test('ends when its key is given to somebody else', async () => {
+  test('ends when its key is given to another user', async () => {
     const service = await start();
     const cookie = cookieOf(await logIn(service, 'key-of-alice'));
     service.ring.replace('file', [keyRecord('of-alice', 'key-of-alice', { user: BOB })]);
@@ -277,7 +277,7 @@ describe('a setup link', () => {
   );
 
   test.each(['bob.to.ken', 'key-of-chief', 'key-of-admin'])(
-    'of somebody else is not redeemed while a user is logged in: %s',
+    'of another user is not redeemed while a user is logged in: %s',
     async (credential) => {
       const service = await start();
       const path = linkTo(service, 'tracker');

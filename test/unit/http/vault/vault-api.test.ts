@@ -49,7 +49,7 @@ async function page(service: VaultService, path: string): Promise<Record<string,
 const detail = (answer: HttpAnswer) => (answer.json() as { detail: unknown }).detail;
 
 describe('the list of servers', () => {
-  test('tells what is set and never a value', async () => {
+  test('reports what is set and never a value', async () => {
     const service = await start();
     expect((await put(service, VARIABLE, alice)).status).toBe(204);
     const answer = await service.send('GET', '/vault/api/servers', { headers: alice });
@@ -107,7 +107,7 @@ describe('the list of servers', () => {
     if (status === 401) expect(answer.headers['www-authenticate']).toContain('Bearer');
   });
 
-  test('is nobody’s where the service asks nobody who he is', async () => {
+  test('is unavailable where authentication is disabled', async () => {
     const service = await start({ keys: [] });
     const answer = await service.send('GET', '/vault/api/servers');
     expect(answer.status).toBe(401);
@@ -197,7 +197,7 @@ describe('a value', () => {
     expect(setValue(service)).toBeUndefined();
   });
 
-  test('is not changed while the audit log that must tell of it cannot be written', async () => {
+  test('is not changed while the audit log that must record it cannot be written', async () => {
     const service = await start({ isAuditRequired: true });
     const answer = await put(service, VARIABLE, alice);
     expect(answer.status).toBe(503);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { AuditUnavailableError, VaultUnavailableError } from '../../../../src/errors.ts';
 import { type HttpAnswer, sendRequest } from '../../../e2e/http-request.ts';
-import type { MemoryServer } from '../pages/memory-settings.ts';
+import type { MemoryServer } from '../pages/memory-variables.ts';
 import { ALICE, CHIEF, type PageApp, type PageAppOptions, startPageApp } from '../pages/page-app.ts';
 
 const CANARY = 'canary-4711';
@@ -43,7 +43,7 @@ function post(app: PageApp, path: string, fields: Record<string, string>, cookie
   });
 }
 
-/** Somebody with the cookie of an answer, and the form token of his page. */
+/** A visitor with the cookie of an answer, and the form token of their page. */
 async function visit(app: PageApp, answer: HttpAnswer): Promise<Visitor> {
   const cookie = answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   const get = (path: string, headers: Record<string, string> = {}) =>
@@ -106,8 +106,8 @@ describe('a form', () => {
       'value.SITE': '',
     });
     expect([status, headers.location]).toEqual([303, '../../../tools/vault?done=saved&server=jira']);
-    expect(app.userSettings.value(ALICE, 'jira', 'TOKEN')).toBe(CANARY);
-    expect(app.userSettings.value(ALICE, 'jira', 'SITE')).toBeUndefined();
+    expect(app.userVariables.value(ALICE, 'jira', 'TOKEN')).toBe(CANARY);
+    expect(app.userVariables.value(ALICE, 'jira', 'SITE')).toBeUndefined();
     expect((await get('/vault?done=saved&server=jira')).text).toContain('Your values for Jira are saved.');
   });
 
@@ -121,7 +121,7 @@ describe('a form', () => {
     expect(text).toMatch(/id="problem-0-1">The value of &quot;Site&quot; does not have the right form/);
     expect(text).not.toContain('id="problem-0-0"');
     expect(text).toContain('secret fields are empty again');
-    expect(app.userSettings.entries.size).toBe(0);
+    expect(app.userVariables.entries.size).toBe(0);
     expect(JSON.stringify(app.logs)).not.toMatch(/canary|No <Site>/);
   });
 
@@ -136,10 +136,10 @@ describe('a form', () => {
     const answer = await send('/vault/servers/jira', fields);
     expect(answer.status).toBe(status);
     expect(answer.text).toContain(sentence);
-    expect(app.userSettings.entries.size).toBe(0);
+    expect(app.userVariables.entries.size).toBe(0);
   });
 
-  test('of somebody who is not logged in any more changes nothing and asks to log in', async () => {
+  test('of a user who is no longer logged in changes nothing and asks to log in', async () => {
     const app = await start();
     for (const path of ['servers/jira', 'servers/jira/test', 'servers/jira/remove', 'erase']) {
       const answer = await post(app, `/vault/${path}`, { 'value.SITE': 'a', confirm: 'yes', name: 'SITE' });
@@ -162,9 +162,9 @@ describe('a form', () => {
     expect(answer.headers['content-type']).toContain('text/html');
   });
 
-  test('a failed test is told, and an address that only takes forms leads back', async () => {
+  test('a failed test is reported, and an address that only accepts forms leads back', async () => {
     const app = await start();
-    app.userSettings.put(ALICE, 'wiki', 'TOKEN', 'wrong');
+    app.userVariables.put(ALICE, 'wiki', 'TOKEN', 'wrong');
     const { post: send, get } = await logIn(app);
     const failed = await send('/vault/servers/wiki/test');
     expect(failed.status).toBe(422);
@@ -180,31 +180,31 @@ describe('a form', () => {
 
   test('erases nothing unless the box is ticked', async () => {
     const app = await start();
-    app.userSettings.put(ALICE, 'wiki', 'TOKEN', CANARY);
+    app.userVariables.put(ALICE, 'wiki', 'TOKEN', CANARY);
     const { post: send } = await logIn(app);
     expect((await send('/vault/erase')).status).toBe(422);
-    expect(app.userSettings.entries.size).toBe(1);
+    expect(app.userVariables.entries.size).toBe(1);
     const done = await send('/vault/erase', { confirm: 'yes' });
     expect(done.status).toBe(303);
     expect(done.headers['set-cookie']?.[0]).toMatch(/^mcpo-vault=; Max-Age=0/);
-    expect(app.userSettings.entries.size).toBe(0);
+    expect(app.userVariables.entries.size).toBe(0);
   });
 });
 
 describe('a setup link', () => {
   test('shows and changes its own server only', async () => {
     const app = await start();
-    app.userSettings.put(ALICE, 'wiki', 'TOKEN', CANARY);
+    app.userVariables.put(ALICE, 'wiki', 'TOKEN', CANARY);
     const opened = await post(app, app.createLink(ALICE, 'jira'), {});
     expect([opened.status, opened.headers.location]).toEqual([303, '../../vault']);
     const { get, post: send } = await visit(app, opened);
     const { text } = await get('/vault');
     expect(text).toContain('Your values for Jira');
     expect(text).not.toMatch(/Wiki|recent use|Erase|Remove/);
-    app.userSettings.put(ALICE, 'jira', 'TOKEN', CANARY);
+    app.userVariables.put(ALICE, 'jira', 'TOKEN', CANARY);
     expect((await get('/vault')).text).not.toContain('Remove');
     expect((await send('/vault/servers/jira/remove', { name: 'TOKEN' })).status).toBe(403);
-    expect(app.userSettings.value(ALICE, 'jira', 'TOKEN')).toBe(CANARY);
+    expect(app.userVariables.value(ALICE, 'jira', 'TOKEN')).toBe(CANARY);
     for (const [path, fields] of [
       ['servers/wiki', { 'value.TOKEN': 'x' }],
       ['servers/wiki/remove', { name: 'TOKEN' }],
@@ -214,7 +214,7 @@ describe('a setup link', () => {
     }
     expect((await send('/vault/erase', { confirm: 'yes' })).status).toBe(403);
     expect((await get('/admin')).status).toBe(403);
-    expect(app.userSettings.value(ALICE, 'wiki', 'TOKEN')).toBe(CANARY);
+    expect(app.userVariables.value(ALICE, 'wiki', 'TOKEN')).toBe(CANARY);
     expect((await send('/vault/servers/jira', { 'value.SITE': 'a' })).status).toBe(303);
     expect(app.changes).toMatchObject([
       { action: 'set', resource: 'jira/SITE', result: 'success', userId: 'user:10:open-webui:alice' },
@@ -235,7 +235,7 @@ describe('a setup link', () => {
     }
   });
 
-  test('of somebody else asks to log out first, and comes back to itself then', async () => {
+  test('of another user asks to log out first, and comes back to itself then', async () => {
     const app = await start();
     const { cookie, token, get } = await logIn(app);
     const path = app.createLink(CHIEF, 'jira');
@@ -261,7 +261,7 @@ describe('a setup link', () => {
 });
 
 describe('the page', () => {
-  test('never tells a default that is secret', async () => {
+  test('never shows a default that is secret', async () => {
     const { get } = await logIn(await start());
     const { text } = await get('/vault');
     expect(text).toContain('Not set: the admin’s default is used.');
@@ -271,7 +271,7 @@ describe('the page', () => {
   test('says that the vault cannot be reached, and when to come back', async () => {
     const app = await start();
     const { get, post: send } = await logIn(app);
-    app.userSettings.failure = new VaultUnavailableError('The vault cannot be reached now; nothing is lost.');
+    app.userVariables.failure = new VaultUnavailableError('The vault cannot be reached now; nothing is lost.');
     for (const answer of [await get('/vault'), await send('/vault/servers/jira', { 'value.SITE': 'a' })]) {
       expect([answer.status, answer.headers['retry-after']]).toEqual([503, '5']);
       expect(answer.text).toContain('The vault cannot be reached now; nothing is lost.');
@@ -283,10 +283,10 @@ describe('the page', () => {
     const { post: send } = await logIn(app);
     app.auditFailure(new AuditUnavailableError('The audit log cannot be written.'));
     expect((await send('/vault/servers/jira', { 'value.SITE': 'a' })).status).toBe(503);
-    expect(app.userSettings.entries.size).toBe(0);
+    expect(app.userVariables.entries.size).toBe(0);
   });
 
-  test('tells what was done only where its own form led to it', async () => {
+  test('reports what was done only where its own form led to it', async () => {
     const app = await start();
     const sentence = 'All your data is erased';
     const ask = (site: string) =>
@@ -296,7 +296,7 @@ describe('the page', () => {
     expect((await ask('none')).text).not.toContain(sentence);
   });
 
-  test('asks for no log-in where nobody can log in, and says what the admin has to do', async () => {
+  test('asks for no log-in where authentication is disabled, and says what the admin has to do', async () => {
     const app = await start({ hasAuthentication: false });
     for (const path of ['/vault', '/admin']) {
       const { text } = await sendRequest(app.port, 'GET', path);

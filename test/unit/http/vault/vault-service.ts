@@ -65,7 +65,7 @@ export interface VaultService {
   readonly events: readonly AuditEvent[];
   readonly logs: readonly LogLine[];
   readonly ring: ApiKeyRing;
-  readonly settings: MemorySettings;
+  readonly settings: MemoryVariables;
   setTime(ms: number): void;
   readonly vault: PageVault;
   /** The token of a setup link. */
@@ -119,13 +119,13 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     audit,
     now,
   });
-  const userSettings = new MemorySettings();
+  const userVariables = new MemoryVariables();
   const rate = { limit: options.callLimit ?? 10_000, windowMs: 60_000 };
   const callLimit = new RateLimit({ rate, tooMuch: 'Too many calls from you' });
 
   const app = express();
   app.use(pageHeaders);
-  app.use('/vault/api', createVaultApi({ access, identity, client, audit, settings, userSettings, callLimit }));
+  app.use('/vault/api', createVaultApi({ access, identity, client, audit, settings, userVariables, callLimit }));
   app.use(undecodable);
   app.get('/vault', async (request, response) => {
     const session = await access.session(request);
@@ -171,7 +171,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     events,
     logs,
     ring,
-    settings: userSettings,
+    settings: userVariables,
     setTime: (ms) => {
       time = ms;
     },
@@ -211,9 +211,9 @@ function closeServer(server: Server): Promise<void> {
 }
 
 /** User settings in memory: the servers `tracker` and `wiki` with the variable `TOKEN` each. */
-export class MemorySettings implements UserVariables {
+export class MemoryVariables implements UserVariables {
   readonly values = new Map<string, Map<string, string>>();
-  /** Whom it was asked about, with what was known of him. */
+  /** The users it was asked about, with what was known of them. */
   readonly users: UserProfile[] = [];
   readonly #servers = ['tracker', 'wiki'];
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { toWho } from '../../../../src/http/pages/log-in.ts';
 import { readValues, variableAtFault } from '../../../../src/http/vault/vault-view.ts';
-import { MemorySettings } from '../pages/memory-settings.ts';
+import { MemoryVariables } from '../pages/memory-variables.ts';
 
 describe('what a form brings', () => {
   test('is without the spaces that were pasted along, and what is empty is not in it', () => {
@@ -21,7 +21,7 @@ describe('what a form brings', () => {
 });
 
 describe('the variable at fault', () => {
-  const settings = new MemorySettings([
+  const settings = new MemoryVariables([
     { server: 's', title: 'S', variables: { A: { title: 'Token' }, B: { title: 'Token 2' }, C: { title: 'Token' } } },
   ]);
   const at = async (text: string, names: readonly string[]) =>

@@ -29,7 +29,7 @@ interface Entry {
 }
 
 /** User settings kept in memory; a value that holds `wrong` fails a test. */
-export class MemorySettings implements UserVariables {
+export class MemoryVariables implements UserVariables {
   readonly entries = new Map<string, Entry>();
   readonly uses: ToolUse[] = [];
   readonly refused = new Map<string, number>();
