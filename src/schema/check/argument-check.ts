@@ -1,14 +1,14 @@
 import { InvalidArgumentsError } from '../../errors.ts';
 import { type JsonObject, toSegments } from '../json-object.ts';
 import { normalizeSchema } from '../normalize-schema.ts';
-import { type Finding, UNITS } from './check-compiler.ts';
+import { CheckCompiler, type Finding, UNITS } from './check-compiler.ts';
 import { allFindings, closestFindings } from './closest-findings.ts';
-import { coerceStrings } from './coerce-strings.ts';
+import { coerceStrings, type Replacement, undo } from './coerce-strings.ts';
 import { Defaults } from './fill-defaults.ts';
-import { type Replacement, undo } from './replace-at.ts';
-import { CheckCompilers, SchemaCheck } from './schema-check.ts';
+import { SchemaUnits } from './schema-units.ts';
 import { TooComplexError } from './step-budget.ts';
 import { toValidationIssues } from './validation-issues.ts';
+import { sizeUpTo } from './value-size.ts';
 
 /**
  * Checks arguments and completes them in place: defaults filled in, `"3"` taken as an integer where one is asked for.
@@ -16,9 +16,19 @@ import { toValidationIssues } from './validation-issues.ts';
  */
 export type ArgumentCheck = (args: Record<string, unknown>) => void;
 
+/**
+ * Returns what breaks one schema: everything, or in a value that is large or takes long only what comes first. Throws
+ * `TooComplexError`.
+ */
+type SchemaCheck = (value: unknown) => readonly Finding[];
+
 /** Names at most three places of an outputSchema that a result breaks, and nothing of its content. Never throws. */
 export type ResultCheck = (value: unknown) => readonly string[];
 
+/** Up to here all findings are reported; in a larger value only the first. */
+const MAX_NODES_FOR_ALL = 10_000;
+const STEPS_FOR_ALL = 500_000;
+const STEPS_FOR_FIRST = 5_000_000;
 const MAX_BREACHES = 3;
 /** Coercing one string can bring another to light, behind it in an alternative. */
 const MAX_ROUNDS = 4;
@@ -29,7 +39,7 @@ const MAX_REPEATED_MS = 100;
 
 /** The checks of one catalogue: they share compilers and go with it. Nothing is compiled before a check's first call. */
 export class ArgumentChecks {
-  readonly #compilers = new CheckCompilers();
+  readonly #compilers = new Map<'all' | 'first', CheckCompiler>();
 
   /** Returns the check for one inputSchema that was not refused. */
   add(source: JsonObject | boolean): ArgumentCheck {
@@ -48,7 +58,7 @@ export class ArgumentChecks {
     return (value) => {
       try {
         check ??= this.#toCheck(source);
-        return closestFindings(check.run(value)).slice(0, MAX_BREACHES).map(toBreach);
+        return closestFindings(check(value)).slice(0, MAX_BREACHES).map(toBreach);
       } catch {
         // Too large, or nested too deeply, to be checked.
         return [];
@@ -56,8 +66,29 @@ export class ArgumentChecks {
     };
   }
 
+  /** The check blocks for at most about 0.2 s, compiling not counted. */
   #toCheck(source: JsonObject | boolean): SchemaCheck {
-    return new SchemaCheck(normalizeSchema(source), this.#compilers);
+    const schema = normalizeSchema(source);
+    let all: SchemaUnits | undefined;
+    let first: SchemaUnits | undefined;
+    return (value) => {
+      if (sizeUpTo(value, MAX_NODES_FOR_ALL) <= MAX_NODES_FOR_ALL) {
+        try {
+          all ??= new SchemaUnits(schema, this.#compiler('all'));
+          return all.run(value, STEPS_FOR_ALL);
+        } catch (error) {
+          if (!(error instanceof TooComplexError)) throw error;
+        }
+      }
+      first ??= new SchemaUnits(schema, this.#compiler('first'));
+      return first.run(value, STEPS_FOR_FIRST);
+    };
+  }
+
+  #compiler(findings: 'all' | 'first'): CheckCompiler {
+    const compiler = this.#compilers.get(findings) ?? new CheckCompiler(findings);
+    this.#compilers.set(findings, compiler);
+    return compiler;
   }
 }
 
@@ -106,7 +137,7 @@ function coerceUntilValid(args: Record<string, unknown>, check: SchemaCheck): re
 
 function findingsOf(check: SchemaCheck, args: unknown): readonly Finding[] {
   try {
-    return check.run(args);
+    return check(args);
   } catch (error) {
     if (!(error instanceof TooComplexError)) throw error;
     const msg = 'Input takes too long to check against the inputSchema; send less, or a simpler value';

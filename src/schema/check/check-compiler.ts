@@ -95,15 +95,17 @@ function toKeywords(budget: StepBudget): CodeKeywordDefinition[] {
   const message = '';
   return [
     {
-      keyword: 'minLength',
+      keyword: 'maxLength',
       type: 'string',
-      code: (cxt) => cxt.fail(_`!${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema - 1})`),
+      before: 'pattern',
+      code: (cxt) => cxt.fail(_`${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema as number})`),
       error: { message, params: ({ schemaCode }) => _`{limit: ${schemaCode}}` },
     },
     {
-      keyword: 'maxLength',
+      keyword: 'minLength',
       type: 'string',
-      code: (cxt) => cxt.fail(_`${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema as number})`),
+      before: 'pattern',
+      code: (cxt) => cxt.fail(_`!${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema - 1})`),
       error: { message, params: ({ schemaCode }) => _`{limit: ${schemaCode}}` },
     },
     {

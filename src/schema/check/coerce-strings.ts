@@ -1,6 +1,21 @@
-import { valueAt } from '../json-object.ts';
+import { toSegments, valueAt } from '../json-object.ts';
 import type { Finding } from './check-compiler.ts';
-import { type Replacement, replaceAt } from './replace-at.ts';
+
+/** One value put in the place of another, or where there was none, so that it can be undone. */
+export interface Replacement {
+  readonly holder: Record<string, unknown>;
+  readonly key: string;
+  /** Absent where there was none. */
+  readonly previous?: unknown;
+}
+
+/** Undoes replacements, the last one first. */
+export function undo(replacements: readonly Replacement[]): void {
+  for (const { holder, key, ...rest } of replacements.toReversed()) {
+    if ('previous' in rest) holder[key] = rest.previous;
+    else delete holder[key];
+  }
+}
 
 /**
  * Puts the numbers and booleans that a schema asks for in the place of strings that spell them, as mcpo's pydantic
@@ -28,4 +43,14 @@ function coerced(text: string, type: unknown): number | boolean | undefined {
   const value = Number(text);
   const isExact = type === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value);
   return isExact ? value : undefined;
+}
+
+/** Replaces the value at a JSON pointer, which must not be the root's own. */
+function replaceAt(root: unknown, pointer: string, value: unknown): Replacement | undefined {
+  const key = toSegments(pointer).at(-1);
+  const holder = valueAt(root, pointer.slice(0, pointer.lastIndexOf('/'))) as Record<string, unknown> | undefined;
+  if (key === undefined || holder === undefined) return undefined;
+  const replacement = { holder, key, previous: holder[key] };
+  holder[key] = value;
+  return replacement;
 }

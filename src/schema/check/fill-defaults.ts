@@ -1,7 +1,7 @@
 import { isJsonObject } from '../json-object.ts';
 import { type Schema, type SchemaNode, subschemasOf } from '../schema.ts';
 import { isOfType, type TypeName } from '../schema-keywords.ts';
-import type { Replacement } from './replace-at.ts';
+import type { Replacement } from './coerce-strings.ts';
 
 /** As many places are filled at most in one value. */
 const MAX_FILLED = 50_000;

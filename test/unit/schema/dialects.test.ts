@@ -37,6 +37,10 @@ describe('dialects', () => {
     ['dependentSchemas', { dependentSchemas: { a: { required: ['b'] } } }, { a: 1 }, false],
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
     ['then without if', { then: false }, 1, true],
+    ['characters, not code units', { minLength: 2, maxLength: 2 }, '😀😀', true],
+    ['characters, not code units', { minLength: 2 }, '😀', false],
+    ['characters, not code units', { maxLength: 2 }, '😀😀😀', false],
+    ['no characters', { minLength: 0, maxLength: 0 }, '', true],
     ['a multiple that doubles do not divide', { multipleOf: 0.01 }, 19.99, true],
     ['no multiple', { multipleOf: 0.01 }, 19.999, false],
   ];
