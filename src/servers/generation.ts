@@ -9,14 +9,14 @@ import { withReloadableSettings } from './hot-reloadable.ts';
 import { openServerSession, withUserSession } from './open-server-session.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import { ServerCatalogue } from './server-catalogue.ts';
-import { type ServerStatus, toolsUnknown, toUserServerStatus } from './server-status.ts';
+import { type ServerStatus, type SessionFacts, toolsUnknown, toUserServerStatus } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import type { SessionHold } from './session-hold.ts';
 import type { SessionQuota } from './session-quota.ts';
 import { SharedSession } from './shared-session.ts';
 import { followToolList } from './tool-list-reader.ts';
 import { ToolLister } from './tool-lister.ts';
-import { type SessionFacts, UserSessions } from './user-sessions.ts';
+import { UserSessions } from './user-sessions.ts';
 import { type Caller, completeValues } from './user-values.ts';
 import { Waiters } from './waiters.ts';
 

@@ -1,3 +1,4 @@
+import type { UserId } from '../auth/user.ts';
 import { ServerUnavailableError } from '../errors.ts';
 import type { FailureReason } from './failure-reason.ts';
 import type { SessionState } from './shared-session.ts';
@@ -9,6 +10,16 @@ export interface ServerStatus {
   readonly reason?: string | undefined;
   /** For admins only: what the server or its process said, without secrets. */
   readonly detail?: string | undefined;
+}
+
+/** A session of which something is left, as admins see it; a shared one has no owner. */
+export interface SessionFacts {
+  readonly owner: UserId | undefined;
+  readonly chatId: string | undefined;
+  readonly state: string;
+  /** Milliseconds since the epoch. */
+  readonly lastUsedAt: number | undefined;
+  readonly runningCalls: number;
 }
 
 const PER_USER = 'starts for each user';

@@ -10,10 +10,9 @@ import { fingerprint, sessionFingerprint } from './hot-reloadable.ts';
 import { Lease } from './lease.ts';
 import { ResultWatch } from './result-watch.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
-import { type ServerStatus, toChangingStatus } from './server-status.ts';
+import { type ServerStatus, type SessionFacts, toChangingStatus } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import type { SessionQuota } from './session-quota.ts';
-import type { SessionFacts } from './user-sessions.ts';
 import type { Caller } from './user-values.ts';
 import { Waiters } from './waiters.ts';
 

@@ -9,6 +9,7 @@ import type { PingTimes } from './idle-watch.ts';
 import { openUserSession, secretsOf } from './open-server-session.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
+import type { SessionFacts } from './server-status.ts';
 import { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { type SessionHold, START_WAIT_MS } from './session-hold.ts';
@@ -47,16 +48,6 @@ export interface UserSessionsOptions {
   /** How long a call waits for the quota and an open session, in milliseconds. */
   readonly waitMs?: number | undefined;
   readonly pingTimes?: PingTimes | undefined;
-}
-
-/** A session of which something is left, as admins see it; a shared one has no owner. */
-export interface SessionFacts {
-  readonly owner: UserId | undefined;
-  readonly chatId: string | undefined;
-  readonly state: string;
-  /** Milliseconds since the epoch. */
-  readonly lastUsedAt: number | undefined;
-  readonly runningCalls: number;
 }
 
 /** A call from before its user's values are read, so that it notices when they change meanwhile. */
@@ -112,7 +103,12 @@ export class UserSessions {
       try {
         variables = await readUserValues(user, config);
         // Never opened with values that were replaced while they were read.
-        if (pending.isStale) throw settingsChanged(config.name);
+        if (pending.isStale) {
+          throw new ServerUnavailableError(
+            `Your settings for server "${config.name}" are being changed. Try again later.`,
+            1,
+          );
+        }
         if (signal.aborted) throw new CallCancelledError('The caller left before the session was opened.');
         const hold = this.#hold(pending, user, variables);
         try {
@@ -279,8 +275,4 @@ export class UserSessions {
     dependencies.noteCredentials?.(user.user, config.name, true);
     return toRefusal(user, config, variables);
   }
-}
-
-function settingsChanged(server: string): ServerUnavailableError {
-  return new ServerUnavailableError(`Your settings for server "${server}" are being changed. Try again later.`, 1);
 }
