@@ -143,7 +143,6 @@ function readGivenEnvFile(path: string | undefined): ReadonlyMap<string, string>
   try {
     return readEnvFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'cannot be read';
-    throw new ConfigError([{ key: '--env-path', message: `the file "${path}" ${reason}.` }]);
+    throw new ConfigError([{ key: '--env-path', message: `the file "${path}" ${(error as Error).message}.` }]);
   }
 }

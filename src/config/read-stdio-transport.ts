@@ -110,7 +110,7 @@ function readEntryEnvFile({ entry, place, templates, folder, onRead }: EntryCont
   try {
     return readEnvFile(file);
   } catch (error) {
-    at.problem(`"${name}" ${error instanceof Error ? error.message : 'cannot be read'}.`);
+    at.problem(`"${name}" ${(error as Error).message}.`);
     return new Map();
   }
 }

@@ -53,8 +53,7 @@ function toKeySource(issuer: IssuerFile, problems: ConfigProblem[]): KeySource {
   try {
     return { kind: 'public-key', pem: readTextFile(issuer.publicKeyFile) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'cannot be read';
-    problems.push({ key: 'auth.issuers', message: `the file "${issuer.publicKeyFile}" ${reason}.` });
+    problems.push({ key: 'auth.issuers', message: `the file "${issuer.publicKeyFile}" ${(error as Error).message}.` });
     return { kind: 'public-key', pem: '' };
   }
 }

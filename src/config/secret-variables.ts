@@ -58,7 +58,7 @@ export function readSecretFile(name: SecretName, file: string): string {
   try {
     text = readTextFile(file).trim();
   } catch (error) {
-    throw problem(`${name}_FILE`, `the file "${file}" ${error instanceof Error ? error.message : 'cannot be read'}.`);
+    throw problem(`${name}_FILE`, `the file "${file}" ${(error as Error).message}.`);
   }
   if (text === '') throw problem(`${name}_FILE`, `the file "${file}" is empty.`);
   return text;

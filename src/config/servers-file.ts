@@ -33,8 +33,7 @@ export function readServersFile(file: string, options: ServersFileOptions): Serv
   try {
     text = readTextFile(file);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'cannot be read';
-    throw new ConfigError([{ file, message: `the servers file ${reason}.` }]);
+    throw new ConfigError([{ file, message: `the servers file ${(error as Error).message}.` }]);
   }
   return parseServersFile(text, file, options);
 }
