@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import { readKeyText, updateKeyFile } from '../vault/key-file.ts';
 import { type Keyring, parseKeyring } from '../vault/keyring.ts';
-import { hasSecretsToRewrap, olderKeysInUse, rewrapSecrets } from '../vault/rewrap-secrets.ts';
+import { hasSecretsToRewrap, rewrapSecrets } from '../vault/rewrap-secrets.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
 import { findKeyring, generateKey, ownKeyFile, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
@@ -79,7 +79,7 @@ function putInFront(file: string, newKeyFile: string | undefined): void {
 }
 
 async function dropOldKeys(store: SecretStore, keyring: Keyring, file: string): Promise<string> {
-  const inUse = await olderKeysInUse(store, keyring);
+  const inUse = await store.countByKey();
   const dropped = [...keyring.keys.keys()].filter((id) => id !== keyring.active.id && !inUse.has(id));
   if (dropped.length === 0) return 'There is no old key to remove.';
   let before = '';
@@ -88,7 +88,7 @@ async function dropOldKeys(store: SecretStore, keyring: Keyring, file: string): 
     const parts = text.split(',').map((part) => part.trim());
     return parts.filter((part) => !dropped.includes(parseKeyring(part, DATA_FOLDER).active.id)).join(',');
   });
-  const stillInUse = await olderKeysInUse(store, keyring);
+  const stillInUse = await store.countByKey();
   if (dropped.some((id) => stillInUse.has(id))) {
     updateKeyFile(file, DATA_FOLDER, () => before);
     return 'The old keys were not removed: a running service has just used one; restart it and run this again.';
@@ -97,7 +97,7 @@ async function dropOldKeys(store: SecretStore, keyring: Keyring, file: string): 
 }
 
 async function adviceOnOldKeys(store: SecretStore, keyring: Keyring, isOwnFile: boolean): Promise<readonly string[]> {
-  const inUse = await olderKeysInUse(store, keyring);
+  const inUse = await store.countByKey();
   const unused = [...keyring.keys.keys()].filter((id) => id !== keyring.active.id && !inUse.has(id));
   if (unused.length === 0) {
     if (isOwnFile || keyring.keys.size > 1) return [];

@@ -41,12 +41,8 @@ export function writeBackup(file: string, { keys, secrets }: VaultBackup, now: n
     format: FORMAT,
     formatVersion: 1,
     createdAt: now,
-    keys: keys.map(({ keyId, check, createdAt }) => ({ keyId, check, createdAt })),
-    secrets: secrets.map(({ owner, server, name, version, keyId, cipherText, lastFour, updatedAt, lastUsedAt }) => ({
-      ...{ issuer: owner.issuer, subject: owner.subject, server, name, version, keyId, cipherText, updatedAt },
-      ...(lastFour === undefined ? {} : { lastFour }),
-      ...(lastUsedAt === undefined ? {} : { lastUsedAt }),
-    })),
+    keys: [...keys],
+    secrets: secrets.map(({ owner: { issuer, subject }, ...secret }) => ({ issuer, subject, ...secret })),
   };
   let isCreated: boolean;
   try {

@@ -34,28 +34,12 @@ export async function rewrapSecrets(store: RewrapStore, keyring: Keyring): Promi
   }
 }
 
-/** How many secrets are under each key that is not in the ring. Rejects with the database's error. */
-export async function countUnknownKeys(store: RewrapStore, keyring: Keyring): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
-  for await (const { keyId } of rowsNotUnder(store, keyring.active.id)) {
-    if (!keyring.keys.has(keyId)) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
-  }
-  return counts;
-}
-
 /** Whether a secret is left that could be put under the active key. Rejects with the database's error. */
 export async function hasSecretsToRewrap(store: RewrapStore, keyring: Keyring): Promise<boolean> {
   for await (const row of rowsNotUnder(store, keyring.active.id)) {
     if (tryRewrap(keyring, row) !== undefined) return true;
   }
   return false;
-}
-
-/** The keys, other than the active one, under which there are secrets. Rejects with the database's error. */
-export async function olderKeysInUse(store: RewrapStore, keyring: Keyring): Promise<ReadonlySet<string>> {
-  const ids = new Set<string>();
-  for await (const { keyId } of rowsNotUnder(store, keyring.active.id)) ids.add(keyId);
-  return ids;
 }
 
 async function* rowsNotUnder(store: RewrapStore, keyId: string): AsyncGenerator<SecretRow> {

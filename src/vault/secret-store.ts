@@ -111,6 +111,13 @@ export class SecretStore {
     return rows.map(toSecretRow);
   }
 
+  /** How many secrets are under each key, by the key's id. */
+  async countByKey(): Promise<ReadonlyMap<string, number>> {
+    const secrets = this.#database.selectFrom('secrets').groupBy('key_id').orderBy('key_id');
+    const rows = await secrets.select((select) => ['key_id', select.fn.countAll<number>().as('count')]).execute();
+    return new Map(rows.map((row) => [row.key_id, Number(row.count)]));
+  }
+
   /** Replaces the cipher text of the same version; `false` if it has changed meanwhile. */
   async rewrap(row: SecretRow, keyId: string, cipherText: string): Promise<boolean> {
     const { numUpdatedRows } = await retryConflicts(() =>

@@ -7,7 +7,6 @@ import { CHANGES_KEPT_MS, ChangeFeed, type SecretChangeListener } from './change
 import { isReadable, open, seal } from './cipher.ts';
 import { guardStore } from './guarded-store.ts';
 import type { Keyring } from './keyring.ts';
-import { countUnknownKeys } from './rewrap-secrets.ts';
 import type { NewSecret, RefusedCredentials, SecretRow, ToolUse } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
 import { createLink, LINK_REMEMBERED_MS, readLink, redeemLink, type SetupLink } from './setup-links.ts';
@@ -94,13 +93,14 @@ export class Vault {
   /** Rejects with `ConfigError` for keys that are not this vault's, `VaultUnavailableError`. */
   async proveKeys(): Promise<void> {
     await this.#keys.prove();
-    const unknown = await countUnknownKeys(this.#store, this.#options.keyring);
-    if (unknown.size === 0) return;
+    const { keyring } = this.#options;
+    const unknown = [...(await this.#store.countByKey())].filter(([id]) => !keyring.keys.has(id));
+    if (unknown.length === 0) return;
     this.#logger.warn(
       'secrets are encrypted with keys that were not given; they are not deleted, but cannot be read without them',
       {
-        secrets: [...unknown.values()].reduce((sum, count) => sum + count),
-        keys: [...unknown.keys()].join(),
+        secrets: unknown.reduce((sum, [, count]) => sum + count, 0),
+        keys: unknown.map(([id]) => id).join(),
       },
     );
   }

@@ -61,10 +61,18 @@ describe('opening', () => {
 
   test.each([
     ['a port where nothing listens', (url: URL) => (url.port = '1'), /\(ECONNREFUSED\): check that it runs/],
-    ['a database that is not there', (url: URL) => (url.pathname = '/canary-none'), /\(3D000\): there is no database/],
+    [
+      'a database that is not there',
+      (url: URL) => (url.pathname = '/canary-none'),
+      /\(3D000\): the database does not exist/,
+    ],
     ['a host that is not there', (url: URL) => (url.hostname = 'canary.invalid'), /its host is unknown/],
     ['a user that is not there', (url: URL) => (url.username = 'canary-user'), /does not accept this user/],
-    ['TLS that is not offered', (url: URL) => (url.search = '?sslmode=require'), /no TLS|certificate is not trusted/],
+    [
+      'TLS that is not offered',
+      (url: URL) => (url.search = '?sslmode=require'),
+      /not offer TLS|certificate is not trusted/,
+    ],
     ['a certificate that is not there', (url: URL) => (url.search = '?sslrootcert=/canary'), /\(ENOENT\): a file/],
     [
       'a schema that is not there',

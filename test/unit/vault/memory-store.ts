@@ -88,6 +88,13 @@ export class MemoryStore implements Store {
     return rows.filter((row) => after === undefined || sortKey(row) > sortKey(after)).slice(0, limit);
   }
 
+  async countByKey() {
+    this.#ask('countByKey');
+    const counts = new Map<string, number>();
+    for (const { keyId } of this.rows) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
+    return counts;
+  }
+
   async rewrap(row: SecretRow, keyId: string, cipherText: string) {
     this.#ask('rewrap');
     const isSame = (one: SecretRow) =>

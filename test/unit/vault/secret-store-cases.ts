@@ -272,6 +272,10 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
           await store.put([{ place: at(owner, 's', name), seal: sealAs('x', 'old'), lastFour: undefined }], NOW);
       }
       await store.put([{ place: at(bob, 's', 'A'), seal: sealAs('x', 'new'), lastFour: undefined }], NOW);
+      expect([...(await store.countByKey())]).toEqual([
+        ['new', 1],
+        ['old', 7],
+      ]);
       const seen: string[] = [];
       let after: SecretPlace | undefined;
       for (;;) {
