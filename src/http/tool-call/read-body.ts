@@ -5,9 +5,10 @@ import {
   BodyTooLargeError,
   CallCancelledError,
   InvalidArgumentsError,
+  ServerUnavailableError,
   UnsupportedMediaTypeError,
 } from '../../errors.ts';
-import type { HeldBody } from './body-budget.ts';
+import { shareOfOne } from '../../turns/fair-turns.ts';
 
 /** What comes out at a time: each piece costs a turn of the event loop. */
 const CHUNK_BYTES = 64 * 1024;
@@ -20,7 +21,76 @@ const DECOMPRESSORS: ReadonlyMap<string, () => Transform> = new Map([
   ['br', () => createBrotliDecompress({ chunkSize: CHUNK_BYTES })],
 ]);
 
+/** Bytes of each body that are not counted: small calls are accepted whatever the large ones take. */
+const FREE_BYTES = 16 * 1024;
+const RETRY_AFTER_SECONDS = 2;
 const NO_BODY = Buffer.alloc(0);
+
+/**
+ * Bounds the bytes of all request bodies that the process holds at once, from their first byte to the end of the call:
+ * of one caller, all but a quarter.
+ */
+export class BodyBudget {
+  readonly #maxBytes: number;
+  readonly #heldBy = new Map<string, number>();
+  #held = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes that count now. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Throws `ServerUnavailableError` if so many more bytes are too many now. */
+  assertFits(callerId: string, bytes: number): void {
+    const ofCaller = (this.#heldBy.get(callerId) ?? 0) + bytes;
+    if (this.#held + bytes <= this.#maxBytes && ofCaller <= shareOfOne(this.#maxBytes)) return;
+    const message = 'Too many large request bodies are being handled. Try again later.';
+    throw new ServerUnavailableError(message, RETRY_AFTER_SECONDS);
+  }
+
+  /** Counts `bytes` more, or fewer if negative. */
+  add(callerId: string, bytes: number): void {
+    this.#held += bytes;
+    const ofCaller = (this.#heldBy.get(callerId) ?? 0) + bytes;
+    if (ofCaller > 0) this.#heldBy.set(callerId, ofCaller);
+    else this.#heldBy.delete(callerId);
+  }
+}
+
+/** What one request's body takes of the budget. To be released when the request is done with. */
+export class HeldBody {
+  readonly #budget: BodyBudget;
+  readonly #callerId: string;
+  #counted = 0;
+
+  constructor(budget: BodyBudget, callerId: string) {
+    this.#budget = budget;
+    this.#callerId = callerId;
+  }
+
+  /** Throws `ServerUnavailableError` if a body of so many bytes could not be held now. */
+  expect(bytes: number): void {
+    if (bytes > FREE_BYTES) this.#budget.assertFits(this.#callerId, bytes - FREE_BYTES);
+  }
+
+  /** The body has grown to so many bytes. Throws `ServerUnavailableError` if those are too many now. */
+  grow(bytes: number): void {
+    const more = bytes - FREE_BYTES - this.#counted;
+    if (more <= 0) return;
+    this.#budget.assertFits(this.#callerId, more);
+    this.#budget.add(this.#callerId, more);
+    this.#counted += more;
+  }
+
+  release(): void {
+    if (this.#counted > 0) this.#budget.add(this.#callerId, -this.#counted);
+    this.#counted = 0;
+  }
+}
 
 /**
  * Reads a request's body whole, decompressed. `maxBytes` bounds what is read and what comes out of it, while it comes;
@@ -119,5 +189,5 @@ function collect(
 }
 
 function tooLarge(maxBytes: number): BodyTooLargeError {
-  return new BodyTooLargeError(`The body is larger than the ${maxBytes} bytes that are taken.`);
+  return new BodyTooLargeError(`The body is larger than the ${maxBytes} bytes that are accepted.`);
 }

@@ -18,9 +18,8 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { AuditTrail, RequestFacts } from '../audit-trail.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
 import { parseServicePath } from '../paths.ts';
-import { BodyBudget, HeldBody } from './body-budget.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
-import { readBody } from './read-body.ts';
+import { BodyBudget, HeldBody, readBody } from './read-body.ts';
 import type { RunningCalls } from './running-calls.ts';
 
 /** Where the caller's own values come from, for a server whose sessions belong to users. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { ServerUnavailableError } from '../../../../src/errors.ts';
-import { BodyBudget, HeldBody } from '../../../../src/http/tool-call/body-budget.ts';
+import { BodyBudget, HeldBody } from '../../../../src/http/tool-call/read-body.ts';
 
 const FREE = 16 * 1024;
 
