@@ -52,7 +52,6 @@ export function withAddedScopes(
 export class Scopes {
   /** Everything; what the single `--api-key` has. */
   static readonly ALL = new Scopes(['call', ...PLAIN_SCOPES]);
-  static readonly NONE = new Scopes([]);
 
   /** As given; the ceiling is not in them. */
   readonly texts: readonly string[];

@@ -365,7 +365,7 @@ test('users are named in the audit log as principals are', () => {
     name: undefined,
     role: undefined,
     groups: [],
-    scopes: Scopes.NONE,
+    scopes: new Scopes([]),
     keyId: undefined,
     chatId: undefined,
     token: undefined,
