@@ -8,7 +8,7 @@ import type { AuditLog } from './audit-log.ts';
 const NOTE_EVERY_MS = 10_000;
 
 /** How far a log goes, signed with its key and stored in the database, so that log and head cannot be deleted unnoticed. */
-export interface AnchorRow extends ChainState {
+interface AnchorRow extends ChainState {
   readonly mac: string;
 }
 

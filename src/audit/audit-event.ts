@@ -1,7 +1,7 @@
 import type { Redact } from '../telemetry/redactor.ts';
 
 /** `audit_log` is about the log itself: what it found at start, lost or removed. */
-export type AuditEventType =
+type AuditEventType =
   | 'call'
   | 'log_in'
   | 'refusal'
@@ -12,7 +12,7 @@ export type AuditEventType =
   | 'tool_definition_change'
   | 'audit_log';
 
-export type AuditResult = 'success' | 'failure' | 'refused';
+type AuditResult = 'success' | 'failure' | 'refused';
 
 /** Facts beside an event. Never arguments, results or values of secrets. */
 export type AuditDetails = Readonly<Record<string, string | number | boolean | null | undefined | readonly string[]>>;

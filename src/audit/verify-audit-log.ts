@@ -4,7 +4,7 @@ import { CHAIN_START, type ChainLine, type ChainState, type Found, openLine } fr
 import { type AuditHead, readHead } from './audit-head.ts';
 import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
 
-export interface AuditProblem {
+interface AuditProblem {
   readonly kind:
     | 'edited'
     | 'inserted'

@@ -13,7 +13,7 @@ const LAST_WORDS = /^(08|57P|25006)/;
 /** PostgreSQL's number for `bigint`, which `pg` gives as text. */
 const BIGINT = 20;
 
-export interface PostgresConnection {
+interface PostgresConnection {
   query<Row>(text: string, values: readonly unknown[]): Promise<Answer<Row>>;
   release(): void;
 }

@@ -6,7 +6,7 @@ import { findResponseId } from './rpc-message.ts';
 const MIN_RETRY_MS = 50;
 const MAX_RETRY_MS = 600_000;
 
-export interface StreamEnd {
+interface StreamEnd {
   /** Where the stream can be resumed, if the server gave any event an id. */
   readonly lastEventId: string | undefined;
   readonly isAnswered: (id: number) => boolean;

@@ -78,7 +78,7 @@ function toCatalogueTool(definition: ToolDefinition, checks: ArgumentChecks): Ca
 }
 
 /** The rules that match none of the tools that a server offers: most probably they are misspelt and restrict nothing. */
-export function unmatchedRules(
+function unmatchedRules(
   { access, disabledTools, enabledTools }: ToolRuleSource,
   offered: readonly string[],
 ): readonly ToolRule[] {

@@ -20,7 +20,7 @@ const LATE_FACTOR = 1.5;
 /** `alive`: it answered, whatever it said; `refused`: it answered that it does not take the credentials. */
 export type PingVerdict = { readonly kind: 'alive' } | { readonly kind: 'refused' | 'dead'; readonly reason: string };
 
-export type WatchedSession = Pick<Session, 'lastActivityAt' | 'isBusy' | 'ping'>;
+type WatchedSession = Pick<Session, 'lastActivityAt' | 'isBusy' | 'ping'>;
 
 export interface IdleWatchOptions {
   readonly session: WatchedSession;

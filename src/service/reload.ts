@@ -9,7 +9,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 
 /** What a hot reload takes over. */
-export interface ChangedConfiguration {
+interface ChangedConfiguration {
   readonly servers: readonly ServerConfig[];
   readonly auth: AuthSettings;
   readonly secrets: readonly string[];

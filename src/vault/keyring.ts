@@ -7,7 +7,7 @@ const ID_CHARACTERS = 16;
 const KEY_RULE = 'it must be 32 random bytes as base64, such as "openssl rand -base64 32" prints';
 
 /** One key of the ring. The bytes that were given are used for nothing but to derive from. */
-export interface VaultKey {
+interface VaultKey {
   /** Names the key beside what it wrapped; says nothing of the key itself. */
   readonly id: string;
   /** Is stored in the database and proves that a key is the one of that id. */

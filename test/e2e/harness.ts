@@ -132,9 +132,9 @@ export async function startService(options: StartOptions): Promise<Service> {
 }
 
 /** Processes that outlived their service; ended by the harness, which remembers them here for tests to judge. */
-export const orphans: ProcessEntry[] = [];
+const orphans: ProcessEntry[] = [];
 
-export async function waitForServers(service: Service, timeoutMs = 20_000): Promise<void> {
+async function waitForServers(service: Service, timeoutMs = 20_000): Promise<void> {
   await waitFor(
     async () => {
       const states = await service.serverStates();

@@ -7,7 +7,7 @@ import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { SecretFacts, Vault } from '../../vault/vault.ts';
 
 /** A live session on the admin's page. */
-export interface AdminSession {
+interface AdminSession {
   /** `undefined`: all users share the session. */
   readonly owner: UserId | undefined;
   readonly chatId: string | undefined;
@@ -19,7 +19,7 @@ export interface AdminSession {
 }
 
 /** A user's list of tools that differs from the one that all users see; names only, without secrets. */
-export interface AdminToolList {
+interface AdminToolList {
   readonly id: string;
   /** Whose session listed it first. */
   readonly owner: UserId;

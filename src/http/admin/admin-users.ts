@@ -6,7 +6,7 @@ const SECRETS_PER_PAGE = 200;
 const MAX_SEARCH_CHARACTERS = 200;
 
 /** A user with the values they have set. */
-export interface AdminUser {
+interface AdminUser {
   readonly issuer: string;
   readonly subject: string;
   readonly secrets: readonly SecretFacts[];

@@ -15,7 +15,7 @@ const MAX_REJECTED_SHOWN = 50;
 const MAX_NAME_CHARACTERS = 200;
 const MAX_REASON_CHARACTERS = 500;
 
-export interface StartPageTool {
+interface StartPageTool {
   readonly name: string;
   readonly title?: string | undefined;
   readonly description?: string | undefined;

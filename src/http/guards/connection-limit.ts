@@ -7,7 +7,7 @@ import { type ClientAddress, plainAddress, UNKNOWN_ADDRESS } from './client-addr
 /** Often enough for an admin to see what happens, seldom enough for a flood not to fill the log. */
 const LOG_EVERY_MS = 60_000;
 
-export interface ConnectionLimits {
+interface ConnectionLimits {
   readonly max: number;
   readonly maxPerAddress: number;
 }

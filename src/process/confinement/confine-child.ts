@@ -9,7 +9,7 @@ import { namespaceArguments, projectOf, sandboxArguments, treeOf } from './bubbl
 import { limitCommand } from './resource-limits.ts';
 import { openServerHome, type ServerHome } from './server-home.ts';
 
-export interface ConfinedCommand {
+interface ConfinedCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
