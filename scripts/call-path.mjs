@@ -18,7 +18,8 @@ const root = resolve(values.root);
 /** Background work, a timer say, is not in every round. */
 const ROUNDS = 5;
 const API_KEY = 'key-of-the-call-path';
-const HEADERS = { authorization: `Bearer ${API_KEY}`, 'x-openwebui-user-id': 'user' };
+const KEY = { authorization: `Bearer ${API_KEY}` };
+const USER = { ...KEY, 'x-openwebui-user-id': 'user' };
 
 const built = buildUnbundled(root, 'call-path');
 process.env.CLI_UNDER_TEST = join(built, 'cli.js');
@@ -63,12 +64,11 @@ function actions() {
     if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`);
   };
   return {
-    'warm shared stdio call': async () =>
-      expectStatus(await service.call('shared', 'echo', {}, { headers: HEADERS }), 200),
+    'warm shared stdio call': async () => expectStatus(await service.call('shared', 'echo', {}, { headers: KEY }), 200),
     'saved value': async () => {
       const path = '/vault/api/servers/personal/variables/TOKEN';
       expectStatus(
-        await send(service.port, 'PUT', path, { headers: HEADERS, body: { value: `value-${generation}` } }),
+        await send(service.port, 'PUT', path, { headers: USER, body: { value: `value-${generation}` } }),
         204,
       );
     },
