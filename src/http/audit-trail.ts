@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { AuditDetails, AuditEvent } from '../audit/audit-event.ts';
+import { type AuditDetails, type AuditEvent, describeArguments } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type Principal, toPrincipalId } from '../auth/principal.ts';
 import { ForbiddenError, RateLimitedError, ServiceError, UnauthenticatedError } from '../errors.ts';
@@ -27,6 +27,11 @@ export class AuditTrail {
   /** To be called before anything is done. Throws `AuditUnavailableError` when it could not be recorded. */
   assertAvailable(): void {
     this.#log?.assertAvailable();
+  }
+
+  /** Adds what the log may contain of a call's arguments. */
+  noteArguments(facts: RequestFacts, args: Readonly<Record<string, unknown>>, bodyBytes: number): void {
+    if (this.#log !== undefined) facts.argumentDetails = describeArguments(args, bodyBytes);
   }
 
   /** Records an event with where its request comes from. */

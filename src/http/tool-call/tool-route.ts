@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { describeArguments } from '../../audit/audit-event.ts';
 import { requireAnyCall, requireCall } from '../../auth/authorize.ts';
 import { type Principal, toPrincipalId } from '../../auth/principal.ts';
 import type { ServerConfig } from '../../config/server-config.ts';
@@ -150,7 +149,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
   async function readArguments({ request, facts, server }: AllowedCall, held: HeldBody) {
     requireJson(request.headers['content-type']);
     const { value: args, exactText, bytes } = parseArguments(await readBody(request, settings.maxBodyBytes, held));
-    facts.argumentDetails = describeArguments(args, bytes);
+    audit.noteArguments(facts, args, bytes);
     if (logger.isDebug()) {
       logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
     }
