@@ -53,7 +53,7 @@ export function openLine(line: Buffer, key: KeyObject): ChainLine | undefined {
   return { seq: Number(links[1]), previous: links[2] ?? '', hmac, isAuthentic: isMac(key, sealed, hmac) };
 }
 
-/** Signs a state; `use` tells a head, by its first line's number, from an anchor, so that neither passes as the other. */
+/** Signs a state; `use` keeps a head and an anchor apart, so that neither passes as the other. */
 export function signState(use: number | 'anchor', { seq, hmac }: ChainState, keys: AuditKeys): string {
   return mac(keys.head, `${use}:${seq}:${hmac}`);
 }

@@ -69,7 +69,7 @@ function prefixOwners(names: readonly string[]): (id: string) => string | undefi
   for (const name of [...names].sort()) {
     const prefix = clean(`${name}_`);
     const isExact = prefix === `${name}_`;
-    // Two inexact names with one prefix: an owner that is no server, so that both get hashes.
+    // Two inexact names with one prefix: an owner that is not a server, so that both get hashes.
     if (isExact || !owners.has(prefix)) owners.set(prefix, name);
     else if (clean(`${owners.get(prefix)}_`) !== `${owners.get(prefix)}_`) owners.set(prefix, '');
   }

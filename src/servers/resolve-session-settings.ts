@@ -20,7 +20,7 @@ type SessionConfig = Pick<
 /**
  * Resolves a server's settings for one owner, in one pass. A header or variable whose placeholder has no value is
  * left out. Headers with a token that is made anew or differs from call to call are asked for at every exchange, with
- * the values of `latest`, so that a fresh token is no other session.
+ * the values of `latest`, so that a fresh token does not need another session.
  * Throws `PlaceholderValueError` where a url or an argument would lack a value, or a value would change where the url
  * points.
  */

@@ -6,7 +6,7 @@ import type { LazyDatabase } from '../db/lazy-database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /**
- * Keeps the ring at what the database holds; changes of the keys are audited, whoever made them. A database that cannot
+ * Keeps the ring at what the database holds; changes of the keys are audited, also those of other processes. A database that cannot
  * be opened and in which no keys are known to lie, as in a read-only container, is not watched and locks nobody out.
  */
 export async function watchStoredKeys(

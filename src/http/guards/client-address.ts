@@ -10,7 +10,7 @@ export interface ClientAddress {
   addressOf(request: IncomingMessage): string;
   /** Whether the sender speaks TLS: with us, or with a trusted proxy that says so. */
   isHttps(request: IncomingMessage): boolean;
-  /** Host and port that the sender asked for; `undefined` when that is no usable name. */
+  /** Host and port that the sender asked for; `undefined` when that is not a usable name. */
   hostOf(request: IncomingMessage): string | undefined;
   /** Whether `hostOf` is what a trusted proxy says, and not the request's own `Host`. */
   isForwardedHost(request: IncomingMessage): boolean;
@@ -31,7 +31,7 @@ const MAX_REMEMBERED = 10_000;
 type IsTrusted = (address: string) => boolean;
 
 /**
- * Reads `X-Forwarded-For` from the right, as each proxy adds at the end: the first address that is no trusted proxy's
+ * Reads `X-Forwarded-For` from the right, as each proxy adds at the end: the first address that is not a trusted proxy's
  * is the sender's. What stands further left may be made up, and is not looked at. Nothing is believed from a sender
  * who is not a trusted proxy.
  */

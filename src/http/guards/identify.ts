@@ -20,7 +20,7 @@ export interface IdentifyDependencies {
 }
 
 /**
- * Tells who sends a request, with the limits on trying: what is wrong too often is not looked at for a while.
+ * Identifies the sender of a request, within the limits on failed attempts.
  * Rejects with the authenticator's errors, and with `RateLimitedError`.
  */
 export async function identify(

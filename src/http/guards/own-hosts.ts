@@ -89,7 +89,7 @@ function toOrigin(host: string, isHttps: boolean): string | undefined {
   return parseUrl(url)?.origin;
 }
 
-/** `Example.org:80` as `example.org`, `::1` and `[::1]:80` as `[::1]`; `undefined` for what is no host. */
+/** `Example.org:80` as `example.org`, `::1` and `[::1]:80` as `[::1]`; `undefined` for what is not a host. */
 function toHostname(host: string): string | undefined {
   const isBareIPv6 = !host.startsWith('[') && host.split(':').length > 2;
   const url = `http://${isBareIPv6 ? `[${host}]` : host}`;

@@ -2,7 +2,7 @@ import { parseUrl } from '../../parse-url.ts';
 
 /**
  * A `<time>` element for milliseconds since the epoch: in UTC until a script shows the reader's own time. Empty for what
- * is no date.
+ * is not a date.
  */
 export function toTime(ms: number | undefined): string {
   const date = new Date(ms ?? Number.NaN);

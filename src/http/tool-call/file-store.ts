@@ -23,7 +23,7 @@ interface Entry {
 
 /**
  * Keeps images and audio of results for a while, in memory and within bounds: the oldest make room for new ones.
- * Whoever knows a file's id may have it, so an id is 128 random bits.
+ * Anyone who knows a file's id can read it, so an id is 128 random bits.
  */
 export class FileStore {
   readonly #limits: FileStoreLimits;

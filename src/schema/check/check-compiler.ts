@@ -27,7 +27,7 @@ export const STEPS = 'mcpo:steps';
 const MAX_UNTIMED_CHARACTERS = 500;
 const MAX_CHECKED_CHARACTERS = 20_000;
 
-/** What a server sends is not ours to correct: unknown formats are no error, and nothing is printed. */
+/** What a server sends is not ours to correct: unknown formats are not errors, and nothing is printed. */
 const OPTIONS: Options = {
   strict: false,
   logger: false,

@@ -114,7 +114,7 @@ function mayBe(schema: Schema, value: unknown): boolean {
   );
 }
 
-/** By `enum` and `const`, as far as a value is no object. */
+/** By `enum` and `const`, where a value is not an object. */
 function isAllowed(schema: Schema, value: unknown): boolean {
   if (typeof schema === 'boolean' || (typeof value === 'object' && value !== null)) return true;
   const { keywords } = schema;

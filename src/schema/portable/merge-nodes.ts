@@ -43,7 +43,7 @@ export function addAnnotations(target: PortableNode, source: Readonly<Record<str
   for (const [keyword, value] of Object.entries(source)) {
     if (!isAnnotation(keyword)) continue;
     if (keyword === 'description' && typeof value === 'string') {
-      // The joined text is no sentence of ours: it may be empty or already part of the other.
+      // The joined text was not written here: it may be empty or already part of the other.
       if (value.trim() !== '') addSentence(target, value);
     } else if (target[keyword] === undefined) target[keyword] = value;
   }
