@@ -41,7 +41,7 @@ describe('an API key', () => {
     expect((await service.call('answers', 'text', {}, { authorization: `bearer ${key}` })).status).toBe(200);
   });
 
-  test('is asked before it is told what exists', async () => {
+  test('must authenticate before it learns what exists', async () => {
     expect((await service.call('answers', 'missing', {})).status).toBe(401);
     expect((await service.call('missing', 'text', {})).status).toBe(401);
     expect((await service.call('answers', 'echo', '{"a":')).status).toBe(401);

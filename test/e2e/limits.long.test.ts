@@ -15,7 +15,7 @@ async function tokenOf(user: string): Promise<string> {
 const post = (service: Service, headers: Record<string, string>, localAddress?: string): Promise<HttpAnswer> =>
   service.request('POST', '/answers/text', { headers, localAddress });
 
-test('who has called too often is told when he may again, and nobody else is', async () => {
+test('a caller over the limit is reported when to come back, and no one else is', async () => {
   const service = await startService({ servers, env: { ...jwt, MCPO_API_KEY: right, MCPO_RATE_LIMIT: '5/1m' } });
   const [ada, bob] = [await tokenOf('ada'), await tokenOf('bob')];
   for (let count = 1; count <= 5; count += 1) {
@@ -84,7 +84,7 @@ test('a right key that succeeds does not give guesses back', async () => {
   expect(statuses).toEqual([403, 403, 403, 403, 403, 403, 429, 429]);
 });
 
-test('two clients behind a trusted proxy are told apart', async () => {
+test('two clients behind a trusted proxy are distinguished', async () => {
   const file = auditFile();
   const service = await startService({
     servers,
@@ -104,7 +104,7 @@ test('two clients behind a trusted proxy are told apart', async () => {
   expect((await lineOf(file, other)).client_ip).toBe('203.0.113.8');
 });
 
-test('without a trusted proxy nobody can choose his address', async () => {
+test('without a trusted proxy callers cannot choose their address', async () => {
   const file = auditFile();
   const env = { MCPO_API_KEY: right, MCPO_AUTH_FAILURE_LIMIT: '3/1m', SECURITY_LOG_FILE: file };
   const service = await startService({ servers, env });

@@ -38,7 +38,7 @@ describe('the four published servers of servers.example.json', () => {
     expect(answer.json()).toMatchObject({ temperature: expect.any(Number), conditions: expect.any(String) });
   });
 
-  test('filesystem tells its folder and lists it', async () => {
+  test('filesystem reports its folder and lists it', async () => {
     const answer = await service.call('filesystem', 'list_allowed_directories');
     expect(answer.status).toBe(200);
     const folder = /(\/.*)$/m.exec(allText(answer.json()))?.[1] ?? '';

@@ -126,7 +126,7 @@ describe('sessions of users', () => {
     expect(tokens.map(({ token }) => token)).toEqual(['of ann', 'of bob', 'of cid', 'of ann', 'of cid']);
   });
 
-  test('tell the tools: until the first one is open the document says so, and then the log does', async () => {
+  test('report the tools: until the first one is open the document says so, and then the log does', async () => {
     const service = await startForUsers({ mcpServers: { jira } });
     const before = (await service.get('/jira/openapi.json')).json() as { info: { description: string }; paths: object };
     expect(Object.keys(before.paths)).toEqual(['/jira_connect']);

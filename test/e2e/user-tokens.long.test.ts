@@ -102,7 +102,7 @@ describe('what a remote server is given', () => {
     }
   });
 
-  test('a key that the server refuses is told with a link and shown on the page, until a new one is set', async () => {
+  test('a key that the server refuses is reported with a link and shown on the page, until a new one is set', async () => {
     const ben = await bearerOf('ben');
     await setKey(ben, 'expired-of-ben');
     expect((await given('keyed', ben)).authorization).toBe('Bearer expired-of-ben');
@@ -126,7 +126,7 @@ describe('what a remote server is given', () => {
     await upstream.refuse();
   });
 
-  test('a token about the user is checked by the published keys, and is about him and for this server', async () => {
+  test('a token about the user is checked by the published keys, and is about them and for this server', async () => {
     const { JwksClient } = await import('jwks-rsa');
     const keys = new JwksClient({ jwksUri: `${service.url}/.well-known/jwks.json` });
     const verify = async (token: string | undefined, audience: string): Promise<JwtPayload> => {

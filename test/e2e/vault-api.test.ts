@@ -59,7 +59,7 @@ describe('the vault over HTTP', () => {
     return list.find((one) => one.server === server)?.variables.map(({ is_set }) => is_set);
   };
 
-  test('a value that a user sets is his only, and is used by his calls', async () => {
+  test('a value that a user sets is theirs only, and is used by their calls', async () => {
     expect((await put(VARIABLE, asUser('ann'))).status).toBe(204);
     expect(await isSet(asUser('ann'))).toEqual([true]);
     expect(await isSet(asUser('ben'))).toEqual([false]);
@@ -95,7 +95,7 @@ describe('the vault over HTTP', () => {
     expect(await isSet(asUser('eva'))).toEqual([true]);
   });
 
-  test('a test opens a session and tells the tools', async () => {
+  test('a test opens a session and reports the tools', async () => {
     const path = '/vault/api/servers/tracker/test';
     expect((await put(VARIABLE, asUser('fay'))).status).toBe(204);
     const answer = await service.request('POST', path, { headers: asUser('fay') });
@@ -150,7 +150,7 @@ describe('the vault over HTTP', () => {
     }
   });
 
-  test('a setup link of a server that is for some users works, though it tells nothing of their roles', async () => {
+  test('a setup link of a server that is for some users works, though it has nothing of their roles', async () => {
     const refused = await service.call('staff', 'environment', {}, asUser('kim', 'staff'));
     const { detail } = refused.json() as { detail: { setup_url: string } };
     const path = new URL(detail.setup_url).pathname;
@@ -169,7 +169,7 @@ describe('the vault over HTTP', () => {
     expect((await service.request('PATCH', '/vault/api/me')).headers.allow).toBe('DELETE, OPTIONS');
   });
 
-  test('everything of a user is erased when he says so, and no value ever came out', async () => {
+  test('everything of a user is erased when they ask for it, and no value ever came out', async () => {
     await put(VARIABLE, asUser('ivy'));
     expect((await service.request('DELETE', '/vault/api/me', { headers: asUser('ivy') })).status).toBe(204);
     expect(await isSet(asUser('ivy'))).toEqual([false]);
@@ -188,7 +188,7 @@ describe('the vault over HTTP', () => {
   });
 });
 
-test('under strict authentication the vault still tells itself who asks', async () => {
+test('under strict authentication the vault still identifies the caller itself', async () => {
   const service = await startService({
     config: { mcpServers: { tracker: servers.tracker } },
     args: ['--strict-auth', '--path-prefix', '/v1/'],

@@ -194,7 +194,7 @@ test('started while the database is locked, it serves what needs no vault, and t
   expect(token).toBe('secret of ann');
 }, 90_000);
 
-test('a user who is erased on the command line loses his session, and others notice nothing', async () => {
+test('a user who is erased on the command line loses their session, and others are not affected', async () => {
   const dataDir = temporaryFolder();
   const service = await start(dataDir);
   for (const user of ['ann', 'bob']) await save(service, user, `secret of ${user}`);
@@ -312,7 +312,7 @@ describe('with a running service', () => {
     expect((await who(service, 'typing')).token).toHaveLength(16 * 1024);
   });
 
-  test('an unknown variable or server is told so and nothing is kept', async () => {
+  test('an unknown variable or server is rejected and nothing is stored', async () => {
     const unknown = [
       '/vault/api/servers/jira/variables/OTHER',
       '/vault/api/servers/jira/variables/__proto__',

@@ -251,7 +251,7 @@ describe('a database that goes away and comes back', () => {
 });
 
 describe('whether there are API keys', () => {
-  test('is told before there are tables, with empty ones and with a key', async () => {
+  test('is known before there are tables, with empty ones and with a key', async () => {
     expect(await hasStoredApiKeys({ dataDir, databaseUrl })).toBe(false);
     const keys = new ApiKeys(await testDatabase.open());
     expect(await hasStoredApiKeys({ dataDir, databaseUrl })).toBe(false);
@@ -268,7 +268,7 @@ describe('whether there are API keys', () => {
     expect(await hasStoredApiKeys({ dataDir, databaseUrl })).toBe(true);
   });
 
-  test('is taken for granted where it cannot be told, within seconds', async () => {
+  test('is taken for granted where it cannot be known, within seconds', async () => {
     const proxy = await startProxy(databaseUrl);
     proxy.cut();
     expect(await hasStoredApiKeys({ dataDir, databaseUrl: proxy.url })).toBe(true);

@@ -22,7 +22,7 @@ test('of many calls over two replicas exactly as many pass as the limit says', a
   expect(await passed([other.calls], 1, randomUUID())).toBe(1);
 });
 
-test('what remains is told for all replicas', async () => {
+test('what remains is reported for all replicas', async () => {
   const [one, other] = [await openReplica(), await openReplica()];
   const key = randomUUID();
   await one.calls.count(key, newResponse());

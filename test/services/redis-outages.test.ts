@@ -74,7 +74,7 @@ test('a process that is busy for half a second does not take Redis for gone', as
   expect(lines).toEqual([]);
 });
 
-test('it logs in with the user and password of the URL, and neither is told when they are wrong', async () => {
+test('it logs in with the user and password of the URL, and neither is revealed when they are wrong', async () => {
   const user = `mcpo-test-${randomUUID()}`;
   const password = `p@ss/${randomUUID()}`;
   await admin.sendCommand(['ACL', 'SETUSER', user, 'on', `>${password}`, '~mcpo:*', '+@all']);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/errors.ts';
 
-test('a config error tells every problem on a line of its own, with its place', () => {
+test('a config error reports every problem on a line of its own, with its place', () => {
   const error = new ConfigError([
     {
       message: 'is not a number.',

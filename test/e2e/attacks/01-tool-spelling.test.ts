@@ -101,7 +101,7 @@ describe('a rule about a tool, and spellings of its name', () => {
     expect([await statusOf('without', 'read'), await statusOf('only', 'read')]).toEqual([200, 404]);
   });
 
-  test('where only a session of the caller tells the tools, it is told by that', async () => {
+  test('where only the session of the caller lists the tools, it is resolved there', async () => {
     const statuses: unknown[] = [];
     for (const [token, spelling] of [
       [eve, 'delete+all'],

@@ -131,7 +131,7 @@ describe('a rule about a tool that the server does not have', () => {
   });
 });
 
-test('a scope for a server that is not in the file is told at start', async () => {
+test('a scope for a server that is not in the file is reported at start', async () => {
   const keys = [{ id: 'k', hash: '0'.repeat(64), scopes: ['call:a', 'call:b/x', 'docs'] }];
   const config = { mcpServers: { a: answers({}) }, auth: { keys, roles: { admin: ['call:c'] } } };
   const { code, stderr } = await runCommand(['check'], { config });

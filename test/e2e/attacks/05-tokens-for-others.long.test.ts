@@ -192,7 +192,7 @@ describe('users of several issuers', () => {
   const whoIs = async (service: Service, headers: Record<string, string>) =>
     ((await service.call('whole', 'environment', {}, headers)).json() as { env: { WHO: string } }).env.WHO;
 
-  test('are told apart by ${user.issuer}, and the start names servers that do not', async () => {
+  test('are distinguished by ${user.issuer}, and the start names servers that do not', async () => {
     const service = await startService({ config: { mcpServers, auth }, env });
     const warnings = service
       .stderr()

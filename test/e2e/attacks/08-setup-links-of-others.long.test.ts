@@ -45,7 +45,7 @@ describe('a setup link', () => {
   const post = (path: string, headers: Readonly<Record<string, string>> = {}) =>
     service.request('POST', path, { headers: { ...formHeaders(service.url), ...headers } });
 
-  test('tells whose vault it opens, and looking at it changes nothing', async () => {
+  test('reports whose vault it opens, and looking at it changes nothing', async () => {
     const link = await linkOf('mallory');
     for (const [method, headers] of [
       ['HEAD', {}],
@@ -108,7 +108,7 @@ describe('a setup link', () => {
     expect(await isSet('bob')).toBe(true);
   });
 
-  test('a log-out ends the session for whoever has a copy of the cookie', async () => {
+  test('a log-out ends the session for anyone with a copy of the cookie', async () => {
     const visit = await logIn('ann');
     expect((await service.get('/vault/api/servers', { cookie: visit.cookie })).status).toBe(200);
     expect((await visit.post('/vault/log-out', {})).status).toBe(303);
@@ -117,7 +117,7 @@ describe('a setup link', () => {
     expect((await visit.post('/vault/servers/jira', { 'value.TOKEN': 'late', action: 'save' })).status).toBe(401);
   });
 
-  test('whoever is erased has no session left, by the page, by an admin or by the command', async () => {
+  test('an erased user has no session left, by the page, by an admin or by the command', async () => {
     const ways = [
       () => service.request('DELETE', '/vault/api/users/eve', { headers: { authorization: `Bearer ${KEY}` } }),
       () => runCommand(['vault', 'erase-user', 'eve'], { env }),

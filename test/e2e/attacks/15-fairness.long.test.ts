@@ -96,7 +96,7 @@ afterEach(() => {
 
 const sessionOf = (id: string, key = 'x'.repeat(40)) => jwt.sign({ id }, key, { expiresIn: '1h' });
 
-test('forged tokens take a small part of the questions to Open WebUI, by address, and nobody is told 503 for them', async () => {
+test('forged tokens take a small part of the questions to Open WebUI, by address, and no one gets 503 for them', async () => {
   const openWebUi = await OpenWebUi.start();
   started.push(openWebUi);
   const service = await startService({

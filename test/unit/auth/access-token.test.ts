@@ -18,7 +18,7 @@ const secretToken = encodeToken(
 );
 
 describe('the access token of a caller', () => {
-  test('is what he presented, if its issuer has public keys', async () => {
+  test('is what they presented, if its issuer has public keys', async () => {
     const token = rsaToken();
     const principal = await fromPublicKey.verify(token);
     expect(principal.token).toEqual({ isAccessToken: true, expiresAt: (NOW_SECONDS + 600) * 1_000 });
@@ -48,7 +48,7 @@ describe('the access token of a caller', () => {
     expect(accessTokenOf(principal, bearer('presented'))).toBeUndefined();
   });
 
-  test('is neither the API key of a user nor one that speaks for him', async () => {
+  test('is neither the API key of a user nor one that speaks for them', async () => {
     const authenticator = setUp({
       openWebUi: { trustUserHeaders: true },
       keys: [
@@ -65,7 +65,7 @@ describe('the access token of a caller', () => {
     }
   });
 
-  test('is not a session token of Open WebUI, whose end is told', async () => {
+  test('is not a session token of Open WebUI, whose end is known', async () => {
     const authenticator = setUp({ openWebUi: { secretKey: SECRET }, now: () => NOW_SECONDS * 1_000 });
     const claims = { id: 'u1', exp: NOW_SECONDS + 60 };
     const session = bearer(encodeToken({ alg: 'HS256', typ: 'JWT' }, claims, hs256(SECRET)));

@@ -73,7 +73,7 @@ test.each([
   expect(ring.find('single')?.scopes.allows('admin')).toBe(true);
 });
 
-test('a fingerprint tells a key from the one that takes its place, and ends with it', () => {
+test('a fingerprint distinguishes a key from the one that takes its place, and ends with it', () => {
   const ring = new ApiKeyRing();
   ring.replace('database', [keyRecord('a', 'one', { expiresAt: 1_000 })]);
   const fingerprintOf = (id: string, now: number) => ring.findById(id, now)?.fingerprint;

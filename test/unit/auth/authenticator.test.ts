@@ -30,7 +30,7 @@ const tokens = {
 };
 
 describe('without anything configured', () => {
-  test('everybody is anonymous, whatever he presents', () => {
+  test('everyone is anonymous, whatever they present', () => {
     const authenticator = setUp({});
     expect(authenticator.isRequired).toBe(false);
     expect(authenticator.authenticate(request(), 'bearer')).toBe(ANONYMOUS);

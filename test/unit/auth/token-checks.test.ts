@@ -39,7 +39,7 @@ describe('times, with 60 s of skew', () => {
     expect(reasonOf(() => checkTokenClaims(claims, ANY, NOW))).toBe(expected);
   });
 
-  test('the time that the token ends is told', () => {
+  test('the time that the token ends is reported', () => {
     expect(checkTokenClaims({ exp: NOW - 5 }, ANY, NOW)).toBe(NOW - 5);
   });
 });

@@ -100,7 +100,7 @@ describe('algorithms', () => {
     expect(() => verifierOf(discovered('http://id.example'))).toThrow('https');
   });
 
-  test('all problems are told at once', () => {
+  test('all problems are reported at once', () => {
     const issuers = [issuerOf(rsaSource, ['HS256']), issuerOf(rsaSource, ['RS256']), issuerOf(rsaSource, ['RS256'])];
     expect(() => verifierOf(issuers)).toThrow(/HS256.*\n.*named twice/);
   });

@@ -174,7 +174,7 @@ describe('a connection that is lost', () => {
     await expect(session.callTool('resume-never', {}, limits)).rejects.toThrow(ConnectionLostError);
   });
 
-  test('because the server is gone for longer than a call waits is told without its address, as not sent', async () => {
+  test('because the server is gone for longer than a call waits is reported without its address, as not sent', async () => {
     const session = await openHttp(server, '/json', 'streamable-http', { reachWaitMs: 200 });
     await server.stop();
     await noticeTheEndOf(server);
@@ -204,7 +204,7 @@ test('progress extends the deadline', async () => {
   expect(result.content).toEqual([]);
 });
 
-test('a server that is busy is told as such', async () => {
+test('a server that is busy is reported as such', async () => {
   const session = await openHttp(server, '/json');
   const failure = await session.callTool('status-503', {}, limits).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ServerUnavailableError);
@@ -212,7 +212,7 @@ test('a server that is busy is told as such', async () => {
   await expect(session.callTool('status-401', {}, limits)).rejects.toThrow(CredentialsRefusedError);
 });
 
-test('closing tells the server that the session is over', async () => {
+test('closing terminates the session at the server', async () => {
   const session = await openHttp(server, '/json');
   await session.close();
   expect((await server.seen()).map(({ verb }) => verb)).toContain('DELETE');
@@ -228,7 +228,7 @@ describe('opening', () => {
     expect(textOf(await session.callTool('echo', { value: 'x' }, limits))).toBe('x');
   });
 
-  test('by a bare url tells both reasons when both ways fail', async () => {
+  test('by a bare url reports both reasons when both ways fail', async () => {
     await expect(openHttp(server, '/status/404', 'auto')).rejects.toThrow(
       'streamable HTTP: the server answered HTTP 404; SSE: the server answered HTTP 404',
     );

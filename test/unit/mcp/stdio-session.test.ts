@@ -15,7 +15,7 @@ afterEach(closeAll);
 const MIB = 1024 * 1024;
 
 describe('opening', () => {
-  test('tells who the server is, and the server who we are and that we can nothing', async () => {
+  test('reports who the server is; the server sees who we are, and no capabilities', async () => {
     const session = await openStdio();
     expect(session.serverInfo).toEqual({ name: 'raw', title: 'Raw', version: '1.2.3' });
     expect(session.instructions).toBe('{}');
@@ -174,7 +174,7 @@ describe('a call', () => {
     expect(textOf(await session.callTool('pieces', {}, limits))).toBe('zusammengefügt ✓');
   });
 
-  test('survives a flood on stderr, of which bounded lines are told', async () => {
+  test('survives a flood on stderr, of which bounded lines are reported', async () => {
     const lines: string[] = [];
     const session = await openStdio('normal', { onStderrLine: (line) => lines.push(line) });
     expect(textOf(await session.callTool('flood-stderr', { lines: 1_000 }, limits))).toBe('flooded');
@@ -251,7 +251,7 @@ describe('a call that nobody waits for any more', () => {
 });
 
 describe('progress', () => {
-  test('is told and extends the deadline', async () => {
+  test('is reported and extends the deadline', async () => {
     const session = await openStdio();
     const told: unknown[] = [];
     const onProgress = (progress: unknown) => void told.push(progress);
@@ -287,7 +287,7 @@ describe('the end of the child', () => {
     expect(await session.closed).toEqual({ reason: 'its process was killed by SIGKILL' });
   });
 
-  test('by itself is told with its last words, and later calls are refused unsent', async () => {
+  test('by itself is reported with its last words, and later calls are refused unsent', async () => {
     const session = await openStdio();
     await expect(session.callTool('exit', { code: 4 }, limits)).rejects.toThrow(/ended with code 4\. The tool/);
     expect(await session.closed).toEqual({

@@ -107,7 +107,7 @@ describe('what cannot be meant is refused', () => {
     expect(problemsOf(given)).toEqual([message]);
   });
 
-  test('every problem of one text is told', () => {
+  test('every problem of one text is reported', () => {
     expect(problemsOf('${A} ${HOST} ${b c} ${')).toHaveLength(3);
   });
 

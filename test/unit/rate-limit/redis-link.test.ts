@@ -59,7 +59,7 @@ test('a start does not wait for a Redis that hangs; the attempt is given up and 
   expect(lines.slice(1)).toEqual([UP]);
 });
 
-test('it is asked again after growing delays, and an outage is told once, without the text of errors', async () => {
+test('it is asked again after growing delays, and an outage is reported once, without the text of errors', async () => {
   const { redis, lines, link, ping } = createLink();
   redis.mode = 'refuses';
   await link.start();

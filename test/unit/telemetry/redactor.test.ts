@@ -21,7 +21,7 @@ test('forgets a held value when nobody holds it any more', () => {
   expect(redactor.redact('se"cret')).toBe('se"cret');
 });
 
-test('a value that was added stays, whoever held it, too', () => {
+test('a value that was added stays, even if it was held too', () => {
   const redactor = new Redactor();
   redactor.add(['secret']);
   redactor.hold(['secret'])();
@@ -38,7 +38,7 @@ test('finds one of thousands of values', () => {
   expect(redactor.redact('value-3-21')).toBe('[redacted]');
 });
 
-test('what is told to somebody lacks the lasting secrets and his own, and says nothing of those of others', () => {
+test('what a user is shown lacks the lasting secrets and their own, and reveals nothing of those of others', () => {
   const redactor = new Redactor();
   redactor.add(['admin-secret']);
   const release = redactor.hold(['alice-pin', 'bobs-pin']);

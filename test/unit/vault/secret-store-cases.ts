@@ -151,7 +151,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(revisions).toEqual(Array.from({ length: 24 }, (_, index) => index + 1));
     });
 
-    test('whoever sees a revision sees every change up to it', async () => {
+    test('a reader of a revision sees every change up to it', async () => {
       const writers = [await underTest.open(), await underTest.open()];
       let looks = 0;
       let writes = 0;
@@ -266,7 +266,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       }
     });
 
-    test('tells which secrets are under another key, page by page', async () => {
+    test('reports which secrets are under another key, page by page', async () => {
       for (const name of ['A', 'B', 'C', 'D']) {
         for (const owner of [ann, bob])
           await store.put([{ place: at(owner, 's', name), seal: sealAs('x', 'old'), lastFour: undefined }], NOW);
@@ -351,7 +351,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(await store.changesAfter(0)).toHaveLength(500);
     });
 
-    test('keeps the first check value of a key, whoever comes second', async () => {
+    test('keeps the first check value of a key, whichever comes second', async () => {
       const other = await underTest.open();
       await Promise.all(
         [store, other].map((one, index) =>
@@ -468,7 +468,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(kept.flat().reduce((sum, { calls }) => sum + calls, 0)).toBe(2_000);
     });
 
-    test('notes since when credentials are refused, the earliest time that was told, until they are taken', async () => {
+    test('notes since when credentials are refused, the earliest time that was reported, until they are taken', async () => {
       await store.markRefused(ann, 'jira', NOW + 5);
       await store.markRefused(ann, 'jira', NOW);
       await store.markRefused(ann, 'jira', NOW + 9);

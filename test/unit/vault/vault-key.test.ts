@@ -82,7 +82,7 @@ test('with PostgreSQL no key is made: the replicas must share it', () => {
   expect(loadKeyring(source({ hasSharedDatabase: true, value: text }), logger).active.id).toBe(ringOf(1).active.id);
 });
 
-test('where no key can be made, that is told', () => {
+test('where no key can be made, that is reported', () => {
   writeFileSync(join(folder, 'data'), 'a file in the way');
   expect(() => loadKeyring(source(), logger)).toThrow(/MCPO_DATA_DIR.*no key for the vault can be made/);
 });

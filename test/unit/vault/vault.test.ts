@@ -37,7 +37,7 @@ describe('values', () => {
     await vault.close();
   });
 
-  test('set together are told of once, here and on another replica', async () => {
+  test('set together are notified of once, here and on another replica', async () => {
     const store = new MemoryStore();
     const [here, there] = [await openWatchedVault({ store }), await openWatchedVault({ store })];
     const values = new Map([
@@ -193,7 +193,7 @@ describe('values', () => {
 });
 
 describe('listeners', () => {
-  test('are told of each change once, whoever made it', async () => {
+  test('are notified of each change once, their own included', async () => {
     const store = new MemoryStore();
     const [here, there] = [await openWatchedVault({ store }), await openWatchedVault({ store })];
     await seconds(1);
@@ -208,7 +208,7 @@ describe('listeners', () => {
     await Promise.all([here.vault.close(), there.vault.close()]);
   });
 
-  test('are told once of a change that is read back before it is done', async () => {
+  test('are notified once of a change that is read back before it is done', async () => {
     const { vault, store, told } = await openWatchedVault();
     await seconds(1);
     let finish: () => void = () => undefined;
@@ -225,7 +225,7 @@ describe('listeners', () => {
     await vault.close();
   });
 
-  test('are told of a change that was made although its answer was lost', async () => {
+  test('are notified of a change that was made although its answer was lost', async () => {
     const { vault, store, told } = await openWatchedVault();
     await seconds(1);
     store.afterPut = Promise.reject(new Error('connection lost'));
@@ -235,7 +235,7 @@ describe('listeners', () => {
     await vault.close();
   });
 
-  test('are not told of what was not there to be removed, nor after they stopped', async () => {
+  test('are not notified of what was not there to be removed, nor after they stopped', async () => {
     const { vault, told } = await openWatchedVault();
     const others: string[] = [];
     const stop = vault.onChange((_owner, server) => void others.push(String(server)));
@@ -262,7 +262,7 @@ describe('listeners', () => {
 });
 
 describe('facts', () => {
-  test('tell the last four characters only where that is allowed and the value is long enough', async () => {
+  test('report the last four characters only where that is allowed and the value is long enough', async () => {
     for (const [keepsLastFour, value, expected] of [
       [true, 'abcdefgh1234', '1234'],
       [true, 'abcdefg1234', undefined],
@@ -275,7 +275,7 @@ describe('facts', () => {
     }
   });
 
-  test('tell when a value was set and whether it can be read, never the value', async () => {
+  test('report when a value was set and whether it can be read, never the value', async () => {
     const store = new MemoryStore();
     const { vault } = await openTestVault({ store });
     await vault.set(bob, 'jira', new Map([['TOKEN', 'canary-of-bob']]));
