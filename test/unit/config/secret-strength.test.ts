@@ -37,7 +37,7 @@ describe('an API key', () => {
   );
 
   test('random ones never are', () => {
-    for (let round = 0; round < 2_000; round += 1) {
+    for (let round = 0; round < 200; round += 1) {
       for (const key of [
         generateApiKey(),
         randomBytes(8).toString('hex'),
