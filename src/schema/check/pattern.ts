@@ -82,9 +82,13 @@ class BoundedPattern implements Matcher {
   }
 }
 
+/** So many characters that are compared one after the other take as long as one step of the budget. */
+const ATOMS_PER_STEP = 20;
+
 /**
  * A bound on the steps of a backtracking engine on so many characters. Without a repeated group or a back reference,
- * each quantifier has one way for each character, each option two, and the search begins at each character.
+ * each quantifier has one way for each character, each option two, and the search begins at each character. Each way
+ * may compare as many characters as the pattern has, fixed counts written out.
  */
 function toBacktrackingSteps(source: string): (characters: number) => number {
   const atoms = source.replace(/\\(?![1-9k]).|\[(?:\\.|[^\]\\])*\]/gs, 'a').replace(/\(\?(?:<?[=!]|<[^>]*>|:)/g, '(');
@@ -92,7 +96,9 @@ function toBacktrackingSteps(source: string): (characters: number) => number {
   const quantifiers = atoms.match(/[*+]|\{\d+,\d*\}/g)?.length ?? 0;
   const options = atoms.match(/[|?]/g)?.length ?? 0;
   const degree = atoms.startsWith('^') && !atoms.includes('|') ? quantifiers : quantifiers + 1;
-  return (characters) => 2 ** options * Math.max(1, characters) ** degree;
+  const counted = [...atoms.matchAll(/\{(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  const length = 1 + (atoms.length + counted) / ATOMS_PER_STEP;
+  return (characters) => 2 ** options * length * Math.max(1, characters) ** degree;
 }
 
 function toRegExp(source: string): RegExp | undefined {

@@ -43,6 +43,11 @@ describe('slow patterns', () => {
     },
   );
 
+  test('that count to tens of thousands at each place are cut off', () => {
+    const text = 'ab'.repeat(249_000);
+    expect(typesOf(verdictOn(object({ x: { pattern: '[ab]{60000}c' } }), { x: text }))).toEqual(['too_complex']);
+  });
+
   test('as the names of properties', () => {
     expect(takes({ patternProperties: { '^(a+)+$': { type: 'null' } } }, { [attack]: 1 })).toBe(true);
     expect(takes({ patternProperties: { '^(a+)+$': { type: 'null' } } }, { [attack.slice(0, -1)]: 1 })).toBe(false);
