@@ -28,7 +28,8 @@ const project = (name, testMatch) => ({
 
 export default {
   rootDir: root,
-  maxWorkers: 2,
+  // One more than two cores, since many tests wait for processes. The long ones measure under load and take two.
+  maxWorkers: 3,
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/closing-line-reporter.js'],
   projects: [

@@ -31,13 +31,14 @@ describe('servers start side by side and cost each other nothing', () => {
     expect(states.get('missing')?.reason).toMatch(/command was not found/);
     expect(service.stderr()).toMatch(/DEMO_TOKEN is not set/);
     expect(service.stderr()).toMatch(/mcpo-ts-no-such-command/);
-    for (const name of ['hangs', 'dies', 'missing', 'folder']) {
+    const calls = ['hangs', 'dies', 'missing', 'folder'].map(async (name) => {
       expect(states.get(name)?.state).not.toBe('ready');
       const answer = await service.call(name, 'text', {});
       expect([name, answer.status]).toEqual([name, 503]);
       expect(answer.headers['retry-after']).toMatch(/^\d+$/);
       expect(answer.text).toContain(name);
-    }
+    });
+    await Promise.all(calls);
     expect((await service.call('good', 'text', {})).status).toBe(200);
   });
 
