@@ -115,7 +115,7 @@ test.each([
     name: 'a file that is no program',
     options: { command: new URL(import.meta.url).pathname },
     reason: 'its command may not be executed (EACCES)',
-    detail: 'command "spawn-child.test.ts"',
+    detail: 'command "spawn-child.long.test.ts"',
   },
   {
     name: 'a wrong working directory',
