@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type AuditVerification, verifyAuditLog } from '../audit/verify-audit-log.ts';
 import { AuditAnchors, auditLogName } from '../db/audit-anchors.ts';
-import { DATABASE_FILE } from '../db/database-file.ts';
+import { databaseFile } from '../db/database-file.ts';
 import { type Database, type DatabaseLocation, openDatabase } from '../db/open-database.ts';
 import { UsageError } from '../errors.ts';
 import type { CommandResult } from './command-result.ts';
@@ -29,7 +28,7 @@ export async function verifyAudit(
 
 /** `undefined` if there is no database; none is created. */
 async function openExisting(location: DatabaseLocation): Promise<Database | undefined> {
-  const isThere = location.databaseUrl !== undefined || existsSync(join(location.dataDir, DATABASE_FILE));
+  const isThere = location.databaseUrl !== undefined || existsSync(databaseFile(location.dataDir));
   return isThere ? openDatabase(location) : undefined;
 }
 

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { errorCodeOf } from './database-error.ts';
-import { DATABASE_FILE } from './database-file.ts';
+import { databaseFile } from './database-file.ts';
 import type { DatabaseLocation } from './open-database.ts';
 
 /** A start waits for this answer. */
@@ -20,7 +19,7 @@ export async function hasStoredApiKeys({ dataDir, databaseUrl }: DatabaseLocatio
 }
 
 function isInEmbedded(dataDir: string): boolean {
-  const file = join(dataDir, DATABASE_FILE);
+  const file = databaseFile(dataDir);
   if (!existsSync(file)) return false;
   try {
     const SqliteFile = require('libsql') as typeof import('libsql');

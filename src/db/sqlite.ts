@@ -1,5 +1,4 @@
 import { chmodSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   CompiledQuery,
@@ -13,7 +12,7 @@ import {
 } from 'kysely';
 import SqliteFile from 'libsql';
 import { errorCodeOf } from './database-error.ts';
-import { DATABASE_FILE } from './database-file.ts';
+import { databaseFile } from './database-file.ts';
 
 /** How long a statement waits for another process that is writing. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -32,7 +31,7 @@ const ROLLBACK = CompiledQuery.raw('rollback');
  */
 export async function openSqlite(dataDir: string): Promise<Dialect> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const file = join(dataDir, DATABASE_FILE);
+  const file = databaseFile(dataDir);
   const opened = openFile(file);
   try {
     await retryWhileBusy(() => opened.pragma('journal_mode = wal'));

@@ -3,8 +3,11 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/types.js';
 import { ServiceError, SessionOpenError } from '../errors.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import { clientInfo } from './client-info.ts';
+import { readVersion } from '../version.ts';
 import { UpstreamError } from './upstream-error.ts';
+
+/** The name and version that servers see; the version is the package's. */
+export const CLIENT_INFO = { name: 'mcpo-ts', version: readVersion() };
 
 /** Results are judged elsewhere: without this the SDK sets up a schema validator for every session. */
 const noValidation: jsonSchemaValidator = {
@@ -29,7 +32,7 @@ export interface ConnectOptions {
  */
 export async function connectClient(transport: Transport, options: ConnectOptions): Promise<Client> {
   const { timeoutMs, signal, lost, redact } = options;
-  const client = new Client(clientInfo(), { capabilities: {}, jsonSchemaValidator: noValidation });
+  const client = new Client(CLIENT_INFO, { capabilities: {}, jsonSchemaValidator: noValidation });
   let stop: () => void = () => {};
   const stopped = new Promise<never>((_, reject) => {
     const timer = setTimeout(

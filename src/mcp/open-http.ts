@@ -4,8 +4,7 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { SessionOpenError } from '../errors.ts';
 import { parseUrl } from '../parse-url.ts';
 import { createAddressGuard } from './address-guard.ts';
-import { clientInfo } from './client-info.ts';
-import { connectClient } from './connect-client.ts';
+import { CLIENT_INFO, connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
 import { MessageRouter } from './message-router.ts';
 import { PendingRequests } from './pending-requests.ts';
@@ -39,8 +38,7 @@ export async function openHttp(
   settings: Exclude<SessionSettings, { type: 'stdio' }>,
 ): Promise<Session> {
   const url = parseHttpUrl(settings.url);
-  const { name, version } = clientInfo();
-  const headers = { 'user-agent': `${name}/${version}`, ...toServerHeaders(settings.headers) };
+  const headers = { 'user-agent': `${CLIENT_INFO.name}/${CLIENT_INFO.version}`, ...toServerHeaders(settings.headers) };
   const network = settings.refusesPrivateAddresses === true ? { guard: createAddressGuard(lookup) } : { lookup };
   let session: McpSession | undefined;
   let failOpening: (error: Error) => void = () => {};

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SessionOpenError } from '../errors.ts';
-import type { ToolRuleSource } from './catalogue.ts';
-import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
+import { type Catalogue, type CatalogueSource, type ToolRuleSource, toCatalogue } from './catalogue.ts';
 
 /** A user's own server decides how long its list is, and every session holds its list. */
 const MAX_LIST_CHARACTERS = 8 * 1024 * 1024;

@@ -13,6 +13,8 @@ export interface ForeignPagesOptions {
 
 /** What load balancers request under any name; it contains no data of users. */
 const OPEN_TO_ALL = new Set(['/healthz', '/readyz']);
+/** Of a header that a caller sent. */
+const MAX_QUOTED_CHARACTERS = 200;
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
@@ -43,14 +45,14 @@ export function createForeignPagesGuard({ ownHosts, client, origins }: ForeignPa
 }
 
 function foreignHost(host: string | undefined): ForbiddenError {
-  const name = host === undefined ? 'no usable Host' : `the Host ${host}`;
+  const name = host === undefined ? 'no usable Host' : `the Host ${host.slice(0, MAX_QUOTED_CHARACTERS)}`;
   return new ForbiddenError(
     `This service has no authentication, and the request came for ${name}, which is not one of its own. Use an address that it listens on, add the name with --allowed-hosts (MCPO_ALLOWED_HOSTS), or set MCPO_API_KEY.`,
   );
 }
 
 function foreignOrigin(origin: string | undefined): ForbiddenError {
-  const page = origin === undefined ? 'a page of another site' : `a page of ${origin.slice(0, 200)}`;
+  const page = origin === undefined ? 'a page of another site' : `a page of ${origin.slice(0, MAX_QUOTED_CHARACTERS)}`;
   return new ForbiddenError(
     `This service has no authentication, and ${page} may not use it. Allow the origin with --cors-allow-origins, or set MCPO_API_KEY.`,
   );

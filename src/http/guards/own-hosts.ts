@@ -17,7 +17,7 @@ export interface OwnHosts {
 
 const EVERYWHERE = new Set(['0.0.0.0', '[::]', '::']);
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-/** Headers that were looked at already; those of attackers must not fill memory. */
+/** `Host` headers that were found to be ours; those of attackers must not fill memory. */
 const MAX_REMEMBERED = 1_000;
 
 /**
@@ -33,7 +33,7 @@ export function createOwnHosts(settings: OwnHostSettings, client: ClientAddress)
       .map((one) => (one === undefined ? undefined : toHostname(one)))
       .filter((one) => one !== undefined),
   );
-  const remembered = new Map<string, boolean>();
+  const remembered = new Set<string>();
 
   const isOwn = (given: string): boolean => {
     const name = toHostname(given);
@@ -42,12 +42,12 @@ export function createOwnHosts(settings: OwnHostSettings, client: ClientAddress)
   };
   const has: OwnHosts['has'] = (given) => {
     if (given === undefined) return false;
-    const known = remembered.get(given);
-    if (known === true) return true;
-    const isKnown = isOwn(given);
+    if (remembered.has(given)) return true;
+    if (!isOwn(given)) return false;
+    // One name can be written in many ways.
     if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    if (isKnown) remembered.set(given, true);
-    return isKnown;
+    remembered.add(given);
+    return true;
   };
   return {
     has,

@@ -108,8 +108,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
   async function answerCall(call: AllowedCall, held: HeldBody, response: ServerResponse): Promise<void> {
     const { request, facts, principal, server } = call;
     const startedAt = performance.now();
-    const isShared = server.config.isolation === 'shared';
-    const values = isShared ? NO_VALUES : await callerValues(request, principal, server.config);
+    const values = server.isShared ? NO_VALUES : await callerValues(request, principal, server.config);
     const resolved: ResolvedTool =
       call.tool === undefined
         ? await findTool(call, values)
