@@ -36,7 +36,7 @@ export async function restoreVault(
   for (const { id: keyId, check } of keyring.keys.values()) {
     if (used.has(keyId)) await store.addKey({ keyId, check, createdAt: now });
   }
-  const { count: restored } = await store.restore(backup.secrets, replace, now);
+  const restored = await store.restore(backup.secrets, replace, now);
   const kept = backup.secrets.length - restored;
   const skipped =
     kept === 0 ? '' : `${countSecrets(kept)} not restored: another value is set, and --replace was not given.\n`;

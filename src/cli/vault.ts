@@ -122,7 +122,7 @@ async function exportUser(store: SecretStore, owner: UserId): Promise<CommandRes
 
 /** Removes all of that; running services notice within seconds and end the user's sessions. */
 async function eraseUser(store: SecretStore, owner: UserId, now: number): Promise<CommandResult> {
-  const { count } = await store.erase(owner, now);
+  const count = await store.erase(owner, now);
   const secrets = `${count} ${count === 1 ? 'secret' : 'secrets'}`;
   return done(
     `${secrets} of ${owner.issuer}:${owner.subject} and everything else about this user in the vault are gone.\n`,

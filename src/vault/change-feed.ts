@@ -1,6 +1,5 @@
 import type { UserId } from '../auth/user.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Changed, SecretChange } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
 import type { UseNotes } from './use-notes.ts';
 import type { ValueCache } from './value-cache.ts';
@@ -37,10 +36,6 @@ export class ChangeFeed {
   readonly #listeners = new Set<SecretChangeListener>();
   /** Whose changes are being made by this process. */
   readonly #making = new Set<UserId>();
-  /** Changes of this process, already reported, that the feed has still to read. */
-  readonly #own = new Set<number>();
-  /** Of the last change that was not reported, since the feed did not run or could not read it. */
-  #from = 0;
   /** Of the last change that was read; `undefined` while the feed does not run. */
   #revision: number | undefined;
   #readAt = 0;
@@ -54,14 +49,10 @@ export class ChangeFeed {
 
   /** Calls back after each later change; returns how to stop that. */
   listen(listener: SecretChangeListener): () => void {
-    // A listener of its own each time: the same function may be added twice.
-    const own: SecretChangeListener = (owner, server) => listener(owner, server);
-    this.#listeners.add(own);
+    this.#listeners.add(listener);
     // The outage is in the log, and the feed tries again.
     if (this.#revision === undefined) this.catchUp().catch(() => undefined);
-    return () => {
-      this.#listeners.delete(own);
-    };
+    return () => void this.#listeners.delete(listener);
   }
 
   /**
@@ -76,23 +67,18 @@ export class ChangeFeed {
     await this.#read();
   }
 
-  /** Makes a change of this process; if anything changed, it is reported, once. */
-  async make(owner: UserId, server: string | undefined, change: () => Promise<Changed>): Promise<Changed> {
+  /** Makes a change of this process, and reports it like those of others before it resolves to what `change` did. */
+  async make<Result>(owner: UserId, server: string | undefined, change: () => Promise<Result>): Promise<Result> {
+    if (this.#revision === undefined) await this.catchUp();
     this.#making.add(owner);
     try {
-      const changed = await change();
-      const { revision } = changed;
-      if (revision !== undefined && !this.#hasReported(revision)) {
-        if (this.#revision !== undefined && revision > this.#revision) this.#own.add(revision);
-        this.#report(owner, server);
-      }
-      return changed;
-    } catch (error) {
-      // It may have been made after all: then the feed will read it.
-      this.#options.cache.drop(owner, server);
-      throw error;
+      const result = await change();
+      await this.catchUp().catch(() => undefined);
+      return result;
     } finally {
       this.#making.delete(owner);
+      // After a failure too: the change may have been made, and then a later reading reports it.
+      this.#options.cache.drop(owner, server);
     }
   }
 
@@ -116,7 +102,6 @@ export class ChangeFeed {
     this.#timer = undefined;
     if (isNeeded) return this.#schedule();
     this.#revision = undefined;
-    this.#own.clear();
   }
 
   #read(): Promise<void> {
@@ -136,22 +121,10 @@ export class ChangeFeed {
     const changes = isNew ? await store.changesAfter(before, known) : [];
     const isForgotten = isNew && changes.length === 0;
     const hasGap = before !== undefined && (latest < before || startedAt - this.#readAt > MAX_GAP_MS || isForgotten);
-    const revision = changes.at(-1)?.revision ?? latest;
     this.#readAt = startedAt;
-    this.#revision = revision;
-    if (before === undefined || hasGap) this.#from = revision;
-    if (hasGap) this.#changesMissed();
-    else for (const change of changes) this.#reportRead(change);
-    for (const own of this.#own) if (own <= revision) this.#own.delete(own);
-  }
-
-  /** Whether the feed has read a change and so reported it. */
-  #hasReported(revision: number): boolean {
-    return this.#revision !== undefined && revision > this.#from && revision <= this.#revision;
-  }
-
-  #reportRead({ revision, owner, server }: SecretChange): void {
-    if (owner !== undefined && !this.#own.has(revision)) this.#report(owner, server);
+    this.#revision = changes.at(-1)?.revision ?? latest;
+    if (hasGap) return this.#changesMissed();
+    for (const { owner, server } of changes) if (owner !== undefined) this.#report(owner, server);
   }
 
   /** A user with a session has its values in the cache, which holds more than there may be sessions. */

@@ -3,11 +3,10 @@ import type { Keyring } from './keyring.ts';
 import type { SecretPlace, SecretRow } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
 
-const BATCH = 500;
 /** Each pass meets only what was set under an older key during the one before. */
 const MAX_PASSES = 10;
 
-type RewrapStore = Pick<Store, 'listNotUnder' | 'rewrap'>;
+type RewrapStore = Pick<Store, 'list' | 'rewrap'>;
 
 export interface RewrapResult {
   readonly rewrapped: number;
@@ -24,7 +23,7 @@ export async function rewrapSecrets(store: RewrapStore, keyring: Keyring): Promi
   for (let pass = 1; ; pass++) {
     const unreadable: SecretPlace[] = [];
     let overtaken = 0;
-    for await (const row of rowsNotUnder(store, keyring.active.id)) {
+    for (const row of await rowsToRewrap(store, keyring)) {
       const sealed = tryRewrap(keyring, row);
       if (sealed === undefined) unreadable.push(row);
       else if (await store.rewrap(row, sealed.keyId, sealed.cipherText)) rewrapped++;
@@ -36,20 +35,11 @@ export async function rewrapSecrets(store: RewrapStore, keyring: Keyring): Promi
 
 /** Whether a secret is left that could be put under the active key. Rejects with the database's error. */
 export async function hasSecretsToRewrap(store: RewrapStore, keyring: Keyring): Promise<boolean> {
-  for await (const row of rowsNotUnder(store, keyring.active.id)) {
-    if (tryRewrap(keyring, row) !== undefined) return true;
-  }
-  return false;
+  return (await rowsToRewrap(store, keyring)).some((row) => tryRewrap(keyring, row) !== undefined);
 }
 
-async function* rowsNotUnder(store: RewrapStore, keyId: string): AsyncGenerator<SecretRow> {
-  let after: SecretPlace | undefined;
-  for (;;) {
-    const rows = await store.listNotUnder(keyId, BATCH, after);
-    yield* rows;
-    after = rows.at(-1);
-    if (after === undefined || rows.length < BATCH) return;
-  }
+async function rowsToRewrap(store: RewrapStore, keyring: Keyring): Promise<readonly SecretRow[]> {
+  return (await store.list()).filter(({ keyId }) => keyId !== keyring.active.id);
 }
 
 function tryRewrap(keyring: Keyring, row: SecretRow): ReturnType<typeof rewrap> | undefined {

@@ -3,7 +3,7 @@ import type { UserId } from '../auth/user.ts';
 import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
 import { ERASED, erasureHasher } from './erasures.ts';
-import { type Changed, inPortions, ownerColumns, type SecretChange, type SecretPlace } from './secret-rows.ts';
+import { inPortions, ownerColumns, type SecretChange, type SecretPlace } from './secret-rows.ts';
 
 /** Names the row of `revisions` that counts the changes of secrets. */
 const REVISION = 'secrets';
@@ -13,18 +13,19 @@ type Change = Pick<SecretPlace, 'owner'> & { readonly server: string | undefined
 /**
  * Makes a change of secrets and records it, in one transaction. It holds the row of the revision from its first
  * statement to its end: changes are made one after the other, and a reader of a revision sees all changes before it.
- * `change` may be run again; it returns how many secrets it changed, and whose.
+ * `change` may be run again; it returns whose secrets it changed, and how many, which is what this resolves to.
  */
 export function changeSecrets(
   database: Database,
   now: number,
   change: (transaction: Database) => Promise<{ readonly count: number; readonly changes: readonly Change[] }>,
-): Promise<Changed> {
+): Promise<number> {
   return retryConflicts(() =>
     database.transaction().execute(async (transaction) => {
       await lockChanges(transaction);
       const { count, changes } = await change(transaction);
-      return { count, revision: changes.length > 0 ? await recordChanges(transaction, changes, now) : undefined };
+      if (changes.length > 0) await recordChanges(transaction, changes, now);
+      return count;
     }),
   );
 }
@@ -76,8 +77,7 @@ async function addToRevision(transaction: Database, count: number): Promise<void
     .execute();
 }
 
-/** Returns the revision of the last of them. */
-async function recordChanges(transaction: Database, changes: readonly Change[], now: number): Promise<number> {
+async function recordChanges(transaction: Database, changes: readonly Change[], now: number): Promise<void> {
   const before = await secretRevision(transaction);
   await addToRevision(transaction, changes.length);
   const rows = changes.map(({ owner, server }, index) => ({
@@ -87,7 +87,6 @@ async function recordChanges(transaction: Database, changes: readonly Change[], 
     changed_at: now,
   }));
   for (const some of inPortions(rows)) await transaction.insertInto('secret_changes').values(some).execute();
-  return before + changes.length;
 }
 
 /** Different owners and servers among the places, once each. */

@@ -40,9 +40,7 @@ export interface SetupLinkRow {
   readonly profile: string | undefined;
 }
 
-export interface FoundLink {
-  readonly link: SetupLinkRow;
-  /** Whether it was used before this call. */
+export interface FoundLink extends SetupLinkRow {
   readonly wasUsed: boolean;
 }
 
@@ -70,14 +68,6 @@ export interface SecretChange {
   readonly owner: UserId | undefined;
   /** `undefined`: everything of the owner. */
   readonly server: string | undefined;
-}
-
-/** What a change of secrets did. */
-export interface Changed {
-  /** How many secrets were written or removed. */
-  readonly count: number;
-  /** Of the last change that it made; `undefined` if nothing was to be changed. */
-  readonly revision: number | undefined;
 }
 
 /** A tool that a user has used. */

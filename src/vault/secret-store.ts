@@ -4,7 +4,6 @@ import type { Database } from '../db/open-database.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
 import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes.ts';
 import {
-  type Changed,
   type FoundLink,
   type NewSecret,
   type OwnedUse,
@@ -50,7 +49,7 @@ export class SecretStore {
   }
 
   /** Stores all of them or none, and records one change for each owner and server, in one transaction. */
-  put(secrets: readonly NewSecret[], now: number): Promise<Changed> {
+  put(secrets: readonly NewSecret[], now: number): Promise<number> {
     return changeSecrets(this.#database, now, async (transaction) => {
       const rows: SecretRow[] = [];
       for (const { place, seal, lastFour } of secrets) {
@@ -67,7 +66,7 @@ export class SecretStore {
     });
   }
 
-  remove(place: SecretPlace, now: number): Promise<Changed> {
+  remove(place: SecretPlace, now: number): Promise<number> {
     return changeSecrets(this.#database, now, async (transaction) => {
       const { numDeletedRows } = await transaction
         .deleteFrom('secrets')
@@ -82,7 +81,7 @@ export class SecretStore {
    * Removes everything about an owner in one transaction, and from the files as far as the database can; what is noted
    * of the owner at the same time brings nothing back.
    */
-  async erase(owner: UserId, now: number): Promise<Changed> {
+  async erase(owner: UserId, now: number): Promise<number> {
     const hash = (await erasureHasher(this.#database))(owner);
     const erased = await changeSecrets(this.#database, now, async (transaction) => {
       await eraseRows(transaction, owner, hash, now);
@@ -95,20 +94,6 @@ export class SecretStore {
     });
     await emptyLog(this.#database);
     return erased;
-  }
-
-  /** Secrets that were wrapped with another key than this one, at most `limit`, in a fixed order after `after`. */
-  async listNotUnder(keyId: string, limit: number, after?: SecretPlace): Promise<readonly SecretRow[]> {
-    const all = this.#secrets().where('key_id', '!=', keyId).limit(limit);
-    const rows = await (after === undefined
-      ? all
-      : all.where(({ eb, refTuple, tuple }) => {
-          const { issuer, subject } = after.owner;
-          const place = refTuple('issuer', 'subject', 'server', 'name');
-          return eb(place, '>', tuple(issuer, subject, after.server, after.name));
-        })
-    ).execute();
-    return rows.map(toSecretRow);
   }
 
   /** How many secrets are under each key, by the key's id. */
@@ -134,7 +119,7 @@ export class SecretStore {
   }
 
   /** Writes rows of a backup as they are; a taken place keeps its value unless `replaces`. */
-  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<Changed> {
+  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number> {
     return changeSecrets(this.#database, now, async (transaction) => {
       const written = await putSecretRows(transaction, rows, replaces);
       return { count: written.length, changes: toChanges(written) };
@@ -168,12 +153,12 @@ export class SecretStore {
     const row = await this.#database.selectFrom('setup_links').selectAll().where('hash', '=', hash).executeTakeFirst();
     if (row === undefined) return undefined;
     const { server, expires_at: expiresAt, profile } = row;
-    const link = { hash, owner: ownerColumns(row), server, expiresAt, profile: profile ?? undefined };
-    return { link, wasUsed: row.used_at !== null };
+    const wasUsed = row.used_at !== null;
+    return { hash, owner: ownerColumns(row), server, expiresAt, profile: profile ?? undefined, wasUsed };
   }
 
-  /** Marks a link as used and removes its profile; of several callers exactly one finds that it was not used before. */
-  async useLink(hash: string, now: number): Promise<FoundLink | undefined> {
+  /** Marks a link as used and removes its profile; `true` for exactly one of several callers. */
+  async useLink(hash: string, now: number): Promise<boolean> {
     const { numUpdatedRows } = await retryConflicts(() =>
       this.#database
         .updateTable('setup_links')
@@ -182,8 +167,7 @@ export class SecretStore {
         .where('used_at', 'is', null)
         .executeTakeFirstOrThrow(),
     );
-    const found = await this.getLink(hash);
-    return found && { ...found, wasUsed: numUpdatedRows === 0n };
+    return numUpdatedRows > 0n;
   }
 
   /** Records a session of the pages; one of the same hash gets the later end. */
@@ -257,7 +241,6 @@ export class SecretStore {
     await this.#database.deleteFrom('erased_users').where('erased_at', '<', times.changes).execute();
   }
 
-  /** All secrets, by owner, server and name. */
   #secrets() {
     return this.#database
       .selectFrom('secrets')

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { UserId } from '../auth/user.ts';
 import { SetupLinkError } from '../errors.ts';
 import { decrypt, encrypt, IV_BYTES, TAG_BYTES } from './cipher.ts';
-import type { FoundLink } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
 
 const LINK_LIFETIME_MS = 15 * 60_000;
@@ -45,28 +44,25 @@ export async function createLink(store: LinkStore, link: SetupLink, now: number)
 }
 
 /** Reads a link and leaves it as it is. Rejects with `SetupLinkError` for one that cannot be redeemed. */
-export function readLink(store: LinkStore, token: string, now: number): Promise<SetupLink> {
-  return checkLink(token, now, (id) => store.getLink(id));
+export async function readLink(store: LinkStore, token: string, now: number): Promise<SetupLink> {
+  const id = hash('sha256', token);
+  const found = TOKEN_SHAPE.test(token) ? await store.getLink(id) : undefined;
+  if (found === undefined) throw new SetupLinkError(`This link is invalid or has expired. ${ADVICE}`);
+  const { owner, server, expiresAt, profile, wasUsed } = found;
+  if (expiresAt <= now) throw new SetupLinkError(`This link has expired after 15 minutes. ${ADVICE}`);
+  if (wasUsed) throw usedLink();
+  return { owner, server, profile: openProfile(token, id, profile) };
 }
 
 /** Uses a link up. Rejects with `SetupLinkError`. */
 export async function redeemLink(store: LinkStore, token: string, now: number): Promise<SetupLink> {
-  // Read before: the profile is removed with the first use.
-  const { profile } = await readLink(store, token, now);
-  return { ...(await checkLink(token, now, (id) => store.useLink(id, now))), profile };
+  const link = await readLink(store, token, now);
+  if (!(await store.useLink(hash('sha256', token), now))) throw usedLink();
+  return link;
 }
 
-async function checkLink(
-  token: string,
-  now: number,
-  find: (id: string) => Promise<FoundLink | undefined>,
-): Promise<SetupLink> {
-  const found = TOKEN_SHAPE.test(token) ? await find(hash('sha256', token)) : undefined;
-  if (found === undefined) throw new SetupLinkError(`This link is invalid or has expired. ${ADVICE}`);
-  const { hash: id, owner, server, expiresAt, profile } = found.link;
-  if (expiresAt <= now) throw new SetupLinkError(`This link has expired after 15 minutes. ${ADVICE}`);
-  if (found.wasUsed) throw new SetupLinkError(`This link has already been used; each link works only once. ${ADVICE}`);
-  return { owner, server, profile: openProfile(token, id, profile) };
+function usedLink(): SetupLinkError {
+  return new SetupLinkError(`This link has already been used; each link works only once. ${ADVICE}`);
 }
 
 /** Encrypts a profile under the link's token, which the database does not have; `undefined` if it is empty. */

@@ -3,10 +3,11 @@ import type { Database } from '../db/open-database.ts';
 import { withoutErased } from './erasures.ts';
 import { lockChanges } from './secret-changes.ts';
 import { inPortions, isStorable, type OwnedUse, ownerColumns, serverColumns } from './secret-rows.ts';
+import { keyOf } from './value-cache.ts';
 
 /**
- * Writes down uses in one transaction: the later time, and the calls added. A secret of that owner and server was used
- * as well, if it was set by then. A tool whose name cannot be stored is left out, since servers choose them and the other
+ * Writes down uses of different tools in one transaction: the later time, and the calls added. A secret of that owner
+ * and server was used as well, if it was set by then. A tool whose name cannot be stored is left out, since servers choose them and the other
  * uses are to be kept.
  */
 export async function addToolUses(database: Database, uses: readonly OwnedUse[]): Promise<void> {
@@ -15,10 +16,8 @@ export async function addToolUses(database: Database, uses: readonly OwnedUse[])
   await database.transaction().execute(async (transaction) => {
     await lockChanges(transaction);
     const left = await withoutErased(transaction, storable, ({ lastUsedAt }) => lastUsedAt);
-    const byTool = collect(left, ({ owner, server, tool }) => [owner.issuer, owner.subject, server, tool]);
-    const byServer = collect(left, ({ owner, server }) => [owner.issuer, owner.subject, server]);
-    for (const some of inPortions(byTool)) await addUses(transaction, some);
-    for (const { owner, server, lastUsedAt } of byServer) {
+    for (const some of inPortions(left)) await addUses(transaction, some);
+    for (const { owner, server, lastUsedAt } of latestByServer(left)) {
       await transaction
         .updateTable('secrets')
         .set({ last_used_at: lastUsedAt })
@@ -74,17 +73,11 @@ async function addUses(transaction: Database, uses: readonly OwnedUse[]): Promis
     .execute();
 }
 
-/** One use for each key: the latest, with all the calls; in the order of the keys, so that two replicas do not lock each other out. */
-function collect(uses: readonly OwnedUse[], keyOf: (use: OwnedUse) => readonly string[]): readonly OwnedUse[] {
-  const collected = new Map<string, OwnedUse>();
+function latestByServer(uses: readonly OwnedUse[]): Iterable<OwnedUse> {
+  const latest = new Map<string, OwnedUse>();
   for (const use of uses) {
-    const key = JSON.stringify(keyOf(use));
-    const other = collected.get(key);
-    collected.set(key, {
-      ...use,
-      calls: use.calls + (other?.calls ?? 0),
-      lastUsedAt: Math.max(use.lastUsedAt, other?.lastUsedAt ?? use.lastUsedAt),
-    });
+    const key = keyOf(use.owner, use.server);
+    if (use.lastUsedAt > (latest.get(key)?.lastUsedAt ?? -1)) latest.set(key, use);
   }
-  return [...collected].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, use]) => use);
+  return latest.values();
 }

@@ -15,6 +15,7 @@ interface CredentialsNote {
   /** Since when they are refused; `undefined`: they are accepted. */
   readonly since: number | undefined;
   readonly notedAt: number;
+  isStored: boolean;
 }
 
 /** What is noted at every call and stored every few seconds; bounded, so that an outage fills no memory. */
@@ -22,9 +23,8 @@ export class UseNotes {
   readonly #store: Pick<Store, 'addUses' | 'markRefused'>;
   readonly #now: () => number;
   #uses = new BoundedMap<string, OwnedUse>(MAX_NOTES);
-  #credentials = new BoundedMap<string, CredentialsNote>(MAX_NOTES);
-  /** What was last noted. */
-  readonly #known = new BoundedMap<string, CredentialsNote>(MAX_NOTES);
+  /** What was last noted of each user's credentials for a server. */
+  readonly #credentials = new BoundedMap<string, CredentialsNote>(MAX_NOTES);
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
@@ -42,19 +42,17 @@ export class UseNotes {
   noteCredentials(owner: UserId, server: string, isRefused: boolean): void {
     const key = keyOf(owner, server);
     const notedAt = this.#now();
-    const known = this.#known.get(key);
+    const known = this.#credentials.get(key);
     const isKnown = known !== undefined && (known.since !== undefined) === isRefused;
     if (isKnown && notedAt - known.notedAt < KNOWN_MS) return;
-    const since = isRefused ? (isKnown ? known.since : notedAt) : undefined;
-    const note: CredentialsNote = { owner, server, since, notedAt };
-    this.#known.set(key, note);
-    this.#credentials.set(key, note);
+    const refusedSince = isKnown ? known.since : notedAt;
+    const since = isRefused ? refusedSince : undefined;
+    this.#credentials.set(key, { owner, server, since, notedAt, isStored: false });
     this.#schedule();
   }
 
   /** After a change of values: what is known of the previous ones does not apply. */
   forgetCredentials(owner: UserId, server: string): void {
-    this.#known.delete(keyOf(owner, server));
     this.#credentials.delete(keyOf(owner, server));
   }
 
@@ -62,16 +60,14 @@ export class UseNotes {
   async forgetOwner(owner: UserId): Promise<void> {
     await this.#writing;
     const ownerKey = toUserKey(owner);
-    for (const notes of [this.#uses, this.#credentials, this.#known]) {
+    for (const notes of [this.#uses, this.#credentials]) {
       for (const [key, note] of notes) if (toUserKey(note.owner) === ownerKey) notes.delete(key);
     }
   }
 
   /** The users about whom something is noted. */
   owners(): readonly UserId[] {
-    return [this.#uses, this.#credentials, this.#known].flatMap((notes) =>
-      [...notes.values()].map(({ owner }) => owner),
-    );
+    return [...this.#uses.values(), ...this.#credentials.values()].map(({ owner }) => owner);
   }
 
   /** Stores what was noted; what cannot be stored is tried again later. */
@@ -93,22 +89,18 @@ export class UseNotes {
   }
 
   async #write(): Promise<void> {
-    const [uses, credentials] = [this.#uses, this.#credentials];
+    const uses = this.#uses;
     this.#uses = new BoundedMap(MAX_NOTES);
-    this.#credentials = new BoundedMap(MAX_NOTES);
     try {
       if (uses.size > 0) await this.#store.addUses([...uses.values()]);
       uses.clear();
-      for (const [key, { owner, server, since }] of credentials) {
-        await this.#store.markRefused(owner, server, since);
-        credentials.delete(key);
+      for (const note of [...this.#credentials.values()].filter(({ isStored }) => !isStored)) {
+        await this.#store.markRefused(note.owner, note.server, note.since);
+        note.isStored = true;
       }
     } catch {
-      // The outage is in the log. What was noted meanwhile is newer.
+      // The outage is in the log.
       for (const use of uses.values()) this.#addUse(use);
-      for (const [key, note] of credentials) {
-        if (!this.#credentials.has(key)) this.#credentials.set(key, note);
-      }
       this.#schedule();
     }
   }

@@ -11,118 +11,83 @@ export type SecretValues = ReadonlyMap<string, string>;
 interface Entry {
   readonly owner: UserId;
   readonly server: string;
-  readonly values: SecretValues;
-  readonly release: () => void;
+  readonly held: Promise<HeldValues>;
 }
 
-interface Load {
-  readonly owner: UserId;
-  readonly server: string;
-  readonly values: Promise<SecretValues>;
+interface HeldValues {
+  readonly values: SecretValues;
+  /** Lets the redactor forget them. */
+  readonly release: () => void;
 }
 
 /** Decrypted values by owner and server, the least recently used leaving first; the redactor knows them meanwhile. */
 export class ValueCache {
   readonly #redactor: Redactor;
-  readonly #entries: BoundedMap<string, Entry>;
-  readonly #loads = new Map<string, Load>();
-  readonly #releases = new Map<NodeJS.Timeout, () => void>();
+  readonly #entries = new BoundedMap<string, Entry>(MAX_ENTRIES, releaseLater);
 
-  constructor(redactor: Redactor, maxEntries = MAX_ENTRIES) {
+  constructor(redactor: Redactor) {
     this.#redactor = redactor;
-    this.#entries = new BoundedMap(maxEntries, ({ release }) => this.#releaseLater(release));
   }
 
   get isEmpty(): boolean {
-    return this.#entries.size === 0 && this.#loads.size === 0;
+    return this.#entries.size === 0;
   }
 
   /** Whose values are cached or being loaded. */
   owners(): readonly UserId[] {
-    return [...this.#entries.values(), ...this.#loads.values()].map(({ owner }) => owner);
+    return [...this.#entries.values()].map(({ owner }) => owner);
   }
 
-  get(owner: UserId, server: string): SecretValues | undefined {
-    return this.#entries.use(keyOf(owner, server))?.values;
+  /** What is cached or being loaded. */
+  get(owner: UserId, server: string): Promise<SecretValues> | undefined {
+    return this.#entries.use(keyOf(owner, server))?.held.then(({ values }) => values);
   }
 
-  /** The same load for all who ask meanwhile; one that a change overtook is not cached. */
+  /** Loads values, once for all who ask meanwhile; what a change overtakes is not cached. */
   load(owner: UserId, server: string, read: () => Promise<SecretValues>): Promise<SecretValues> {
+    const cached = this.get(owner, server);
+    if (cached !== undefined) return cached;
     const key = keyOf(owner, server);
-    const running = this.#loads.get(key);
-    if (running !== undefined) return running.values;
-    const load: Load = { owner, server, values: read().then((values) => this.#loaded(key, load, values)) };
-    this.#loads.set(key, load);
-    const end = () => {
-      if (this.#loads.get(key) === load) this.#loads.delete(key);
-    };
-    load.values.then(end, end);
-    return load.values;
+    const held = read().then((values) => ({ values, release: this.#redactor.hold(values.values()) }));
+    const entry = { owner, server, held };
+    this.#entries.set(key, entry);
+    held.catch(() => {
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+    });
+    return held.then(({ values }) => values);
   }
 
   /** Forgets what is cached and being loaded for a server, or for every server of an owner. */
   drop(owner: UserId, server: string | undefined): void {
-    if (server !== undefined) {
-      this.#drop(keyOf(owner, server));
-      return;
-    }
     const ownerKey = toUserKey(owner);
-    for (const [key, entry] of [...this.#entries, ...this.#loads]) {
-      if (toUserKey(entry.owner) === ownerKey) this.#drop(key);
+    for (const [key, entry] of this.#entries) {
+      const isMeant = server === undefined || server === entry.server;
+      if (!isMeant || toUserKey(entry.owner) !== ownerKey) continue;
+      this.#entries.delete(key);
+      releaseLater(entry);
     }
   }
 
   /** Forgets everything; returns what there was. */
-  dropAll(): readonly { readonly owner: UserId; readonly server: string }[] {
-    const dropped = [...this.#entries.values(), ...this.#loads.values()];
-    for (const { owner, server } of dropped) this.#drop(keyOf(owner, server));
+  dropAll(): readonly Pick<Entry, 'owner' | 'server'>[] {
+    const dropped = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const entry of dropped) releaseLater(entry);
     return dropped;
   }
 
   /** Lets the redactor know values that are about to be stored. */
-  async holding<Result>(values: Iterable<string>, work: () => Promise<Result>): Promise<Result> {
-    const release = this.#redactor.hold(values);
-    try {
-      return await work();
-    } finally {
-      this.#releaseLater(release);
-    }
-  }
-
-  close(): void {
-    this.dropAll();
-    for (const [timer, release] of this.#releases) {
-      clearTimeout(timer);
-      release();
-    }
-    this.#releases.clear();
-  }
-
-  #loaded(key: string, load: Load, values: SecretValues): SecretValues {
+  holding<Result>(values: SecretValues, work: () => Promise<Result>): Promise<Result> {
     const release = this.#redactor.hold(values.values());
-    if (this.#loads.get(key) !== load) {
-      this.#releaseLater(release);
-      return values;
-    }
-    this.#entries.set(key, { owner: load.owner, server: load.server, values, release });
-    return values;
+    return work().finally(() => setTimeout(release, RELEASE_AFTER_MS).unref());
   }
+}
 
-  #drop(key: string): void {
-    this.#loads.delete(key);
-    const entry = this.#entries.get(key);
-    this.#entries.delete(key);
-    if (entry !== undefined) this.#releaseLater(entry.release);
-  }
-
-  #releaseLater(release: () => void): void {
-    const timer = setTimeout(() => {
-      this.#releases.delete(timer);
-      release();
-    }, RELEASE_AFTER_MS);
-    timer.unref();
-    this.#releases.set(timer, release);
-  }
+function releaseLater({ held }: Entry): void {
+  held.then(
+    ({ release }) => setTimeout(release, RELEASE_AFTER_MS).unref(),
+    () => undefined,
+  );
 }
 
 export function keyOf(owner: UserId, server: string): string {

@@ -133,7 +133,7 @@ export class Vault {
       if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} contains half a character.`);
     }
     if (values.size === 0) return;
-    await this.#cache.holding(values.values(), async () => {
+    await this.#cache.holding(values, async () => {
       const keyring = await this.#keys.forWriting();
       const secrets = [...values].map(([name, value]): NewSecret => {
         const place = { owner, server, name };
@@ -148,15 +148,15 @@ export class Vault {
   /** `false` when there was nothing to remove. */
   async remove(owner: UserId, server: string, name: string): Promise<boolean> {
     const remove = () => this.#store.remove({ owner, server, name }, this.#now());
-    const { count } = await this.#feed.make(owner, server, remove);
-    if (count > 0) this.#forgetRefusal(owner, server);
-    return count > 0;
+    const isRemoved = (await this.#feed.make(owner, server, remove)) > 0;
+    if (isRemoved) this.#forgetRefusal(owner, server);
+    return isRemoved;
   }
 
   /** Removes secrets, links, page sessions, uses and everything else about an owner; returns how many secrets there were. */
   async erase(owner: UserId): Promise<number> {
     await this.#notes.forgetOwner(owner);
-    const { count } = await this.#feed.make(owner, undefined, () => this.#store.erase(owner, this.#now()));
+    const count = await this.#feed.make(owner, undefined, () => this.#store.erase(owner, this.#now()));
     await this.#tidy();
     return count;
   }
@@ -232,7 +232,6 @@ export class Vault {
   async close(): Promise<void> {
     await this.#feed.close();
     await this.#notes.close();
-    this.#cache.close();
   }
 
   #lastFour(value: string): string | undefined {

@@ -1,5 +1,6 @@
 import { toUserKey, type UserId } from '../../../src/auth/user.ts';
 import type {
+  FoundLink,
   NewSecret,
   OwnedUse,
   PageSessionRow,
@@ -19,7 +20,7 @@ export class MemoryStore implements Store {
   changes: (SecretChange & { readonly time: number })[] = [];
   uses: OwnedUse[] = [];
   refusals: (RefusedCredentials & { readonly owner: UserId })[] = [];
-  readonly links = new Map<string, { link: SetupLinkRow; wasUsed: boolean }>();
+  readonly links = new Map<string, FoundLink>();
   readonly sessions = new Map<string, PageSessionRow>();
   readonly asked = new Map<string, number>();
   isAway = false;
@@ -54,9 +55,8 @@ export class MemoryStore implements Store {
     this.rows = rows;
     const changed = new Map(secrets.map(({ place }) => [`${toUserKey(place.owner)} ${place.server}`, place]));
     for (const { owner, server } of changed.values()) this.#note(owner, server, now);
-    const revision = this.#revision;
     await this.afterPut;
-    return { count: secrets.length, revision };
+    return secrets.length;
   }
 
   async remove(place: SecretPlace, now: number) {
@@ -65,7 +65,7 @@ export class MemoryStore implements Store {
     const isRemoved = rows.length < this.rows.length;
     this.rows = rows;
     if (isRemoved) this.#note(place.owner, place.server, now);
-    return { count: isRemoved ? 1 : 0, revision: isRemoved ? this.#revision : undefined };
+    return isRemoved ? 1 : 0;
   }
 
   async erase(owner: UserId, now: number) {
@@ -79,13 +79,7 @@ export class MemoryStore implements Store {
       if (row.owner !== undefined && isOwner({ owner: row.owner }, owner)) this.sessions.delete(hash);
     }
     this.#note(owner, undefined, now);
-    return { count, revision: this.#revision };
-  }
-
-  async listNotUnder(keyId: string, limit: number, after?: SecretPlace) {
-    this.#ask('listNotUnder');
-    const rows = (await this.list()).filter((row) => row.keyId !== keyId);
-    return rows.filter((row) => after === undefined || sortKey(row) > sortKey(after)).slice(0, limit);
+    return count;
   }
 
   async countByKey() {
@@ -110,7 +104,7 @@ export class MemoryStore implements Store {
     const written = rows.filter((row) => replaces || !isTaken(row));
     this.rows = [...this.rows.filter((one) => !written.some((row) => sortKey(row) === sortKey(one))), ...written];
     for (const { owner, server } of written) this.#note(owner, server, now);
-    return { count: written.length, revision: written.length > 0 ? this.#revision : undefined };
+    return written.length;
   }
 
   async keys() {
@@ -125,7 +119,7 @@ export class MemoryStore implements Store {
 
   async addLink(link: SetupLinkRow) {
     this.#ask('addLink');
-    this.links.set(link.hash, { link, wasUsed: false });
+    this.links.set(link.hash, { ...link, wasUsed: false });
   }
 
   async getLink(hash: string) {
@@ -151,9 +145,9 @@ export class MemoryStore implements Store {
   async useLink(hash: string) {
     this.#ask('useLink');
     const found = this.links.get(hash);
-    if (found === undefined) return undefined;
-    this.links.set(hash, { link: { ...found.link, profile: undefined }, wasUsed: true });
-    return found;
+    if (found === undefined || found.wasUsed) return false;
+    this.links.set(hash, { ...found, profile: undefined, wasUsed: true });
+    return true;
   }
 
   async addUses(uses: readonly OwnedUse[]) {
@@ -190,7 +184,7 @@ export class MemoryStore implements Store {
 
   async tidy({ links, sessions, changes }: Parameters<Store['tidy']>[0]) {
     this.#ask('tidy');
-    for (const [hash, { link }] of this.links) if (link.expiresAt < links) this.links.delete(hash);
+    for (const [hash, { expiresAt }] of this.links) if (expiresAt < links) this.links.delete(hash);
     for (const [hash, { expiresAt }] of this.sessions) if (expiresAt < sessions) this.sessions.delete(hash);
     this.changes = this.changes.filter((change) => change.time >= changes);
   }

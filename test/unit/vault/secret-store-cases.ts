@@ -190,9 +190,9 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
     test('removes one value, and says whether there was one', async () => {
       await put(at(ann, 'jira', 'A'));
       await put(at(ann, 'jira', 'B'));
-      expect(await store.remove(at(ann, 'jira', 'A'), NOW)).toEqual({ count: 1, revision: 3 });
-      expect(await store.remove(at(ann, 'jira', 'A'), NOW)).toEqual({ count: 0, revision: undefined });
-      expect(await store.remove(at(bob, 'jira', 'B'), NOW)).toEqual({ count: 0, revision: undefined });
+      expect(await store.remove(at(ann, 'jira', 'A'), NOW)).toBe(1);
+      expect(await store.remove(at(ann, 'jira', 'A'), NOW)).toBe(0);
+      expect(await store.remove(at(bob, 'jira', 'B'), NOW)).toBe(0);
       expect(names(await store.list())).toEqual(['B']);
       expect((await store.changesAfter(2)).map(({ revision }) => revision)).toEqual([3]);
       expect(await store.revision()).toBe(3);
@@ -208,11 +208,11 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
         await store.addUses([{ owner, server: 'jira', tool: 't', lastUsedAt: NOW, calls: 1 }]);
         await store.markRefused(owner, 'jira', NOW);
       }
-      expect(await store.erase(ann, NOW)).toMatchObject({ count: 2 });
+      expect(await store.erase(ann, NOW)).toBe(2);
       expect(await store.list(ann)).toEqual([]);
       expect(await store.recentUses(ann, 9)).toEqual([]);
       expect(await store.refused(ann)).toEqual([]);
-      expect(await store.useLink('of ann', NOW)).toBeUndefined();
+      expect(await store.useLink('of ann', NOW)).toBe(false);
       expect(await store.hasSession('of ann', NOW)).toBe(false);
       expect(await store.changesAfter(4, [bob, ann])).toStrictEqual([{ revision: 5, owner: ann, server: undefined }]);
       expect(await store.changesAfter(4, [bob])).toStrictEqual([{ revision: 5, owner: undefined, server: undefined }]);
@@ -220,9 +220,9 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(names(await store.list(bob))).toEqual(['A', 'A']);
       expect(await store.recentUses(bob, 9)).toHaveLength(1);
       expect(await store.refused(bob)).toHaveLength(1);
-      expect(await store.useLink('of bob', NOW)).toMatchObject({ wasUsed: false });
+      expect(await store.useLink('of bob', NOW)).toBe(true);
       expect(await store.hasSession('of bob', NOW)).toBe(true);
-      expect(await store.erase(ann, NOW)).toMatchObject({ count: 0 });
+      expect(await store.erase(ann, NOW)).toBe(0);
     });
 
     test('what was noted of an owner before the erasure, or within a minute of it, is not written down after it', async () => {
@@ -266,7 +266,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       }
     });
 
-    test('reports which secrets are under another key, page by page', async () => {
+    test('counts the secrets under each key', async () => {
       for (const name of ['A', 'B', 'C', 'D']) {
         for (const owner of [ann, bob])
           await store.put([{ place: at(owner, 's', name), seal: sealAs('x', 'old'), lastFour: undefined }], NOW);
@@ -276,17 +276,6 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
         ['new', 1],
         ['old', 7],
       ]);
-      const seen: string[] = [];
-      let after: SecretPlace | undefined;
-      for (;;) {
-        const page = await store.listNotUnder('new', 3, after);
-        if (page.length === 0) break;
-        expect(page.length).toBeLessThanOrEqual(3);
-        seen.push(...page.map(({ owner, name }) => `${owner.subject} ${name}`));
-        after = page.at(-1);
-      }
-      expect(seen).toEqual(['ann A', 'ann B', 'ann C', 'ann D', 'bob B', 'bob C', 'bob D']);
-      expect(await store.listNotUnder('old', 9)).toHaveLength(1);
     });
 
     test('wraps a row anew unless it was changed meanwhile, which is no change of the secret', async () => {
@@ -320,16 +309,16 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       });
       const rows = [row(at(ann, 's', 'A'), 7), row(at(ann, 's', 'B'), 8), row(at(bob, 't', 'A'), 9)];
       await put(at(ann, 's', 'A'), 'own');
-      expect(await store.restore(rows, false, NOW)).toMatchObject({ count: 2 });
+      expect(await store.restore(rows, false, NOW)).toBe(2);
       expect((await store.list()).map(({ cipherText }) => cipherText)).toEqual(['own 1', 'backup 8', 'backup 9']);
       expect(await store.changesAfter(1)).toStrictEqual([
         { revision: 2, owner: ann, server: 's' },
         { revision: 3, owner: bob, server: 't' },
       ]);
-      expect(await store.restore(rows, false, NOW)).toMatchObject({ count: 0 });
-      expect(await store.restore([], true, NOW)).toMatchObject({ count: 0 });
+      expect(await store.restore(rows, false, NOW)).toBe(0);
+      expect(await store.restore([], true, NOW)).toBe(0);
       expect(await store.revision()).toBe(3);
-      expect(await store.restore(rows, true, NOW)).toMatchObject({ count: 3 });
+      expect(await store.restore(rows, true, NOW)).toBe(3);
       expect(await store.list()).toStrictEqual(rows);
       await put(at(ann, 's', 'A'), 'next');
       expect((await store.get(ann, 's'))[0]).toMatchObject({ version: 8, cipherText: 'next 8' });
@@ -345,7 +334,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
         updatedAt: NOW,
         lastUsedAt: undefined,
       }));
-      expect(await store.restore(rows, false, NOW)).toMatchObject({ count: 2_500 });
+      expect(await store.restore(rows, false, NOW)).toBe(2_500);
       expect(await store.list()).toHaveLength(2_500);
       expect(await store.revision()).toBe(500);
       expect(await store.changesAfter(0)).toHaveLength(500);
@@ -374,17 +363,16 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       await store.addLink(link);
       const stores = [store, await underTest.open()];
       const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => stores[i % 2]?.useLink('ab12', NOW + i)));
-      expect(answers.map((answer) => answer?.link)).toStrictEqual(Array.from({ length: 20 }, () => link));
-      expect(answers.filter((answer) => answer?.wasUsed === false)).toHaveLength(1);
-      expect(await store.useLink('ab13', NOW)).toBeUndefined();
+      expect(answers.filter(Boolean)).toEqual([true]);
+      expect(await store.useLink('ab13', NOW)).toBe(false);
     });
 
     test('shows a link as often as it is asked for, with its profile until the first use', async () => {
       const link = { hash: 'ab12', owner: ann, server: 'jira', expiresAt: NOW + 9, profile: 'sealed' };
       await store.addLink(link);
-      for (let i = 0; i < 3; i++) expect(await store.getLink('ab12')).toStrictEqual({ link, wasUsed: false });
+      for (let i = 0; i < 3; i++) expect(await store.getLink('ab12')).toStrictEqual({ ...link, wasUsed: false });
       await store.useLink('ab12', NOW);
-      expect(await store.getLink('ab12')).toStrictEqual({ link: { ...link, profile: undefined }, wasUsed: true });
+      expect(await store.getLink('ab12')).toStrictEqual({ ...link, profile: undefined, wasUsed: true });
       expect(await store.getLink('ab13')).toBeUndefined();
     });
 
@@ -410,8 +398,8 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
         await store.addLink({ hash, owner: ann, server: 's', expiresAt, profile: undefined });
       }
       await tidy({ links: NOW });
-      expect(await store.useLink('early', NOW)).toBeUndefined();
-      expect(await store.useLink('late', NOW)).toMatchObject({ wasUsed: false });
+      expect(await store.useLink('early', NOW)).toBe(false);
+      expect(await store.useLink('late', NOW)).toBe(true);
     });
 
     test('adds calls up and keeps the latest time, the latest use first', async () => {
@@ -456,7 +444,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       const uses = Array.from({ length: 1_000 }, (_, index) => ({
         owner: { issuer: 'i', subject: `u${index % 50}` },
         server: `s${index % 3}`,
-        tool: `t${index % 10}`,
+        tool: `t${index}`,
         lastUsedAt: NOW + index,
         calls: 1,
       }));
