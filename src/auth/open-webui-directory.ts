@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { BoundedMap } from '../bounded-map.ts';
 import { ServerUnavailableError } from '../errors.ts';
-import { FairTurns, shareOfOne } from '../turns/fair-turns.ts';
+import { FairTurns } from '../turns/fair-turns.ts';
 import { parseJsonObject, readBody } from './json-body.ts';
 import { toOpenWebUiUser } from './open-webui-token.ts';
 import type { UserProfile } from './user.ts';
@@ -48,8 +48,8 @@ export class OpenWebUiDirectory {
   // Apart, so that a flood of forged ones does not push the known ones out.
   readonly #known = new BoundedMap<string, Answer<UserProfile>>(MAX_ANSWERS);
   readonly #refused = new BoundedMap<string, Answer<'refused'>>(MAX_ANSWERS);
-  readonly #knownTurns = new FairTurns(toTurnLimits(MAX_KNOWN_AT_ONCE));
-  readonly #unknownTurns = new FairTurns(toTurnLimits(MAX_UNKNOWN_AT_ONCE));
+  readonly #knownTurns = new FairTurns({ maxRunning: MAX_KNOWN_AT_ONCE, maxWaiting: MAX_WAITING });
+  readonly #unknownTurns = new FairTurns({ maxRunning: MAX_UNKNOWN_AT_ONCE, maxWaiting: MAX_WAITING });
   readonly #asking = new Map<string, Promise<UserProfile | 'refused'>>();
 
   constructor(baseUrl: string, now: () => number) {
@@ -70,7 +70,15 @@ export class OpenWebUiDirectory {
     const asking = this.#asking.get(digest);
     if (asking !== undefined) return asking;
     const isKnown = isGenuine || known !== undefined;
-    const asked = this.#askInTurn(credential, isKnown ? this.#knownTurns : this.#unknownTurns, address)
+    const turns = isKnown ? this.#knownTurns : this.#unknownTurns;
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const asked = turns
+      .run(
+        address,
+        signal,
+        () => this.#ask(credential, signal),
+        () => unavailable('is being asked about too many callers at once'),
+      )
       .then((answer) => {
         this.#keep(digest, answer, expiresAt);
         return answer;
@@ -78,17 +86,6 @@ export class OpenWebUiDirectory {
       .finally(() => this.#asking.delete(digest));
     this.#asking.set(digest, asked);
     return asked;
-  }
-
-  async #askInTurn(credential: string, turns: FairTurns, address: string): Promise<UserProfile | 'refused'> {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const isTurn = turns.tryTake(address) || (await turns.wait(address, signal));
-    if (isTurn !== true) throw unavailable('is being asked about too many callers at once');
-    try {
-      return await this.#ask(credential, signal);
-    } finally {
-      turns.release(address);
-    }
   }
 
   async #ask(credential: string, signal: AbortSignal): Promise<UserProfile | 'refused'> {
@@ -112,15 +109,6 @@ export class OpenWebUiDirectory {
     if (answer === 'refused') this.#refused.set(digest, { answer, until: this.#now() + REFUSED_MS });
     else this.#known.set(digest, { answer, until: Math.min(this.#now() + KNOWN_MS, expiresAt) });
   }
-}
-
-function toTurnLimits(maxRunning: number) {
-  return {
-    maxRunning,
-    maxRunningOfOne: shareOfOne(maxRunning),
-    maxWaiting: MAX_WAITING,
-    maxWaitingOfOne: shareOfOne(MAX_WAITING),
-  };
 }
 
 async function readUser(response: Response): Promise<UserProfile> {

@@ -30,7 +30,7 @@ export function printOpenApi(command: Command<'openapi'>, loaded: LoadedSettings
   const { settings } = loaded;
   return withStartedServers(command, loaded, async (registry, logger) => {
     const name = command.server ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
-    if (name !== undefined && registry.get(name) === undefined) {
+    if (name !== undefined && registry.servers.get(name) === undefined) {
       const names = registry.list().map((one) => one.name);
       throw new UsageError(`There is no server "${name}"; the configuration has ${names.join(', ')}.`);
     }

@@ -40,7 +40,7 @@ export function createApp(dependencies: AppDependencies): Express {
   /** A tool's own path answers only to POST; anything else is unknown. */
   function notFound(request: Request): never {
     const path = parseServicePath(toPathname(request.url), settings);
-    const server = path && registry.get(path.server ?? settings.servers[0]?.name ?? '');
+    const server = path && registry.servers.get(path.server ?? settings.servers[0]?.name ?? '');
     if (path !== undefined && server?.catalogue?.tools.has(path.name)) {
       throw new MethodNotAllowedError('Call a tool with POST and its arguments as the JSON body.', ['POST', 'OPTIONS']);
     }

@@ -1,19 +1,73 @@
 import type { Principal } from '../auth/principal.ts';
-import type { ClientHeaderForwarding } from '../config/server-config.ts';
-import { InvalidArgumentsError, SessionExpiredError } from '../errors.ts';
+import {
+  CallCancelledError,
+  InvalidArgumentsError,
+  NotFoundError,
+  ServerUnavailableError,
+  SessionExpiredError,
+} from '../errors.ts';
 import type { ToolResult } from '../mcp/session.ts';
 import { type HttpAnswer, type KeepFile, toHttpAnswer } from '../mcp/tool-result.ts';
-import type { CatalogueTool } from './catalogue.ts';
+import type { NoTurn } from '../turns/fair-turns.ts';
+import type { Catalogue, CatalogueTool } from './catalogue.ts';
+import { connectToolName } from './connect-tool.ts';
+import { forwardedHeaders } from './forwarded-headers.ts';
 import type { Lease } from './lease.ts';
 import type { Server } from './server.ts';
-import type { ValueSource } from './user-values.ts';
+import type { Caller, ValueSource } from './user-values.ts';
 
 /** Progress extends a call's deadline, up to this many times its length. */
 const HARD_DEADLINE_FACTOR = 4;
 
-/** Credentials, identity and what belongs to one connection are never passed on, whatever the lists say. */
-const NEVER =
-  /^(authorization|proxy-.*|cookie|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-.*|accept|accept-encoding|expect|mcp-.*|x-openwebui-.*|x-user-.*)$/;
+/** What a call means. The lease, of the session that was asked for its tools, is to be released in any case. */
+export type ResolvedTool =
+  | { readonly kind: 'tool'; readonly name: string; readonly tool: CatalogueTool; readonly lease?: Lease }
+  | { readonly kind: 'connect'; readonly name: string; readonly catalogue: Catalogue; readonly lease: Lease };
+
+/**
+ * Finds the tool that a caller means, in the list of the session that the call will run on. While a server starts, its
+ * tools may be unknown, or be those of the last run, so this waits first.
+ * Throws `NotFoundError` for an unknown tool and the errors of `Server.acquire`.
+ */
+export async function resolveTool(
+  server: Server,
+  name: string,
+  caller: Caller,
+  signal: AbortSignal,
+): Promise<ResolvedTool> {
+  const lease = await server.acquire(caller, signal);
+  try {
+    await lease.open(signal);
+    const { catalogue } = lease;
+    if (catalogue === undefined) throw server.unavailable();
+    const tool = findBySpelling(catalogue.tools, name);
+    if (tool !== undefined) return { kind: 'tool', name: tool.definition.name, tool, lease };
+    if (!server.isShared && name === connectToolName(server.name)) return { kind: 'connect', name, catalogue, lease };
+    throw new NotFoundError(`Server "${server.name}" has no tool of this name; see its openapi.json for those it has.`);
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}
+
+/**
+ * The tool that a URL means although it does not spell the name as the server does: composed or decomposed letters
+ * (Unicode Standard Annex 15), and `+` for a space, as in forms. No two tools of a catalogue match one such spelling.
+ */
+export function findBySpelling<Tool>(tools: ReadonlyMap<string, Tool>, name: string): Tool | undefined {
+  const exact = tools.get(name);
+  if (exact !== undefined) return exact;
+  for (const spelling of spellingsOf(name)) {
+    const tool = tools.get(spelling) ?? tools.get(spelling.normalize('NFC')) ?? tools.get(spelling.normalize('NFD'));
+    if (tool !== undefined) return tool;
+  }
+  return undefined;
+}
+
+/** The names that a tool found by this name may have, apart from composed or decomposed letters. */
+export function spellingsOf(name: string): readonly string[] {
+  return name.includes('+') ? [name, name.replaceAll('+', ' ')] : [name];
+}
 
 export interface ToolCall {
   readonly principal: Principal;
@@ -73,7 +127,8 @@ function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
 async function runOn(lease: Lease, call: ToolCall): Promise<ToolResult> {
   const { server, tool, callerId, signal } = call;
   try {
-    const result = await server.limit.run(callerId, signal, () => runOnce(call, lease));
+    const refuse = (why: NoTurn) => toTurnError(server.name, why);
+    const result = await server.turns.run(callerId, signal, () => runOnce(call, lease), refuse);
     lease.noteUse(tool.definition.name);
     return result;
   } catch (error) {
@@ -103,19 +158,8 @@ async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {
   }
 }
 
-/** The caller's headers that the admin lets through to the server; none unless the whitelist names them. */
-export function forwardedHeaders(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  { whitelist, blacklist }: ClientHeaderForwarding,
-): Record<string, string> {
-  const forwarded: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (typeof value !== 'string' || NEVER.test(name)) continue;
-    if (matchesAny(whitelist, name) && !matchesAny(blacklist, name)) forwarded[name] = value;
-  }
-  return forwarded;
-}
-
-function matchesAny(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name));
+function toTurnError(server: string, why: NoTurn): Error {
+  if (why === 'left') return new CallCancelledError('The caller left while the call was waiting.');
+  const whose = why === 'full-of-one' ? 'too many of your calls' : 'too many calls';
+  return new ServerUnavailableError(`Server "${server}" has ${whose} waiting. Try again later.`, 1);
 }

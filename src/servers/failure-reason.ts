@@ -1,4 +1,5 @@
 import { JsonRpcError, ServerUnavailableError, ServiceError, SessionOpenError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 
 /** Characters of a server's own words that are shown to admins. */
@@ -15,8 +16,15 @@ export interface FailureReason {
   readonly detail: string | undefined;
 }
 
-/** Separates our own words from the server's. `onFault` is called with what is not a `ServiceError`. */
-export function toFailureReason(error: unknown, redact: Redact, onFault: (error: unknown) => void): FailureReason {
+/** Whose failure it is, and where a fault of ours is logged. */
+export interface FailureContext {
+  readonly server: string;
+  readonly redact: Redact;
+  readonly logger: Pick<Logger, 'error'>;
+}
+
+/** Separates our own words from the server's. What is not a `ServiceError` is a fault of ours, and logged. */
+export function toFailureReason(error: unknown, { server, redact, logger }: FailureContext): FailureReason {
   if (error instanceof JsonRpcError) {
     return {
       reason: `it answered with error ${error.rpcCode}`,
@@ -27,7 +35,8 @@ export function toFailureReason(error: unknown, redact: Redact, onFault: (error:
     return { reason: withoutStop(error), detail: error.detail };
   }
   if (error instanceof ServiceError) return { reason: withoutStop(error), detail: undefined };
-  onFault(error);
+  const stack = error instanceof Error ? error.stack : String(error);
+  logger.error('a session failed by a fault of the service', { server, error: stack });
   return { reason: 'an unexpected error; the log has it', detail: undefined };
 }
 

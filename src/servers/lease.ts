@@ -1,22 +1,76 @@
 import { ServerUnavailableError } from '../errors.ts';
 import type { Session } from '../mcp/session.ts';
+import type { Redact } from '../telemetry/redactor.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Generation } from './generation.ts';
-import type { SessionHold } from './session-hold.ts';
 import type { Caller } from './user-values.ts';
+import { Waiters } from './waiters.ts';
+
+/** How long a call waits for a session that is being opened before it is asked to come back. */
+export const START_WAIT_MS = 8_000;
+
+/** What a generation gives a call: its shared session, or a hold on the caller's own. */
+export interface SessionHold {
+  /** The session while it is open. */
+  readonly session: Session | undefined;
+  /** Returns the open session, waiting for one that is being opened. Throws `ServiceError`s. */
+  whenOpen(signal: AbortSignal): Promise<Session>;
+  /** The list of tools by which calls on the session are judged; `undefined` before it is read and after the end. */
+  readonly catalogue: Catalogue | undefined;
+  /** Takes configured secrets and the caller's own values out of a text. */
+  readonly redact: Redact;
+  /** What a caller may see of a failed call: no secrets, and for refused credentials the place where they are set. */
+  toPublicError(error: unknown): Promise<unknown>;
+  /** Notes that a call ran. */
+  readonly noteUse?: (tool: string) => void;
+  /** Follows every hold, in `finally`. Idempotent. */
+  readonly release?: () => void;
+}
+
+/** What leases need of a generation. */
+export interface LeasedGeneration {
+  readonly leases: LeaseCount;
+  readonly shared: SessionHold | undefined;
+  /** Where each user has a session of their own. */
+  readonly users: { acquire(caller: Caller, signal: AbortSignal): Promise<SessionHold> };
+}
+
+/** How many leases of a generation were not released. */
+export class LeaseCount {
+  /** When the last lease was acquired, in milliseconds since the epoch. */
+  lastUsedAt: number | undefined;
+  readonly #end = new Waiters();
+  #count = 0;
+  #isEndAwaited = false;
+
+  add(): void {
+    this.#count += 1;
+    this.lastUsedAt = Date.now();
+  }
+
+  remove(): void {
+    this.#count -= 1;
+    if (this.#count === 0 && this.#isEndAwaited) this.#end.wake();
+  }
+
+  /** Resolves once there are none, after `waitMs`, or when `signal` aborts. */
+  async whenNone(waitMs: number, signal: AbortSignal): Promise<void> {
+    this.#isEndAwaited = true;
+    await this.#end.until(() => this.#count === 0, waitMs, signal);
+  }
+}
 
 /**
- * A call's lease of a session. A replaced generation is kept for the calls that hold it; a call that still waits for a
- * session when it ends, and so was not sent, goes on with the generation that took its place.
+ * A call's lease of a session. A replaced generation is kept for the calls that lease from it; a call that still waits
+ * for a session when it ends, and so was not sent, goes on with the generation that took its place.
  */
 export class Lease {
-  readonly #current: () => Generation;
+  readonly #current: () => LeasedGeneration;
   readonly #caller: Caller;
-  #generation: Generation;
+  #generation: LeasedGeneration;
   #hold: SessionHold;
   #isReleased = false;
 
-  private constructor(current: () => Generation, caller: Caller, { generation, hold }: Held) {
+  private constructor(current: () => LeasedGeneration, caller: Caller, { generation, hold }: Held) {
     this.#current = current;
     this.#caller = caller;
     this.#generation = generation;
@@ -24,24 +78,25 @@ export class Lease {
   }
 
   /**
-   * Leases a session of the generation that `current` returns for new calls.
-   * Throws what `current` throws, and the errors of `Generation.acquire`.
+   * Leases a session of the generation that `current` returns for new calls: the shared one, which may still be
+   * starting, or the caller's own, opened if there is none.
+   * Throws what `current` throws, and the errors of `UserSessions.acquire`.
    */
-  static async acquire(current: () => Generation, caller: Caller, signal: AbortSignal): Promise<Lease> {
+  static async acquire(current: () => LeasedGeneration, caller: Caller, signal: AbortSignal): Promise<Lease> {
     return new Lease(current, caller, await acquireHold(current, caller, signal));
   }
 
-  /** See `SessionHold`, for this and what follows. */
+  /** Returns the open session; see `SessionHold` for this and what follows. */
   async open(signal: AbortSignal): Promise<Session> {
     for (;;) {
       try {
-        return await this.#hold.open(signal);
+        return this.#hold.session ?? (await this.#hold.whenOpen(signal));
       } catch (error) {
         if (this.#isReleased || !isReplaced(this.#generation, this.#current, error)) throw error;
-        const { generation, hold } = await acquireHold(this.#current, this.#caller, signal);
-        this.#generation.release(this.#hold);
-        this.#generation = generation;
-        this.#hold = hold;
+        const next = await acquireHold(this.#current, this.#caller, signal);
+        this.#endHold();
+        this.#generation = next.generation;
+        this.#hold = next.hold;
       }
     }
   }
@@ -55,7 +110,7 @@ export class Lease {
   }
 
   noteUse(tool: string): void {
-    this.#hold.noteUse(tool);
+    this.#hold.noteUse?.(tool);
   }
 
   toPublicError(error: unknown): Promise<unknown> {
@@ -65,27 +120,34 @@ export class Lease {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#generation.release(this.#hold);
+    this.#endHold();
+  }
+
+  #endHold(): void {
+    this.#hold.release?.();
+    this.#generation.leases.remove();
   }
 }
 
 interface Held {
-  readonly generation: Generation;
+  readonly generation: LeasedGeneration;
   readonly hold: SessionHold;
 }
 
-async function acquireHold(current: () => Generation, caller: Caller, signal: AbortSignal): Promise<Held> {
+async function acquireHold(current: () => LeasedGeneration, caller: Caller, signal: AbortSignal): Promise<Held> {
   for (;;) {
     const generation = current();
+    generation.leases.add();
     try {
-      return { generation, hold: await generation.acquire(caller, signal) };
+      return { generation, hold: generation.shared ?? (await generation.users.acquire(caller, signal)) };
     } catch (error) {
+      generation.leases.remove();
       if (!isReplaced(generation, current, error)) throw error;
     }
   }
 }
 
 /** The error means that there was no session, and another generation may have one. */
-function isReplaced(generation: Generation, current: () => Generation, error: unknown): boolean {
+function isReplaced(generation: LeasedGeneration, current: () => LeasedGeneration, error: unknown): boolean {
   return error instanceof ServerUnavailableError && current() !== generation;
 }

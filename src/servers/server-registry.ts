@@ -5,13 +5,14 @@ import { Server } from './server.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { SessionQuota } from './session-quota.ts';
 
-/** What is configured and in what state. Names are looked up exactly, in a `Map`. */
+/** What is configured and in what state. */
 export class ServerRegistry {
+  /** By exact name. Set by this class alone; a field, since every call reads it. */
+  servers: ReadonlyMap<string, Server>;
   readonly #dependencies: SessionDependencies;
   readonly #quota: SessionQuota;
   /** Those whose last calls still run. */
   readonly #removed = new Set<Server>();
-  #servers: ReadonlyMap<string, Server>;
   #isStarted = false;
   #isStopped = false;
   #lastReload: ReloadResult | undefined;
@@ -19,15 +20,11 @@ export class ServerRegistry {
   constructor(configs: readonly ServerConfig[], dependencies: SessionDependencies) {
     this.#dependencies = dependencies;
     this.#quota = new SessionQuota(dependencies.limits);
-    this.#servers = new Map(configs.map((config) => [config.name, this.#register(config)]));
-  }
-
-  get(name: string): Server | undefined {
-    return this.#servers.get(name);
+    this.servers = new Map(configs.map((config) => [config.name, this.#register(config)]));
   }
 
   list(): readonly Server[] {
-    return [...this.#servers.values()];
+    return [...this.servers.values()];
   }
 
   /** Starts all servers side by side. */
@@ -65,7 +62,7 @@ export class ServerRegistry {
    */
   apply(configs: readonly ServerConfig[]): RegistryChange {
     if (this.#isStopped) return { added: [], changed: [], removed: [] };
-    const previous = this.#servers;
+    const previous = this.servers;
     const added: Server[] = [];
     const changed: string[] = [];
     const servers = new Map<string, Server>();
@@ -77,7 +74,7 @@ export class ServerRegistry {
       else if (current.reconfigure(config)) changed.push(config.name);
     }
     const removed = [...previous.values()].filter(({ name }) => !servers.has(name));
-    this.#servers = servers;
+    this.servers = servers;
     for (const server of removed) this.#remove(server);
     if (this.#isStarted) for (const server of added) server.start();
     return { added: added.map(({ name }) => name), changed, removed: removed.map(({ name }) => name) };

@@ -1,9 +1,9 @@
 import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { NotFoundError, type ServerUnavailableError } from '../errors.ts';
+import type { FairTurns } from '../turns/fair-turns.ts';
 import type { Catalogue } from './catalogue.ts';
 import { isListedByService, trustsFirstUser } from './catalogue-origin.ts';
-import type { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { FailureReason } from './failure-reason.ts';
 import { Generation, type GenerationOwner } from './generation.ts';
 import { fingerprint, sessionFingerprint } from './hot-reloadable.ts';
@@ -59,8 +59,8 @@ export class Server implements GenerationOwner {
     return this.#current.catalogue.current;
   }
 
-  get limit(): ConcurrencyLimit {
-    return this.#current.limit;
+  get turns(): FairTurns {
+    return this.#current.turns;
   }
 
   get status(): ServerStatus {
@@ -70,7 +70,7 @@ export class Server implements GenerationOwner {
 
   /** All callers use one session, and one list of tools. */
   get isShared(): boolean {
-    return this.#current.isShared;
+    return this.#current.shared !== undefined;
   }
 
   /**

@@ -1,11 +1,12 @@
-import { CallCancelledError, ServerUnavailableError, ServiceError } from '../errors.ts';
+import { CallCancelledError, ServerUnavailableError } from '../errors.ts';
 import type { Session, SessionEnd } from '../mcp/session.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type FailureReason, redactError, toFailureReason } from './failure-reason.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
-import { type SessionHold, START_WAIT_MS } from './session-hold.ts';
+import { type SessionHold, START_WAIT_MS } from './lease.ts';
 import { Waiters } from './waiters.ts';
 
 export type SessionState = 'starting' | 'ready' | 'degraded' | 'backing off' | 'failed' | 'stopped';
@@ -22,8 +23,7 @@ export interface SharedSessionOptions {
   readonly onStateChange: (state: SessionState, why: FailureReason | undefined) => void;
   /** Takes the admin's secrets out of what the server says. */
   readonly redact: Redact;
-  /** Called with every failure that is not a `ServiceError`: a fault of ours. */
-  readonly onFault: (error: unknown) => void;
+  readonly logger: Pick<Logger, 'error'>;
   readonly pingTimes?: PingTimes | undefined;
 }
 
@@ -56,12 +56,14 @@ const STATE_SENTENCES: Readonly<Record<SessionState, string>> = {
  */
 export class SharedSession implements SessionHold {
   readonly redact: Redact;
+  /** This and the next two are set by this class alone. */
+  state: SessionState = 'stopped';
+  /** The reason for the state, if there is one. */
+  why: FailureReason | undefined;
+  session: Session | undefined;
   readonly #options: SharedSessionOptions;
   #policy = new RestartPolicy();
   readonly #waiters = new Waiters();
-  #state: SessionState = 'stopped';
-  #why: FailureReason | undefined;
-  #session: Session | undefined;
   #watch: IdleWatch | undefined;
   /** On the clock of `performance.now()`, which is monotonic. */
   #nextTryAt = 0;
@@ -77,26 +79,13 @@ export class SharedSession implements SessionHold {
     this.redact = options.redact;
   }
 
-  get state(): SessionState {
-    return this.#state;
-  }
-
-  /** The reason for the state, if there is one. */
-  get why(): FailureReason | undefined {
-    return this.#why;
-  }
-
-  get session(): Session | undefined {
-    return this.#session;
-  }
-
   get catalogue(): Catalogue | undefined {
     return this.#options.tools.current;
   }
 
   /** Begins to open the session; does nothing when already begun. */
   start(): void {
-    if (this.#state !== 'stopped') return;
+    if (this.state !== 'stopped') return;
     this.#policy = new RestartPolicy();
     this.#lifetime = new AbortController();
     this.#startOnce();
@@ -106,27 +95,23 @@ export class SharedSession implements SessionHold {
    * Returns the open session, waiting up to `waitMs` for one that is being opened.
    * Throws `ServerUnavailableError` when there is none in time, `CallCancelledError` when `signal` aborts first.
    */
-  async open(signal: AbortSignal, waitMs = START_WAIT_MS): Promise<Session> {
-    if (this.#session !== undefined) return this.#session;
-    if (this.#state === 'failed' && this.#isRemote && performance.now() >= this.#callMayTryAt) this.#startOnce();
-    const isOver = () => this.#session !== undefined || this.#state === 'failed' || this.#state === 'stopped';
+  async whenOpen(signal: AbortSignal, waitMs = START_WAIT_MS): Promise<Session> {
+    if (this.session !== undefined) return this.session;
+    if (this.state === 'failed' && this.#isRemote && performance.now() >= this.#callMayTryAt) this.#startOnce();
+    const isOver = () => this.session !== undefined || this.state === 'failed' || this.state === 'stopped';
     await this.#waiters.until(isOver, waitMs, signal);
-    if (this.#session !== undefined) return this.#session;
+    if (this.session !== undefined) return this.session;
     throw signal.aborted ? new CallCancelledError('The caller left before the server was ready.') : this.unavailable();
   }
-
-  noteUse(): void {}
 
   async toPublicError(error: unknown): Promise<unknown> {
     return redactError(error, this.redact);
   }
 
-  release(): void {}
-
   /** Ends the session until the next `start`; resolves when nothing of it is left. */
   async stop(): Promise<void> {
     clearTimeout(this.#retryTimer);
-    const session = this.#session;
+    const session = this.session;
     this.#abandon();
     this.#setState('stopped', undefined);
     this.#lifetime.abort();
@@ -137,11 +122,11 @@ export class SharedSession implements SessionHold {
   unavailable(): ServerUnavailableError {
     const nextTryAt = this.#isRemote ? Math.min(this.#nextTryAt, this.#callMayTryAt) : this.#nextTryAt;
     const retryAfterSeconds = Math.max(1, Math.ceil((nextTryAt - performance.now()) / 1000));
-    const reason = this.#why === undefined ? '' : `: ${this.#why.reason}`;
+    const reason = this.why === undefined ? '' : `: ${this.why.reason}`;
     return new ServerUnavailableError(
-      `Server "${this.#options.server}" ${STATE_SENTENCES[this.#state]}${reason}. Try again later.`,
+      `Server "${this.#options.server}" ${STATE_SENTENCES[this.state]}${reason}. Try again later.`,
       retryAfterSeconds,
-      this.#why,
+      this.why,
     );
   }
 
@@ -149,7 +134,7 @@ export class SharedSession implements SessionHold {
     return this.#lastTryAt + MIN_BETWEEN_CALLS_TRIES_MS;
   }
 
-  #startOnce(why = this.#why): void {
+  #startOnce(why = this.why): void {
     const lifetime = this.#lifetime;
     const previous = this.#running;
     clearTimeout(this.#retryTimer);
@@ -175,7 +160,7 @@ export class SharedSession implements SessionHold {
     const openedAt = performance.now();
     void session.closed.then((end) => this.#noteEnd(session, end, performance.now() - openedAt));
     await this.#prepare(session, signal);
-    if (this.#session !== session) return;
+    if (this.session !== session) return;
     this.#watch = new IdleWatch({
       session,
       times: this.#options.pingTimes ?? DEFAULT_PING_TIMES,
@@ -184,20 +169,20 @@ export class SharedSession implements SessionHold {
   }
 
   #noteEnd(session: Session, { reason, detail, isForgotten }: SessionEnd, upForMs: number): void {
-    if (this.#session !== session) return;
+    if (this.session !== session) return;
     this.#abandon();
     if (isForgotten) this.#startOnce({ reason, detail });
     else this.#retryLater({ reason, detail }, upForMs);
   }
 
   #noteVerdict(session: Session, verdict: PingVerdict, openedAt: number, signal: AbortSignal): void {
-    if (this.#session !== session) return;
+    if (this.session !== session) return;
     switch (verdict.kind) {
       case 'alive':
-        if (this.#state === 'degraded') void this.#prepareAgain(session, signal);
+        if (this.state === 'degraded') void this.#prepareAgain(session, signal);
         break;
       case 'refused':
-        if (this.#state !== 'degraded' || this.#why?.reason !== verdict.reason)
+        if (this.state !== 'degraded' || this.why?.reason !== verdict.reason)
           this.#setState('degraded', { reason: verdict.reason, detail: undefined });
         break;
       case 'dead':
@@ -210,7 +195,7 @@ export class SharedSession implements SessionHold {
   }
 
   #abandon(): void {
-    this.#session = undefined;
+    this.session = undefined;
     this.#watch?.stop();
   }
 
@@ -218,10 +203,10 @@ export class SharedSession implements SessionHold {
     try {
       await this.#options.prepare(session, signal);
     } catch (error) {
-      if (!(error instanceof ServiceError)) this.#options.onFault(error);
+      this.#toReason(error);
       return;
     }
-    if (this.#session === session && this.#state === 'degraded') this.#setState('ready', undefined);
+    if (this.session === session && this.state === 'degraded') this.#setState('ready', undefined);
   }
 
   async #prepare(session: Session, signal: AbortSignal): Promise<void> {
@@ -237,7 +222,7 @@ export class SharedSession implements SessionHold {
       if (!signal.aborted) this.#retryLater(isOver ?? { reason: 'the session ended' }, 0);
       return;
     }
-    this.#session = session;
+    this.session = session;
     this.#setState(failure === undefined ? 'ready' : 'degraded', failure);
   }
 
@@ -250,13 +235,13 @@ export class SharedSession implements SessionHold {
   }
 
   #setState(state: SessionState, why: FailureReason | undefined): void {
-    this.#state = state;
-    this.#why = why;
+    this.state = state;
+    this.why = why;
     this.#waiters.wake();
     this.#options.onStateChange(state, why);
   }
 
   #toReason(error: unknown): FailureReason {
-    return toFailureReason(error, this.redact, this.#options.onFault);
+    return toFailureReason(error, this.#options);
   }
 }

@@ -1,4 +1,5 @@
 import { RestartPolicy } from '../process/restart-policy.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { type FailureReason, toFailureReason } from './failure-reason.ts';
 
@@ -12,8 +13,8 @@ export interface ToolListerOptions {
   readonly list: (signal: AbortSignal) => Promise<void>;
   /** Takes secrets out of what the server says. */
   readonly redact: Redact;
-  /** Called with every failure that is not a `ServiceError`: a fault of ours. */
-  readonly onFault: (error: unknown) => void;
+  readonly server: string;
+  readonly logger: Pick<Logger, 'error'>;
   readonly onStateChange: (state: ToolListerState, why: FailureReason | undefined) => void;
 }
 
@@ -92,7 +93,7 @@ export class ToolLister {
     } catch (error) {
       if (signal.aborted) return;
       const { delayMs } = this.#policy.next(performance.now(), 0, Math.random());
-      this.#setState('failing', toFailureReason(error, this.#options.redact, this.#options.onFault));
+      this.#setState('failing', toFailureReason(error, this.#options));
       this.#startIn(delayMs);
       return;
     }

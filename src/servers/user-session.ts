@@ -2,6 +2,7 @@ import { toUserKey } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, type ServiceError } from '../errors.ts';
 import type { Session, SessionEnd } from '../mcp/session.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { toFailureReason } from './failure-reason.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
@@ -22,8 +23,7 @@ export interface UserSessionOptions {
   /** Opens it and sets its list of tools. */
   readonly open: (session: UserSession, signal: AbortSignal) => Promise<Session>;
   readonly pingTimes?: PingTimes | undefined;
-  /** A failure that is not a `ServiceError`: a fault of ours. */
-  readonly onFault: (error: unknown) => void;
+  readonly logger: Pick<Logger, 'error'>;
   /** It could not be opened, or was lost after `upForMs`. */
   readonly onFailure: (error: ServiceError, upForMs: number) => void;
   /** No new call is to use it. */
@@ -263,7 +263,8 @@ export class UserSession implements QuotaHolder {
   /** Refused credentials are reported as they are. */
   #toOpenFailure(error: unknown): ServiceError {
     if (error instanceof CredentialsRefusedError) return error;
-    const { reason, detail } = toFailureReason(error, this.redact, this.#options.onFault);
+    const context = { server: this.server.name, redact: this.redact, logger: this.#options.logger };
+    const { reason, detail } = toFailureReason(error, context);
     return new ServerUnavailableError(`${this.#whose} could not be opened: ${reason}. Try again later.`, 1, { detail });
   }
 

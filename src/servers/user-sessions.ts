@@ -6,13 +6,13 @@ import type { Redact } from '../telemetry/redactor.ts';
 import { FailureMemory } from './failure-memory.ts';
 import { redactError } from './failure-reason.ts';
 import type { PingTimes } from './idle-watch.ts';
+import { type SessionHold, START_WAIT_MS } from './lease.ts';
 import { openUserSession, secretsOf } from './open-server-session.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
 import type { SessionFacts } from './server-status.ts';
 import { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
-import { type SessionHold, START_WAIT_MS } from './session-hold.ts';
 import { type SessionKey, toSessionKey, toUserAndChatKey, type UserAndChat } from './session-key.ts';
 import type { SessionQuota } from './session-quota.ts';
 import { followToolList, readSource } from './tool-list-reader.ts';
@@ -43,8 +43,6 @@ export interface UserSessionsOptions {
   readonly catalogue: Pick<ServerCatalogue, 'begin' | 'offer'>;
   /** Called when a session that was open has announced another list of tools. */
   readonly onAnnouncedList: () => void;
-  /** Called with every failure that is not a `ServiceError`: a fault of ours. */
-  readonly onFault: (error: unknown) => void;
   /** How long a call waits for the quota and an open session, in milliseconds. */
   readonly waitMs?: number | undefined;
   readonly pingTimes?: PingTimes | undefined;
@@ -112,10 +110,10 @@ export class UserSessions {
         if (signal.aborted) throw new CallCancelledError('The caller left before the session was opened.');
         const hold = this.#hold(pending, user, variables);
         try {
-          await hold.open(signal);
+          await hold.whenOpen(signal);
           return hold;
         } catch (error) {
-          hold.release();
+          hold.release?.();
           throw error;
         }
       } catch (error) {
@@ -164,10 +162,12 @@ export class UserSessions {
     let session = this.#join(wanted);
     let isReleased = false;
     return {
-      open: async (signal) => {
-        if (session.session !== undefined) return session.session;
+      get session() {
+        return session.session;
+      },
+      whenOpen: async (signal) => {
         // Lost before the call was sent. With values that were replaced no session is opened.
-        if (!session.isOpening && !isReleased && !pending.isStale) {
+        if (session.session === undefined && !session.isOpening && !isReleased && !pending.isStale) {
           const next = this.#join(wanted);
           session.release();
           session = next;
@@ -200,7 +200,7 @@ export class UserSessions {
   }
 
   #add({ key, owner, caller, variables }: WantedSession): UserSession {
-    const { config, dependencies, quota, onFault, pingTimes } = this.#options;
+    const { config, dependencies, quota, pingTimes } = this.#options;
     if (this.#isStopped) throw new ServerUnavailableError(`Server "${config.name}" is stopped.`, 1);
     this.#failures.check(key);
     const redact = dependencies.redactor.redactorFor(secretsOf(config, variables));
@@ -209,7 +209,7 @@ export class UserSessions {
       quota,
       pingTimes,
       open: (opening, signal) => this.#open(opening, variables, signal),
-      onFault,
+      logger: dependencies.logger,
       onFailure: (error, upForMs) => this.#failures.note(key, owner, error, upForMs),
       onGone: (gone) => this.#forget(gone),
       onStopped: (stopped) => void this.#all.delete(stopped),

@@ -56,7 +56,7 @@ export interface UserVariablesOptions {
     Vault,
     'values' | 'set' | 'remove' | 'erase' | 'facts' | 'refused' | 'recentUses' | 'noteCredentials'
   >;
-  readonly registry: Pick<ServerRegistry, 'get' | 'list'>;
+  readonly registry: Pick<ServerRegistry, 'servers' | 'list'>;
   /** Whether the server's access lists allow this user. */
   readonly mayUse: (user: UserProfile, config: ServerConfig) => boolean;
   /** A token about the user, as a call would send it. */
@@ -207,7 +207,7 @@ export class VaultUserVariables {
   }
 
   #require(user: UserProfile, name: string): Server {
-    const server = this.#options.registry.get(name);
+    const server = this.#options.registry.servers.get(name);
     if (server !== undefined && this.#concerns(user, server)) return server;
     throw new NotFoundError('There is no server of this name that asks you for values.');
   }

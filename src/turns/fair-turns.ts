@@ -1,15 +1,17 @@
 export interface TurnLimits {
   /** Places in all. */
   readonly maxRunning: number;
-  /** Places that one holder may have at once. */
-  readonly maxRunningOfOne: number;
-  /** Who may wait, in all and of one holder. */
+  /** Places that one holder may have at once; `undefined`: `shareOfOne`. */
+  readonly maxRunningOfOne?: number | undefined;
+  /** Who may wait, in all; of one holder `shareOfOne` may. */
   readonly maxWaiting: number;
-  readonly maxWaitingOfOne: number;
 }
 
 /** Why a request may not wait: the queue is full, or the holder's part of it is. */
 export type QueueFull = 'full' | 'full-of-one';
+
+/** Why a holder did not get a place: it may not wait, or it left before its turn. */
+export type NoTurn = QueueFull | 'left';
 
 /** What stays free for everyone else when one holder has taken all that it may: a quarter, and one at least. */
 export function shareOfOne(all: number): number {
@@ -31,12 +33,14 @@ export class FairTurns {
   readonly #holders = new Map<string, Holder>();
   /** Those of them who wait for one; the next in turn first. */
   readonly #turns = new Map<string, Holder>();
-  #limits: TurnLimits;
+  #maxRunning = 0;
+  #maxRunningOfOne = 0;
+  #maxWaiting = 0;
   #running = 0;
   #waiting = 0;
 
   constructor(limits: TurnLimits) {
-    this.#limits = limits;
+    this.resize(limits);
   }
 
   /** How many places are taken. */
@@ -45,17 +49,43 @@ export class FairTurns {
   }
 
   /** Other limits hold from here on; places that are taken stay so. */
-  resize(limits: TurnLimits): void {
-    this.#limits = limits;
+  resize({ maxRunning, maxRunningOfOne, maxWaiting }: TurnLimits): void {
+    this.#maxRunning = maxRunning;
+    this.#maxRunningOfOne = maxRunningOfOne ?? shareOfOne(maxRunning);
+    this.#maxWaiting = maxWaiting;
     this.#handOut();
+  }
+
+  /**
+   * Runs `work` when it is this holder's turn. Throws what `refuse` returns when there is no place and no room to wait, or
+   * when `signal` aborts before the turn: `work` does not run then.
+   */
+  async run<Result>(
+    name: string,
+    signal: AbortSignal,
+    work: () => Promise<Result>,
+    refuse: (why: NoTurn) => Error,
+  ): Promise<Result> {
+    if (signal.aborted) throw refuse('left');
+    if (!this.tryTake(name)) {
+      const turn = await this.wait(name, signal);
+      if (turn !== true) throw refuse(turn || 'left');
+    }
+    try {
+      // The holder may have left between the turn being granted and this line.
+      if (signal.aborted) throw refuse('left');
+      return await work();
+    } finally {
+      this.release(name);
+    }
   }
 
   /** Takes a place that is free for this holder; returns whether there was one. */
   tryTake(name: string): boolean {
-    if (this.#running >= this.#limits.maxRunning) return false;
+    if (this.#running >= this.#maxRunning) return false;
     const holder = this.#holders.get(name);
     if (holder === undefined) this.#holders.set(name, { running: 1, waiting: new Set() });
-    else if (holder.running < this.#limits.maxRunningOfOne) holder.running += 1;
+    else if (holder.running < this.#maxRunningOfOne) holder.running += 1;
     else return false;
     this.#running += 1;
     return true;
@@ -66,10 +96,9 @@ export class FairTurns {
    * in place of a promise where too many wait already.
    */
   wait(name: string, signal: AbortSignal): Promise<boolean> | QueueFull {
-    const { maxWaiting, maxWaitingOfOne } = this.#limits;
     const holder = this.#holders.get(name) ?? { running: 0, waiting: new Set() };
-    if (holder.waiting.size >= maxWaitingOfOne) return 'full-of-one';
-    if (this.#waiting >= maxWaiting) return 'full';
+    if (holder.waiting.size >= shareOfOne(this.#maxWaiting)) return 'full-of-one';
+    if (this.#waiting >= this.#maxWaiting) return 'full';
     return new Promise((resolve) => {
       const go = () => {
         signal.removeEventListener('abort', leave);
@@ -99,7 +128,7 @@ export class FairTurns {
   }
 
   #handOut(): void {
-    while (this.#running < this.#limits.maxRunning) {
+    while (this.#running < this.#maxRunning) {
       const next = this.#nextInTurn();
       if (next === undefined) return;
       const [name, holder] = next;
@@ -117,7 +146,7 @@ export class FairTurns {
   /** Passes over those who have all that one may have; there are few of them, since they hold most of the places. */
   #nextInTurn(): readonly [string, Holder] | undefined {
     for (const turn of this.#turns) {
-      if (turn[1].running < this.#limits.maxRunningOfOne) return turn;
+      if (turn[1].running < this.#maxRunningOfOne) return turn;
     }
     return undefined;
   }

@@ -68,12 +68,12 @@ export function createAdminFacts(registry: ServerRegistry, vault: Vault): AdminF
     servers: () => registry.list().map(toAdminServer),
     secrets: () => vault.facts(),
     restart: async (name) => {
-      const server = registry.get(name);
+      const server = registry.servers.get(name);
       if (server === undefined) throw new NotFoundError('There is no such server.');
       await server.restart();
     },
     chooseTools: (name, list) => {
-      if (registry.get(name)?.tools.choose(list) === true) return;
+      if (registry.servers.get(name)?.tools.choose(list) === true) return;
       throw new NotFoundError('This list of tools no longer exists. Reload the page to see the current ones.');
     },
   };

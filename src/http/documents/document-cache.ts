@@ -34,7 +34,7 @@ export class DocumentCache {
 
   /** One server's document. Throws `NotFoundError`, or `ServerUnavailableError` while there is no catalogue. */
   async ofServer(name: string, schemas: SchemaForm): Promise<SerializedDocument> {
-    const server = this.#registry.get(name);
+    const server = this.#registry.servers.get(name);
     if (server === undefined) throw new NotFoundError('There is no such server. /docs lists the servers.');
     const catalogue = await server.whenCatalogue(CATALOGUE_WAIT_MS);
     if (catalogue === undefined && server.awaitedSource === undefined) throw noCatalogue(server);

@@ -29,7 +29,7 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
   router.get('/*path', (request, response, next) => {
     const { server: name = settings.servers[0]?.name, name: kind } =
       parseServicePath(toPathname(request.url), settings) ?? {};
-    const server = registry.get(name ?? '');
+    const server = registry.servers.get(name ?? '');
     if (server === undefined || !isKind(kind)) return next();
     return answer(request, response, kind, server);
   });

@@ -6,10 +6,9 @@ import type { Settings } from '../../config/settings.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { HttpAnswer, ResultFile } from '../../mcp/tool-result.ts';
 import { type RateLimit, toAddressKey } from '../../rate-limit/rate-limit.ts';
-import { callTool } from '../../servers/call-tool.ts';
+import { callTool, findBySpelling, type ResolvedTool, resolveTool, spellingsOf } from '../../servers/call-tool.ts';
 import type { CatalogueTool } from '../../servers/catalogue.ts';
 import { toConnectAnswer } from '../../servers/connect-tool.ts';
-import { findBySpelling, type ResolvedTool, resolveTool, spellingsOf } from '../../servers/resolve-tool.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { NO_VALUES, type ValueSource } from '../../servers/user-values.ts';
@@ -100,7 +99,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
   /** The server and the tool's name that a path means. Throws `NotFoundError`. */
   function findServer(pathname: string): { readonly server: Server; readonly name: string } {
     const path = parseServicePath(pathname, settings);
-    const server = path && registry.get(path.server ?? onlyServer ?? '');
+    const server = path && registry.servers.get(path.server ?? onlyServer ?? '');
     if (path !== undefined && server !== undefined) return { server, name: path.name };
     throw new NotFoundError('There is no such server. /docs lists the servers.');
   }

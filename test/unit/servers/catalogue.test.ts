@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ToolDefinition } from '../../../src/mcp/session.ts';
 import { schemaRefusal } from '../../../src/schema/normalize-schema.ts';
-import { forwardedHeaders } from '../../../src/servers/call-tool.ts';
 import { toCatalogue } from '../../../src/servers/catalogue.ts';
+import { forwardedHeaders } from '../../../src/servers/forwarded-headers.ts';
 
 const tool = (name: string, inputSchema: ToolDefinition['inputSchema'] = { type: 'object' }): ToolDefinition => ({
   name,

@@ -2,11 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { Writable } from 'node:stream';
 import { ConnectionLostError, SessionOpenError } from '../../../src/errors.ts';
 import type { OpenSessionOptions, Session, SessionEnd } from '../../../src/mcp/session.ts';
-import { callTool } from '../../../src/servers/call-tool.ts';
+import { callTool, resolveTool } from '../../../src/servers/call-tool.ts';
 import type { CatalogueTool } from '../../../src/servers/catalogue.ts';
 import { type CatalogueCache, NO_CACHE } from '../../../src/servers/catalogue-cache.ts';
 import type { Lease } from '../../../src/servers/lease.ts';
-import { resolveTool } from '../../../src/servers/resolve-tool.ts';
 import type { Server } from '../../../src/servers/server.ts';
 import { ServerRegistry } from '../../../src/servers/server-registry.ts';
 import { type Caller, NO_VALUES } from '../../../src/servers/user-values.ts';
@@ -64,7 +63,7 @@ export class FakeServers {
   }
 
   server(name = 'one'): Server {
-    const server = this.registry.get(name);
+    const server = this.registry.servers.get(name);
     if (server === undefined) throw new Error(`There is no server ${name}.`);
     return server;
   }

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { OpenSessionOptions, Session, SessionEnd, ToolList } from '../../../src/mcp/session.ts';
 import type { PingTimes } from '../../../src/servers/idle-watch.ts';
-import type { SessionHold } from '../../../src/servers/session-hold.ts';
+import type { SessionHold } from '../../../src/servers/lease.ts';
 import { type SessionLimits, SessionQuota } from '../../../src/servers/session-quota.ts';
 import { UserSessions } from '../../../src/servers/user-sessions.ts';
 import { NO_VALUES } from '../../../src/servers/user-values.ts';
@@ -111,7 +111,9 @@ export class FakeFactory {
   }
 }
 
-export type FakeHold = Omit<SessionHold, 'open'> & { open(signal: AbortSignal): Promise<FakeSession> };
+export type FakeHold = Required<Omit<SessionHold, 'whenOpen'>> & {
+  whenOpen(signal: AbortSignal): Promise<FakeSession>;
+};
 
 export interface FakePool {
   readonly pool: UserSessions;
@@ -140,7 +142,13 @@ export function fakePool(
   const redactor = new Redactor();
   redactor.add(['canary']);
   const faults: unknown[] = [];
-  const logger: Logger = { isDebug: () => false, debug() {}, info() {}, warn() {}, error() {} };
+  const logger: Logger = {
+    isDebug: () => false,
+    debug() {},
+    info() {},
+    warn() {},
+    error: (_, fields) => void faults.push(fields?.error),
+  };
   // A token that is made for each call names the user, since it is no part of what names the session.
   const headers = { token: '${TOKEN}', chat: '${chat.id}', user: '${user.jwt}' };
   const entry = { type: 'sse', url: 'http://host/', headers, userVars: { TOKEN: { sensitive: false } } };
@@ -153,7 +161,6 @@ export function fakePool(
     quota,
     catalogue: { begin: () => 1, offer: async () => undefined },
     onAnnouncedList: () => undefined,
-    onFault: (error) => void faults.push(error),
     waitMs,
     pingTimes,
   });

@@ -39,7 +39,7 @@ function supervise(settings: SessionSettings) {
     prepare: async (session, signal) => void (await session.listTools(signal)),
     tools: { current: undefined },
     onStateChange: (state) => void states.push(state),
-    onFault: () => undefined,
+    logger: { error: () => undefined },
     redact: (text) => text,
     pingTimes: { idleMs: 150, timeoutMs: 500 },
   });
@@ -57,13 +57,13 @@ const stdio: SessionSettings = {
 };
 
 async function call(shared: SharedSession, value: string): Promise<string> {
-  return textOf(await (await shared.open(never, 8_000)).callTool('echo', { value }, limits));
+  return textOf(await (await shared.whenOpen(never, 8_000)).callTool('echo', { value }, limits));
 }
 
 describe('a child process', () => {
   test('that hangs between calls is found, killed and started anew before the next call', async () => {
     const { shared, states } = supervise(stdio);
-    const { pid = 0 } = await shared.open(never, 8_000);
+    const { pid = 0 } = await shared.whenOpen(never, 8_000);
     process.kill(pid, 'SIGSTOP');
     await eventually(() => states.filter((state) => state === 'ready').length === 2);
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
@@ -73,7 +73,7 @@ describe('a child process', () => {
 
   test('that is busy with a call for longer than a ping may take is left alone', async () => {
     const { shared, states } = supervise(stdio);
-    const session = await shared.open(never, 8_000);
+    const session = await shared.whenOpen(never, 8_000);
     expect(textOf(await session.callTool('block', { value: 'late', ms: 2_000 }, limits))).toBe('late');
     expect([shared.session === session, states]).toEqual([true, ['starting', 'ready']]);
   });
@@ -90,7 +90,7 @@ describe.each([
       return (await answer.json()) as Record<string, number>;
     };
     const { shared, states } = supervise({ type, url: `${server.origin}${path}`, headers: {} });
-    const session = await shared.open(never, 8_000);
+    const session = await shared.whenOpen(never, 8_000);
     return { server, control, shared, states, session };
   }
 
@@ -129,7 +129,7 @@ describe.each([
 test('a session that a ping finds forgotten is replaced quietly', async () => {
   const server = await startHttpFixture(IDLE_HTTP_SERVER);
   const { shared, states } = supervise({ type: 'streamable-http', url: `${server.origin}/mcp`, headers: {} });
-  const session = await shared.open(never, 8_000);
+  const session = await shared.whenOpen(never, 8_000);
   await fetch(`${server.origin}/control`, { method: 'POST', body: '{"forget":true}' });
   await eventually(() => shared.session !== undefined && shared.session !== session);
   expect(states).toEqual(['starting', 'ready', 'starting', 'ready']);

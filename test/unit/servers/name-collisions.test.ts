@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { findBySpelling } from '../../../src/servers/call-tool.ts';
 import { nameCollisions, toCatalogue } from '../../../src/servers/catalogue.ts';
-import { findBySpelling } from '../../../src/servers/resolve-tool.ts';
 
 const composed = 'größe'.normalize('NFC');
 const decomposed = 'größe'.normalize('NFD');

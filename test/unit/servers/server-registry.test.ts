@@ -192,7 +192,7 @@ describe('a server that is removed', () => {
     const running = fakes.call('hold');
     await until(() => fakes.held === 1);
     expect(fakes.apply({ two: entry('b') })).toEqual({ added: [], changed: [], removed: ['one'] });
-    expect(fakes.registry.get('one')).toBeUndefined();
+    expect(fakes.registry.servers.get('one')).toBeUndefined();
     if (tool === undefined) throw new Error('There is no tool.');
     expect(await thrownBy(fakes.send(tool, server))).toBeInstanceOf(NotFoundError);
     expect(aliveArgs(fakes)).toContain('a');
@@ -236,7 +236,7 @@ describe('the end of the service', () => {
     expect(fakes.alive.size).toBe(0);
     for (const error of await Promise.all(calls)) expect(error).toBeInstanceOf(ConnectionLostError);
     expect(fakes.apply({ four: entry('f') })).toEqual({ added: [], changed: [], removed: [] });
-    expect(fakes.registry.get('four')).toBeUndefined();
+    expect(fakes.registry.servers.get('four')).toBeUndefined();
   });
 });
 

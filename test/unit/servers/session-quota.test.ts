@@ -19,7 +19,7 @@ describe('the quota of sessions', () => {
       const calls = Array.from({ length: 500 }, async (_, index) => {
         try {
           const lease = await acquire(user(index), `token ${index}`);
-          const { who } = await lease.open(never);
+          const { who } = await lease.whenOpen(never);
           await factory.pause();
           lease.release();
           return who === `iss/user ${index} token ${index}` ? 'right' : 'wrong';
@@ -63,9 +63,9 @@ describe('the quota of sessions', () => {
       await until(() => Date.now() > before);
       (await acquire(chat(name))).release();
     }
-    await (await acquire(chat('third'))).open(never);
+    await (await acquire(chat('third'))).whenOpen(never);
     expect(names()).toEqual(['iss/user 2 token', 'iss/user 1/second token', 'iss/user 1/third token']);
-    await (await acquire(user(3))).open(never);
+    await (await acquire(user(3))).whenOpen(never);
     expect(names()).toEqual(['iss/user 1/second token', 'iss/user 1/third token', 'iss/user 3 token']);
   });
 
@@ -81,7 +81,7 @@ describe('the quota of sessions', () => {
     busy.release();
     await until(() => quota.size === 1);
     expect(factory.opened).toHaveLength(1);
-    expect((await (await acquire(user(4))).open(never)).who).toBe('iss/user 4 token');
+    expect((await (await acquire(user(4))).whenOpen(never)).who).toBe('iss/user 4 token');
   });
 
   test('admits in order of arrival, also after a session that ended by itself', async () => {
@@ -93,7 +93,7 @@ describe('the quota of sessions', () => {
       order.push(name);
       lease.release();
     });
-    (await busy.open(never)).crash('gone');
+    (await busy.whenOpen(never)).crash('gone');
     busy.release();
     await Promise.all(waiting);
     expect(order).toEqual([2, 3, 4]);
@@ -110,7 +110,7 @@ describe('the quota of sessions', () => {
     leaving.abort();
     await left;
     busy.release();
-    await (await next).open(never);
+    await (await next).whenOpen(never);
     expect(factory.opened.map(({ who }) => who)).toEqual(['iss/user 1 token', 'iss/user 3 token']);
     await pool.stop();
     expect(quota.size).toBe(0);
@@ -133,7 +133,7 @@ describe('the quota of sessions', () => {
     quota.leave(busy);
     await ended;
     // The call goes on with a session of its user's new settings, and that is the only one.
-    await (await waiting).open(never);
+    await (await waiting).whenOpen(never);
     expect([factory.opened.length, quota.size]).toEqual([1, 1]);
   });
 });

@@ -39,7 +39,7 @@ function supervise(open: () => Promise<Session>, prepare: () => Promise<void> = 
     open,
     prepare,
     tools: { current: undefined },
-    onFault: (error) => void faults.push(error),
+    logger: { error: (_, fields) => void faults.push(fields?.error) },
     redact: (text) => text.replaceAll('secret', '***'),
     onStateChange: (state) => void states.push(state),
     pingTimes: { idleMs: 20, timeoutMs: 1_000 },
@@ -55,11 +55,11 @@ describe('shared session', () => {
     const unopened = [...sessions];
     const { shared, states } = supervise(async () => (unopened.shift() as Ending).session);
     shared.start();
-    expect(await shared.open(never, 1_000)).toBe(sessions[0]?.session);
+    expect(await shared.whenOpen(never, 1_000)).toBe(sessions[0]?.session);
     sessions[0]?.end('ended with code 1');
     await sessions[0]?.closed;
     await Promise.resolve();
-    expect(await shared.open(never, 1_000)).toBe(sessions[1]?.session);
+    expect(await shared.whenOpen(never, 1_000)).toBe(sessions[1]?.session);
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
     await shared.stop();
     expect(shared.state).toBe('stopped');
@@ -70,7 +70,7 @@ describe('shared session', () => {
       throw new JsonRpcError(-32000, 'no secret here');
     });
     shared.start();
-    const error = await shared.open(never, 30).catch((thrown: unknown) => thrown);
+    const error = await shared.whenOpen(never, 30).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ServerUnavailableError);
     expect((error as Error).message).toMatch(/: it answered with error -32000\. Try again later\.$/);
     expect(error).toMatchObject({ detail: 'it said: no *** here' });
@@ -85,7 +85,7 @@ describe('shared session', () => {
       },
     );
     shared.start();
-    await shared.open(never, 1_000);
+    await shared.whenOpen(never, 1_000);
     expect([shared.state, shared.why?.reason]).toEqual(['degraded', 'no list']);
     await shared.stop();
   });
@@ -95,9 +95,9 @@ describe('shared session', () => {
       throw new TypeError('details');
     });
     shared.start();
-    const error = await shared.open(never, 30).catch((thrown: unknown) => thrown);
+    const error = await shared.whenOpen(never, 30).catch((thrown: unknown) => thrown);
     expect((error as Error).message).not.toContain('details');
-    expect(faults[0]).toBeInstanceOf(TypeError);
+    expect(faults[0]).toContain('TypeError');
     await shared.stop();
   });
 
@@ -108,10 +108,10 @@ describe('shared session', () => {
       return (opened.at(-1) as Ending).session;
     });
     shared.start();
-    const first = await shared.open(never, 1_000);
+    const first = await shared.whenOpen(never, 1_000);
     opened[0]?.forget();
     await opened[0]?.closed;
-    const found = await Promise.all([1, 2, 3, 4, 5].map(() => shared.open(never, 1_000)));
+    const found = await Promise.all([1, 2, 3, 4, 5].map(() => shared.whenOpen(never, 1_000)));
     expect(new Set(found).size).toBe(1);
     expect(found[0]).not.toBe(first);
     expect(opened).toHaveLength(2);
@@ -136,11 +136,11 @@ describe('shared session', () => {
     const unopened = [...sessions];
     const { shared, states } = supervise(async () => (unopened.shift() as Ending).session);
     shared.start();
-    const first = await shared.open(never, 1_000);
+    const first = await shared.whenOpen(never, 1_000);
     (sessions[0] as Ending).pingFailure = new DeadlineError('no answer');
     await until(() => shared.session !== first);
     expect([shared.state, shared.why?.reason]).toEqual(['backing off', 'it did not answer a ping within 1 s']);
-    expect(await shared.open(never, 1_000)).toBe(sessions[1]?.session);
+    expect(await shared.whenOpen(never, 1_000)).toBe(sessions[1]?.session);
     expect(await sessions[0]?.closed).toEqual({ reason: 'closed by us' });
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
     await shared.stop();
@@ -150,7 +150,7 @@ describe('shared session', () => {
     const ending = new Ending();
     const { shared, states } = supervise(async () => ending.session);
     shared.start();
-    await shared.open(never, 1_000);
+    await shared.whenOpen(never, 1_000);
     ending.pingFailure = new CredentialsRefusedError('it refused the secret');
     await until(() => shared.state === 'degraded');
     expect([shared.why?.reason, shared.session]).toEqual(['it refused the secret', ending.session]);
@@ -181,10 +181,10 @@ describe('shared session', () => {
     });
     shared.start();
     for (let time = 0; time < 8; time++) {
-      const session = await shared.open(never, 1_000);
+      const session = await shared.whenOpen(never, 1_000);
       current.forget();
       await current.closed;
-      expect(await shared.open(never, 100)).not.toBe(session);
+      expect(await shared.whenOpen(never, 100)).not.toBe(session);
     }
     expect(new Set(states)).toEqual(new Set(['starting', 'ready']));
     await shared.stop();
@@ -207,16 +207,16 @@ describe('shared session', () => {
         return current.session;
       });
       shared.start();
-      await shared.open(never, 1_000);
+      await shared.whenOpen(never, 1_000);
       isThere = false;
       current.end('gone');
       await jest.advanceTimersByTimeAsync(6_000);
       expect([shared.state, opened]).toEqual(['failed', 5]);
-      expect(await shared.open(never, 100).catch((error: unknown) => error)).toBeInstanceOf(ServerUnavailableError);
+      expect(await shared.whenOpen(never, 100).catch((error: unknown) => error)).toBeInstanceOf(ServerUnavailableError);
       expect(opened).toBe(5);
       await jest.advanceTimersByTimeAsync(5_000);
       isThere = true;
-      const found = await shared.open(never, 100).catch(() => undefined);
+      const found = await shared.whenOpen(never, 100).catch(() => undefined);
       expect([found !== undefined, opened]).toEqual([triedByCall, triedByCall ? 6 : 5]);
       await shared.stop();
     } finally {

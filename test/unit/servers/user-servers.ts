@@ -6,9 +6,8 @@ import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import { Scopes } from '../../../src/auth/scope.ts';
 import { toUserKey, type UserId } from '../../../src/auth/user.ts';
 import { openSession } from '../../../src/mcp/open-session.ts';
-import { callTool } from '../../../src/servers/call-tool.ts';
+import { callTool, resolveTool } from '../../../src/servers/call-tool.ts';
 import { type CatalogueCache, NO_CACHE } from '../../../src/servers/catalogue-cache.ts';
-import { resolveTool } from '../../../src/servers/resolve-tool.ts';
 import type { Server } from '../../../src/servers/server.ts';
 import { ServerRegistry } from '../../../src/servers/server-registry.ts';
 import type { SessionLimits } from '../../../src/servers/session-quota.ts';
@@ -146,7 +145,7 @@ export function startServers(
   registries.add(registry);
   registry.start();
   const find = (name = 'jira') => {
-    const server = registry.get(name);
+    const server = registry.servers.get(name);
     if (server === undefined) throw new Error(`There is no server ${name}.`);
     return server;
   };

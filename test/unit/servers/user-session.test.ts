@@ -16,7 +16,7 @@ describe('sessions of users', () => {
   test('opens one session for calls of one user that come at the same time', async () => {
     const { acquire, factory } = fakePool();
     const leases = await Promise.all(Array.from({ length: 5 }, () => acquire(ann)));
-    const sessions = await Promise.all(leases.map((lease) => lease.open(never)));
+    const sessions = await Promise.all(leases.map((lease) => lease.whenOpen(never)));
     expect(new Set(sessions).size).toBe(1);
     expect(factory.opened).toHaveLength(1);
   });
@@ -33,7 +33,7 @@ describe('sessions of users', () => {
       ['iss', 'ann', ''],
     ];
     const found = await Promise.all(
-      owners.map(async (owner) => (await (await acquire(owner, 'same')).open(never)).who),
+      owners.map(async (owner) => (await (await acquire(owner, 'same')).whenOpen(never)).who),
     );
     expect(found).toEqual(owners.map((owner) => `${owner.join('/')} same`));
   });
@@ -55,7 +55,7 @@ describe('sessions of users', () => {
     const { acquire, factory } = fakePool();
     const old = await acquire(ann, 'old');
     const now = await acquire(ann, 'new');
-    expect((await old.open(never)).who).toBe('iss/ann old');
+    expect((await old.whenOpen(never)).who).toBe('iss/ann old');
     expect(factory.alive.size).toBe(2);
     old.release();
     await until(() => factory.alive.size === 1);
@@ -69,7 +69,7 @@ describe('sessions of users', () => {
     await pool.endOwned(toUserId(ann));
     expect([...factory.alive].map(({ who }) => who)).toEqual(['iss/bob token', 'iss/ann2 token']);
     for (const lease of leases) lease.release();
-    expect((await (await acquire(ann)).open(never)).isClosed).toBe(false);
+    expect((await (await acquire(ann)).whenOpen(never)).isClosed).toBe(false);
   });
 
   test('lets no session live that was ended while it opened: its callers go on with a new one', async () => {
@@ -84,7 +84,7 @@ describe('sessions of users', () => {
     open();
     await ended;
     const [first, second] = factory.opened;
-    expect(await (await waiting).open(never)).toBe(second);
+    expect(await (await waiting).whenOpen(never)).toBe(second);
     expect(factory.alive.has(first as FakeSession)).toBe(false);
     expect(pool.facts()).toHaveLength(1);
   });
@@ -93,10 +93,10 @@ describe('sessions of users', () => {
     const { acquire, pool, factory } = fakePool();
     const [lease, other] = [await acquire(ann, 'old'), await acquire(bob)];
     await pool.endOwned(toUserId(ann));
-    expect(await thrownBy(lease.open(never))).toBeInstanceOf(ServerUnavailableError);
-    (await other.open(never)).crash('ended with code 1');
+    expect(await thrownBy(lease.whenOpen(never))).toBeInstanceOf(ServerUnavailableError);
+    (await other.whenOpen(never)).crash('ended with code 1');
     await factory.pause();
-    await other.open(never);
+    await other.whenOpen(never);
     expect(factory.opened.map(({ who }) => who)).toEqual(['iss/ann old', 'iss/bob token', 'iss/bob token']);
     lease.release();
   });
@@ -106,7 +106,7 @@ describe('sessions of users', () => {
     (await acquire(ann)).release();
     const ended = pool.endOwned(toUserId(ann));
     const lease = await acquire(ann);
-    const session = await lease.open(never);
+    const session = await lease.whenOpen(never);
     await ended;
     expect(session.isClosed).toBe(false);
     expect(factory.opened).toHaveLength(2);
@@ -115,21 +115,21 @@ describe('sessions of users', () => {
   test('does not open a lost session again by itself, but for the next call', async () => {
     const { acquire, factory } = fakePool();
     const lease = await acquire(ann);
-    (await lease.open(never)).crash('ended with code 1');
+    (await lease.whenOpen(never)).crash('ended with code 1');
     lease.release();
     await until(() => factory.alive.size === 0);
     expect(factory.opened).toHaveLength(1);
-    await (await acquire(ann)).open(never);
+    await (await acquire(ann)).whenOpen(never);
     expect(factory.opened).toHaveLength(2);
   });
 
   test('opens one new session however many callers found the old one forgotten', async () => {
     const { acquire, factory } = fakePool();
     const leases = await Promise.all([acquire(ann), acquire(ann), acquire(ann)]);
-    const expired = await leases[0]?.open(never);
+    const expired = await leases[0]?.whenOpen(never);
     expired?.forget();
     await expired?.closed;
-    const found = await Promise.all(leases.map((lease) => lease.open(never)));
+    const found = await Promise.all(leases.map((lease) => lease.whenOpen(never)));
     expect(new Set(found).size).toBe(1);
     expect(found[0]).not.toBe(expired);
     expect(factory.opened).toHaveLength(2);
@@ -171,14 +171,14 @@ describe('sessions of users', () => {
     expect((error as ServerUnavailableError).retryAfterSeconds).toBeGreaterThanOrEqual(1);
     factory.failure = undefined;
     await pool.endOwned(toUserId(ann));
-    await (await acquire(ann)).open(never);
+    await (await acquire(ann)).whenOpen(never);
   });
 
   test('reports a fault of ours, and no details of it to callers', async () => {
     const { acquire, factory, faults } = fakePool();
     factory.failure = new TypeError('details');
     expect((await thrownBy(acquire(ann))).message).not.toContain('details');
-    expect(faults[0]).toBeInstanceOf(TypeError);
+    expect(faults[0]).toContain('TypeError');
   });
 
   test('lets a caller go who leaves while it opens', async () => {
@@ -223,7 +223,7 @@ describe('sessions of users', () => {
     const { acquire, factory } = fakePool({ pingTimes: { idleMs: 10, timeoutMs: 1_000 } });
     factory.transportType = 'sse';
     const lease = await acquire(ann);
-    const session = await lease.open(never);
+    const session = await lease.whenOpen(never);
     lease.release();
     await until(() => session.pings > 1);
     expect(session.isClosed).toBe(false);
@@ -242,7 +242,7 @@ describe('sessions of users', () => {
     factory.pingFailure = new CredentialsRefusedError('no');
     await acquire(ann);
     factory.transportType = 'streamable-http';
-    const remote = await (await acquire(bob)).open(never);
+    const remote = await (await acquire(bob)).whenOpen(never);
     await until(() => remote.pings === 1);
     const since = Date.now();
     await until(() => Date.now() - since > 100);
@@ -254,10 +254,10 @@ describe('sessions of users', () => {
     const { acquire, factory } = fakePool();
     const lease = await acquire(ann);
     for (let time = 1; time <= 8; time++) {
-      const session = await lease.open(never);
+      const session = await lease.whenOpen(never);
       session.forget();
       await session.closed;
-      expect(await lease.open(never)).not.toBe(session);
+      expect(await lease.whenOpen(never)).not.toBe(session);
     }
     expect(factory.opened).toHaveLength(9);
   });

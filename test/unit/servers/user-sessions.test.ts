@@ -56,7 +56,7 @@ describe('a server with a session for each user', () => {
     const running = thrownBy(call(ann, 'wait', { args: { ms: 60_000 } }));
     await until(
       () =>
-        registry
+        registry.servers
           .get('jira')
           ?.sessions()
           .some(({ runningCalls }) => runningCalls > 0) === true,
@@ -90,7 +90,7 @@ describe('a server with a session for each user', () => {
     })) as Who;
     expect([who.token, readings]).toEqual(['new', 2]);
     expect(
-      registry
+      registry.servers
         .get('jira')
         ?.sessions()
         .map(({ owner }) => owner?.subject),

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { FairTurns, shareOfOne } from '../../../src/turns/fair-turns.ts';
 
 const never = () => new AbortController().signal;
-const limits = { maxRunning: 4, maxRunningOfOne: 3, maxWaiting: 8, maxWaitingOfOne: 6 };
+const limits = { maxRunning: 4, maxRunningOfOne: 3, maxWaiting: 8 };
 
 /** Waits for a place and notes when it has come. */
 function wait(turns: FairTurns, order: string[], name: string, call: number, signal = never()): void {
