@@ -1,4 +1,4 @@
-import { type AuthFile, authSchema } from '../config/auth-schema.ts';
+import type { AuthFile } from '../config/auth-schema.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadServers, resolveApiKey } from '../config/load-settings.ts';
 import { resolveAuth } from '../config/resolve-auth.ts';
@@ -20,7 +20,7 @@ export interface RunningConfigurationParts {
   readonly readEnvironment: ReadEnvironment;
   /** Read at the start, like `authFile`, which is `auth` of the servers file. */
   readonly environment: Environment;
-  readonly authFile: AuthFile | undefined;
+  readonly authFile: AuthFile;
   /** With `--hot-reload`, the files that were read. */
   readonly watched: WatchedFiles;
   readonly reload: Reload;
@@ -35,7 +35,7 @@ export interface RunningConfigurationParts {
 export class RunningConfiguration {
   readonly #parts: RunningConfigurationParts;
   #environment: Environment;
-  #authFile: AuthFile | undefined;
+  #authFile: AuthFile;
   #changing: Promise<void> = Promise.resolve();
   /** The last problem of each variable, so that it is logged once. */
   readonly #problems = new Map<string, string>();
@@ -90,9 +90,7 @@ export class RunningConfiguration {
       const environment = readEnvironment(onRead);
       const { auth, servers, secrets, warnings } = loadServers(options, environment, onRead);
       // Issuers and the scopes of roles and groups are those of the start.
-      const keys = auth?.keys ?? [];
-      const start = this.#authFile;
-      const authFile = start === undefined ? auth && { ...authSchema.parse({}), keys } : { ...start, keys };
+      const authFile = { ...this.#authFile, keys: auth.keys };
       const resolved = this.#resolveAuth(environment, authFile);
       for (const warning of warnings) logger.warn(formatConfigProblem(warning));
       await reload.apply({ servers, auth: resolved, secrets });
@@ -133,7 +131,7 @@ export class RunningConfiguration {
     }
   }
 
-  #resolveAuth(environment: Environment, authFile: AuthFile | undefined) {
+  #resolveAuth(environment: Environment, authFile: AuthFile) {
     const { options } = this.#parts;
     const apiKey = resolveApiKey(options, environment);
     return resolveAuth(authFile, environment, { apiKey, allowsWeakSecrets: options.allowWeakSecrets });

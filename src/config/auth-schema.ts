@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ApiKeyRecord, ClaimNames } from '../auth/auth-settings.ts';
 import { DEFAULT_USER_SCOPES, matchesName, parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import type { ConfigPlace } from './config-report.ts';
 import { httpUrl, mapOf, nonEmptyText, texts } from './shapes.ts';
@@ -40,22 +41,39 @@ const headerName = z
   .regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header.')
   .toLowerCase();
 
-const key = z.strictObject({
-  id: z.string().regex(/^[\w.-]{1,64}$/, 'may contain letters, digits, "_", "." and "-" only, 64 at most.'),
-  hash: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the key as 64 hex digits.')
-    .toLowerCase(),
-  scopes: scopes.default(['call', 'docs']),
-  user: z
-    .union([
-      nonEmptyText.transform((subject) => ({ issuer: 'open-webui', subject })),
-      z.strictObject({ issuer: nonEmptyText, subject: nonEmptyText }),
-    ])
-    .optional(),
-  assertsUser: z.boolean().default(false),
-  expires: z.iso.datetime({ offset: true, error: 'must be a time such as 2030-01-31T00:00:00Z.' }).optional(),
+const key = z
+  .strictObject({
+    id: z.string().regex(/^[\w.-]{1,64}$/, 'may contain letters, digits, "_", "." and "-" only, 64 at most.'),
+    hash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the key as 64 hex digits.')
+      .toLowerCase(),
+    scopes: scopes.default(['call', 'docs']),
+    user: z
+      .union([
+        nonEmptyText.transform((subject) => ({ issuer: 'open-webui', subject })),
+        z.strictObject({ issuer: nonEmptyText, subject: nonEmptyText }),
+      ])
+      .optional(),
+    assertsUser: z.boolean().default(false),
+    expires: z.iso.datetime({ offset: true, error: 'must be a time such as 2030-01-31T00:00:00Z.' }).optional(),
+  })
+  .transform(({ expires, user, ...rest }): ApiKeyRecord => {
+    const expiresAt = expires === undefined ? undefined : Date.parse(expires);
+    return { ...rest, user, expiresAt, lastUsedAt: undefined, createdAt: 0 };
+  });
+
+/** As OpenID Connect names them, where it does. */
+const claims = z.strictObject({
+  subject: nonEmptyText.default('sub'),
+  email: nonEmptyText.default('email'),
+  name: nonEmptyText.default('name'),
+  role: nonEmptyText.default('role'),
+  groups: nonEmptyText.default('groups'),
+  scope: nonEmptyText.default('scope'),
 });
+
+export const DEFAULT_CLAIMS: ClaimNames = claims.parse({});
 
 const issuer = z
   .strictObject({
@@ -70,17 +88,7 @@ const issuer = z
     publicKey: nonEmptyText.optional(),
     publicKeyFile: nonEmptyText.optional(),
     jwksUri: httpUrl.optional(),
-    claims: z
-      .strictObject({
-        subject: nonEmptyText,
-        email: nonEmptyText,
-        name: nonEmptyText,
-        role: nonEmptyText,
-        groups: nonEmptyText,
-        scope: nonEmptyText,
-      })
-      .partial()
-      .default({}),
+    claims: claims.prefault({}),
   })
   .refine(
     ({ secret, publicKey, publicKeyFile, jwksUri }) =>
@@ -105,17 +113,16 @@ export const authSchema = z.strictObject({
     .strictObject({
       headers: z
         .strictObject({
-          userJwt: headerName,
-          userId: headerName,
-          userEmail: headerName,
-          userName: headerName,
-          userRole: headerName,
-          chatId: headerName,
+          userJwt: headerName.default('x-openwebui-user-jwt'),
+          userId: headerName.default('x-openwebui-user-id'),
+          userEmail: headerName.default('x-openwebui-user-email'),
+          userName: headerName.default('x-openwebui-user-name'),
+          userRole: headerName.default('x-openwebui-user-role'),
+          chatId: headerName.default('x-openwebui-chat-id'),
         })
-        .partial()
-        .default({}),
+        .prefault({}),
     })
-    .default({ headers: {} }),
+    .prefault({}),
 });
 
 export type AuthFile = z.infer<typeof authSchema>;

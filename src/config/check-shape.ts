@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ConfigPlace } from './config-report.ts';
 import { nearestName } from './nearest-name.ts';
+import { isObject } from './shapes.ts';
 
 const TYPE_NAMES: ReadonlyMap<string, string> = new Map([
   ['string', 'a text'],
@@ -42,7 +43,7 @@ export function reportUnknownKeys(
   place: ConfigPlace,
   restricting: ReadonlySet<string> = new Set(),
 ): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  if (!isObject(value)) return;
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
     const nearest = nearestName(key, known);

@@ -3,7 +3,8 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { ConfigPlace } from './config-report.ts';
-import type { Confinement, RunAs, Sandbox } from './server-config.ts';
+import type { Environment } from './environment.ts';
+import { texts } from './shapes.ts';
 
 /** User ids that nothing else uses: systemd leaves the range free, and it fits into a container's 65,536. */
 const DEFAULT_UIDS = { first: 60_600, last: 61_099 };
@@ -12,108 +13,114 @@ const ROOT_HOMES_DIR = '/var/lib/mcpo-ts/homes';
 const MAX_ID = 4_294_967_294;
 
 const id = z.int().min(1, 'must be at least 1; 0 is root.').max(MAX_ID, `is more than ${MAX_ID}.`);
-const paths = z.array(z.string().min(1, 'is empty.')).default([]);
 const limit = z.int().min(1, 'must be at least 1.');
 
-export const runAsSchema = z.union([z.literal('auto'), z.literal(false), z.strictObject({ uid: id, gid: id })], {
-  error: 'must be "auto", false, or {"uid": …, "gid": …} with whole numbers from 1.',
-});
+/** The keys of a server's entry that confine its process. */
+export const confinementKeys = {
+  runAs: z
+    .union([z.literal('auto'), z.literal(false), z.strictObject({ uid: id, gid: id })], {
+      error: 'must be "auto", false, or {"uid": …, "gid": …} with whole numbers from 1.',
+    })
+    .optional(),
+  sandbox: z
+    .union(
+      [
+        z.boolean(),
+        z.strictObject({
+          network: z.boolean().default(true),
+          readOnly: texts.default([]),
+          writable: texts.default([]),
+        }),
+      ],
+      {
+        error:
+          'must be true, false, or an object with "network" (true/false), "readOnly" and "writable" (lists of paths).',
+      },
+    )
+    .transform((given) => (given === true ? { network: true, readOnly: [], writable: [] } : given || undefined))
+    .optional(),
+  limits: z
+    .strictObject({
+      /** Less than this does not start Node. */
+      memoryMb: z.int().min(64, 'must be at least 64 (MiB); Node does not start with less.').optional(),
+      cpuSeconds: limit.optional(),
+      processes: limit.optional(),
+      files: z.int().min(64, 'must be at least 64.').optional(),
+    })
+    .transform((given) => (Object.keys(given).length > 0 ? given : undefined))
+    .optional(),
+};
 
-export const sandboxSchema = z
-  .union([z.boolean(), z.strictObject({ network: z.boolean().default(true), readOnly: paths, writable: paths })], {
-    error: 'must be true, false, or an object with "network" (true/false), "readOnly" and "writable" (lists of paths).',
-  })
-  .transform((given) => {
-    if (given === false) return undefined;
-    return given === true ? { network: true, readOnly: [], writable: [] } : given;
-  });
+type ConfinementEntry = { readonly [Key in keyof typeof confinementKeys]?: z.infer<(typeof confinementKeys)[Key]> };
 
-export const limitsSchema = z.strictObject({
-  /** Less than this does not start Node. */
-  memoryMb: z.int().min(64, 'must be at least 64 (MiB); Node does not start with less.').optional(),
-  cpuSeconds: limit.optional(),
-  processes: limit.optional(),
-  files: z.int().min(64, 'must be at least 64.').optional(),
-});
-
-/** The part of a server's entry that confines its process. */
-export interface ConfinementEntry {
-  readonly runAs?: z.infer<typeof runAsSchema> | undefined;
-  readonly sandbox?: z.infer<typeof sandboxSchema>;
-  readonly limits?: z.infer<typeof limitsSchema> | undefined;
-}
+/** `auto`: a user of the server's own, chosen by the service. */
+export type RunAs = Exclude<NonNullable<ConfinementEntry['runAs']>, false>;
+/** The paths are absolute, and seen in addition. */
+export type Sandbox = Readonly<NonNullable<ConfinementEntry['sandbox']>>;
+export type ResourceLimits = Readonly<NonNullable<ConfinementEntry['limits']>>;
 
 /** What is the same for the processes of all servers. */
-export interface ConfinementContext {
-  /** The service's own variables. */
-  readonly environment: ReadonlyMap<string, string>;
+export interface CommonConfinement {
+  /** For servers that say nothing. */
+  readonly runAs: RunAs | undefined;
+  /** The users of `"auto"`. */
+  readonly uids: { readonly first: number; readonly last: number };
+  /** Where processes that are not to use the service's home get one of their own. */
+  readonly homesDir: string;
+  readonly serviceHome: string;
   readonly dataDir: string;
-  /** Files and folders of the service that no sandbox shows; more may be added while the servers are read. */
+  /** Files and folders of the service that no sandbox shows; more are added while the servers are read. */
   readonly privatePaths: ReadonlySet<string>;
 }
 
-/** `undefined` for a process that only its own environment sets apart. Unusable paths are reported. */
-export function readConfinement(
-  entry: ConfinementEntry,
-  place: ConfigPlace,
-  folder: string,
-  context: ConfinementContext,
-): Confinement | undefined {
-  const confinement = unconfiguredConfinement(context, {
-    runAs: resolveRunAs(entry.runAs, context.environment),
-    sandbox: entry.sandbox === undefined ? undefined : resolveSandbox(entry.sandbox, place, folder),
-    limits: entry.limits !== undefined && Object.keys(entry.limits).length > 0 ? entry.limits : undefined,
-  });
-  const { runAs, sandbox, limits } = confinement ?? {};
-  if (limits?.processes !== undefined && runAs === undefined && (sandbox === undefined || isRoot())) {
-    const message = `counts every process of a user, so it needs "runAs"${isRoot() ? '' : ' or "sandbox"'}.`;
-    place.at('limits', 'processes').problem(message);
-  }
-  return confinement;
+/** How the process of a server is confined. */
+export interface Confinement extends CommonConfinement {
+  readonly sandbox: Sandbox | undefined;
+  readonly limits: ResourceLimits | undefined;
+  /** The arguments without a value of a user; files and folders that they name are visible in the sandbox. */
+  readonly namedPaths: readonly string[];
 }
 
-/** Without an entry in a file: that of a server which says nothing. */
-export function unconfiguredConfinement(
-  { environment, dataDir, privatePaths }: ConfinementContext,
-  wanted: Pick<Confinement, 'runAs' | 'sandbox' | 'limits'> = {
-    runAs: resolveRunAs(undefined, environment),
-    sandbox: undefined,
-    limits: undefined,
-  },
-): Confinement | undefined {
-  if (wanted.runAs === undefined && wanted.sandbox === undefined && wanted.limits === undefined) return undefined;
-  const home = environment.get('MCPO_HOMES_DIR')?.trim() || (isRoot() ? ROOT_HOMES_DIR : join(dataDir, 'homes'));
+export function commonConfinement(
+  { values, variables, database }: Pick<Environment, 'values' | 'variables' | 'database'>,
+  privatePaths: ReadonlySet<string>,
+): CommonConfinement {
+  const dataDir = resolve(database.dataDir);
   return {
-    ...wanted,
-    uids: readRange(environment.get('MCPO_RUN_AS_UIDS')) ?? DEFAULT_UIDS,
-    homesDir: resolve(home),
-    namedPaths: [],
-    serviceHome: environment.get('HOME')?.trim() || homedir(),
+    // Only where the service has the right.
+    runAs: isRoot() && values.MCPO_RUN_AS === 'auto' ? 'auto' : undefined,
+    uids: values.MCPO_RUN_AS_UIDS ?? DEFAULT_UIDS,
+    homesDir: resolve(values.MCPO_HOMES_DIR ?? (isRoot() ? ROOT_HOMES_DIR : join(dataDir, 'homes'))),
+    serviceHome: variables.get('HOME')?.trim() || homedir(),
     dataDir,
     privatePaths,
   };
 }
 
-function isRoot(): boolean {
-  return process.getuid?.() === 0;
+/** `undefined` for a process that only its own environment sets apart. */
+export function confine(
+  common: CommonConfinement,
+  { runAs = common.runAs, sandbox, limits }: ConfinementEntry,
+  namedPaths: readonly string[] = [],
+): Confinement | undefined {
+  if (!runAs && sandbox === undefined && limits === undefined) return undefined;
+  return { ...common, runAs: runAs || undefined, sandbox, limits, namedPaths };
 }
 
-/** First and last user of `60600-61099`; `undefined` for anything else. */
-export function readRange(text: string | undefined): { readonly first: number; readonly last: number } | undefined {
-  const [, first, last] = /^\s*(\d{1,9})\s*-\s*(\d{1,9})\s*$/.exec(text ?? '') ?? [];
-  const range = { first: Number(first), last: Number(last) };
-  return range.first > 0 && range.first <= range.last ? range : undefined;
-}
-
-/** `MCPO_RUN_AS=auto` is for servers that say nothing, and only where the service has the right. */
-function resolveRunAs(given: ConfinementEntry['runAs'], environment: ReadonlyMap<string, string>): RunAs | undefined {
-  if (given !== undefined) return given === false ? undefined : given;
-  return isRoot() && environment.get('MCPO_RUN_AS')?.trim() === 'auto' ? 'auto' : undefined;
-}
-
-function resolveSandbox(given: NonNullable<ConfinementEntry['sandbox']>, place: ConfigPlace, folder: string): Sandbox {
+/** Reports paths and limits that cannot be used; returns the sandbox with its paths counted from `folder`. */
+export function checkConfinement(
+  { runAs, sandbox, limits }: ConfinementEntry,
+  place: ConfigPlace,
+  folder: string,
+  common: CommonConfinement,
+): Sandbox | undefined {
+  if (limits?.processes !== undefined && !(runAs ?? common.runAs) && (sandbox === undefined || isRoot())) {
+    const message = `counts every process of a user, so it needs "runAs"${isRoot() ? '' : ' or "sandbox"'}.`;
+    place.at('limits', 'processes').problem(message);
+  }
+  if (sandbox === undefined) return undefined;
   const resolved = (key: 'readOnly' | 'writable') =>
-    given[key].map((text, index) => {
+    sandbox[key].map((text, index) => {
       const path = resolve(folder, text);
       if (!existsSync(path)) {
         const message = `"${text}" does not exist now; the server cannot start before it does.`;
@@ -121,5 +128,9 @@ function resolveSandbox(given: NonNullable<ConfinementEntry['sandbox']>, place: 
       }
       return path;
     });
-  return { network: given.network, readOnly: resolved('readOnly'), writable: resolved('writable') };
+  return { network: sandbox.network, readOnly: resolved('readOnly'), writable: resolved('writable') };
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }

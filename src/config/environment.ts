@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { ConfigError } from '../errors.ts';
 import { parseUrl } from '../parse-url.ts';
 import { algorithm } from './auth-schema.ts';
-import { readRange } from './confinement.ts';
 import { isOwnVariable, withOwnVariables } from './environment-variables.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 import { readSecrets, type SecretVariables } from './secret-variables.ts';
@@ -70,7 +69,8 @@ const schema = z.object({
   // Set by the image: an empty MCPO_DATA_DIR of an env_file must not lead out of its volume.
   MCPO_DEFAULT_DATA_DIR: text,
   MCPO_RUN_AS: variable(z.enum(['auto', 'off'], { error: 'must be auto or off.' })),
-  MCPO_RUN_AS_UIDS: variable(textAs(readRange, 'must be the first and the last user id, such as 60600-61099.')),
+  MCPO_HOMES_DIR: text,
+  MCPO_RUN_AS_UIDS: variable(textAs(parseRange, 'must be the first and the last user id, such as 60600-61099.')),
   XDG_DATA_HOME: text,
   LOG_LEVEL: variable(textAs(parseLogLevel, `${LOG_LEVEL_RULE}.`)),
   LOG_FORMAT: variable(
@@ -145,4 +145,11 @@ function readGivenEnvFile(path: string | undefined): ReadonlyMap<string, string>
   } catch (error) {
     throw new ConfigError([{ key: '--env-path', message: `the file "${path}" ${(error as Error).message}.` }]);
   }
+}
+
+/** First and last user of `60600-61099`; `undefined` for anything else. */
+function parseRange(given: string): { readonly first: number; readonly last: number } | undefined {
+  const [, first, last] = /^(\d{1,9})\s*-\s*(\d{1,9})$/.exec(given) ?? [];
+  const range = { first: Number(first), last: Number(last) };
+  return range.first > 0 && range.first <= range.last ? range : undefined;
 }

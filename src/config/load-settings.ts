@@ -4,12 +4,13 @@ import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
 import { ambiguousUserWarnings } from './ambiguous-users.ts';
 import type { AuthFile } from './auth-schema.ts';
 import { ConfiguredSecrets } from './configured-secrets.ts';
+import { commonConfinement } from './confinement.ts';
 import type { Environment } from './environment.ts';
 import { isOwnVariable } from './environment-variables.ts';
 import { authSecrets, type GivenApiKey, hasAuthentication, resolveAuth } from './resolve-auth.ts';
 import { decoded } from './secret-variables.ts';
 import type { ChildContext } from './server-context.ts';
-import { readServersFile, type ServersFile } from './servers-file.ts';
+import { fileSchema, readServersFile, type ServersFile } from './servers-file.ts';
 import type { ServiceOptions } from './service-options.ts';
 import type { Secrets, Settings } from './settings.ts';
 import { singleServer } from './single-server.ts';
@@ -20,7 +21,12 @@ export interface LoadedSettings {
   readonly secrets: Secrets;
   readonly warnings: readonly ConfigProblem[];
   /** `auth` of the servers file. */
-  readonly authFile: AuthFile | undefined;
+  readonly authFile: AuthFile;
+}
+
+/** The servers file with the values in it, and in `--env` and `--env-path`, that must never be printed. */
+interface LoadedServers extends ServersFile {
+  readonly secrets: readonly string[];
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
@@ -47,7 +53,7 @@ export function loadSettings(
       '--strict-auth needs credentials to check: set MCPO_API_KEY, create a key with "mcpo-ts key create", or set JWT_SECRET or JWT_ISSUER.',
     );
   }
-  if (audit?.required && values.SECURITY_LOG_FILE === undefined) {
+  if (audit.required && values.SECURITY_LOG_FILE === undefined) {
     // Otherwise it would only be noticed when the log is needed.
     const message = 'is true, and there is no file for the audit log: set SECURITY_LOG_FILE.';
     throw new ConfigError([{ file: options.config, key: 'audit.required', message }]);
@@ -62,26 +68,21 @@ export function loadSettings(
       rootPath: withSlashes(options.rootPath ?? '').slice(0, -1),
       pathPrefix: withSlashes(options.pathPrefix ?? ''),
       corsAllowOrigins: options.corsAllowOrigins,
-      allowedHosts: [...options.allowedHosts, ...(values.MCPO_ALLOWED_HOSTS ?? []), ...(file.auth?.allowedHosts ?? [])],
+      allowedHosts: [...options.allowedHosts, ...(values.MCPO_ALLOWED_HOSTS ?? []), ...file.auth.allowedHosts],
       strictAuth: options.strictAuth === true,
       publicUrl: values.MCPO_PUBLIC_URL,
       dataDir: database.dataDir,
-      vault: { keepsLastFour: values.MCPO_VAULT_LAST_FOUR ?? vault?.lastFour ?? false },
+      vault: { keepsLastFour: values.MCPO_VAULT_LAST_FOUR ?? vault.lastFour ?? false },
       sessions: {
-        maxSessions: values.MCPO_MAX_SESSIONS ?? vault?.maxSessions ?? 1_000,
-        maxSessionsPerUser: values.MCPO_MAX_SESSIONS_PER_USER ?? vault?.maxSessionsPerUser ?? 20,
+        maxSessions: values.MCPO_MAX_SESSIONS ?? vault.maxSessions ?? 1_000,
+        maxSessionsPerUser: values.MCPO_MAX_SESSIONS_PER_USER ?? vault.maxSessionsPerUser ?? 20,
       },
       trustProxy: values.MCPO_TRUST_PROXY ?? TRUST_NONE,
       rateLimit: {
-        calls: values.MCPO_RATE_LIMIT ?? rateLimit?.calls ?? { limit: 6_000, windowMs: 60_000 },
-        authFailures: values.MCPO_AUTH_FAILURE_LIMIT ?? rateLimit?.authFailures ?? { limit: 60, windowMs: 60_000 },
+        calls: values.MCPO_RATE_LIMIT ?? rateLimit.calls ?? { limit: 6_000, windowMs: 60_000 },
+        authFailures: values.MCPO_AUTH_FAILURE_LIMIT ?? rateLimit.authFailures ?? { limit: 60, windowMs: 60_000 },
       },
-      audit: {
-        file: values.SECURITY_LOG_FILE,
-        required: audit?.required ?? false,
-        pseudonymise: audit?.pseudonymise ?? false,
-        retentionDays: audit?.retentionDays,
-      },
+      audit: { ...audit, file: values.SECURITY_LOG_FILE, retentionDays: audit.retentionDays },
       hasAuthentication: isRequired,
       hotReload: options.hotReload === true,
       logLevel: options.logLevel ?? values.LOG_LEVEL ?? 'info',
@@ -123,8 +124,8 @@ export function loadServers(
   options: ServiceOptions,
   environment: Environment,
   onRead?: (file: string) => void,
-): ServersFile {
-  const { variables, platform, database } = environment;
+): LoadedServers {
+  const { variables, platform } = environment;
   const secrets = new ConfiguredSecrets();
   // As dotenv has it, a variable that is already set wins over the file; `--env` wins over both.
   const given = new Map<string, string>();
@@ -132,22 +133,23 @@ export function loadServers(
   for (const [name, value] of options.env) given.set(name, value);
   for (const [name, value] of given) secrets.addVariable(name, value);
   const privatePaths = new Set(ownPaths(options, environment));
-  const context: ChildContext = {
-    environment: new Map([...variables, ...given]),
-    given,
-    platform,
-    confinement: { environment: variables, dataDir: resolve(database.dataDir), privatePaths },
-  };
-  if (options.config === undefined) {
-    const servers = [singleServer(options, context, secrets)];
-    return { servers, operationIds: 'server', warnings: [], secrets: secrets.list() };
-  }
   const noteFile = (path: string) => {
     privatePaths.add(resolve(path));
     onRead?.(path);
   };
-  const file = readServersFile(options.config, { ...context, onRead: noteFile });
-  return { ...file, secrets: [...secrets.list(), ...file.secrets] };
+  const context: ChildContext = {
+    environment: new Map([...variables, ...given]),
+    given,
+    platform,
+    confinement: commonConfinement(environment, privatePaths),
+    secrets,
+    onRead: noteFile,
+  };
+  const file: ServersFile =
+    options.config === undefined
+      ? { ...fileSchema.parse({}), servers: [singleServer(options, context)], warnings: [] }
+      : readServersFile(options.config, context);
+  return { ...file, secrets: secrets.list() };
 }
 
 /** The files and folders of the service itself that flags and variables name. */

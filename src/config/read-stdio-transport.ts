@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { literalTemplate } from '../placeholders/parse-template.ts';
 import { hasUserPlaceholder, literalParts, literalText } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
-import { readConfinement } from './confinement.ts';
+import { checkConfinement, confine } from './confinement.ts';
 import { inheritedEnvironment, isOwnVariable } from './environment-variables.ts';
 import type { TransportConfig } from './server-config.ts';
 import type { EntryContext } from './server-context.ts';
@@ -21,7 +21,8 @@ export function readStdioTransport(command: string, context: EntryContext): Tran
     place.at('inheritEnv').warning(message);
   }
   const args = readArguments(context);
-  const confinement = readConfinement(entry, place, folder, context.confinement);
+  const namedPaths = args.filter((template) => !hasUserPlaceholder(template)).map(literalText);
+  const sandbox = checkConfinement(entry, place, folder, context.confinement);
   // What the admin passes on by name, and of everything what sounds secret.
   const names = inheritEnv === '*' ? [...environment.keys()].filter((name) => SECRET_NAME.test(name)) : inheritEnv;
   for (const name of names) secrets.addVariable(name, environment.get(name) ?? '');
@@ -33,10 +34,7 @@ export function readStdioTransport(command: string, context: EntryContext): Tran
     env: readEnv(context),
     cwd: readWorkingFolder(context),
     inheritedEnv: inheritedEnvironment({ environment, inheritEnv, given, platform }),
-    confinement: confinement && {
-      ...confinement,
-      namedPaths: args.filter((template) => !hasUserPlaceholder(template)).map(literalText),
-    },
+    confinement: confine(context.confinement, { ...entry, sandbox }, namedPaths),
   };
 }
 

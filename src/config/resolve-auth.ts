@@ -1,19 +1,9 @@
-import type { ApiKeyRecord, AuthSettings } from '../auth/auth-settings.ts';
+import type { AuthSettings } from '../auth/auth-settings.ts';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import type { AuthFile } from './auth-schema.ts';
 import type { Environment } from './environment.ts';
 import { toIssuer, toOwnIssuer } from './resolve-issuers.ts';
 import { apiKeyWeakness, hashedKeyWeakness, hmacSecretWeakness } from './secret-strength.ts';
-import { defined } from './user-variables.ts';
-
-const DEFAULT_HEADERS: AuthSettings['openWebUi']['headers'] = {
-  userJwt: 'x-openwebui-user-jwt',
-  userId: 'x-openwebui-user-id',
-  userEmail: 'x-openwebui-user-email',
-  userName: 'x-openwebui-user-name',
-  userRole: 'x-openwebui-user-role',
-  chatId: 'x-openwebui-chat-id',
-};
 
 const SECRET_KEY_ALONE =
   'needs MCPO_OPENWEBUI_URL beside it: a session token does not say whether its user is still pending, so Open WebUI must be asked.';
@@ -31,12 +21,12 @@ export interface ResolveAuthOptions {
 
 /** Combines `auth` of the servers file with the variables. Throws `ConfigError` with every problem. */
 export function resolveAuth(
-  file: AuthFile | undefined,
+  file: AuthFile,
   { values, secrets }: Pick<Environment, 'values' | 'secrets'>,
   { apiKey, allowsWeakSecrets }: ResolveAuthOptions = {},
 ): AuthSettings {
   const problems: ConfigProblem[] = [];
-  const issuers = (file?.issuers ?? []).map((issuer) => toIssuer(issuer, problems));
+  const issuers = file.issuers.map((issuer) => toIssuer(issuer, problems));
   const own = toOwnIssuer(values, secrets, problems);
   const { MCPO_OPENWEBUI_SECRET_KEY: secretKey, MCPO_OPENWEBUI_USER_JWT_SECRET: userJwtSecret } = secrets;
   const { MCPO_OPENWEBUI_URL: url, MCPO_TRUST_USER_HEADERS: trustUserHeaders = false } = values;
@@ -45,14 +35,13 @@ export function resolveAuth(
   }
   if (!allowsWeakSecrets) problems.push(...weakSecrets(file, secrets, apiKey));
   if (problems.length > 0) throw new ConfigError(problems);
-  const headers = { ...DEFAULT_HEADERS, ...defined(file?.openWebUi.headers ?? {}) };
   return {
     apiKey: apiKey?.value,
-    keys: (file?.keys ?? []).map(toRecord),
+    keys: file.keys,
     issuers: own === undefined ? issuers : [own, ...issuers],
-    scopesByRole: file?.roles ?? new Map(),
-    scopesByGroup: file?.groups ?? new Map(),
-    openWebUi: { userJwtSecret, secretKey, url, trustUserHeaders, headers },
+    scopesByRole: file.roles,
+    scopesByGroup: file.groups,
+    openWebUi: { userJwtSecret, secretKey, url, trustUserHeaders, headers: file.openWebUi.headers },
   };
 }
 
@@ -63,7 +52,7 @@ export function hasAuthentication({ apiKey, keys, issuers, openWebUi }: AuthSett
 }
 
 function weakSecrets(
-  file: AuthFile | undefined,
+  file: AuthFile,
   secrets: Environment['secrets'],
   apiKey: GivenApiKey | undefined,
 ): readonly ConfigProblem[] {
@@ -72,20 +61,15 @@ function weakSecrets(
     if (weakness !== undefined) found.push({ key, message: `${what}${weakness}` });
   };
   if (apiKey !== undefined) note(apiKey.name, apiKeyWeakness(apiKey.value));
-  for (const { id, hash } of file?.keys ?? []) note('auth.keys', hashedKeyWeakness(hash), `the key "${id}" `);
+  for (const { id, hash } of file.keys) note('auth.keys', hashedKeyWeakness(hash), `the key "${id}" `);
   for (const name of ['JWT_SECRET', 'MCPO_OPENWEBUI_USER_JWT_SECRET', 'MCPO_OPENWEBUI_SECRET_KEY'] as const) {
     const secret = secrets[name];
     if (secret !== undefined) note(name, hmacSecretWeakness(secret));
   }
-  for (const { issuer, secret } of file?.issuers ?? []) {
+  for (const { issuer, secret } of file.issuers) {
     if (secret !== undefined) note('auth.issuers', hmacSecretWeakness(secret), `the secret of "${issuer}" `);
   }
   return found;
-}
-
-function toRecord({ expires, ...key }: AuthFile['keys'][number]): ApiKeyRecord {
-  const expiresAt = expires === undefined ? undefined : Date.parse(expires);
-  return { ...key, user: key.user, expiresAt, lastUsedAt: undefined, createdAt: 0 };
 }
 
 /** The secrets of the authentication settings, which must never be printed. */

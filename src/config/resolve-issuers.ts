@@ -1,4 +1,4 @@
-import type { ClaimNames, IssuerSettings, KeySource } from '../auth/auth-settings.ts';
+import type { IssuerSettings, KeySource } from '../auth/auth-settings.ts';
 import { DEFAULT_USER_SCOPES } from '../auth/scope.ts';
 import { OPEN_WEBUI_ISSUER } from '../auth/user.ts';
 import type { ConfigProblem } from '../errors.ts';
@@ -7,22 +7,12 @@ import {
   ASYMMETRIC_ALGORITHMS,
   AUDIENCE_RULE,
   type AuthFile,
+  DEFAULT_CLAIMS,
   HMAC_ALGORITHMS,
   type JwtAlgorithm,
 } from './auth-schema.ts';
 import type { Environment } from './environment.ts';
 import { readTextFile } from './text-file.ts';
-import { defined } from './user-variables.ts';
-
-/** As OpenID Connect names them, where it does. */
-export const DEFAULT_CLAIMS: ClaimNames = {
-  subject: 'sub',
-  email: 'email',
-  name: 'name',
-  role: 'role',
-  groups: 'groups',
-  scope: 'scope',
-};
 
 type IssuerFile = AuthFile['issuers'][number];
 
@@ -40,7 +30,7 @@ export function toIssuer(issuer: IssuerFile, problems: ConfigProblem[]): IssuerS
     audiences: toAudiences(issuer.audience ?? []),
     algorithms,
     keySource,
-    claims: { ...DEFAULT_CLAIMS, ...defined(issuer.claims) },
+    claims: issuer.claims,
     scopes: { kind: 'mapped', defaults: issuer.defaultScopes, byScope: issuer.scopes },
   };
 }

@@ -1,9 +1,9 @@
 import type { ConfigPlace } from './config-report.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
-import type { ConfinementContext } from './confinement.ts';
-import type { ResultImages, UserVariable } from './server-config.ts';
-import type { ServerEntry } from './servers-file-schema.ts';
+import type { CommonConfinement } from './confinement.ts';
+import type { ServerEntry } from './server-schema.ts';
 import type { TemplateReader } from './template-reader.ts';
+import type { UserVariable } from './user-variables.ts';
 
 /** Where the settings of child processes come from. */
 export interface ChildContext {
@@ -12,7 +12,11 @@ export interface ChildContext {
   /** `--env` and `--env-path`, which every child process gets. */
   readonly given: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
-  readonly confinement: ConfinementContext;
+  readonly confinement: CommonConfinement;
+  /** Learns the values that must never be printed. */
+  readonly secrets: ConfiguredSecrets;
+  /** Called with each file just before it is read. */
+  readonly onRead?: ((file: string) => void) | undefined;
 }
 
 /** What all servers of a file have in common. */
@@ -21,11 +25,7 @@ export interface ServerContext extends ChildContext {
   readonly folder: string;
   readonly inputs: ReadonlyMap<string, UserVariable>;
   /** For servers without their own. */
-  readonly toolErrorStatus: number;
-  readonly resultImages: ResultImages;
-  /** Called with each file just before it is read. */
-  readonly onRead?: ((file: string) => void) | undefined;
-  readonly secrets: ConfiguredSecrets;
+  readonly defaults: Pick<ServerEntry, 'toolErrorStatus' | 'resultImages'>;
 }
 
 /** One entry of the right shape, with its place and the reader of its strings. */

@@ -1,12 +1,14 @@
 import { checkShape, reportUnknownKeys } from './check-shape.ts';
 import type { ConfigPlace } from './config-report.ts';
+import { nearestName } from './nearest-name.ts';
 import { readRemoteTransport } from './read-remote-transport.ts';
 import { readStdioTransport } from './read-stdio-transport.ts';
-import type { Isolation, ServerConfig, TransportConfig, UserVariable } from './server-config.ts';
+import type { Isolation, ServerConfig, TransportConfig } from './server-config.ts';
 import type { EntryContext, ServerContext } from './server-context.ts';
-import { restrictingServerKeys, type ServerEntry, serverSchema } from './servers-file-schema.ts';
+import { entrySchema, restrictingServerKeys, settingsSchema } from './server-schema.ts';
+import { isObject } from './shapes.ts';
 import { TemplateReader } from './template-reader.ts';
-import { readDiscovery, readUserVariables } from './user-variables.ts';
+import { readUserVariables, type UserVariable } from './user-variables.ts';
 
 const STDIO_KEYS = 'args env cwd envFile inheritEnv allowUserPlaceholdersInArgs runAs sandbox limits'.split(' ');
 const REMOTE_KEYS = 'headers client_header_forwarding allowPrivateAddresses rawUrlPlaceholders allowedHosts'.split(' ');
@@ -26,7 +28,7 @@ export function readServer(
   place: ConfigPlace,
   context: ServerContext,
 ): ServerConfig | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     place.problem('must be an object with "command" or "url".');
     return undefined;
   }
@@ -41,11 +43,13 @@ export function readServer(
   if (nameProblem !== undefined) place.problem(nameProblem);
   const { oauth, ...others } = given;
   if (oauth !== undefined) place.at('oauth').warning('is not supported by this version yet and has no effect.');
-  reportUnknownKeys(others, Object.keys(serverSchema.shape), place, restrictingServerKeys);
-  const entry = checkShape(serverSchema, given, place);
-  if (entry === undefined) return undefined;
+  const { shape } = settingsSchema;
+  reportUnknownKeys(others, [...Object.keys(shape), ...Object.keys(entrySchema.shape)], place, restrictingServerKeys);
+  const settings = checkShape(settingsSchema, { ...context.defaults, ...given }, place);
+  const entry = checkShape(entrySchema, given, place);
+  if (settings === undefined || entry === undefined) return undefined;
 
-  const userVars = readUserVariables(entry, place);
+  const userVars = readUserVariables(entry, given, place);
   const templates = new TemplateReader({
     environment: context.environment,
     userVariables: new Set(userVars.keys()),
@@ -53,44 +57,21 @@ export function readServer(
     forwardsCallerToken: entry.forwardCallerToken,
     secrets: context.secrets,
   });
-  const entryContext: EntryContext = { ...context, entry, place, templates };
+  const entryContext: EntryContext = { ...context, entry: { ...settings, ...entry }, place, templates };
   const transport = readTransport(entryContext);
   if (transport === undefined) return undefined;
   warnOfKeysWithoutEffect(given, transport, place);
   settleVariables(userVars, templates.usedVariables, place, context.inputs);
-  const isolation = settleIsolation(entry, templates.hasUserPlaceholders, place);
-  const discovery = readDiscovery(entryContext, userVars, isolation);
-  return toServerConfig(entry, { name, transport, isolation, userVars, discovery }, context);
-}
-
-/** Combines an entry, what was read from it and the file's defaults. */
-export function toServerConfig(
-  entry: ServerEntry,
-  read: Pick<ServerConfig, 'name' | 'transport' | 'isolation' | 'userVars' | 'discovery'>,
-  defaults: Pick<ServerConfig, 'toolErrorStatus' | 'resultImages'>,
-): ServerConfig {
-  const forwarding = entry.client_header_forwarding;
+  const isolation = settleIsolation(entry.isolation, templates.hasUserPlaceholders, place);
   return {
-    ...read,
-    required: entry.required,
-    disabledTools: toToolNames([...entry.disabledTools, ...entry.disabled_tools]),
-    enabledTools: entry.enabledTools && toToolNames(entry.enabledTools),
-    startTimeoutMs: entry.startTimeoutMs,
-    timeoutMs: entry.timeoutMs,
-    idleTimeoutMs: entry.idleTimeoutMs,
-    maxConcurrency: entry.maxConcurrency,
-    maxConcurrencyPerUser: entry.maxConcurrencyPerUser,
-    maxSessions: entry.maxSessions,
-    maxResultBytes: entry.maxResultBytes,
-    toolErrorStatus: entry.toolErrorStatus ?? defaults.toolErrorStatus,
-    resultImages: entry.resultImages ?? defaults.resultImages,
-    access: entry.access,
-    clientHeaderForwarding: forwarding?.enabled
-      ? { whitelist: lowerCase(forwarding.whitelist), blacklist: lowerCase(forwarding.blacklist) }
-      : undefined,
-    allowPrivateAddresses: entry.allowPrivateAddresses,
-    rawUrlPlaceholders: entry.rawUrlPlaceholders,
-    allowedHosts: entry.allowedHosts,
+    ...settings,
+    disabledTools: new Set([...settings.disabledTools, ...entry.disabled_tools]),
+    name,
+    transport,
+    isolation,
+    clientHeaderForwarding: entry.client_header_forwarding,
+    userVars,
+    discovery: readDiscovery(entryContext, userVars, isolation),
   };
 }
 
@@ -122,13 +103,17 @@ function readTransport(context: EntryContext): TransportConfig | undefined {
   return undefined;
 }
 
-function settleIsolation(entry: ServerEntry, hasUserPlaceholders: boolean, place: ConfigPlace): Isolation {
-  if (entry.isolation === 'shared' && hasUserPlaceholders) {
+function settleIsolation(
+  isolation: Isolation | undefined,
+  hasUserPlaceholders: boolean,
+  place: ConfigPlace,
+): Isolation {
+  if (isolation === 'shared' && hasUserPlaceholders) {
     const message =
       'cannot be "shared": the server\'s settings contain values of a user; leave it out, or set it to "user".';
     place.at('isolation').problem(message);
   }
-  return entry.isolation ?? (hasUserPlaceholders ? 'user' : 'shared');
+  return isolation ?? (hasUserPlaceholders ? 'user' : 'shared');
 }
 
 /** Adds the inputs that the server names, and warns of variables that it does not. */
@@ -149,15 +134,6 @@ function settleVariables(
   }
 }
 
-/** With composed letters, as the names of tools are compared with them. */
-function toToolNames(names: readonly string[]): ReadonlySet<string> {
-  return new Set(names.map((name) => name.normalize('NFC')));
-}
-
-function lowerCase(names: readonly string[]): readonly string[] {
-  return names.map((name) => name.toLowerCase());
-}
-
 function warnOfKeysWithoutEffect(given: object, { type }: TransportConfig, place: ConfigPlace): void {
   const isStdio = type === 'stdio';
   for (const key of Object.keys(given)) {
@@ -165,4 +141,43 @@ function warnOfKeysWithoutEffect(given: object, { type }: TransportConfig, place
     const how = isStdio ? 'started by "command"' : 'reached by "url"';
     place.at(key).warning(`has no effect on a server that is ${how}.`);
   }
+}
+
+/**
+ * A server's `discovery`. Without it, a server whose settings are the same for every user can list its tools all the
+ * same; `undefined`: the tools are known only from a user's session.
+ */
+function readDiscovery(
+  { entry, templates, place, secrets }: EntryContext,
+  variables: ReadonlyMap<string, UserVariable>,
+  isolation: Isolation,
+): ReadonlyMap<string, string> | undefined {
+  const root = place.at('discovery');
+  if (entry.discovery === undefined) {
+    return isolation === 'shared' || templates.hasUserPlaceholders ? undefined : new Map();
+  }
+  if (isolation === 'shared') {
+    root.warning('has no effect on a server that all users share.');
+    return undefined;
+  }
+  const values = new Map<string, string>();
+  for (const [name, text] of entry.discovery) {
+    const at = root.at(name);
+    if (!variables.has(name)) {
+      const nearest = nearestName(name, variables.keys());
+      const hint = nearest === undefined ? '.' : `; did you mean "${nearest}"?`;
+      at.problem(`is not a user variable of this server${hint}`);
+      continue;
+    }
+    const value = templates.readLiteral(text, at, 'it is the value with which the service itself lists the tools.');
+    if (value === undefined) continue;
+    if (/[\r\n]/.test(value)) at.problem('contains a line break.');
+    secrets.add(value);
+    values.set(name, value);
+  }
+  for (const [name, { required, default: given }] of variables) {
+    if (!required || given !== undefined || entry.discovery.has(name)) continue;
+    root.problem(`lacks a value for ${name}, which is required and has no default.`);
+  }
+  return values;
 }

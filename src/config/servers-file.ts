@@ -1,49 +1,72 @@
 import { dirname, resolve } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
-import { warnOfUnknownServers } from './auth-schema.ts';
+import { authSchema, warnOfUnknownServers } from './auth-schema.ts';
 import { checkShape, reportUnknownKeys } from './check-shape.ts';
 import { type ConfigPlace, ConfigReport } from './config-report.ts';
-import { ConfiguredSecrets } from './configured-secrets.ts';
 import { type JsonDocument, parseJsonDocument } from './json-document.ts';
+import { parseRate, RATE_RULE } from './rate.ts';
 import type { ServerConfig } from './server-config.ts';
 import type { ChildContext, ServerContext } from './server-context.ts';
 import { readServer } from './server-entry.ts';
-import { fileSchema, restrictingFileKeys, serverListKeys } from './servers-file-schema.ts';
+import { count, isObject, resultImages, textAs, toolErrorStatus } from './shapes.ts';
 import { readTextFile } from './text-file.ts';
 import { readInputs } from './user-variables.ts';
 
-type FileSettings = z.infer<typeof fileSchema>;
+const rate = textAs(parseRate, RATE_RULE);
+
+/** The settings beside the servers. Variables win over `rateLimit` and `vault`. */
+export const fileSchema = z.object({
+  operationIds: z.enum(['server', 'mcpo', 'tool']).default('server'),
+  toolErrorStatus,
+  resultImages,
+  auth: authSchema.prefault({}),
+  rateLimit: z.strictObject({ calls: rate.optional(), authFailures: rate.optional() }).prefault({}),
+  audit: z
+    .strictObject({
+      required: z.boolean().default(false),
+      pseudonymise: z.boolean().default(false),
+      retentionDays: count.optional(),
+    })
+    .prefault({}),
+  vault: z
+    .strictObject({
+      lastFour: z.boolean().optional(),
+      maxSessions: count.optional(),
+      maxSessionsPerUser: count.optional(),
+    })
+    .prefault({}),
+});
+
+/** Keys that contain the servers: mcpo's and VS Code's. */
+const serverListKeys = ['mcpServers', 'servers'] as const;
+/** Keys that restrict something: misspelt, they would leave it open. */
+const restrictingFileKeys: ReadonlySet<string> = new Set(['audit', 'auth', 'rateLimit', 'vault']);
 
 /** The contents of a servers file. */
-export interface ServersFile extends Omit<FileSettings, 'toolErrorStatus' | 'resultImages'> {
+export interface ServersFile extends Readonly<z.infer<typeof fileSchema>> {
   /** The enabled servers in the file's order. */
   readonly servers: readonly ServerConfig[];
   readonly warnings: readonly ConfigProblem[];
-  /** Values that must never be printed. */
-  readonly secrets: readonly string[];
 }
 
-export interface ServersFileOptions extends ChildContext, Pick<ServerContext, 'onRead'> {}
-
 /** Reads a servers file from the disk. Throws `ConfigError` with every problem of the file. */
-export function readServersFile(file: string, options: ServersFileOptions): ServersFile {
+export function readServersFile(file: string, child: ChildContext): ServersFile {
   let text: string;
-  options.onRead?.(file);
+  child.onRead?.(file);
   try {
     text = readTextFile(file);
   } catch (error) {
     throw new ConfigError([{ file, message: `the servers file ${(error as Error).message}.` }]);
   }
-  return parseServersFile(text, file, options);
+  return parseServersFile(text, file, child);
 }
 
 /** Reads the text of a servers file; `file` names it in messages and is where its relative paths begin. */
-export function parseServersFile(text: string, file: string, options: ServersFileOptions): ServersFile {
+export function parseServersFile(text: string, file: string, child: ChildContext): ServersFile {
   const document = parseJsonDocument(text, file);
   const report = new ConfigReport(file, document);
   const { root } = report;
-  const secrets = new ConfiguredSecrets();
   const content = document.value;
   if (!isObject(content)) throw new ConfigError([{ file, message: 'must be an object with "mcpServers".' }]);
 
@@ -55,14 +78,12 @@ export function parseServersFile(text: string, file: string, options: ServersFil
     restrictingFileKeys,
   );
   reportDuplicates(document.duplicates, root);
-  const settings = checkShape(fileSchema, content, root);
+  const settings = checkShape(fileSchema, content, root) ?? fileSchema.parse({});
   const context: ServerContext = {
+    ...child,
     folder: dirname(resolve(file)),
-    ...options,
     inputs: content.inputs === undefined ? new Map() : readInputs(content.inputs, root.at('inputs')),
-    toolErrorStatus: settings?.toolErrorStatus ?? 500,
-    resultImages: settings?.resultImages ?? 'data',
-    secrets,
+    defaults: { toolErrorStatus: settings.toolErrorStatus, resultImages: settings.resultImages },
   };
 
   const list = findServerList(content, root);
@@ -73,15 +94,13 @@ export function parseServersFile(text: string, file: string, options: ServersFil
   if (list !== undefined && servers.length === 0 && report.problems.length === problemsBefore) {
     root.at(list.key).problem('no enabled servers, so there would be nothing to serve.');
   }
-  if (settings?.auth !== undefined) {
-    warnOfUnknownServers(
-      settings.auth,
-      (list?.entries ?? []).map(([name]) => name),
-      root.at('auth'),
-    );
-  }
+  warnOfUnknownServers(
+    settings.auth,
+    (list?.entries ?? []).map(([name]) => name),
+    root.at('auth'),
+  );
   report.throwIfAny();
-  return { ...fileSchema.parse({}), ...settings, servers, warnings: report.warnings, secrets: secrets.list() };
+  return { ...settings, servers, warnings: report.warnings };
 }
 
 function findServerList(content: Readonly<Record<string, unknown>>, root: ConfigPlace) {
@@ -104,8 +123,4 @@ function reportDuplicates(duplicates: JsonDocument['duplicates'], root: ConfigPl
     const place = isInServer ? root.atServer(String(list), String(server)).at(...rest) : root.at(...path);
     place.warning('is given twice; the last one counts.', line);
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

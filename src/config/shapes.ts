@@ -1,24 +1,36 @@
 import { z } from 'zod';
 
 /** Schemas that several parts of the configuration share. */
-export const nonEmptyText = z.string().min(1, 'is empty.');
+export const text = z.string();
+export const nonEmptyText = text.min(1, 'is empty.');
 export const texts = z.array(nonEmptyText);
+export const count = z.int().min(1, 'must be at least 1.');
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' });
 
+/** Of the servers file as a whole, and of a server that wants another. */
+export const toolErrorStatus = z
+  .int()
+  .refine((value) => value === 200 || (value >= 400 && value <= 599), 'must be 200 or an HTTP status from 400 to 599.')
+  .default(500);
+export const resultImages = z.enum(['data', 'url'], { error: 'must be "data" or "url".' }).default('data');
+
 /** An object with keys of the admin's own, as a `Map`: one may be `__proto__`. */
-export function mapOf<Value extends z.ZodType>(value: Value, rule = 'must be an object.') {
-  const toMap = (given: unknown) =>
-    typeof given === 'object' && given !== null && !Array.isArray(given) ? new Map(Object.entries(given)) : given;
+export function mapOf<Value extends z.ZodType>(value: Value, rule = 'must be an object.', name = z.string()) {
+  const toMap = (given: unknown) => (isObject(given) ? new Map(Object.entries(given)) : given);
   const error = ({ code }: { code?: string | undefined }) => (code === 'invalid_type' ? rule : undefined);
-  return z.preprocess(toMap, z.map(z.string(), value, { error }));
+  return z.preprocess(toMap, z.map(name, value, { error }));
 }
 
 /** A text that `parse` reads; `undefined` from it is an issue, whose message is `rule`. */
 export function textAs<Value>(parse: (text: string) => Value | undefined, rule: string) {
-  return z.string().transform((text, context) => {
-    const parsed = parse(text);
+  return z.string().transform((given, context) => {
+    const parsed = parse(given);
     if (parsed !== undefined) return parsed;
     context.addIssue({ code: 'custom', message: rule });
     return z.NEVER;
   });
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

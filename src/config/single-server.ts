@@ -1,34 +1,33 @@
 import { basename } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { literalTemplate } from '../placeholders/parse-template.ts';
-import type { ConfiguredSecrets } from './configured-secrets.ts';
-import { unconfiguredConfinement } from './confinement.ts';
+import { confine } from './confinement.ts';
 import { inheritedEnvironment } from './environment-variables.ts';
 import type { ServerConfig, TransportConfig } from './server-config.ts';
 import type { ChildContext } from './server-context.ts';
-import { serverNameProblem, toServerConfig } from './server-entry.ts';
-import { serverSchema } from './servers-file-schema.ts';
+import { serverNameProblem } from './server-entry.ts';
+import { settingsSchema } from './server-schema.ts';
 import type { ServiceOptions } from './service-options.ts';
 
 /**
  * The one server after `--`. Its words are taken as they are: the shell has already expanded what the
  * admin wanted expanded. Throws `UsageError` if there is none.
  */
-export function singleServer(options: ServiceOptions, context: ChildContext, secrets: ConfiguredSecrets): ServerConfig {
-  const read = {
+export function singleServer(options: ServiceOptions, context: ChildContext): ServerConfig {
+  return {
+    ...settingsSchema.parse({}),
     name: nameOf(options),
-    transport: toTransport(options, context, secrets),
+    transport: toTransport(options, context),
     isolation: 'shared',
+    clientHeaderForwarding: undefined,
     userVars: new Map(),
     discovery: undefined,
-  } as const;
-  return toServerConfig(serverSchema.parse({}), read, { toolErrorStatus: 500, resultImages: 'data' });
+  };
 }
 
 function toTransport(
   { positional, serverType = 'stdio', header }: ServiceOptions,
-  { confinement, ...child }: ChildContext,
-  secrets: ConfiguredSecrets,
+  { confinement, secrets, ...child }: ChildContext,
 ): TransportConfig {
   const [first, ...args] = positional;
   if (first === undefined) throw new UsageError('There is no server: put its command after --, or use --config.');
@@ -41,7 +40,7 @@ function toTransport(
       env: new Map(),
       cwd: undefined,
       inheritedEnv: inheritedEnvironment({ ...child, inheritEnv: [] }),
-      confinement: unconfiguredConfinement(confinement),
+      confinement: confine(confinement, {}),
     };
   }
   secrets.addUrl(first);

@@ -1,7 +1,6 @@
-import type { TransportConfig } from './server-config.ts';
 import type { LogLevel } from './settings.ts';
 
-export type ServerType = Exclude<TransportConfig['type'], 'auto'>;
+export type ServerType = 'stdio' | 'sse' | 'streamable-http';
 
 const logLevels: ReadonlyMap<string, LogLevel> = new Map<string, LogLevel>([
   ['error', 'error'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isIdentifier, readClaim, toUserPrincipal } from '../../../src/auth/claims.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/auth-schema.ts';
 
 const rules = {
   names: DEFAULT_CLAIMS,

@@ -3,7 +3,7 @@ import type { Algorithm } from 'jsonwebtoken';
 import type { IssuerSettings, KeySource } from '../../../src/auth/auth-settings.ts';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import { TokenVerifier, type TokenVerifierOptions } from '../../../src/auth/token-verifier.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/auth-schema.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { encodeToken, rs256 } from '../../fixtures/forged-tokens.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { TokenVerifier } from '../../../src/auth/token-verifier.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/auth-schema.ts';
 import { ServerUnavailableError, UnauthenticatedError } from '../../../src/errors.ts';
 import { type OidcProvider, startOidcProvider } from '../../fixtures/start-oidc-provider.ts';
 import { collectingLogger, outcome } from './token-fixture.ts';

@@ -109,14 +109,14 @@ describe('key create', () => {
     );
     const entry: unknown = JSON.parse(text);
     const [key = ''] = /mcpo_\S+/.exec(note ?? '') ?? [];
-    expect(authSchema.parse({ keys: [entry] }).keys).toEqual([
+    expect(authSchema.parse({ keys: [entry] }).keys).toMatchObject([
       {
         id: 'ci',
         hash: hashApiKey(key),
         scopes: ['call:fs/*'],
         user: { issuer: 'https://x.org', subject: 'a' },
         assertsUser: false,
-        expires: '2030-01-02T00:00:00Z',
+        expiresAt: Date.parse('2030-01-02T00:00:00Z'),
       },
     ]);
     expect(text).not.toContain(key);

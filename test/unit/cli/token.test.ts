@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import jsonwebtoken from 'jsonwebtoken';
 import { TokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { issueToken, type TokenRequest } from '../../../src/cli/token.ts';
+import { DEFAULT_CLAIMS } from '../../../src/config/auth-schema.ts';
 import type { Environment } from '../../../src/config/environment.ts';
-import { DEFAULT_CLAIMS } from '../../../src/config/resolve-issuers.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { collectingLogger } from '../auth/token-fixture.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readRange } from '../../../src/config/confinement.ts';
+import { readEnvironment } from '../../../src/config/environment.ts';
 import { entryProblems, entryWarnings, parseServer } from './parse-servers.ts';
 
 function confinementOf(entry: object, environment: Readonly<Record<string, string>> = {}) {
@@ -53,10 +53,10 @@ describe('what confines a server', () => {
 test.each([
   ['60600-61099', { first: 60_600, last: 61_099 }],
   [' 5 - 5 ', { first: 5, last: 5 }],
-  ['0-5', undefined],
-  ['9-5', undefined],
-  ['a-b', undefined],
-  [undefined, undefined],
 ])('the range %j is %j', (text, range) => {
-  expect(readRange(text)).toEqual(range);
+  expect(readEnvironment({ MCPO_RUN_AS_UIDS: text }).values.MCPO_RUN_AS_UIDS).toEqual(range);
+});
+
+test.each(['0-5', '9-5', 'a-b'])('the range %j is refused', (text) => {
+  expect(() => readEnvironment({ MCPO_RUN_AS_UIDS: text })).toThrow('must be the first and the last user id');
 });

@@ -1,3 +1,6 @@
+import { ConfiguredSecrets } from '../../../src/config/configured-secrets.ts';
+import { commonConfinement } from '../../../src/config/confinement.ts';
+import { readEnvironment } from '../../../src/config/environment.ts';
 import type { ServerConfig } from '../../../src/config/server-config.ts';
 import { parseServersFile, type ServersFile } from '../../../src/config/servers-file.ts';
 import { ConfigError, type ConfigProblem, formatConfigProblem } from '../../../src/errors.ts';
@@ -10,15 +13,21 @@ export interface ParseOptions {
 }
 
 /** Reads a servers file's text, or what `JSON.stringify` makes of a value. */
-export function parseServers(content: unknown, options: ParseOptions = {}): ServersFile {
+export function parseServers(
+  content: unknown,
+  options: ParseOptions = {},
+): ServersFile & { readonly secrets: readonly string[] } {
   const text = typeof content === 'string' ? content : JSON.stringify(content, null, 2);
-  const environment = new Map(Object.entries(options.environment ?? {}));
-  return parseServersFile(text, options.file ?? 'servers.json', {
-    environment,
+  const environment = readEnvironment({ MCPO_DATA_DIR: '/data', ...options.environment });
+  const secrets = new ConfiguredSecrets();
+  const file = parseServersFile(text, options.file ?? 'servers.json', {
+    environment: new Map(Object.entries(options.environment ?? {})),
     given: new Map(Object.entries(options.given ?? {})),
     platform: options.platform ?? 'linux',
-    confinement: { environment, dataDir: '/data', privatePaths: new Set() },
+    confinement: commonConfinement(environment, new Set()),
+    secrets,
   });
+  return { ...file, secrets: secrets.list() };
 }
 
 /** The one server `s` of a file that holds only this entry. */
