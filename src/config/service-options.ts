@@ -1,5 +1,4 @@
-import type { LogLevel } from './settings.ts';
-import type { ServerType } from './spellings.ts';
+import type { LogLevel, ServerType } from './spellings.ts';
 
 /** The command line's flags, each already parsed; absent: not given. */
 export interface Flags {

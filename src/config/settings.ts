@@ -1,9 +1,9 @@
 import type { AuthSettings } from '../auth/auth-settings.ts';
 import type { Rate } from './rate.ts';
 import type { ServerConfig } from './server-config.ts';
+import type { LogLevel } from './spellings.ts';
 import type { TrustProxy } from './trust-proxy.ts';
 
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type OperationIdStyle = 'server' | 'mcpo' | 'tool';
 
 /** The whole configuration except its secrets, so it can be logged. */

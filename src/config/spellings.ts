@@ -1,5 +1,4 @@
-import type { LogLevel } from './settings.ts';
-
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type ServerType = 'stdio' | 'sse' | 'streamable-http';
 
 const logLevels: ReadonlyMap<string, LogLevel> = new Map<string, LogLevel>([
