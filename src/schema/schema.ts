@@ -42,3 +42,15 @@ export function subschemasOf({ keywords }: SchemaNode): { readonly schema: Schem
     writeKeyword(keyword, value, (schema) => found.push({ schema, isInPlace: isInPlace(keyword) }));
   return found;
 }
+
+/** Whether something holds of a schema or one in it; with `seen`, also of those that it refers to. */
+export function someSchema(root: Schema, is: (node: SchemaNode) => boolean, seen?: Set<Schema>): boolean {
+  const open: Schema[] = [root];
+  for (let schema = open.pop(); schema !== undefined; schema = open.pop()) {
+    if (typeof schema === 'boolean' || seen?.has(schema)) continue;
+    if (is(schema)) return true;
+    seen?.add(schema);
+    open.push(...subschemasOf(schema).map((child) => child.schema), ...(seen === undefined ? [] : schema.references));
+  }
+  return false;
+}

@@ -14,12 +14,10 @@ export interface Finding {
 }
 
 /** A check that is compiled by itself; returns nothing when the value holds. */
-export interface Unit {
-  check(value: unknown): readonly Finding[] | undefined;
-}
+export type Unit = (value: unknown) => readonly Finding[] | undefined;
 
-/** A keyword whose value is a list of units that check the value too; its finding's `found` are theirs. */
-export const UNITS = 'mcpo:units';
+/** A keyword whose value is a unit that checks the value too; its finding's `found` are the unit's. */
+export const UNIT = 'mcpo:unit';
 /** A keyword that spends so many steps. */
 export const STEPS = 'mcpo:steps';
 
@@ -43,31 +41,21 @@ const OPTIONS: Options = {
 const require = createRequire(import.meta.url);
 
 /**
- * Compiles units of schemas (JSON Schema 2020-12), one instance for all tools of a catalogue, gone with it. It is
+ * Compiles units of schemas (JSON Schema 2020-12), one instance for all tools of a catalogue, gone with it. Its library is
  * loaded with the first call that needs it: no start waits for it.
  */
 export class CheckCompiler {
   readonly findings: 'all' | 'first';
   readonly budget = new StepBudget();
-  readonly #ajv: Ajv;
+  #ajv: Ajv | undefined;
 
   constructor(findings: 'all' | 'first') {
     this.findings = findings;
-    const { default: Compiler } = require('ajv/dist/2020.js') as { default: typeof Ajv };
-    const { fullFormats } = require('ajv-formats/dist/formats.js') as { fullFormats: Record<string, unknown> };
-    const { budget } = this;
-    const regExp = Object.assign((source: string) => matcherFor(source, budget), { code: 'matcherFor' });
-    const ajv = new Compiler({ ...OPTIONS, allErrors: findings === 'all', code: { optimize: false, regExp } });
-    for (const [name, format] of Object.entries(fullFormats)) ajv.addFormat(name, bounded(format, budget) as never);
-    for (const definition of toKeywords(budget)) {
-      ajv.removeKeyword(definition.keyword as string);
-      ajv.addKeyword(definition);
-    }
-    this.#ajv = ajv;
   }
 
   /** Compiles one unit. Throws on a schema that is malformed. */
   compile(schema: AnySchema): ValidateFunction {
+    this.#ajv ??= this.#load();
     try {
       return this.#ajv.compile(schema);
     } finally {
@@ -75,12 +63,25 @@ export class CheckCompiler {
       if (typeof schema === 'object') this.#ajv.removeSchema(schema);
     }
   }
+
+  #load(): Ajv {
+    const { default: Compiler } = require('ajv/dist/2020.js') as { default: typeof Ajv };
+    const { fullFormats } = require('ajv-formats/dist/formats.js') as { fullFormats: Record<string, unknown> };
+    const { budget } = this;
+    const regExp = Object.assign((source: string) => matcherFor(source, budget), { code: 'matcherFor' });
+    const ajv = new Compiler({ ...OPTIONS, allErrors: this.findings === 'all', code: { optimize: false, regExp } });
+    for (const [name, format] of Object.entries(fullFormats)) ajv.addFormat(name, bounded(format, budget) as never);
+    for (const definition of toKeywords(budget)) {
+      ajv.removeKeyword(definition.keyword as string);
+      ajv.addKeyword(definition);
+    }
+    return ajv;
+  }
 }
 
 function toKeywords(budget: StepBudget): CodeKeywordDefinition[] {
   const { _, nil } = require('ajv') as typeof import('ajv');
   const scoped = ({ gen }: KeywordCxt, ref: unknown) => gen.scopeValue('keyword', { ref });
-  const setOf = (values: readonly unknown[]) => new ValueSet(budget, values);
   const isUnique = (items: readonly unknown[]) => {
     const seen = new ValueSet(budget);
     budget.spend(items.length);
@@ -93,44 +94,42 @@ function toKeywords(budget: StepBudget): CodeKeywordDefinition[] {
     return [...text].length > limit;
   };
   const message = '';
+  const lengthKeyword = (keyword: string, isTooLong: boolean): CodeKeywordDefinition => ({
+    keyword,
+    type: 'string',
+    before: 'pattern',
+    code: (cxt) => {
+      const hasMore = (limit: number) => _`${scoped(cxt, hasMoreThan)}(${cxt.data}, ${limit})`;
+      cxt.fail(isTooLong ? hasMore(cxt.schema) : _`!${hasMore(cxt.schema - 1)}`);
+    },
+    error: { message, params: ({ schemaCode }) => _`{limit: ${schemaCode}}` },
+  });
+  // Ajv's own equality calls the methods that a value has, such as a caller's "valueOf", and compares each item with each.
+  const valuesKeyword = (keyword: string, param: string): CodeKeywordDefinition => ({
+    keyword,
+    code: (cxt) => {
+      const values = new ValueSet(budget, keyword === 'enum' ? cxt.schema : [cxt.schema]);
+      cxt.fail(_`!${scoped(cxt, values)}.has(${cxt.data})`);
+    },
+    error: { message, params: ({ schemaCode }) => _`{${param}: ${schemaCode}}` },
+  });
   return [
-    {
-      keyword: 'maxLength',
-      type: 'string',
-      before: 'pattern',
-      code: (cxt) => cxt.fail(_`${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema as number})`),
-      error: { message, params: ({ schemaCode }) => _`{limit: ${schemaCode}}` },
-    },
-    {
-      keyword: 'minLength',
-      type: 'string',
-      before: 'pattern',
-      code: (cxt) => cxt.fail(_`!${scoped(cxt, hasMoreThan)}(${cxt.data}, ${cxt.schema - 1})`),
-      error: { message, params: ({ schemaCode }) => _`{limit: ${schemaCode}}` },
-    },
+    lengthKeyword('maxLength', true),
+    lengthKeyword('minLength', false),
+    valuesKeyword('const', 'allowedValue'),
+    valuesKeyword('enum', 'allowedValues'),
     {
       keyword: STEPS,
       code: (cxt) => cxt.gen.code(_`${scoped(cxt, budget)}.spend(${cxt.schema as number})`),
     },
     {
-      keyword: UNITS,
+      keyword: UNIT,
       code: (cxt) => {
-        const found = cxt.gen.const('found', _`${scoped(cxt, checkUnits)}(${scoped(cxt, cxt.schema)}, ${cxt.data})`);
+        const found = cxt.gen.const('found', _`${scoped(cxt, cxt.schema)}(${cxt.data})`);
         cxt.setParams({ found });
         cxt.fail(_`${found} !== undefined`);
       },
       error: { message, params: ({ params }) => _`{found: ${(params.found as never) ?? nil}}` },
-    },
-    // Ajv's own equality calls the methods that a value has, such as a caller's "valueOf", and compares each item with each.
-    {
-      keyword: 'const',
-      code: (cxt) => cxt.fail(_`!${scoped(cxt, setOf([cxt.schema]))}.has(${cxt.data})`),
-      error: { message, params: ({ schemaCode }) => _`{allowedValue: ${schemaCode}}` },
-    },
-    {
-      keyword: 'enum',
-      code: (cxt) => cxt.fail(_`!${scoped(cxt, setOf(cxt.schema as unknown[]))}.has(${cxt.data})`),
-      error: { message, params: ({ schemaCode }) => _`{allowedValues: ${schemaCode}}` },
     },
     {
       keyword: 'uniqueItems',
@@ -143,29 +142,17 @@ function toKeywords(budget: StepBudget): CodeKeywordDefinition[] {
   ];
 }
 
-function checkUnits(units: readonly Unit[], value: unknown): readonly Finding[] | undefined {
-  let all: readonly Finding[] | undefined;
-  for (const unit of units) {
-    const found = unit.check(value);
-    if (found !== undefined) all = all === undefined ? found : [...all, ...found];
-  }
-  return all;
+/** A format that takes long texts as they are: a data: URI may be as long, and its format is not worth the time. */
+function bounded(format: unknown, budget: StepBudget): unknown {
+  const { validate = format, type } = format as { validate?: unknown; type?: unknown };
+  if (typeof validate === 'boolean' || type === 'number') return format;
+  const test = validate instanceof RegExp ? (text: string) => validate.test(text) : (validate as Test);
+  return (text: string) => {
+    if (text.length > MAX_CHECKED_CHARACTERS) return true;
+    if (text.length > MAX_UNTIMED_CHARACTERS) return budget.runTimed(() => test(text));
+    budget.spend(text.length);
+    return test(text);
+  };
 }
 
-function bounded(format: unknown, budget: StepBudget): unknown {
-  if (format instanceof RegExp || typeof format === 'function') {
-    const test =
-      typeof format === 'function' ? (format as (text: string) => boolean) : (text: string) => format.test(text);
-    return (text: string) => {
-      // A data: URI may be as long, and its format is not worth the time.
-      if (text.length > MAX_CHECKED_CHARACTERS) return true;
-      if (text.length > MAX_UNTIMED_CHARACTERS) return budget.runTimed(() => test(text));
-      budget.spend(text.length);
-      return test(text);
-    };
-  }
-  if (typeof format !== 'object' || format === null || !('validate' in format)) return format;
-  return 'type' in format && format.type === 'number'
-    ? format
-    : { ...format, validate: bounded(format.validate, budget) };
-}
+type Test = (text: string) => boolean;

@@ -1,97 +1,102 @@
-import { isJsonObject } from '../json-object.ts';
-import { type Schema, type SchemaNode, subschemasOf } from '../schema.ts';
+import { escapeSegment, isJsonObject } from '../json-object.ts';
+import { type Schema, type SchemaNode, someSchema } from '../schema.ts';
 import { isOfType, type TypeName } from '../schema-keywords.ts';
-import type { Replacement } from './coerce-strings.ts';
 
 /** As many places are filled at most in one value. */
 const MAX_FILLED = 50_000;
 
+/** One value put in the place of another, or where there was none, so that it can be undone. */
+export interface Replacement {
+  /** A JSON pointer (RFC 6901). */
+  readonly path: string;
+  readonly holder: Record<string, unknown>;
+  readonly key: string;
+  /** Absent where there was none. */
+  readonly previous?: unknown;
+}
+
 type Properties = ReadonlyMap<string, Schema>;
 
-/** The defaults of one schema, to be filled in where a value has nothing. */
-export class Defaults {
-  readonly #root: Schema;
-  /** The schemas that have a property with a default, or lead to one that has. */
-  readonly #leading: ReadonlySet<Schema>;
+/**
+ * Fills in what properties have as their default, also in nested objects and items that are there, and in the one
+ * alternative that an object can be meant for. A default that is not even of its own schema's type is left out.
+ * Returns what was filled in.
+ */
+export type FillDefaults = (value: unknown) => readonly Replacement[];
 
-  constructor(root: Schema) {
-    this.#root = root;
-    this.#leading = findLeading(root);
+/** `undefined` for a schema without defaults. */
+export function toFillDefaults(schema: Schema): FillDefaults | undefined {
+  const leading = new Map<Schema, boolean>();
+  if (!leadsToDefault(schema, leading)) return undefined;
+  return (value) => {
+    const filling = new Filling(leading);
+    filling.fill(schema, value, '');
+    return filling.filled;
+  };
+}
+
+class Filling {
+  readonly filled: Replacement[] = [];
+  readonly #leading: Map<Schema, boolean>;
+
+  constructor(leading: Map<Schema, boolean>) {
+    this.#leading = leading;
   }
 
-  /**
-   * Fills in what properties have as their default, also in nested objects and items that are there, and in the one
-   * alternative that an object can be meant for. A default that is not even of its own schema's type is left out.
-   * Returns what was filled in.
-   */
-  fill(value: unknown): Replacement[] {
-    const filled: Replacement[] = [];
-    this.#fill(this.#root, value, filled);
-    return filled;
-  }
-
-  #fill(schema: Schema | undefined, value: unknown, filled: Replacement[]): void {
-    if (typeof schema !== 'object' || !this.#leading.has(schema) || typeof value !== 'object' || value === null) return;
-    for (const target of schema.references) this.#fill(target, value, filled);
-    for (const member of listOf(schema, 'allOf')) this.#fill(member, value, filled);
+  fill(schema: Schema | undefined, value: unknown, path: string): void {
+    if (typeof schema !== 'object' || typeof value !== 'object' || value === null) return;
+    if (!leadsToDefault(schema, this.#leading)) return;
+    for (const target of [...schema.references, ...listOf(schema, 'allOf')]) this.fill(target, value, path);
     for (const keyword of ['anyOf', 'oneOf']) {
       const fitting = listOf(schema, keyword).filter((member) => mayBe(member, value));
-      if (fitting.length === 1) this.#fill(fitting[0], value, filled);
+      if (fitting.length === 1) this.fill(fitting[0], value, path);
     }
-    if (Array.isArray(value)) this.#fillItems(schema, value, filled);
-    else this.#fillProperties(schema, value as Record<string, unknown>, filled);
+    if (Array.isArray(value)) this.#fillItems(schema, value, path);
+    else this.#fillProperties(schema, value as Record<string, unknown>, path);
   }
 
-  #fillItems(schema: SchemaNode, value: readonly unknown[], filled: Replacement[]): void {
+  #fillItems(schema: SchemaNode, value: readonly unknown[], path: string): void {
     const prefix = listOf(schema, 'prefixItems');
     const rest = schema.keywords.get('items') as Schema | undefined;
-    if (![...prefix, rest].some((item) => item !== undefined && this.#leading.has(item))) return;
-    for (const [index, item] of value.entries()) this.#fill(prefix[index] ?? rest, item, filled);
+    if (![...prefix, rest ?? true].some((item) => leadsToDefault(item, this.#leading))) return;
+    for (const [index, item] of value.entries()) this.fill(prefix[index] ?? rest, item, `${path}/${index}`);
   }
 
-  #fillProperties(schema: SchemaNode, value: Record<string, unknown>, filled: Replacement[]): void {
+  #fillProperties(schema: SchemaNode, value: Record<string, unknown>, path: string): void {
     const properties = propertiesOf(schema);
     for (const [key, property] of properties) {
       if (key === '__proto__' || typeof property === 'boolean') continue;
+      const inside = `${path}/${escapeSegment(key)}`;
       if (!Object.hasOwn(value, key)) {
         const byDefault = property.keywords.get('default');
         if (byDefault === undefined || !mayBe(property, byDefault)) continue;
-        if (filled.length >= MAX_FILLED) return;
+        if (this.filled.length >= MAX_FILLED) return;
         value[key] = structuredClone(byDefault);
-        filled.push({ holder: value, key });
+        this.filled.push({ path: inside, holder: value, key });
       }
-      this.#fill(property, value[key], filled);
+      this.fill(property, value[key], inside);
     }
     const rest = schema.keywords.get('additionalProperties') as Schema | undefined;
-    if (rest === undefined || !this.#leading.has(rest)) return;
-    for (const key of Object.keys(value)) if (!properties.has(key)) this.#fill(rest, value[key], filled);
+    if (!leadsToDefault(rest ?? true, this.#leading)) return;
+    for (const key of Object.keys(value))
+      if (!properties.has(key)) this.fill(rest, value[key], `${path}/${escapeSegment(key)}`);
   }
 }
 
-function findLeading(root: Schema): ReadonlySet<Schema> {
-  const leadingTo = new Map<Schema, Schema[]>();
-  const marked: Schema[] = [];
-  const open = [root];
-  for (let schema = open.pop(); schema !== undefined; schema = open.pop()) {
-    if (typeof schema === 'boolean') continue;
-    const hasDefault = (property: Schema) => typeof property === 'object' && property.keywords.has('default');
-    if ([...propertiesOf(schema).values()].some(hasDefault)) marked.push(schema);
-    for (const child of [...schema.references, ...subschemasOf(schema).map((one) => one.schema)]) {
-      if (typeof child === 'boolean') continue;
-      const sources = leadingTo.get(child);
-      if (sources === undefined) {
-        leadingTo.set(child, [schema]);
-        open.push(child);
-      } else sources.push(schema);
-    }
-  }
-  const leading = new Set<Schema>();
-  for (let schema = marked.pop(); schema !== undefined; schema = marked.pop()) {
-    if (leading.has(schema)) continue;
-    leading.add(schema);
-    marked.push(...(leadingTo.get(schema) ?? []));
-  }
-  return leading;
+/** Whether a schema has a property with a default, or leads to one that has; `known` is what was found so far. */
+function leadsToDefault(schema: Schema, known: Map<Schema, boolean>): boolean {
+  const before = known.get(schema);
+  if (before !== undefined) return before;
+  const seen = new Set<Schema>();
+  const leads = someSchema(schema, hasDefault, seen);
+  for (const one of leads ? [schema] : seen) known.set(one, leads);
+  return leads;
+}
+
+function hasDefault(schema: SchemaNode): boolean {
+  return [...propertiesOf(schema).values()].some(
+    (property) => typeof property === 'object' && property.keywords.has('default'),
+  );
 }
 
 function propertiesOf({ keywords }: SchemaNode): Properties {

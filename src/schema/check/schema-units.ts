@@ -1,8 +1,8 @@
 import type { AnySchema, ValidateFunction } from 'ajv';
-import { escapeSegment } from '../json-object.ts';
-import { type Schema, type SchemaNode, subschemasOf, writeKeyword } from '../schema.ts';
+import { escapeSegment, isJsonObject } from '../json-object.ts';
+import { type Schema, type SchemaNode, someSchema, writeKeyword } from '../schema.ts';
 import { isAnnotation, isInPlace } from '../schema-keywords.ts';
-import { type CheckCompiler, type Finding, STEPS, UNITS, type Unit } from './check-compiler.ts';
+import { type CheckCompiler, type Finding, STEPS, UNIT, type Unit } from './check-compiler.ts';
 import { isPattern } from './pattern.ts';
 import { TooComplexError } from './step-budget.ts';
 
@@ -31,14 +31,15 @@ export class SchemaUnits {
   constructor(root: Schema, compiler: CheckCompiler) {
     this.#root = root;
     this.#compiler = compiler;
-    this.#hasUnevaluated = holds(root, ({ keywords }) => [...keywords.keys()].some(isUnevaluated), new Set());
+    this.#hasUnevaluated = someSchema(root, ({ keywords }) => [...keywords.keys()].some(isUnevaluated), new Set());
   }
 
   /** Returns what breaks the schema, within so many steps. Throws `TooComplexError`. */
   run(value: unknown, steps: number): readonly Finding[] {
     this.#compiler.budget.reset(steps);
     try {
-      return this.#unitOf(this.#root).check(value) ?? [];
+      const found = this.#unitOf(this.#root)(value);
+      return found === undefined ? [] : withoutUnits(found);
     } catch (error) {
       // A value nested this deeply overflows the stack, and so does a regular expression on some texts of megabytes.
       if (error instanceof RangeError) throw new TooComplexError();
@@ -50,12 +51,10 @@ export class SchemaUnits {
     const known = this.#units.get(schema);
     if (known !== undefined) return known;
     let validate: ValidateFunction | undefined;
-    const unit: Unit = {
-      check: (value) => {
-        this.#compiler.budget.spend(CALL_STEPS);
-        validate ??= this.#compileOrTrust(schema);
-        return validate(value) ? undefined : (validate.errors ?? []);
-      },
+    const unit: Unit = (value) => {
+      this.#compiler.budget.spend(CALL_STEPS);
+      validate ??= this.#compileOrTrust(schema);
+      return validate(value) ? undefined : (validate.errors ?? []);
     };
     this.#units.set(schema, unit);
     return unit;
@@ -64,7 +63,7 @@ export class SchemaUnits {
   /** Compiles a schema of the whole. Throws on one that the compiler refuses. */
   compile(schema: Schema): ValidateFunction {
     this.#writtenOut = 0;
-    return this.#compiler.compile(this.#writeCounted(schema, isLarger(schema, MAX_WHOLE_SCHEMAS)));
+    return this.#compiler.compile(this.#writeCounted(schema));
   }
 
   /** What was not refused compiles; should one not after all, the server is the one to judge. */
@@ -78,109 +77,98 @@ export class SchemaUnits {
   }
 
   /** Writes a schema that is applied any number of times while its surroundings are applied once. */
-  #writeCounted(schema: Schema, isCut: boolean): AnySchema {
+  #writeCounted(schema: Schema): AnySchema {
     const outer = this.#steps;
     this.#steps = 0;
-    const written = this.#write(schema, isCut);
-    const counted = isEmpty(written) ? written : { [STEPS]: this.#steps, ...(written as object) };
+    const written = this.#write(schema);
+    const isEmpty = typeof written === 'boolean' || Object.keys(written).length === 0;
+    const counted = isEmpty ? written : { [STEPS]: this.#steps, ...written };
     this.#steps = outer;
     return counted;
   }
 
   /** Writes a schema that applies to the same value as the one around it. */
-  #write(schema: Schema, isCut: boolean): AnySchema {
+  #write(schema: Schema): AnySchema {
     if (typeof schema === 'boolean') return schema;
+    const isCut = isLarger(schema, MAX_WHOLE_SCHEMAS);
     const written: Record<string, unknown> = {};
-    const units: Unit[] = [];
+    const beside: AnySchema[] = this.#writeReferences(schema);
     this.#steps += 1;
     for (const [keyword, whole] of schema.keywords) {
       if (isAnnotation(keyword)) continue;
       const value = keyword === 'patternProperties' ? wellFormed(whole as ReadonlyMap<string, Schema>) : whole;
       if (keyword !== 'enum') this.#steps += sizeOf(value);
       if (isCut && keyword === 'properties') {
-        units.push(this.#propertiesUnit(value as ReadonlyMap<string, Schema>));
+        beside.push({ [UNIT]: this.#propertiesUnit(value as ReadonlyMap<string, Schema>) });
         written[keyword] = writeKeyword(keyword, value, () => true);
-      } else if (isInPlace(keyword)) {
-        const isPiece = (child: Schema) => isCut && !this.#hasUnevaluated && isLarger(child, MIN_PIECE_SCHEMAS);
-        written[keyword] = writeKeyword(keyword, value, (child) =>
-          isPiece(child) ? { [UNITS]: [this.#unitOf(child)] } : this.#write(child, isCut),
-        );
-      } else {
-        const isOnce = keyword === 'properties' || keyword === 'prefixItems';
-        written[keyword] = writeKeyword(keyword, value, (child) => this.#writeInside(child, isCut, isOnce));
+        continue;
       }
+      const isOnce = keyword === 'properties' || keyword === 'prefixItems';
+      written[keyword] = writeKeyword(keyword, value, (child) => {
+        const isPiece = isCut && isLarger(child, MIN_PIECE_SCHEMAS);
+        if (isPiece && !(isInPlace(keyword) && this.#hasUnevaluated)) return this.#asUnit(child);
+        if (isInPlace(keyword)) return this.#write(child);
+        // Written out in place, references that lead back through a value would have no end.
+        const mayLeadBack = this.#hasUnevaluated && someSchema(child, ({ references }) => references.length > 0);
+        if (mayLeadBack) return this.#asUnit(child);
+        return isOnce ? this.#write(child) : this.#writeCounted(child);
+      });
     }
-    this.#writeReferences(schema, written, units, isCut);
-    if (units.length > 0) written[UNITS] = units;
+    if (beside.length > 0) written.allOf = [...beside, ...((written.allOf as AnySchema[] | undefined) ?? [])];
     return written;
   }
 
-  /** Writes a schema for a value inside. */
-  #writeInside(schema: Schema, isCut: boolean, isOnce: boolean): AnySchema {
-    const isPiece = isCut && isLarger(schema, MIN_PIECE_SCHEMAS);
-    // Written out in place, references that lead back through a value would have no end.
-    const mayLeadBack = this.#hasUnevaluated && holds(schema, ({ references }) => references.length > 0);
-    if (isPiece || mayLeadBack) return { [UNITS]: [this.#unitOf(schema)] };
-    return isOnce ? this.#write(schema, isCut) : this.#writeCounted(schema, isCut);
+  /** `unevaluated…` must see which properties a reference's target has judged, so that there it is written in place. */
+  #writeReferences({ references }: SchemaNode): AnySchema[] {
+    const isWrittenOut = this.#hasUnevaluated && this.#writtenOut < MAX_WRITTEN_OUT;
+    if (isWrittenOut) this.#writtenOut += references.length;
+    return references.map((target) => (isWrittenOut ? this.#write(target) : this.#asUnit(target)));
   }
 
-  /** `unevaluated…` must see which properties a reference's target has judged, so that there it is written in place. */
-  #writeReferences({ references }: SchemaNode, written: Record<string, unknown>, units: Unit[], isCut: boolean): void {
-    if (this.#hasUnevaluated && references.length > 0 && this.#writtenOut < MAX_WRITTEN_OUT) {
-      this.#writtenOut += references.length;
-      const targets = references.map((target) => this.#write(target, isCut));
-      written.allOf = [...targets, ...((written.allOf as AnySchema[] | undefined) ?? [])];
-    } else units.push(...references.map((target) => this.#unitOf(target)));
+  #asUnit(schema: Schema): AnySchema {
+    return { [UNIT]: this.#unitOf(schema) };
   }
 
   /** Checks each property by its own unit, so that those are compiled which values have. */
   #propertiesUnit(properties: ReadonlyMap<string, Schema>): Unit {
-    return {
-      check: (value) => {
-        if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-        const findings: Finding[] = [];
-        for (const [key, inside] of Object.entries(value)) {
-          const property = properties.get(key);
-          const found = property === undefined ? undefined : this.#unitOf(property).check(inside);
-          if (found === undefined) continue;
-          const path = `/${escapeSegment(key)}`;
-          findings.push({ keyword: UNITS, instancePath: path, schemaPath: `#${path}`, params: { found } });
-          if (this.#compiler.findings === 'first') break;
-        }
-        return findings.length === 0 ? undefined : findings;
-      },
+    return (value) => {
+      if (!isJsonObject(value)) return undefined;
+      const findings: Finding[] = [];
+      for (const [key, inside] of Object.entries(value)) {
+        const property = properties.get(key);
+        const found = property === undefined ? undefined : this.#unitOf(property)(inside);
+        if (found === undefined) continue;
+        const path = `/${escapeSegment(key)}`;
+        findings.push({ keyword: UNIT, instancePath: path, schemaPath: `#${path}`, params: { found } });
+        if (this.#compiler.findings === 'first') break;
+      }
+      return findings.length === 0 ? undefined : findings;
     };
   }
+}
+
+/** Findings with those of units in the place of the one that holds them, and all places relative to the whole value. */
+function withoutUnits(findings: readonly Finding[], outerPath = '', outerSchemaPath = '#'): Finding[] {
+  return findings.flatMap((finding) => {
+    const instancePath = outerPath + finding.instancePath;
+    const schemaPath = outerSchemaPath + finding.schemaPath.slice(1);
+    if (finding.keyword !== UNIT) return [{ ...finding, instancePath, schemaPath }];
+    return withoutUnits(finding.params.found as readonly Finding[], instancePath, schemaPath);
+  });
 }
 
 function wellFormed(schemas: ReadonlyMap<string, Schema>): ReadonlyMap<string, Schema> {
   return new Map([...schemas].filter(([pattern]) => isPattern(pattern)));
 }
 
-function isEmpty(schema: AnySchema): boolean {
-  return typeof schema === 'boolean' || Object.keys(schema).length === 0;
-}
-
 function isUnevaluated(keyword: string): boolean {
   return keyword === 'unevaluatedItems' || keyword === 'unevaluatedProperties';
-}
-
-/** Whether something holds of a schema or one in it; with `known`, also of those that it refers to. */
-function holds(root: Schema, is: (node: SchemaNode) => boolean, known?: Set<Schema>): boolean {
-  const open: Schema[] = [root];
-  for (let schema = open.pop(); schema !== undefined; schema = open.pop()) {
-    if (typeof schema === 'boolean' || known?.has(schema)) continue;
-    if (is(schema)) return true;
-    known?.add(schema);
-    open.push(...subschemasOf(schema).map((child) => child.schema), ...(known === undefined ? [] : schema.references));
-  }
-  return false;
 }
 
 /** Whether there are more schemas than that in a schema. */
 function isLarger(schema: Schema, schemas: number): boolean {
   let count = 0;
-  return holds(schema, () => ++count > schemas);
+  return someSchema(schema, () => ++count > schemas);
 }
 
 /** How many names or entries a keyword goes through for each value. */
