@@ -115,11 +115,11 @@ function toRegExp(source: string): RegExp | undefined {
 
 /** The engine is loaded for the first pattern that needs it. */
 function toLinear(source: string): LinearMatcher | undefined {
-  const { RE2JS } = require('re2js') as { RE2JS: { compile(source: string): LinearMatcher } };
+  const { RE2JS } = require('re2js') as typeof import('re2js');
   try {
     const parts = splitLookaheads(source).map((part) => ({
       ...part,
-      matcher: RE2JS.compile(toRe2Source(part.source)),
+      matcher: RE2JS.compile(RE2JS.translateRegExp(toRe2Source(part.source))),
     }));
     return {
       test: (text) => parts.every(({ matcher, isExcluded }) => matcher.test(text) !== isExcluded),
