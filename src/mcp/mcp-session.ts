@@ -4,13 +4,11 @@ import { listTools } from './list-tools.ts';
 import { type PendingRequests, PING } from './pending-requests.ts';
 import { isObject } from './rpc-message.ts';
 import type { CallOptions, ServerInfo, Session, SessionEnd, ToolList, ToolResult } from './session.ts';
-import { lostConnection } from './upstream-error.ts';
 
 /** All pages of `tools/list` together may take so long, or as long as a start if that is longer. */
 const LIST_TOOLS_MS = 60_000;
 
 export interface McpSessionParts {
-  readonly server: string;
   readonly client: Client;
   readonly pending: PendingRequests;
   readonly transportType: Session['transportType'];
@@ -28,22 +26,18 @@ export class McpSession implements Session {
   readonly pid: number | undefined;
   readonly closed: Promise<SessionEnd>;
   readonly #parts: McpSessionParts;
-  #onToolsChanged: () => void = () => {};
-  readonly #resolveClosed: (end: SessionEnd) => void;
   #disposal: Promise<void> | undefined;
 
   constructor(parts: McpSessionParts) {
+    const { client, pending, transportType, pid } = parts;
     this.#parts = parts;
-    this.transportType = parts.transportType;
-    this.pid = parts.pid;
-    const { name, title, version } = parts.client.getServerVersion() ?? { name: parts.server, version: '' };
+    this.transportType = transportType;
+    this.pid = pid;
+    const { name, title, version } = client.getServerVersion() ?? { name: pending.server, version: '' };
     this.serverInfo = { name, title, version };
-    this.instructions = parts.client.getInstructions();
-    let resolveClosed: (end: SessionEnd) => void = () => {};
-    this.closed = new Promise((resolve) => {
-      resolveClosed = resolve;
-    });
-    this.#resolveClosed = resolveClosed;
+    this.instructions = client.getInstructions();
+    this.closed = pending.ended;
+    void pending.idle.then(() => this.#dispose());
   }
 
   get lastActivityAt(): number {
@@ -55,14 +49,15 @@ export class McpSession implements Session {
   }
 
   async listTools(signal: AbortSignal): Promise<ToolList> {
-    if (this.#parts.client.getServerCapabilities()?.tools === undefined) return { tools: [], rejected: [] };
-    const giveUpAt = performance.now() + Math.max(LIST_TOOLS_MS, this.#parts.startTimeoutMs);
+    const { client, pending, startTimeoutMs } = this.#parts;
+    if (client.getServerCapabilities()?.tools === undefined) return { tools: [], rejected: [] };
+    const giveUpAt = performance.now() + Math.max(LIST_TOOLS_MS, startTimeoutMs);
     return listTools(async (cursor) => {
       const leftMs = Math.max(1, giveUpAt - performance.now());
-      const { result } = await this.#parts.pending.request('tools/list', cursor === undefined ? {} : { cursor }, {
+      const { result } = await pending.request('tools/list', cursor === undefined ? {} : { cursor }, {
         label: 'tools/list',
         signal,
-        deadlineMs: Math.min(leftMs, this.#parts.startTimeoutMs),
+        deadlineMs: Math.min(leftMs, startTimeoutMs),
         hardDeadlineMs: leftMs,
       });
       return result;
@@ -71,7 +66,8 @@ export class McpSession implements Session {
 
   async callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult> {
     const { argumentsText, ...limits } = options;
-    const { result, text } = await this.#parts.pending.request(
+    const { pending } = this.#parts;
+    const { result, text } = await pending.request(
       'tools/call',
       { name, arguments: args },
       {
@@ -81,26 +77,20 @@ export class McpSession implements Session {
       },
     );
     if (!isObject(result)) {
-      throw new JsonRpcError(
-        -32603,
-        `Server "${this.#parts.server}" answered the call with something that is not a result.`,
-      );
+      const message = `Server "${pending.server}" answered the call with something that is not a result.`;
+      throw new JsonRpcError(-32603, message);
     }
     return {
       content: Array.isArray(result.content) ? result.content : [],
       isError: result.isError === true,
+      structuredContent: result.structuredContent,
       raw: result,
-      ...('structuredContent' in result ? { structuredContent: result.structuredContent } : {}),
-      ...(text === undefined ? {} : { rawText: text }),
+      rawText: text,
     };
   }
 
   onToolsChanged(listener: () => void): void {
-    this.#onToolsChanged = listener;
-  }
-
-  announceToolsChanged(): void {
-    this.#onToolsChanged();
+    this.#parts.pending.onToolsChanged = listener;
   }
 
   async ping(timeoutMs: number): Promise<void> {
@@ -111,24 +101,8 @@ export class McpSession implements Session {
     });
   }
 
-  /** The connection is gone, and with it every answer that was still to come. */
-  lose(end: SessionEnd): void {
-    const { reason } = end;
-    this.#resolveClosed(end);
-    this.#parts.pending.end(reason, (method) => lostConnection(this.#parts.server, reason, method));
-    void this.#dispose();
-  }
-
-  /** Nothing more can be asked on it: no new requests; those that are still answered are waited for. */
-  expire(end: SessionEnd): void {
-    const { reason } = end;
-    this.#resolveClosed(end);
-    this.#parts.pending.refuse(reason, () => void this.#dispose());
-  }
-
   async close(): Promise<void> {
-    this.#resolveClosed({ reason: 'it was closed' });
-    this.#parts.pending.end('it was closed', (method) => lostConnection(this.#parts.server, 'it was closed', method));
+    this.#parts.pending.end({ reason: 'it was closed' });
     await this.#dispose();
   }
 

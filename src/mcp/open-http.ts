@@ -6,10 +6,9 @@ import { parseUrl } from '../parse-url.ts';
 import { createAddressGuard } from './address-guard.ts';
 import { CLIENT_INFO, connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
-import { MessageRouter } from './message-router.ts';
 import { PendingRequests } from './pending-requests.ts';
 import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
-import { toCallError, UpstreamError } from './upstream-error.ts';
+import { toCallError } from './upstream-error.ts';
 import { MAX_RESUMPTIONS, Upstream } from './upstream-fetch.ts';
 import { toServerHeaders } from './upstream-headers.ts';
 
@@ -40,49 +39,34 @@ export async function openHttp(
   const url = parseHttpUrl(settings.url);
   const headers = { 'user-agent': `${CLIENT_INFO.name}/${CLIENT_INFO.version}`, ...toServerHeaders(settings.headers) };
   const network = settings.refusesPrivateAddresses === true ? { guard: createAddressGuard(lookup) } : { lookup };
-  let session: McpSession | undefined;
-  let failOpening: (error: Error) => void = () => {};
-  const lost = new Promise<never>((_, reject) => {
-    failOpening = reject;
+  // The transport fetches through the upstream, which knows what is asked over the transport.
+  const pending = new PendingRequests(server, async (message) => {
+    await transport.send(message as JSONRPCMessage).catch((error: unknown) => {
+      throw toCallError(server, error, String(message.method));
+    });
   });
-  let isOver = false;
-  const pending = new PendingRequests(server);
+  const { volatileHeaders } = settings;
   const upstream = new Upstream({
-    server,
     transportType,
     url,
     headers,
-    volatileHeaders: settings.volatileHeaders,
+    volatileHeaders,
     network,
     maxResultBytes,
     pending,
-    router: new MessageRouter(pending, () => session?.announceToolsChanged()),
     reachWaitMs,
-    onSessionGone: (end) => {
-      isOver = true;
-      failOpening(new UpstreamError({ reason: end.reason }));
-      if (transportType === 'sse') session?.lose(end);
-      else session?.expire(end);
-    },
-    onHandshakeLost: (error) => failOpening(error),
   });
   const { transport, terminateSession } = await createTransport(transportType, url, upstream);
-  pending.connect(
-    (message) => transport.send(message as JSONRPCMessage),
-    (error, method) => toCallError(server, error, method),
-  );
   const dispose = async (): Promise<void> => {
     await Promise.race([terminateSession().catch(() => {}), delay(TERMINATE_MS, undefined, { ref: false })]);
     await transport.close().catch(() => {});
     upstream.close();
   };
   try {
+    const lost = upstream.handshakeLost;
     const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost, redact });
-    client.onerror = () => {};
     dropStandIns(transport);
-    if (isOver) throw new SessionOpenError('its session ended before it was ready');
-    session = new McpSession({ server, client, pending, transportType, pid: undefined, startTimeoutMs, dispose });
-    return session;
+    return new McpSession({ client, pending, transportType, pid: undefined, startTimeoutMs, dispose });
   } catch (error) {
     await dispose();
     throw error;

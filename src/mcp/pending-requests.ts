@@ -1,9 +1,18 @@
-import { CallCancelledError, DeadlineError, ServiceError, SessionExpiredError } from '../errors.ts';
-import { isObject, type RpcObject } from './rpc-message.ts';
-import type { CallOptions } from './session.ts';
+import {
+  CallCancelledError,
+  ConnectionLostError,
+  DeadlineError,
+  type ServiceError,
+  SessionExpiredError,
+} from '../errors.ts';
+import { isObject, type RpcMessage, type RpcObject, readRpcMessages, toJsonRpcError } from './rpc-message.ts';
+import type { SessionEnd } from './session.ts';
 
 /** Pings do not count as use of a session. */
 export const PING = 'ping';
+
+/** The only request that the SDK's client makes; all later ids are ours. */
+export const INITIALIZE_ID = 0;
 
 /** What a timer can hold; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -20,93 +29,101 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   readonly deadlineMs: number;
   readonly hardDeadlineMs: number;
-  readonly onProgress?: CallOptions['onProgress'] | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Makes the whole message's text, where `JSON.stringify` would not spell it rightly. */
   readonly toText?: ((id: number) => string) | undefined;
 }
 
-/** Sends a message; `text` is it as it must be spelt, if that matters. */
-export type SendMessage = (message: RpcObject, text: string | undefined) => Promise<void>;
-
-interface PendingRequest {
+/** A request that has no answer yet. */
+export interface PendingRequest {
   readonly method: string;
   readonly options: RequestOptions;
+  /** The whole message, where `JSON.stringify` would not spell it rightly. */
   readonly text: string | undefined;
   readonly resolve: (result: RpcResult) => void;
   readonly reject: (error: Error) => void;
+  readonly onAbort: () => void;
   readonly startedAt: number;
   lastSignAt: number;
   timer: NodeJS.Timeout | undefined;
-  onAbort: (() => void) | undefined;
-  onSettled: (() => void) | undefined;
+  /** Whether it has left; without this it counts as sent. */
   isSent: (() => boolean) | undefined;
+  /** Called when it ends, for whatever reason. */
+  onSettled: (() => void) | undefined;
 }
 
+/** Sends a message, which belongs to a request unless it is a notification. Rejects with `ServiceError`s only. */
+export type SendMessage = (message: RpcObject, request?: PendingRequest) => Promise<void>;
+
 /**
- * The requests of one session that have no answer yet, with their deadlines. The SDK's client asks for `initialize`
- * only, as id 0; all later ids are ours, so that an answer is judged once, is told apart from the client's own errors
- * and keeps its digits.
+ * The requests of one session that have no answer yet, with their deadlines. They do not pass through the SDK's client,
+ * so that an answer is judged once, is told apart from the client's own errors and keeps its digits.
  */
 export class PendingRequests {
-  readonly #server: string;
+  readonly server: string;
+  /** Called for `notifications/tools/list_changed`. */
+  onToolsChanged: () => void = () => {};
+  /** When anything but a ping was last asked, or anything came, on the clock of `performance.now()`. */
+  lastActivityAt = performance.now();
+  #resolveEnded: (end: SessionEnd) => void = () => {};
+  /** Resolves once nothing more can be asked. */
+  readonly ended = new Promise<SessionEnd>((resolve) => {
+    this.#resolveEnded = resolve;
+  });
+  #resolveIdle: () => void = () => {};
+  /** Resolves once nothing more can be asked and nothing is waited for. */
+  readonly idle = new Promise<void>((resolve) => {
+    this.#resolveIdle = resolve;
+  });
+  readonly #send: SendMessage;
   readonly #requests = new Map<number, PendingRequest>();
-  #send: SendMessage = () => Promise.reject(new SessionExpiredError('The session is not open yet.'));
-  #toCallError: (error: unknown, method: string) => ServiceError = () => new SessionExpiredError('');
-  #lastId = 0;
-  #endReason: string | undefined;
-  #onIdle: (() => void) | undefined;
-  #lastActivityAt = performance.now();
+  #lastId = INITIALIZE_ID;
+  #end: SessionEnd | undefined;
 
-  constructor(server: string) {
-    this.#server = server;
-  }
-
-  /** Says how messages leave and what a failure to send one means for the request of that method. */
-  connect(send: SendMessage, toCallError: (error: unknown, method: string) => ServiceError): void {
+  constructor(server: string, send: SendMessage) {
+    this.server = server;
     this.#send = send;
-    this.#toCallError = toCallError;
   }
 
   /** Sends a request and returns its answer. Rejects with `ServiceError`s only. */
   request(method: string, params: RpcObject | undefined, options: RequestOptions): Promise<RpcResult> {
-    if (this.#endReason !== undefined) return Promise.reject(this.#isOver(this.#endReason));
-    if (options.signal?.aborted) return Promise.reject(this.#cancelled(options));
+    const { signal, toText } = options;
+    if (this.#end !== undefined) return Promise.reject(this.#isOver(this.#end));
+    if (signal?.aborted) return Promise.reject(this.#cancelled(options));
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
       const now = performance.now();
-      const text = options.toText?.(id);
       const request: PendingRequest = {
         method,
         options,
-        text,
+        text: toText?.(id),
         resolve,
         reject,
+        onAbort: () => this.#cancel(id, this.#cancelled(options)),
         startedAt: now,
         lastSignAt: now,
         timer: undefined,
-        onAbort: undefined,
-        onSettled: undefined,
         isSent: undefined,
+        onSettled: undefined,
       };
-      if (method !== PING) this.#lastActivityAt = now;
+      if (method !== PING) this.lastActivityAt = now;
       this.#requests.set(id, request);
       this.#watchDeadline(id, request, now);
-      if (options.signal !== undefined) {
-        request.onAbort = () => this.#cancel(id, this.#cancelled(options));
-        options.signal.addEventListener('abort', request.onAbort);
-      }
-      const message = params === undefined ? { jsonrpc: '2.0', id, method } : { jsonrpc: '2.0', id, method, params };
-      this.#send(withToken(message), text).catch((error: unknown) => {
-        this.fail(id, error instanceof ServiceError ? error : this.#toCallError(error, method));
-      });
+      signal?.addEventListener('abort', request.onAbort);
+      this.#send(toMessage(id, method, params), request).catch((error: ServiceError) => this.fail(id, error));
     });
   }
 
-  /** When anything but a ping was last asked, or anything came, on the clock of `performance.now()`. */
-  get lastActivityAt(): number {
-    return this.#lastActivityAt;
+  /**
+   * Gives each answer in a received text to its request. Returns what the SDK's client has to see: the answer to
+   * `initialize`, and the server's own requests; `undefined` if the text is not a JSON-RPC message.
+   */
+  receive(text: string): readonly RpcObject[] | undefined {
+    const messages = readRpcMessages(text);
+    if (messages === undefined) return undefined;
+    this.lastActivityAt = performance.now();
+    return messages.filter((message) => !this.#take(message)).map(({ message }) => message);
   }
 
   /** A request other than a ping is pending. */
@@ -115,13 +132,8 @@ export class PendingRequests {
     return false;
   }
 
-  /** Something came of the server. */
-  noteActivity(): void {
-    this.#lastActivityAt = performance.now();
-  }
-
-  has(id: number): boolean {
-    return this.#requests.has(id);
+  get(id: number): PendingRequest | undefined {
+    return this.#requests.get(id);
   }
 
   /** The id of the only request that waits, if there is exactly one. */
@@ -129,59 +141,54 @@ export class PendingRequests {
     return this.#requests.size === 1 ? this.#requests.keys().next().value : undefined;
   }
 
-  /** The method, headers and exact text of a request that waits. */
-  sent(id: number) {
-    const request = this.#requests.get(id);
-    return request && { method: request.method, headers: request.options.headers, text: request.text };
-  }
-
-  /** Calls back when a request ends for whatever reason; does nothing when it has ended already. */
-  whenSettled(id: number, listener: () => void): void {
-    const request = this.#requests.get(id);
-    if (request !== undefined) request.onSettled = listener;
-  }
-
-  /** Says who knows whether a request has left; without that, it counts as sent. */
-  setSentCheck(id: number, isSent: () => boolean): void {
-    const request = this.#requests.get(id);
-    if (request !== undefined) request.isSent = isSent;
-  }
-
-  resolve(id: number, result: RpcResult): void {
-    this.#take(id)?.resolve(result);
-  }
-
   fail(id: number, error: ServiceError): void {
-    this.#take(id)?.reject(error);
+    this.#remove(id)?.reject(error);
   }
 
-  /** Ends every request that waits, each with its own error, and refuses later ones: those were never sent. */
-  end(reason: string, toError: (method: string) => ServiceError): void {
-    this.refuse(reason);
-    for (const [id, { method, isSent }] of this.#requests) {
-      this.fail(id, isSent?.() === false ? this.#isOver(reason) : toError(method));
+  /** Fails a request whose answer no one will ever get: the tool may have run. */
+  lose(id: number, reason: string): void {
+    const request = this.#remove(id);
+    request?.reject(lostConnection(this.server, reason, request.method));
+  }
+
+  /** Refuses later requests; those that wait may still be answered. */
+  refuse(end: SessionEnd): void {
+    this.#end ??= end;
+    this.#resolveEnded(this.#end);
+    if (this.#requests.size === 0) this.#resolveIdle();
+  }
+
+  /** Refuses later requests and fails those that wait. */
+  end(end: SessionEnd): void {
+    this.refuse(end);
+    for (const [id, { isSent }] of this.#requests) {
+      if (isSent?.() === false) this.fail(id, this.#isOver(end));
+      else this.lose(id, end.reason);
     }
   }
 
-  /** Refuses later requests but lets those that wait have their answers; calls back when none is left. */
-  refuse(reason: string, onIdle?: () => void): void {
-    this.#endReason ??= reason;
-    this.#onIdle = onIdle;
-    if (this.#requests.size === 0) onIdle?.();
+  /** Returns whether the message is dealt with. */
+  #take(message: RpcMessage): boolean {
+    switch (message.kind) {
+      case 'result':
+        this.#remove(message.id)?.resolve({ result: message.message.result, text: message.resultText });
+        return message.id !== INITIALIZE_ID;
+      case 'error':
+        this.fail(message.id, toJsonRpcError(message.message.error));
+        return message.id !== INITIALIZE_ID;
+      case 'request':
+        return false;
+      case 'notification':
+        if (message.method === 'notifications/progress') this.#takeProgress(message.message.params);
+        if (message.method === 'notifications/tools/list_changed') this.onToolsChanged();
+        return message.method !== 'notifications/cancelled';
+    }
   }
 
   /** A sign of life for a request: its deadline begins anew, up to its hard one. */
-  progress(params: unknown): void {
-    if (!isObject(params)) return;
-    const request = this.#requests.get(Number(params.progressToken));
-    if (request === undefined) return;
-    request.lastSignAt = performance.now();
-    if (request.options.onProgress === undefined || typeof params.progress !== 'number') return;
-    request.options.onProgress({
-      progress: params.progress,
-      total: typeof params.total === 'number' ? params.total : undefined,
-      message: typeof params.message === 'string' ? params.message : undefined,
-    });
+  #takeProgress(params: unknown): void {
+    const request = isObject(params) ? this.#requests.get(Number(params.progressToken)) : undefined;
+    if (request !== undefined) request.lastSignAt = performance.now();
   }
 
   #watchDeadline(id: number, request: PendingRequest, now: number): void {
@@ -193,45 +200,47 @@ export class PendingRequests {
       return;
     }
     const seconds = Math.round((now - request.startedAt) / 100) / 10;
-    this.#cancel(
-      id,
-      new DeadlineError(
-        `Server "${this.#server}" did not answer ${label} within ${seconds} s; the request was cancelled.`,
-      ),
-    );
+    const message = `Server "${this.server}" did not answer ${label} within ${seconds} s; the request was cancelled.`;
+    this.#cancel(id, new DeadlineError(message));
   }
 
   #cancel(id: number, error: ServiceError): void {
-    const request = this.#take(id);
+    const request = this.#remove(id);
     if (request === undefined) return;
-    if (request.method !== PING) this.#lastActivityAt = performance.now();
+    if (request.method !== PING) this.lastActivityAt = performance.now();
     const params = { requestId: id, reason: error.message };
-    this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, undefined).catch(() => {});
+    this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params }).catch(() => {});
     request.reject(error);
   }
 
-  #isOver(reason: string): SessionExpiredError {
-    return new SessionExpiredError(`The session with server "${this.#server}" is over: ${reason}.`);
-  }
-
-  #cancelled({ label }: RequestOptions): CallCancelledError {
-    return new CallCancelledError(`The caller of server "${this.#server}" left; ${label} was cancelled.`);
-  }
-
-  #take(id: number): PendingRequest | undefined {
+  #remove(id: number): PendingRequest | undefined {
     const request = this.#requests.get(id);
     if (request === undefined) return undefined;
     this.#requests.delete(id);
     clearTimeout(request.timer);
-    if (request.onAbort !== undefined) request.options.signal?.removeEventListener('abort', request.onAbort);
+    request.options.signal?.removeEventListener('abort', request.onAbort);
     request.onSettled?.();
-    if (this.#requests.size === 0) this.#onIdle?.();
+    if (this.#end !== undefined && this.#requests.size === 0) this.#resolveIdle();
     return request;
+  }
+
+  #isOver({ reason }: SessionEnd): SessionExpiredError {
+    return new SessionExpiredError(`The session with server "${this.server}" is over: ${reason}.`);
+  }
+
+  #cancelled({ label }: RequestOptions): CallCancelledError {
+    return new CallCancelledError(`The caller of server "${this.server}" left; ${label} was cancelled.`);
   }
 }
 
 /** Every request that has params asks for progress, since progress extends its deadline. */
-function withToken(message: { jsonrpc: string; id: number; method: string; params?: RpcObject }): RpcObject {
-  if (message.params === undefined) return message;
-  return { ...message, params: { ...message.params, _meta: { progressToken: message.id } } };
+function toMessage(id: number, method: string, params: RpcObject | undefined): RpcObject {
+  if (params === undefined) return { jsonrpc: '2.0', id, method };
+  return { jsonrpc: '2.0', id, method, params: { ...params, _meta: { progressToken: id } } };
+}
+
+/** The answer that no one will ever get: the tool may have run. */
+export function lostConnection(server: string, reason: string, method: string): ConnectionLostError {
+  const hint = method === 'tools/call' ? ' The tool may have run.' : '';
+  return new ConnectionLostError(`The connection with server "${server}" was lost: ${reason}.${hint}`);
 }

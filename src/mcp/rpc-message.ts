@@ -1,5 +1,7 @@
-import type { LongLine } from '../process/line-splitter.ts';
-import { isAlteredByParsing, outerMembers, sliceItems, sliceJson } from './raw-json.ts';
+import { JsonRpcError } from '../errors.ts';
+import { CHARACTERS_BEFORE_CUT } from '../telemetry/redactor.ts';
+import { isAlteredByParsing } from './exact-numbers.ts';
+import { sliceItems, sliceJson } from './json-slices.ts';
 
 export type RpcObject = Readonly<Record<string, unknown>>;
 
@@ -9,6 +11,7 @@ export type RpcMessage =
       readonly kind: 'result';
       readonly id: number;
       readonly message: RpcObject;
+      /** Given where parsing would alter the result's digits. */
       readonly resultText: string | undefined;
     }
   | { readonly kind: 'error'; readonly id: number; readonly message: RpcObject }
@@ -16,7 +19,7 @@ export type RpcMessage =
 
 /**
  * Reads a text that should be a JSON-RPC message or a batch of them (MCP 2025-03-26). Returns what is one; `undefined`
- * if nothing is. A result whose digits parsing would alter keeps its text.
+ * if nothing is.
  */
 export function readRpcMessages(text: string): readonly RpcMessage[] | undefined {
   const first = text.charCodeAt(text.search(/\S/));
@@ -44,27 +47,24 @@ function toMessage(value: unknown, text: string): RpcMessage | undefined {
   if (typeof id !== 'number' || !Number.isSafeInteger(id)) return undefined;
   if (isObject(value.error)) return { kind: 'error', id, message: value };
   if (!('result' in value)) return undefined;
-  return { kind: 'result', id, message: value, resultText: keptText(text) };
+  const resultText = isAlteredByParsing(text) ? sliceJson(text, ['result']) : undefined;
+  const isNeeded = resultText !== undefined && isAlteredByParsing(resultText);
+  return { kind: 'result', id, message: value, resultText: isNeeded ? resultText : undefined };
 }
 
-function keptText(text: string): string | undefined {
-  if (!isAlteredByParsing(text)) return undefined;
-  const result = sliceJson(text, ['result']);
-  return result !== undefined && isAlteredByParsing(result) ? result : undefined;
-}
-
-/** Which request a message too long to be read answers: its id, `none` if it is not a response, `unknown` if unclear. */
-export function findResponseId({ head, tail }: LongLine): number | 'none' | 'unknown' {
-  for (const { name, start } of outerMembers(head)) {
-    if (name === 'method') return 'none';
-    if (name === 'id') return toId(/^"?(\d{1,15})"?[\s,}]/.exec(head.slice(start, start + 20))?.[1]);
-  }
-  // At the very end only the outermost object can close, so that what stands before its brace is its own member.
-  return toId(/,\s*"id"\s*:\s*"?(\d{1,15})"?\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(tail)?.[1]);
-}
-
-function toId(digits: string | undefined): number | 'unknown' {
-  return digits === undefined ? 'unknown' : Number(digits);
+/**
+ * The server's own error (JSON-RPC 2.0, section 5.1), mended where it breaks the specification. Its texts are not redacted
+ * yet, and so not cut to what is shown.
+ */
+export function toJsonRpcError(error: unknown): JsonRpcError {
+  const { code, message, data } = isObject(error) ? error : {};
+  return new JsonRpcError(
+    typeof code === 'number' && Number.isInteger(code) ? code : -32603,
+    typeof message === 'string' && message !== ''
+      ? message.slice(0, CHARACTERS_BEFORE_CUT)
+      : 'The server gave an error without a message.',
+    data,
+  );
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

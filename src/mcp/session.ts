@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import type { Confinement } from '../config/server-config.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 
 /** JSON Schema as a server sent it: an object or a boolean, otherwise unjudged. */
@@ -50,11 +51,6 @@ export interface CallOptions {
   readonly deadlineMs: number;
   /** Milliseconds from now after which progress no longer helps. */
   readonly hardDeadlineMs: number;
-  readonly onProgress?: (progress: {
-    progress: number;
-    total?: number | undefined;
-    message?: string | undefined;
-  }) => void;
   /** Headers of this call only, for HTTP transports; stdio ignores them. The server's own headers win over them. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The arguments as JSON text, sent in place of `args` where parsing would have changed a number's digits. */
@@ -120,10 +116,7 @@ export interface OpenSessionOptions {
 }
 
 /** The part of the logger that a session needs. */
-export interface SessionLogger {
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
+export type SessionLogger = Pick<Logger, 'debug' | 'warn'>;
 
 /** One live MCP connection. The only door of `mcp/`; another client can stand behind it. */
 export interface Session {

@@ -1,13 +1,12 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { ResultTooLargeError, ServerUnavailableError } from '../errors.ts';
+import { ServerUnavailableError } from '../errors.ts';
 import { LineSplitter, type LongLine } from '../process/line-splitter.ts';
 import type { RunningChild } from '../process/spawn-child.ts';
 import { CHARACTERS_BEFORE_CUT } from '../telemetry/redactor.ts';
-import type { MessageRouter } from './message-router.ts';
-import type { PendingRequests } from './pending-requests.ts';
-import { findResponseId, readRpcMessages } from './rpc-message.ts';
+import { type PendingRequest, PendingRequests } from './pending-requests.ts';
 import type { SessionLogger } from './session.ts';
+import { failTooLarge } from './too-large-message.ts';
 
 const KEPT_BYTES = 4_096;
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
@@ -15,17 +14,21 @@ const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 const MAX_UNDIVIDED_BYTES = 16 * 1024;
 /** So many times the largest result may come without a message in it; one line that is refused does no harm. */
 const FLOOD_FACTOR = 16;
-const SENT = Promise.resolve();
+const DONE = Promise.resolve();
 
 export interface StdioTransportOptions {
   readonly server: string;
   readonly child: RunningChild;
-  readonly router: MessageRouter;
-  readonly pending: PendingRequests;
   readonly maxResultBytes: number;
   readonly logger: SessionLogger;
   /** Called once when no more can come of the child although it may still live. */
   readonly onBroken: (reason: string) => void;
+}
+
+/** A message that waits to be written. */
+interface Outgoing {
+  readonly text: string;
+  readonly request: PendingRequest | undefined;
 }
 
 /** The stdio transport (MCP specification, "Transports"): one JSON-RPC message a line, UTF-8. */
@@ -33,17 +36,21 @@ export class StdioTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
+  /** What is asked over it without the SDK's client. */
+  readonly pending: PendingRequests;
   readonly #options: StdioTransportOptions;
-  #outbox: string[] = [];
+  #outbox: Outgoing[] = [];
   #isClosed = false;
   #isBroken = false;
-  #drained: Promise<void> | undefined;
   #skippedLines = 0;
   #skippedBytes = 0;
   #bytesSinceMessage = 0;
 
   constructor(options: StdioTransportOptions) {
     this.#options = options;
+    this.pending = new PendingRequests(options.server, (message, request) =>
+      this.#write({ text: request?.text ?? JSON.stringify(message), request }),
+    );
   }
 
   start(): Promise<void> {
@@ -64,38 +71,11 @@ export class StdioTransport implements Transport {
       this.#break('closed its output');
     });
     child.stdin.once('error', () => this.#break('closed its input'));
-    return SENT;
+    return DONE;
   }
 
   send(message: JSONRPCMessage): Promise<void> {
-    return this.sendText(JSON.stringify(message));
-  }
-
-  /** Writes one message; messages of one tick leave together. Resolves once the child may be sent more. */
-  sendText(text: string): Promise<void> {
-    const { server, child } = this.#options;
-    const { stdin } = child;
-    if (!stdin.writable) {
-      this.#markUnsent([text]);
-      return SENT;
-    }
-    if (stdin.writableLength > MAX_UNREAD_BYTES) {
-      return Promise.reject(new ServerUnavailableError(`Server "${server}" does not read what it is sent.`, 1));
-    }
-    this.#outbox.push(text);
-    if (this.#outbox.length === 1) process.nextTick(() => this.#flush());
-    if (!stdin.writableNeedDrain) return SENT;
-    this.#drained ??= new Promise((resolve) => {
-      const done = () => {
-        this.#drained = undefined;
-        stdin.off('drain', done);
-        stdin.off('close', done);
-        resolve();
-      };
-      stdin.once('drain', done);
-      stdin.once('close', done);
-    });
-    return this.#drained;
+    return this.#write({ text: JSON.stringify(message), request: undefined });
   }
 
   async close(): Promise<void> {
@@ -106,10 +86,25 @@ export class StdioTransport implements Transport {
     await this.#options.child.terminate();
   }
 
+  /** Messages of one tick leave together. */
+  #write(message: Outgoing): Promise<void> {
+    const { server, child } = this.#options;
+    if (!child.stdin.writable) {
+      this.#markUnsent([message]);
+      return DONE;
+    }
+    if (child.stdin.writableLength > MAX_UNREAD_BYTES) {
+      return Promise.reject(new ServerUnavailableError(`Server "${server}" does not read what it is sent.`, 1));
+    }
+    this.#outbox.push(message);
+    if (this.#outbox.length === 1) process.nextTick(() => this.#flush());
+    return DONE;
+  }
+
   /** One write for all messages of a tick: a system call costs more than a message. */
   #flush(): void {
     const messages = this.#outbox;
-    const bytes = Buffer.from(`${messages.join('\n')}\n`);
+    const bytes = Buffer.from(messages.map(({ text }) => `${text}\n`).join(''));
     this.#outbox = [];
     this.#options.child.stdin.write(bytes, (error) => {
       const isGone = (error as NodeJS.ErrnoException | null | undefined)?.code === 'EPIPE';
@@ -118,24 +113,20 @@ export class StdioTransport implements Transport {
   }
 
   /** Marks the requests as not sent. They are rejected when the child ends, soon, and can be retried on the next session. */
-  #markUnsent(messages: readonly string[]): void {
-    for (const message of messages) {
-      const [read] = readRpcMessages(message) ?? [];
-      if (read?.kind === 'request' && typeof read.message.id === 'number')
-        this.#options.pending.setSentCheck(read.message.id, () => false);
-    }
+  #markUnsent(messages: readonly Outgoing[]): void {
+    for (const { request } of messages) if (request !== undefined) request.isSent = () => false;
     this.#break('closed its input');
   }
 
   #receive(line: string): void {
-    const routed = this.#options.router.route(line);
-    if (!routed.isRpc) {
+    const forClient = this.pending.receive(line);
+    if (forClient === undefined) {
       this.#skip(line);
       return;
     }
     this.#skippedBytes = 0;
     this.#bytesSinceMessage = 0;
-    for (const message of routed.forClient) this.onmessage?.(message as JSONRPCMessage);
+    for (const message of forClient) this.onmessage?.(message as JSONRPCMessage);
   }
 
   #skip(line: string): void {
@@ -165,18 +156,8 @@ export class StdioTransport implements Transport {
   }
 
   #refuse(line: LongLine): void {
-    const { server, pending, maxResultBytes, logger } = this.#options;
-    const found = findResponseId(line);
+    const { server, maxResultBytes, logger } = this.#options;
     logger.warn('threw away a message larger than maxResultBytes', { server, maxResultBytes });
-    if (found !== 'unknown') this.#bytesSinceMessage = 0;
-    if (found === 'none') return;
-    const id = found === 'unknown' ? pending.onlyId : found;
-    if (id !== undefined) pending.fail(id, toResultTooLarge(server, maxResultBytes));
+    if (failTooLarge(this.pending, line, maxResultBytes) !== 'unknown') this.#bytesSinceMessage = 0;
   }
-}
-
-export function toResultTooLarge(server: string, maxResultBytes: number): ResultTooLargeError {
-  return new ResultTooLargeError(
-    `The result of server "${server}" is larger than ${maxResultBytes} bytes (maxResultBytes) and was thrown away.`,
-  );
 }

@@ -1,14 +1,11 @@
 import { ToolError } from '../errors.ts';
 import { CHARACTERS_BEFORE_CUT } from '../telemetry/redactor.ts';
-import { parseAccept, qualityOf } from './accept.ts';
-import { displayableType, imageType } from './media-type.ts';
-import { sliceItems, sliceJson } from './raw-json.ts';
+import { sliceItems, sliceJson } from './json-slices.ts';
+import { type HttpAnswer, JSON_TYPE, preferredAnswer } from './negotiated-answer.ts';
+import { type KeepFile, toDataUri, toMediaUrl } from './result-media.ts';
 import { isObject } from './rpc-message.ts';
 import type { ToolResult } from './session.ts';
 
-const JSON_TYPE = 'application/json';
-const MCP_TYPE = 'application/vnd.mcp+json';
-const IMAGE_TYPE = /^image\/[a-z0-9][a-z0-9.+-]{0,60}$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 export interface HttpAnswerOptions {
@@ -25,20 +22,6 @@ export interface HttpAnswerOptions {
   readonly keepFile?: KeepFile | undefined;
 }
 
-/** The bytes of an image or audio. */
-export interface ResultFile {
-  readonly bytes: Buffer;
-  /** The media type under which a browser may show it; `undefined` if it may only be downloaded. */
-  readonly displayType: string | undefined;
-}
-
-export type KeepFile = (file: ResultFile) => string | undefined;
-
-export interface HttpAnswer {
-  readonly contentType: string;
-  readonly body: string | Buffer;
-}
-
 /**
  * Maps a tool's result to the answer that a caller gets: its value unwrapped as mcpo does, or where `Accept` prefers
  * it the whole `CallToolResult` or the bytes of its one image. Throws `ToolError` for the tool's own `isError`.
@@ -46,17 +29,9 @@ export interface HttpAnswer {
 export function toHttpAnswer(result: ToolResult, options: HttpAnswerOptions): HttpAnswer {
   const { accept, toolErrorStatus = 500 } = options;
   if (result.isError) throw toToolError(result, toolErrorStatus);
-  const ranges = accept === undefined || accept === '*/*' || accept === JSON_TYPE ? [] : parseAccept(accept);
-  if (ranges.length > 0) {
-    const jsonQuality = qualityOf(ranges, JSON_TYPE) ?? 0;
-    const mcpQuality = ranges.find(({ type }) => type === MCP_TYPE)?.quality ?? 0;
-    if (mcpQuality > 0 && mcpQuality >= jsonQuality) return { contentType: MCP_TYPE, body: wholeResult(result) };
-    const image = onlyImage(result.content);
-    if (image !== undefined) {
-      const named = ranges.filter(({ type }) => type !== '*/*');
-      if ((qualityOf(named, image.contentType) ?? 0) > jsonQuality) return image;
-    }
-  }
+  const isPlain = accept === undefined || accept === '*/*' || accept === JSON_TYPE;
+  const preferred = isPlain ? undefined : preferredAnswer(result, accept);
+  if (preferred !== undefined) return preferred;
   return { contentType: `${JSON_TYPE}; charset=utf-8`, body: toValueText(result, options) };
 }
 
@@ -65,10 +40,6 @@ function toToolError({ content }: ToolResult, status: number): ToolError {
   const texts = content.map((item) => (isObject(item) && item.type === 'text' ? item.text : undefined));
   const message = texts.filter((text) => typeof text === 'string' && text !== '').join('\n');
   return new ToolError(message.slice(0, CHARACTERS_BEFORE_CUT) || 'The tool failed and did not say why.', status);
-}
-
-function wholeResult({ raw, rawText }: ToolResult): string {
-  return rawText ?? JSON.stringify(raw);
 }
 
 function toValueText(result: ToolResult, { hasOutputSchema, keepFile }: HttpAnswerOptions): string {
@@ -119,29 +90,4 @@ function toTextValue(text: string): string {
 /** By the first character alone; a failed `JSON.parse` of prose would cost more than all the rest. */
 function mayBeJson(text: string): boolean {
   return /^[ \t\r\n]*["{[\-0-9tfn]/.test(text);
-}
-
-/** Where the bytes are: at the URL under which they are kept, else in the URL itself. */
-function toMediaUrl(mimeType: unknown, base64: string, keepFile: KeepFile | undefined): string {
-  const url = keepFile === undefined ? undefined : keep(mimeType, base64, keepFile);
-  return url ?? toDataUri(mimeType, base64);
-}
-
-function keep(mimeType: unknown, base64: string, keepFile: KeepFile): string | undefined {
-  const bytes = Buffer.from(base64, 'base64');
-  return bytes.length === 0 ? undefined : keepFile({ bytes, displayType: displayableType(bytes, mimeType) });
-}
-
-function toDataUri(mimeType: unknown, base64: string): string {
-  return `data:${typeof mimeType === 'string' ? mimeType : 'application/octet-stream'};base64,${base64}`;
-}
-
-function onlyImage(content: readonly unknown[]): HttpAnswer | undefined {
-  const images = content.filter((item) => isObject(item) && item.type === 'image');
-  const [image] = images;
-  if (images.length !== 1 || !isObject(image) || typeof image.data !== 'string') return undefined;
-  const body = Buffer.from(image.data, 'base64');
-  const claimed = typeof image.mimeType === 'string' ? image.mimeType.toLowerCase() : '';
-  const contentType = imageType(body) ?? claimed;
-  return IMAGE_TYPE.test(contentType) ? { contentType, body } : undefined;
 }

@@ -6,7 +6,7 @@ import {
   ServiceError,
   SessionExpiredError,
 } from '../errors.ts';
-import { PING } from './pending-requests.ts';
+import { lostConnection, PING } from './pending-requests.ts';
 
 export interface UpstreamFailure {
   /** A public fragment: `the connection was refused`. */
@@ -64,12 +64,6 @@ export function toCallError(server: string, error: unknown, method: string): Ser
     return new JsonRpcError(-32603, `It answered HTTP ${status}.`);
   if (error.isRefusal) return new ConnectionLostError(`Server "${server}" refused the request: ${reason}.`);
   return lostConnection(server, reason, method);
-}
-
-/** The answer that no one will ever get: the tool may have run. */
-export function lostConnection(server: string, reason: string, method: string): ConnectionLostError {
-  const hint = method === 'tools/call' ? ' The tool may have run.' : '';
-  return new ConnectionLostError(`The connection with server "${server}" was lost: ${reason}.${hint}`);
 }
 
 const NETWORK_REASONS = new Map([

@@ -1,37 +1,27 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ServiceError } from '../errors.ts';
-import { connectWithRetry } from './connect-with-retry.ts';
 import { type HttpExchange, type HttpResponse, mediaType, readBody } from './http-exchange.ts';
-import type { MessageRouter } from './message-router.ts';
-import type { PendingRequests } from './pending-requests.ts';
+import { INITIALIZE_ID, type PendingRequest, type PendingRequests } from './pending-requests.ts';
 import type { SessionEnd } from './session.ts';
-import { toResultTooLarge } from './stdio-transport.ts';
-import { lostConnection, toCallError, UpstreamError } from './upstream-error.ts';
+import { toResultTooLarge } from './too-large-message.ts';
+import { toCallError, UpstreamError } from './upstream-error.ts';
 import { toCallHeaders } from './upstream-headers.ts';
-import { UpstreamRequests, type UpstreamRequestsOptions } from './upstream-requests.ts';
-import { emptyResponse, isRedirect, redirected, toResponse } from './upstream-response.ts';
-import { toStatusError } from './upstream-status.ts';
-import { tapStream } from './upstream-stream.ts';
+import { connectWithRetry, UpstreamRequests, type UpstreamRequestsOptions } from './upstream-requests.ts';
+import { emptyResponse, isRedirect, redirected, toResponse, toStatusError } from './upstream-response.ts';
+import { isInitializeAnswer, tapStream } from './upstream-stream.ts';
 
 /** How often a broken stream that can be resumed is asked for again in a row without an answer. */
 export const MAX_RESUMPTIONS = 4;
 
-const INITIALIZE_ID = 0;
 /** How our own requests begin, so that a body need not be parsed again to know its id. */
 const OWN_REQUEST = /^\{"jsonrpc":"2\.0","id":(\d+),"method":/;
 
 export interface UpstreamOptions extends UpstreamRequestsOptions {
-  readonly server: string;
   readonly transportType: 'streamable-http' | 'sse';
   readonly maxResultBytes: number;
   readonly pending: PendingRequests;
-  readonly router: MessageRouter;
-  /** The server has forgotten the session or cannot be reached, or its only stream is lost. */
-  readonly onSessionGone: (end: SessionEnd) => void;
   /** How long a call waits for a server that cannot be reached, in milliseconds. */
   readonly reachWaitMs: number;
-  /** `initialize` will not be answered. */
-  readonly onHandshakeLost: (error: UpstreamError | ServiceError) => void;
 }
 
 interface Resumption {
@@ -45,6 +35,11 @@ interface Resumption {
  * that it resumes streams by, and an empty answer in place of each real one, so that it knows a request is over.
  */
 export class Upstream {
+  #failHandshake: (error: Error) => void = () => {};
+  /** Rejects when `initialize` will not be answered. */
+  readonly handshakeLost = new Promise<never>((_, reject) => {
+    this.#failHandshake = reject;
+  });
   readonly #options: UpstreamOptions;
   readonly #requests: UpstreamRequests;
   readonly #resumptions = new Map<string, Resumption>();
@@ -52,6 +47,8 @@ export class Upstream {
   constructor(options: UpstreamOptions) {
     this.#options = options;
     this.#requests = new UpstreamRequests(options);
+    this.handshakeLost.catch(() => {});
+    void options.pending.ended.then(({ reason }) => this.#failHandshake(new UpstreamError({ reason })));
   }
 
   readonly fetch: FetchLike = async (input, init = {}) => {
@@ -69,44 +66,59 @@ export class Upstream {
   }
 
   async #post(url: URL, headers: Record<string, string>, body: string): Promise<Response> {
-    const { server, pending, transportType, onSessionGone, reachWaitMs } = this.#options;
+    const { pending, transportType, reachWaitMs } = this.#options;
     const id = requestIdOf(body);
-    const sent = id === undefined ? undefined : pending.sent(id);
-    if (id !== undefined && id !== INITIALIZE_ID && sent === undefined) {
+    const request = id === undefined ? undefined : pending.get(id);
+    if (id !== undefined && id !== INITIALIZE_ID && request === undefined) {
       throw new UpstreamError({ reason: 'the request was given up' });
     }
-    const callHeaders = toCallHeaders(sent?.headers);
+    const callHeaders = toCallHeaders(request?.options.headers);
     const start = () => {
-      const begun = this.#requests.start({ url, method: 'POST', callHeaders, headers, body: sent?.text ?? body });
-      if (id === undefined) return begun;
-      pending.whenSettled(id, begun.destroy);
-      pending.setSentCheck(id, () => begun.isSent);
-      return begun;
+      const exchange = this.#requests.start({ url, method: 'POST', callHeaders, headers, body: request?.text ?? body });
+      if (request !== undefined) {
+        request.onSettled = exchange.destroy;
+        request.isSent = () => exchange.isSent;
+      }
+      return exchange;
     };
-    const waitMs = sent?.method === 'tools/call' ? reachWaitMs : 0;
-    const isWanted = () => id !== undefined && pending.has(id);
+    const waitMs = request?.method === 'tools/call' ? reachWaitMs : 0;
+    const isWanted = () => id !== undefined && pending.get(id) !== undefined;
     const { exchange, response } = await connectWithRetry(start, { waitMs, isWanted }).catch((error: unknown) => {
       const isUnreached = error instanceof UpstreamError && error.failure.isUnreached === true;
-      if (isUnreached && isWanted()) onSessionGone({ reason: error.failure.reason });
+      if (isUnreached && isWanted()) this.#endSession({ reason: error.failure.reason });
       throw error;
     });
     if (isRedirect(response.status)) return redirected(response);
     if (response.status >= 400) {
       const error = await toStatusError(response, transportType === 'sse' || 'mcp-session-id' in headers);
       if (error.failure.isSessionGone) {
-        if (id !== undefined) pending.fail(id, toCallError(server, error, ''));
-        onSessionGone({ reason: error.failure.reason, isForgotten: true });
+        if (id !== undefined) pending.fail(id, toCallError(pending.server, error, ''));
+        this.#endSession({ reason: error.failure.reason, isForgotten: true });
       }
       throw error;
     }
-    if (id !== undefined && transportType === 'streamable-http') return this.#readAnswer(id, exchange, response);
-    if (id !== undefined) pending.whenSettled(id, () => {});
+    if (id !== undefined && transportType === 'streamable-http') {
+      return this.#readAnswer(id, request, exchange, response);
+    }
+    if (request !== undefined) request.onSettled = undefined;
     response.body.resume();
     return emptyResponse(response.status, response);
   }
 
-  async #readAnswer(id: number, exchange: HttpExchange, response: HttpResponse): Promise<Response> {
-    const { pending, router, server, maxResultBytes } = this.#options;
+  /** The server has forgotten the session or cannot be reached, or its only stream is lost. */
+  #endSession(end: SessionEnd): void {
+    const { pending, transportType } = this.#options;
+    if (transportType === 'sse') pending.end(end);
+    else pending.refuse(end);
+  }
+
+  async #readAnswer(
+    id: number,
+    request: PendingRequest | undefined,
+    exchange: HttpExchange,
+    response: HttpResponse,
+  ): Promise<Response> {
+    const { pending, maxResultBytes } = this.#options;
     const type = mediaType(response.headers['content-type']);
     if (type === 'text/event-stream') return toResponse(response, this.#tapRequest(id, exchange, response, undefined));
     if (type !== 'application/json') {
@@ -119,23 +131,25 @@ export class Upstream {
       });
     }
     const text = await readBody(response.body, maxResultBytes);
-    pending.whenSettled(id, () => {});
-    if (text === undefined)
+    if (request !== undefined) request.onSettled = undefined;
+    if (text === undefined) {
       throw id === INITIALIZE_ID
         ? new UpstreamError({ reason: 'its answer is too large' })
-        : toResultTooLarge(server, maxResultBytes);
-    const { isRpc, answered, forClient } = router.route(text);
-    if (!isRpc) throw new UpstreamError({ reason: 'its answer is not a JSON-RPC message' });
-    if (!answered.includes(id)) throw new UpstreamError({ reason: 'its answer is to something else' });
+        : toResultTooLarge(pending.server, maxResultBytes);
+    }
+    const forClient = pending.receive(text);
+    if (forClient === undefined) throw new UpstreamError({ reason: 'its answer is not a JSON-RPC message' });
+    const isAnswered = id === INITIALIZE_ID ? forClient.some(isInitializeAnswer) : pending.get(id) === undefined;
+    if (!isAnswered) throw new UpstreamError({ reason: 'its answer is to something else' });
     return forClient.length === 0 ? emptyResponse(202, response) : toResponse(response, JSON.stringify(forClient));
   }
 
   async #get(url: URL, headers: Record<string, string>): Promise<Response> {
-    const { transportType, onSessionGone, onHandshakeLost } = this.#options;
-    const lastEventId = headers['last-event-id'];
-    const resumption = lastEventId === undefined ? undefined : this.#resumptions.get(lastEventId);
-    if (resumption !== undefined && !this.#options.pending.has(resumption.id)) {
-      this.#resumptions.delete(lastEventId ?? '');
+    const { transportType, pending, maxResultBytes } = this.#options;
+    const lastEventId = headers['last-event-id'] ?? '';
+    const resumption = this.#resumptions.get(lastEventId);
+    if (resumption !== undefined && pending.get(resumption.id) === undefined) {
+      this.#resumptions.delete(lastEventId);
       return emptyResponse(405);
     }
     let exchange: HttpExchange;
@@ -154,24 +168,22 @@ export class Upstream {
       }
     } catch (error) {
       if (transportType === 'sse' && (error instanceof UpstreamError || error instanceof ServiceError))
-        onHandshakeLost(error);
-      if (resumption === undefined || lastEventId === undefined) throw error;
-      if (this.#mayResumeAgain(resumption, error)) throw error;
+        this.#failHandshake(error);
+      if (resumption === undefined || this.#mayResumeAgain(resumption, error)) throw error;
       this.#resumptions.delete(lastEventId);
       return emptyResponse(405);
     }
-    if (resumption !== undefined && lastEventId !== undefined) {
+    if (resumption !== undefined) {
       this.#resumptions.delete(lastEventId);
       return toResponse(response, this.#tapRequest(resumption.id, exchange, response, lastEventId));
     }
     const stream = tapStream({
       response,
-      router: this.#options.router,
-      maxDataBytes: this.#options.maxResultBytes,
-      firstEventId: lastEventId,
-      onLongData: (id) => this.#refuseLong(id),
+      pending,
+      maxResultBytes,
+      firstEventId: headers['last-event-id'],
       onEnd: () => {
-        if (transportType === 'sse') onSessionGone({ reason: 'its event stream ended' });
+        if (transportType === 'sse') this.#endSession({ reason: 'its event stream ended' });
       },
     });
     return toResponse(response, stream.body);
@@ -185,34 +197,37 @@ export class Upstream {
 
   /** Reads a stream on which the answer to one request is due. */
   #tapRequest(id: number, exchange: HttpExchange, response: HttpResponse, firstEventId: string | undefined) {
-    const { pending, router, maxResultBytes, server, onHandshakeLost } = this.#options;
+    const { pending, maxResultBytes } = this.#options;
+    const request = pending.get(id);
     const stream = tapStream({
       response,
-      router,
-      maxDataBytes: maxResultBytes,
+      pending,
+      maxResultBytes,
       firstEventId,
-      onLongData: (found) => this.#refuseLong(found === 'unknown' ? id : found),
-      onEnd: ({ lastEventId, isAnswered }) => {
+      dueId: id,
+      onEnd: ({ lastEventId, isInitialized }) => {
         const reason = 'the stream ended before the answer';
         if (id === INITIALIZE_ID) {
-          if (!isAnswered(INITIALIZE_ID)) onHandshakeLost(new UpstreamError({ reason }));
-        } else if (lastEventId !== undefined && pending.has(id)) {
+          if (!isInitialized) this.#failHandshake(new UpstreamError({ reason }));
+        } else if (lastEventId !== undefined && pending.get(id) !== undefined) {
           this.#resumptions.set(lastEventId, { id, failures: 0 });
         } else {
-          pending.fail(id, lostConnection(server, reason, pending.sent(id)?.method ?? ''));
+          pending.lose(id, reason);
         }
       },
     });
-    pending.whenSettled(id, () => {
-      stream.finish(id);
-      setTimeout(exchange.destroy, 1_000).unref();
-    });
+    if (request !== undefined) {
+      request.onSettled = () => {
+        stream.finish(id);
+        setTimeout(exchange.destroy, 1_000).unref();
+      };
+    }
     return stream.body;
   }
 
   /** Whether the SDK should retry; otherwise the request is rejected because its answer is lost. */
   #mayResumeAgain(resumption: Resumption, error: unknown): boolean {
-    const { pending, server } = this.#options;
+    const { pending } = this.#options;
     if (error instanceof ServiceError) {
       pending.fail(resumption.id, error);
       return false;
@@ -221,15 +236,8 @@ export class Upstream {
       error instanceof UpstreamError ? error : new UpstreamError({ reason: 'its stream could not be resumed' });
     resumption.failures += 1;
     if (!failure.isRefusal && resumption.failures < MAX_RESUMPTIONS) return true;
-    const method = pending.sent(resumption.id)?.method ?? '';
-    pending.fail(resumption.id, lostConnection(server, failure.failure.reason, method));
+    pending.lose(resumption.id, failure.failure.reason);
     return false;
-  }
-
-  #refuseLong(found: number | 'none' | 'unknown'): void {
-    const { pending, server, maxResultBytes } = this.#options;
-    const id = found === 'unknown' ? pending.onlyId : found;
-    if (typeof id === 'number') pending.fail(id, toResultTooLarge(server, maxResultBytes));
   }
 }
 

@@ -1,7 +1,8 @@
 import { EventStreamParser } from './event-stream-parser.ts';
 import type { HttpResponse } from './http-exchange.ts';
-import type { MessageRouter } from './message-router.ts';
-import { findResponseId } from './rpc-message.ts';
+import { INITIALIZE_ID, type PendingRequests } from './pending-requests.ts';
+import type { RpcObject } from './rpc-message.ts';
+import { failTooLarge } from './too-large-message.ts';
 
 const MIN_RETRY_MS = 50;
 const MAX_RETRY_MS = 600_000;
@@ -9,16 +10,18 @@ const MAX_RETRY_MS = 600_000;
 interface StreamEnd {
   /** Where the stream can be resumed, if the server gave any event an id. */
   readonly lastEventId: string | undefined;
-  readonly isAnswered: (id: number) => boolean;
+  /** It answered `initialize`. */
+  readonly isInitialized: boolean;
 }
 
 export interface TapOptions {
   readonly response: HttpResponse;
-  readonly router: MessageRouter;
-  readonly maxDataBytes: number;
+  readonly pending: PendingRequests;
+  readonly maxResultBytes: number;
   /** The event that this stream goes on from: the SDK forgets it where the stream has no newer one. */
   readonly firstEventId: string | undefined;
-  readonly onLongData: (responseId: number | 'none' | 'unknown') => void;
+  /** The request whose answer must come on it. */
+  readonly dueId?: number | undefined;
   /** Called once, when no more can come. */
   readonly onEnd: (end: StreamEnd) => void;
 }
@@ -31,16 +34,9 @@ export interface TappedStream {
 }
 
 /** Reads an event stream, routes its messages, and passes on what the SDK needs of it. */
-export function tapStream({
-  response,
-  router,
-  maxDataBytes,
-  firstEventId,
-  onLongData,
-  onEnd,
-}: TapOptions): TappedStream {
+export function tapStream({ response, pending, maxResultBytes, firstEventId, dueId, onEnd }: TapOptions): TappedStream {
   const encoder = new TextEncoder();
-  const answered = new Set<number>();
+  let isInitialized = false;
   let lastEventId = firstEventId;
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   const pass = (text: string) => controller?.enqueue(encoder.encode(text));
@@ -50,7 +46,7 @@ export function tapStream({
     open?.close();
   };
   const parser = new EventStreamParser({
-    maxDataBytes,
+    maxDataBytes: maxResultBytes,
     onRetry: (milliseconds) => pass(`retry: ${Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, milliseconds))}\n\n`),
     onEvent: ({ type, id, data, longData }) => {
       if (id !== undefined && id !== '') {
@@ -58,18 +54,19 @@ export function tapStream({
         pass(`id: ${id}\ndata:\n\n`);
       }
       if (longData !== undefined) {
-        onLongData(findResponseId(longData));
+        failTooLarge(pending, longData, maxResultBytes, dueId);
       } else if (type === 'endpoint') {
         pass(`event: endpoint\ndata: ${(data ?? '').replaceAll('\n', '')}\n\n`);
       } else if (data !== undefined && data !== '' && (type === undefined || type === '' || type === 'message')) {
-        const routed = router.route(data);
-        for (const answer of routed.answered) answered.add(answer);
-        for (const message of routed.forClient) pass(`data: ${JSON.stringify(message)}\n\n`);
+        for (const message of pending.receive(data) ?? []) {
+          isInitialized ||= isInitializeAnswer(message);
+          pass(`data: ${JSON.stringify(message)}\n\n`);
+        }
       }
     },
   });
   const end = once(() => {
-    onEnd({ lastEventId, isAnswered: (id) => answered.has(id) });
+    onEnd({ lastEventId, isInitialized });
     close();
   });
   const body = new ReadableStream<Uint8Array>({
@@ -93,6 +90,11 @@ export function tapStream({
       close();
     },
   };
+}
+
+/** Whether a message for the SDK's client answers its `initialize`. */
+export function isInitializeAnswer({ id, method }: RpcObject): boolean {
+  return method === undefined && Number(id) === INITIALIZE_ID;
 }
 
 function once(action: () => void): () => void {

@@ -32,20 +32,14 @@ export interface ChildOptions {
   readonly onStderrLine?: ((line: string) => void) | undefined;
 }
 
-export interface ChildExit {
-  /** `ended with code 3` or `was killed by SIGKILL`. */
-  readonly reason: string;
-  /** The last lines of stderr, oldest first, without secrets. */
-  readonly lastLines: readonly string[];
-}
-
 /** A child process that leads its own process group. */
 export interface RunningChild {
   readonly pid: number;
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Resolves, never rejects, once the child itself is dead and its last output was read. */
-  readonly exited: Promise<ChildExit>;
+  /** Resolves, never rejects, once the child itself is dead and its last output was read: `ended with code 3`, `was killed by SIGKILL`. */
+  readonly exited: Promise<string>;
+  /** The last lines of stderr, oldest first, without secrets. */
   lastLines(): readonly string[];
   /** Ends the whole process group; resolves when none of it is left. Idempotent. */
   terminate(): Promise<void>;
@@ -91,7 +85,7 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
     pid,
     stdin,
     stdout,
-    exited: whenExited(child, [stdout, stderr], terminate).then((reason) => ({ reason, lastLines: tail.lines() })),
+    exited: whenExited(child, [stdout, stderr], terminate),
     lastLines: () => tail.lines(),
     terminate,
   };

@@ -6,8 +6,10 @@ import {
   ServerUnavailableError,
   SessionExpiredError,
 } from '../errors.ts';
+import type { HttpAnswer } from '../mcp/negotiated-answer.ts';
+import type { KeepFile } from '../mcp/result-media.ts';
 import type { ToolResult } from '../mcp/session.ts';
-import { type HttpAnswer, type KeepFile, toHttpAnswer } from '../mcp/tool-result.ts';
+import { toHttpAnswer } from '../mcp/tool-result.ts';
 import type { NoTurn } from '../turns/fair-turns.ts';
 import type { Catalogue, CatalogueTool } from './catalogue.ts';
 import { connectToolName } from './connect-tool.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ResultFile } from '../../mcp/tool-result.ts';
+import type { ResultFile } from '../../mcp/result-media.ts';
 
 const DEFAULT_LIMITS: FileStoreLimits = { maxBytes: 256 * 1024 * 1024, maxFiles: 1_000, keepMs: 3_600_000 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { addressKind } from '../../../src/mcp/address-kind.ts';
+import { addressKind } from '../../../src/mcp/address-guard.ts';
 
 test.each([
   '1.1.1.1',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type ResultFile, toHttpAnswer } from '../../../src/mcp/tool-result.ts';
+import type { ResultFile } from '../../../src/mcp/result-media.ts';
+import { toHttpAnswer } from '../../../src/mcp/tool-result.ts';
 
 const png = { type: 'image', mimeType: 'image/jpeg', data: 'iVBORw0KGgo=' };
 const wav = { type: 'audio', mimeType: 'audio/wav', data: 'UklG' };

@@ -72,7 +72,7 @@ test.each([
   // 200 a second and a line that tells of the rest; it began in one second, ran for two and a half, and ends in another.
   expect(lines).toBeLessThanOrEqual(4 * 201);
   await child.terminate();
-  expect((await child.exited).reason).toMatch(/^was killed by/);
+  expect(await child.exited).toMatch(/^was killed by/);
 });
 
 /** Array buffers hold what streams and the splitter hold; the heap holds the lines. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { isAlteredByParsing, sliceItems, sliceJson } from '../../../src/mcp/raw-json.ts';
-import { findResponseId, readRpcMessages } from '../../../src/mcp/rpc-message.ts';
+import { isAlteredByParsing } from '../../../src/mcp/exact-numbers.ts';
+import { sliceItems, sliceJson } from '../../../src/mcp/json-slices.ts';
+import { readRpcMessages } from '../../../src/mcp/rpc-message.ts';
+import { findResponseId } from '../../../src/mcp/too-large-message.ts';
 import { processorMs } from '../../processor-time.ts';
 
 describe('whether parsing alters a text', () => {

@@ -14,6 +14,30 @@ const imageSignatures: readonly (readonly [type: string, matches: (head: Buffer)
 /** No `+`: browsers take whatever ends in `+xml` for a document. */
 const AUDIO_TYPE = /^audio\/[a-z0-9][a-z0-9.-]{0,60}$/;
 
+/** The bytes of an image or audio. */
+export interface ResultFile {
+  readonly bytes: Buffer;
+  /** The media type under which a browser may show it; `undefined` if it may only be downloaded. */
+  readonly displayType: string | undefined;
+}
+
+export type KeepFile = (file: ResultFile) => string | undefined;
+
+/** Where the bytes are: at the URL under which they are kept, else in the URL itself. */
+export function toMediaUrl(mimeType: unknown, base64: string, keepFile: KeepFile | undefined): string {
+  const url = keepFile === undefined ? undefined : keep(mimeType, base64, keepFile);
+  return url ?? toDataUri(mimeType, base64);
+}
+
+function keep(mimeType: unknown, base64: string, keepFile: KeepFile): string | undefined {
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.length === 0 ? undefined : keepFile({ bytes, displayType: displayableType(bytes, mimeType) });
+}
+
+export function toDataUri(mimeType: unknown, base64: string): string {
+  return `data:${typeof mimeType === 'string' ? mimeType : 'application/octet-stream'};base64,${base64}`;
+}
+
 /**
  * The type under which bytes of a server may be shown in a browser, or `undefined` if they may only be downloaded.
  * Images are known by their bytes, whatever the server claims; of audio, which no browser runs, the claim is believed.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { displayableType, imageType } from '../../../src/mcp/media-type.ts';
+import { displayableType, imageType } from '../../../src/mcp/result-media.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 const bitmap = Buffer.concat([bytes('BM'), Buffer.alloc(12), Buffer.from([40, 0, 0, 0]), Buffer.alloc(40)]);
