@@ -1,35 +1,17 @@
-import { hash as hashOf, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash as hashOf, timingSafeEqual } from 'node:crypto';
+import { toKeyPrincipal, toSingleRecord } from './api-key.ts';
 import type { ApiKeyRecord, AuthSettings } from './auth-settings.ts';
 import type { Principal } from './principal.ts';
-import { Scopes } from './scope.ts';
-
-/** Secret scanners find our keys by it: `mcpo_[A-Za-z0-9_-]{43}`. */
-const KEY_PREFIX = 'mcpo_';
-const KEY_BYTES = 32;
-
-/** Makes a new API key of 256 random bits; it is shown once, and only its digest is stored. */
-export function generateApiKey(): string {
-  return KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url');
-}
-
-/** The digest that is stored of a key: SHA-256, lower-case hex. Without salt, since the keys are random themselves. */
-export function hashApiKey(key: string): string {
-  return hashOf('sha256', key);
-}
 
 /** Where keys come from, in the order in which they are looked up. */
 const SOURCES = ['single', 'file', 'database'] as const;
 export type ApiKeySource = (typeof SOURCES)[number];
-
-/** The id of the single key of `--api-key`. */
-export const SINGLE_KEY_ID = 'default';
 
 /** A key with what follows from its record, made once. */
 export interface RingKey {
   readonly id: string;
   readonly source: ApiKeySource;
   readonly assertsUser: boolean;
-  readonly scopes: Scopes;
   /** Who calls with it, unless it speaks for somebody else: the user that it belongs to, or the key itself. */
   readonly principal: Principal;
 }
@@ -65,7 +47,7 @@ export class ApiKeyRing {
   replace(source: ApiKeySource, records: readonly ApiKeyRecord[]): void {
     this.#entries.set(source, new Map(records.map((record) => [record.hash.toLowerCase(), toEntry(record, source)])));
     this.#everHadKeys ||= records.length > 0;
-    if (source === 'database') this.#databaseIs('read');
+    if (source === 'database') this.#leaveUnread('read');
   }
 
   /** Replaces the keys of the settings. */
@@ -86,18 +68,17 @@ export class ApiKeyRing {
 
   /** The database could not be read; the last known keys stay. */
   databaseFailed(): void {
-    this.#databaseIs(this.#database === 'unread' ? 'failed' : this.#database);
+    this.#leaveUnread(this.#database === 'unread' ? 'failed' : this.#database);
   }
 
   /** Resolves when the database was read, or could not be. */
-  whenRead(): Promise<void> {
-    if (this.#database !== 'unread') return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  async whenRead(): Promise<void> {
+    if (this.#database === 'unread') await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** The key that was presented; `undefined` if unknown or expired. */
   find(presented: string, now = Date.now()): RingKey | undefined {
-    const hash = hashApiKey(presented);
+    const hash = hashOf('sha256', presented);
     for (const source of SOURCES) {
       const entry = this.#entries.get(source)?.get(hash);
       if (entry === undefined || now >= entry.expiresAt) continue;
@@ -133,37 +114,16 @@ export class ApiKeyRing {
     return uses;
   }
 
-  #databaseIs(state: 'failed' | 'read' | 'unused'): void {
+  #leaveUnread(state: 'failed' | 'read' | 'unused'): void {
     this.#database = state;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
 
-function toSingleRecord(apiKey: string, openWebUi: AuthSettings['openWebUi']): ApiKeyRecord {
-  return {
-    id: SINGLE_KEY_ID,
-    hash: hashApiKey(apiKey),
-    scopes: Scopes.ALL.texts,
-    user: undefined,
-    assertsUser: openWebUi.trustUserHeaders || openWebUi.userJwtSecret !== undefined,
-    expiresAt: undefined,
-    lastUsedAt: undefined,
-    createdAt: 0,
-  };
-}
-
-function toEntry({ id, hash, assertsUser, user, expiresAt, ...record }: ApiKeyRecord, source: ApiKeySource): Entry {
-  const scopes = new Scopes(record.scopes);
-  const principal: Principal =
-    user === undefined
-      ? { kind: 'api-key', keyId: id, scopes }
-      : { kind: 'user', issuer: user.issuer, subject: user.subject, groups: [], scopes, keyId: id };
+function toEntry(record: ApiKeyRecord, source: ApiKeySource): Entry {
+  const { id, hash, assertsUser, expiresAt = Number.POSITIVE_INFINITY } = record;
   // Always as long as a SHA-256, so that a broken record matches nothing and breaks nothing.
   const digest = Buffer.alloc(32);
   Buffer.from(hash, 'hex').copy(digest);
-  return {
-    key: { id, source, assertsUser, scopes, principal },
-    digest,
-    expiresAt: expiresAt ?? Number.POSITIVE_INFINITY,
-  };
+  return { key: { id, source, assertsUser, principal: toKeyPrincipal(record) }, digest, expiresAt };
 }

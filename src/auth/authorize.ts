@@ -1,15 +1,8 @@
 import { ForbiddenError } from '../errors.ts';
+import { type AccessList, isAmong } from './access-list.ts';
 import type { Principal } from './principal.ts';
-import { matchesName, type Scopes } from './scope.ts';
-import { parseUserId, type UserId, type UserProfile } from './user.ts';
-
-/** Who may use something: the users that any of the lists names. Without a list everybody may; an empty list is a list. */
-export interface AccessList {
-  readonly roles?: readonly string[] | undefined;
-  /** `SUBJECT` of Open WebUI, or `ISSUER:SUBJECT`. */
-  readonly users?: readonly string[] | undefined;
-  readonly groups?: readonly string[] | undefined;
-}
+import { matchesName } from './scope.ts';
+import type { Scopes } from './scopes.ts';
 
 /** Who may use a server, and which of its tools are for fewer. */
 export interface ServerAccess extends AccessList {
@@ -44,7 +37,7 @@ export function requireAnyCall(
   access: ServerAccess | undefined,
 ): void {
   const refusals = names.map((name) => refusalOf(principal, server, name, access, name));
-  if (refusals.every((refusal) => refusal !== undefined) && refusals[0] !== undefined) throw refusals[0];
+  if (!refusals.includes(undefined)) throw refusals[0];
 }
 
 function refusalOf(
@@ -64,17 +57,6 @@ function refusalOf(
   return undefined;
 }
 
-/**
- * Whether a user is on the list. A user whose role and groups are both unknown, as after a setup link, passes a list
- * that goes by those.
- */
-export function mayBeAmong(user: UserProfile, access: AccessList | undefined): boolean {
-  if (access === undefined) return true;
-  const isUnknown = user.role === undefined && user.groups === undefined;
-  const goesByThose = [...(access.roles ?? []), ...(access.groups ?? [])].length > 0;
-  return (isUnknown && goesByThose) || isAmong(access, user);
-}
-
 /** Throws `ForbiddenError` without the scope. */
 export function requireScope(principal: Principal, scope: 'docs' | 'metrics' | 'admin'): void {
   if (!principal.scopes.allows(scope)) throw lacksScope(scope);
@@ -83,24 +65,6 @@ export function requireScope(principal: Principal, scope: 'docs' | 'metrics' | '
 /** Throws `ForbiddenError` without a scope for one's own values of this server. */
 export function requireOwnValues(scopes: Scopes, server: string): void {
   if (!scopes.allowsOwnValues(server)) throw lacksScope('vault');
-}
-
-function isAmong({ roles, users, groups }: AccessList, user: UserProfile | undefined): boolean {
-  if (roles === undefined && users === undefined && groups === undefined) return true;
-  if (user === undefined) return false;
-  return (
-    (user.role !== undefined && roles?.includes(user.role) === true) ||
-    users?.some((text) => isUser(text, user)) === true ||
-    (groups !== undefined && user.groups?.some((group) => groups.includes(group)) === true)
-  );
-}
-
-function isUser(text: string, { issuer, subject }: UserId): boolean {
-  if (!text.endsWith(subject)) return false;
-  // A name such as `urn:example` holds colons itself. In a URL the port would look like a subject.
-  if (issuer.startsWith('urn:') && text === `${issuer}:${subject}`) return true;
-  const user = parseUserId(text);
-  return user?.issuer === issuer && user.subject === subject;
 }
 
 export function lacksScope(scope: string): ForbiddenError {

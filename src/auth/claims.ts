@@ -1,7 +1,8 @@
-import type { AddedScopes, ClaimNames, TokenScopes } from './auth-settings.ts';
+import type { AddedScopes, IssuerSettings, TokenScopes } from './auth-settings.ts';
 import type { JsonObject } from './json-body.ts';
 import type { PresentedToken, UserPrincipal } from './principal.ts';
-import { DEFAULT_USER_SCOPES, Scopes, withAddedScopes } from './scope.ts';
+import { DEFAULT_USER_SCOPES, withAddedScopes } from './scope.ts';
+import { Scopes } from './scopes.ts';
 import { TokenRefusedError } from './token.ts';
 
 /** Our own name as an issuer: of tokens signed with `JWT_SECRET` where `JWT_ISSUER` sets no other. */
@@ -9,10 +10,7 @@ export const OWN_ISSUER = 'mcpo-ts';
 
 const MAX_TEXT_LENGTH = 255;
 
-export interface ClaimRules extends AddedScopes {
-  readonly names: ClaimNames;
-  readonly scopes: TokenScopes;
-}
+export type ClaimRules = AddedScopes & Pick<IssuerSettings, 'claims' | 'scopes'>;
 
 /**
  * Whether a value can identify a user: text of 1 to 255 characters without control characters. Lone surrogates are
@@ -29,19 +27,19 @@ export function isIdentifier(value: unknown): value is string {
 }
 
 /** The user that a verified token is about. Throws `TokenRefusedError` when it names no usable subject. */
-export function toUserPrincipal(claims: JsonObject, rules: ClaimRules, token?: PresentedToken): UserPrincipal {
-  const { names } = rules;
-  const subject = readClaim(claims, names.subject);
+export function toUserPrincipal(payload: JsonObject, rules: ClaimRules, token?: PresentedToken): UserPrincipal {
+  const { claims } = rules;
+  const subject = readClaim(payload, claims.subject);
   if (!isIdentifier(subject)) throw new TokenRefusedError('not-valid', 'no usable subject');
-  const role = readText(claims, names.role);
-  const groups = toList(readClaim(claims, names.groups)) ?? [];
-  const granted = grantedScopes(readClaim(claims, names.scope), rules.scopes);
+  const role = readText(payload, claims.role);
+  const groups = toList(readClaim(payload, claims.groups)) ?? [];
+  const granted = grantedScopes(readClaim(payload, claims.scope), rules.scopes);
   return {
     kind: 'user',
-    issuer: typeof claims.iss === 'string' ? claims.iss : OWN_ISSUER,
+    issuer: typeof payload.iss === 'string' ? payload.iss : OWN_ISSUER,
     subject,
-    email: readText(claims, names.email),
-    name: readText(claims, names.name),
+    email: readText(payload, claims.email),
+    name: readText(payload, claims.name),
     role,
     groups,
     scopes: new Scopes(withAddedScopes(granted, rules, role, groups)),
@@ -89,18 +87,12 @@ export const CLOCK_SKEW_SECONDS = 60;
 /** The last second of the year 9999: a larger number is not a date in seconds. */
 const MAX_DATE_SECONDS = 253_402_300_799;
 
-export interface ExpectedClaims {
-  /** `undefined`: `iss` may be anything or absent. */
-  readonly issuer: string | undefined;
-  /** One of these must be in `aud`; empty: none is asked for. */
-  readonly audiences: readonly string[];
-}
-
 /**
- * Checks the registered claims of RFC 7519, section 4.1, of a token whose signature is verified, and returns its `exp`
- * in seconds. `exp` must be there; it, `nbf` and `iat` may be fractions. Throws `TokenRefusedError`.
+ * Checks the times and the audience (RFC 7519, section 4.1) of a token whose signature is verified, and returns its
+ * `exp` in seconds. `exp` must be there; it, `nbf` and `iat` may be fractions. One of `audiences` must be in `aud`;
+ * without any, none is asked for. Throws `TokenRefusedError`.
  */
-export function checkTokenClaims(payload: JsonObject, expected: ExpectedClaims, nowSeconds: number): number {
+export function checkTokenClaims(payload: JsonObject, audiences: readonly string[], nowSeconds: number): number {
   const expiresAt = readDate(payload, 'exp');
   if (expiresAt === undefined) throw new TokenRefusedError('not-valid', 'no exp');
   const notBefore = readDate(payload, 'nbf') ?? 0;
@@ -108,8 +100,7 @@ export function checkTokenClaims(payload: JsonObject, expected: ExpectedClaims, 
   if (nowSeconds >= expiresAt + CLOCK_SKEW_SECONDS) throw new TokenRefusedError('expired', 'exp');
   if (notBefore > nowSeconds + CLOCK_SKEW_SECONDS) throw new TokenRefusedError('not-yet-valid', 'nbf');
   if (issuedAt > nowSeconds + CLOCK_SKEW_SECONDS) throw new TokenRefusedError('not-yet-valid', 'iat');
-  checkIssuer(payload.iss, expected.issuer);
-  checkAudience(payload.aud, expected.audiences);
+  checkAudience(payload.aud, audiences);
   return expiresAt;
 }
 
@@ -118,11 +109,6 @@ function readDate(payload: JsonObject, name: 'exp' | 'nbf' | 'iat'): number | un
   if (value === undefined) return undefined;
   if (typeof value === 'number' && value >= 0 && value <= MAX_DATE_SECONDS) return value;
   throw new TokenRefusedError('not-valid', `${name} is not a date`);
-}
-
-function checkIssuer(actual: unknown, expected: string | undefined): void {
-  if (expected !== undefined && actual !== expected) throw new TokenRefusedError('wrong-issuer', 'iss');
-  if (actual !== undefined && !isIdentifier(actual)) throw new TokenRefusedError('not-valid', 'iss is not text');
 }
 
 function checkAudience(actual: unknown, accepted: readonly string[]): void {

@@ -1,94 +1,109 @@
 import { UnauthenticatedError } from '../errors.ts';
 import type { OpenWebUiSettings } from './auth-settings.ts';
 import { isIdentifier } from './claims.ts';
-import type { AuthRequest } from './credential.ts';
+import { createOpenWebUiTokenCheck, type OpenWebUiTokenCheck, toOpenWebUiUser } from './open-webui-token.ts';
+import type { AuthRequest } from './principal.ts';
+import { TokenRefusedError } from './token.ts';
+import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 
-export type IdentityHeader = keyof OpenWebUiSettings['headers'];
-export type IdentityValues = ReadonlyMap<IdentityHeader, string>;
+type Header = keyof OpenWebUiSettings['headers'];
+type Values = ReadonlyMap<Header, string>;
 
 /** Not the chat: it does not say who calls. */
-const USER_HEADERS: readonly IdentityHeader[] = ['userJwt', 'userId', 'userEmail', 'userName', 'userRole'];
+const USER_HEADERS: readonly Header[] = ['userJwt', 'userId', 'userEmail', 'userName', 'userRole'];
 
-/** Whether any of them names a user. */
-export function namesUser(values: IdentityValues): boolean {
-  return USER_HEADERS.some((header) => values.has(header));
-}
-
-/** Reads the headers in which a caller names the user it speaks for, without believing them. */
+/** The headers in which the holder of a key names the user it speaks for, and the chat of the call. */
 export class IdentityHeaders {
-  readonly names: OpenWebUiSettings['headers'];
-  readonly #headers: ReadonlyMap<string, IdentityHeader>;
+  /** Lower-case names of those that name a user; none if no header is believed. */
+  readonly userHeaders: readonly string[];
+  readonly #names: OpenWebUiSettings['headers'];
+  readonly #headers: ReadonlyMap<string, Header>;
+  readonly #check: OpenWebUiTokenCheck | undefined;
 
-  constructor(names: OpenWebUiSettings['headers']) {
-    this.names = names;
-    const entries = Object.entries(names) as [IdentityHeader, string][];
+  constructor({ headers, userJwtSecret, trustUserHeaders }: OpenWebUiSettings) {
+    const entries = Object.entries(headers) as [Header, string][];
+    const isBelieved = trustUserHeaders || userJwtSecret !== undefined;
+    this.userHeaders = isBelieved ? USER_HEADERS.map((header) => headers[header].toLowerCase()) : [];
+    this.#names = headers;
     this.#headers = new Map(entries.map(([header, name]) => [name.toLowerCase(), header]));
+    this.#check = userJwtSecret === undefined ? undefined : createOpenWebUiTokenCheck(userJwtSecret);
+  }
+
+  /** Throws `UnauthenticatedError` for headers that cannot be believed, which names the header and holds no value. */
+  read(request: AuthRequest): { readonly user: UserProfile; readonly chatId: string | undefined } {
+    const values = this.#values(request);
+    // With a secret for user JWTs the plain headers are never read: every holder of the key could write them.
+    const user = this.#check === undefined ? this.#plainUser(values) : this.#signedUser(values, this.#check);
+    return { user, chatId: this.#text(values, 'chatId') };
   }
 
   /**
-   * What was sent, by exact name: `x_openwebui_user_id` is another header. Throws `UnauthenticatedError` for one that
-   * was sent twice, since a proxy in front may have checked the other one.
+   * What was sent, by exact name: `x_openwebui_user_id` is another header. One that was sent twice is refused, since a
+   * proxy in front may have checked the other one.
    */
-  read({ rawHeaders }: AuthRequest): IdentityValues {
-    const values = new Map<IdentityHeader, string>();
+  #values({ rawHeaders }: AuthRequest): Values {
+    const values = new Map<Header, string>();
     for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
       const header = this.#headers.get((rawHeaders[index] ?? '').toLowerCase());
       if (header === undefined) continue;
-      if (values.has(header)) throw this.refusal(header, 'was sent more than once; send it once');
+      if (values.has(header)) throw this.#refusal(header, 'was sent more than once; send it once');
       values.set(header, (rawHeaders[index + 1] ?? '').trim());
     }
     return values;
   }
 
-  /** A value that must be there and say something; with a comma it may be two that a proxy joined. */
-  required(values: IdentityValues, header: 'userId'): string {
-    const value = this.#expanded(values, header);
-    if (value === undefined) throw this.refusal(header, 'is missing, so that it is not known who calls');
-    if (value === '') throw this.refusal(header, 'is empty, so that it is not known who calls');
-    if (value.includes(',')) throw this.refusal(header, 'holds more than one value; send one');
-    return this.#checked(header, value);
-  }
-
-  /** A value as it came; `undefined` when it says nothing, as the chat does outside of chats. */
-  optional(values: IdentityValues, header: 'chatId'): string | undefined {
-    const value = this.#expanded(values, header);
-    return value ? this.#checked(header, value) : undefined;
-  }
-
-  /** A role decides what is allowed, so that one that is sent must say something. */
-  role(values: IdentityValues): string | undefined {
-    const value = this.#expanded(values, 'userRole');
-    if (value === '') throw this.refusal('userRole', 'is empty; send the role of the user or leave it out');
-    return value === undefined ? undefined : this.#checked('userRole', value);
-  }
-
-  /** A name or an e-mail address, percent-decoded if it is encoded; `undefined` when it says nothing. */
-  decoded(values: IdentityValues, header: 'userName' | 'userEmail'): string | undefined {
-    const value = this.#expanded(values, header);
-    return value ? this.#checked(header, decode(value)) : undefined;
-  }
-
-  /** 401 that names the header and what is wrong with it; `reason` continues the sentence and holds no value. */
-  refusal(header: IdentityHeader, reason: string): UnauthenticatedError {
-    const message = `The header ${this.names[header]} ${reason}.`;
-    return new UnauthenticatedError(message, `Bearer error="invalid_token", error_description="${message}"`);
-  }
-
-  #expanded(values: IdentityValues, header: IdentityHeader): string | undefined {
-    const value = values.get(header);
-    if (value?.includes('{{')) {
-      throw this.refusal(header, 'holds a placeholder that was not filled in; check its spelling in Open WebUI');
+  #signedUser(values: Values, check: OpenWebUiTokenCheck): UserProfile {
+    const token = values.get('userJwt');
+    if (!token) {
+      const advice = 'set FORWARD_USER_INFO_HEADER_JWT_SECRET in Open WebUI';
+      throw this.#refusal('userJwt', `is missing, and other headers are not believed here; ${advice}`);
     }
-    return value;
+    try {
+      const { payload } = check(token);
+      if (payload.iss !== OPEN_WEBUI_ISSUER) throw new TokenRefusedError('wrong-issuer', 'iss');
+      return toOpenWebUiUser(payload.sub, payload);
+    } catch (error) {
+      if (!(error instanceof TokenRefusedError)) throw error;
+      const reason = error.message.replace(/\.$/, '');
+      throw this.#refusal('userJwt', `is refused: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`);
+    }
   }
 
-  #checked(header: IdentityHeader, value: string): string {
-    if (isIdentifier(value)) return value;
-    throw this.refusal(header, 'is longer than 255 characters or holds control characters');
+  #plainUser(values: Values): UserProfile {
+    if (values.has('userJwt') && !values.has('userId')) {
+      throw this.#refusal('userJwt', 'cannot be checked; set MCPO_OPENWEBUI_USER_JWT_SECRET');
+    }
+    const subject = this.#text(values, 'userId');
+    // With a comma it may be two that a proxy joined.
+    if (subject === undefined || subject.includes(',')) {
+      throw this.#refusal('userId', 'must hold the id of one user, so that it is known who calls');
+    }
+    // It decides what is allowed.
+    if (values.get('userRole') === '') throw this.#refusal('userRole', 'is empty; send a role or leave it out');
+    const email = this.#text(values, 'userEmail', decode);
+    const name = this.#text(values, 'userName', decode);
+    return { issuer: OPEN_WEBUI_ISSUER, subject, email, name, role: this.#text(values, 'userRole') };
+  }
+
+  /** `undefined` when it says nothing, as the chat does outside of chats. */
+  #text(values: Values, header: Header, read = (value: string) => value): string | undefined {
+    const value = values.get(header);
+    if (!value) return undefined;
+    if (value.includes('{{')) {
+      throw this.#refusal(header, 'holds a placeholder that was not filled in; check its spelling in Open WebUI');
+    }
+    const text = read(value);
+    if (isIdentifier(text)) return text;
+    throw this.#refusal(header, 'is longer than 255 characters or holds control characters');
+  }
+
+  #refusal(header: Header, reason: string): UnauthenticatedError {
+    const message = `The header ${this.#names[header]} ${reason}.`;
+    return new UnauthenticatedError(message, `Bearer error="invalid_token", error_description="${message}"`);
   }
 }
 
-/** Older versions of Open WebUI send them as they are, so that a lone `%` is not an error. */
+/** Names and e-mail addresses are percent-encoded. Older versions do not encode them: a lone `%` is not an error. */
 function decode(value: string): string {
   try {
     return decodeURIComponent(value);

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { BoundedMap } from '../bounded-map.ts';
 import { ServerUnavailableError } from '../errors.ts';
 import { FairTurns } from '../turns/fair-turns.ts';
+import { isIdentifier } from './claims.ts';
 import { parseJsonObject, readBody } from './json-body.ts';
 import { toOpenWebUiUser } from './open-webui-token.ts';
 import type { UserProfile } from './user.ts';
@@ -35,8 +36,9 @@ export interface PresentedCredential {
   readonly address: string;
 }
 
-interface Answer<Kind> {
-  readonly answer: Kind;
+interface Answer {
+  /** `undefined`: it knows none. */
+  readonly user: UserProfile | undefined;
   /** Milliseconds since the epoch. */
   readonly until: number;
 }
@@ -44,57 +46,53 @@ interface Answer<Kind> {
 /** Asks Open WebUI to whom a session token or `sk-` key belongs. Caches answers by digest, never what was presented. */
 export class OpenWebUiDirectory {
   readonly #url: string;
-  readonly #now: () => number;
   // Apart, so that a flood of forged ones does not push the known ones out.
-  readonly #known = new BoundedMap<string, Answer<UserProfile>>(MAX_ANSWERS);
-  readonly #refused = new BoundedMap<string, Answer<'refused'>>(MAX_ANSWERS);
+  readonly #known = new BoundedMap<string, Answer>(MAX_ANSWERS);
+  readonly #refused = new BoundedMap<string, Answer>(MAX_ANSWERS);
   readonly #knownTurns = new FairTurns({ maxRunning: MAX_KNOWN_AT_ONCE, maxWaiting: MAX_WAITING });
   readonly #unknownTurns = new FairTurns({ maxRunning: MAX_UNKNOWN_AT_ONCE, maxWaiting: MAX_WAITING });
-  readonly #asking = new Map<string, Promise<UserProfile | 'refused'>>();
+  readonly #asking = new Map<string, Promise<UserProfile | undefined>>();
 
-  constructor(baseUrl: string, now: () => number) {
+  constructor(baseUrl: string) {
     this.#url = `${baseUrl.replace(/\/+$/, '')}/api/v1/auths/`;
-    this.#now = now;
   }
 
   /**
-   * The user, or `refused` when Open WebUI knows none by it; without asking if it answered a moment ago and the
+   * The user, or `undefined` when Open WebUI knows none by it; without asking if it answered a moment ago and the
    * credential has not expired. Rejects with `ServerUnavailableError` when it cannot be asked in time.
    */
-  userOf(presented: PresentedCredential): UserProfile | 'refused' | Promise<UserProfile | 'refused'> {
-    const { credential, expiresAt, isGenuine, address } = presented;
-    const digest = hash('sha256', credential);
+  async userOf(presented: PresentedCredential): Promise<UserProfile | undefined> {
+    const digest = hash('sha256', presented.credential);
     const known = this.#known.get(digest);
-    const kept = known ?? this.#refused.get(digest);
-    if (kept !== undefined && this.#now() < kept.until) return kept.answer;
+    const answer = known ?? this.#refused.get(digest);
+    if (answer !== undefined && Date.now() < answer.until) return answer.user;
     const asking = this.#asking.get(digest);
     if (asking !== undefined) return asking;
-    const isKnown = isGenuine || known !== undefined;
-    const turns = isKnown ? this.#knownTurns : this.#unknownTurns;
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const asked = turns
-      .run(
-        address,
-        signal,
-        () => this.#ask(credential, signal),
-        () => unavailable('is being asked about too many callers at once'),
-      )
-      .then((answer) => {
-        this.#keep(digest, answer, expiresAt);
-        return answer;
-      })
-      .finally(() => this.#asking.delete(digest));
+    const isKnown = presented.isGenuine || known !== undefined;
+    const asked = this.#askInTurn(presented, digest, isKnown ? this.#knownTurns : this.#unknownTurns);
     this.#asking.set(digest, asked);
-    return asked;
+    return asked.finally(() => this.#asking.delete(digest));
   }
 
-  async #ask(credential: string, signal: AbortSignal): Promise<UserProfile | 'refused'> {
+  async #askInTurn(presented: PresentedCredential, digest: string, turns: FairTurns): Promise<UserProfile | undefined> {
+    const { credential, expiresAt, address } = presented;
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const busy = () => unavailable('is being asked about too many callers at once');
+    const user = await turns.run(address, signal, () => this.#ask(credential, signal), busy);
+    this.#known.delete(digest);
+    this.#refused.delete(digest);
+    if (user === undefined) this.#refused.set(digest, { user, until: Date.now() + REFUSED_MS });
+    else this.#known.set(digest, { user, until: Math.min(Date.now() + KNOWN_MS, expiresAt) });
+    return user;
+  }
+
+  async #ask(credential: string, signal: AbortSignal): Promise<UserProfile | undefined> {
     try {
       const headers = { accept: 'application/json', authorization: `Bearer ${credential}` };
       const response = await fetch(this.#url, { headers, redirect: 'manual', signal });
       if (response.status === 200) return await readUser(response);
       await response.body?.cancel();
-      if (response.status === 401 || response.status === 403) return 'refused';
+      if (response.status === 401 || response.status === 403) return undefined;
       throw unavailable(`answered with HTTP ${response.status}`);
     } catch (error) {
       if (error instanceof ServerUnavailableError) throw error;
@@ -102,22 +100,13 @@ export class OpenWebUiDirectory {
       throw unavailable(signal.aborted ? 'did not answer in time' : 'could not be reached', error);
     }
   }
-
-  #keep(digest: string, answer: UserProfile | 'refused', expiresAt: number): void {
-    this.#known.delete(digest);
-    this.#refused.delete(digest);
-    if (answer === 'refused') this.#refused.set(digest, { answer, until: this.#now() + REFUSED_MS });
-    else this.#known.set(digest, { answer, until: Math.min(this.#now() + KNOWN_MS, expiresAt) });
-  }
 }
 
 async function readUser(response: Response): Promise<UserProfile> {
   const text = await readBody(response, MAX_BYTES);
-  if (text === undefined) throw unavailable('gave an answer that is too large');
-  const answer = parseJsonObject(text);
-  const user = answer && toOpenWebUiUser(answer.id, answer);
-  if (user === undefined) throw unavailable('gave an answer that names no user');
-  return user;
+  const answer = text === undefined ? undefined : parseJsonObject(text);
+  if (isIdentifier(answer?.id)) return toOpenWebUiUser(answer.id, answer);
+  throw unavailable('gave an answer that is too large or names no user');
 }
 
 function unavailable(what: string, cause?: unknown): ServerUnavailableError {

@@ -1,15 +1,17 @@
 import { BoundedMap } from '../bounded-map.ts';
-import { ForbiddenError, type UnauthenticatedError } from '../errors.ts';
+import { ForbiddenError } from '../errors.ts';
 import type { RingKey } from './api-key-ring.ts';
 import type { AuthSettings } from './auth-settings.ts';
-import type { AuthRequest } from './credential.ts';
-import { IdentityHeaders, type IdentityValues, namesUser } from './identity-headers.ts';
-import { type OpenWebUiSession, OpenWebUiSessions } from './open-webui-sessions.ts';
-import { createOpenWebUiTokenCheck, toOpenWebUiUser } from './open-webui-token.ts';
-import type { UserPrincipal } from './principal.ts';
-import { DEFAULT_USER_SCOPES, Scopes, withAddedScopes } from './scope.ts';
+import { CLOCK_SKEW_SECONDS } from './claims.ts';
+import { IdentityHeaders } from './identity-headers.ts';
+import { type JsonObject, parseJsonObject } from './json-body.ts';
+import { OpenWebUiDirectory } from './open-webui-directory.ts';
+import { createOpenWebUiTokenCheck, type OpenWebUiTokenCheck, toOpenWebUiUser } from './open-webui-token.ts';
+import type { AuthRequest, UserPrincipal } from './principal.ts';
+import { DEFAULT_USER_SCOPES, withAddedScopes } from './scope.ts';
+import { Scopes } from './scopes.ts';
 import { TokenRefusedError } from './token.ts';
-import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
+import type { UserProfile } from './user.ts';
 
 /** What a user that a key speaks for may do, as far as the key may. Documents are as open to them as to the key. */
 const ASSERTED_SCOPES = [...DEFAULT_USER_SCOPES, 'docs'];
@@ -17,48 +19,69 @@ const ASSERTED_SCOPES = [...DEFAULT_USER_SCOPES, 'docs'];
 const MAX_CACHED_SCOPES = 1_000;
 /** Has signed up, and no admin of Open WebUI has approved them yet; they have a session token all the same. */
 const PENDING_ROLE = 'pending';
+/** What Open WebUI's own API keys look like; nothing else is sent there. */
+const OPEN_WEBUI_KEY = /^sk-[\w-]{8,256}$/;
 
 type Settings = Pick<AuthSettings, 'openWebUi' | 'scopesByRole' | 'scopesByGroup'>;
 
 /** Finds out for which of Open WebUI's users a request speaks. */
 export class OpenWebUiIdentity {
+  /** Lower-case names of the headers that name a user to `assertedUser`; none if no header is believed. */
+  readonly userHeaders: readonly string[];
   readonly #settings: Settings;
   readonly #headers: IdentityHeaders;
-  readonly #readUser: UserReader | undefined;
-  readonly #sessions: OpenWebUiSessions;
+  readonly #check: OpenWebUiTokenCheck | undefined;
+  readonly #directory: OpenWebUiDirectory | undefined;
   readonly #scopes = new BoundedMap<string, Scopes>(MAX_CACHED_SCOPES);
 
-  /** `now` returns milliseconds since the epoch. */
-  constructor(settings: Settings, now: () => number = Date.now) {
+  constructor(settings: Settings) {
+    const { secretKey, url } = settings.openWebUi;
     this.#settings = settings;
-    this.#headers = new IdentityHeaders(settings.openWebUi.headers);
-    this.#readUser = createUserReader(this.#headers, settings.openWebUi, now);
-    this.#sessions = new OpenWebUiSessions(settings.openWebUi, now);
+    this.#headers = new IdentityHeaders(settings.openWebUi);
+    this.userHeaders = this.#headers.userHeaders;
+    this.#check = secretKey === undefined ? undefined : createOpenWebUiTokenCheck(secretKey);
+    this.#directory = url === undefined ? undefined : new OpenWebUiDirectory(url);
   }
 
   /**
-   * The user that the headers of a request name; `undefined` when they name none or no header is believed here. Only
-   * to be asked when the request came with a key that asserts users. Throws `UnauthenticatedError` for headers that
-   * name a user in a way that cannot be believed, `ForbiddenError` for one that Open WebUI has not approved.
+   * The user that one or more of `userHeaders` name. Only to be asked when the request came with a key that asserts
+   * users. Throws `UnauthenticatedError` for headers that cannot be believed, `ForbiddenError` for a user that Open
+   * WebUI has not approved.
    */
-  assertedUser(request: AuthRequest, key: RingKey): UserPrincipal | undefined {
-    if (this.#readUser === undefined) return undefined;
-    const values = this.#headers.read(request);
-    if (!namesUser(values)) return undefined;
-    const user = this.#readUser(values);
-    return this.#toPrincipal(user, key, { chatId: this.#headers.optional(values, 'chatId') });
+  assertedUser(request: AuthRequest, key: RingKey): UserPrincipal {
+    const { user, chatId } = this.#headers.read(request);
+    return this.#toPrincipal(user, key, { chatId });
   }
 
   /**
-   * The user whose own session token or `sk-` key of Open WebUI this is; `undefined` when it is neither. Those that
-   * come from one `address` wait for each other where Open WebUI is asked about too many. Throws or rejects with
-   * `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` when Open WebUI does not answer.
+   * The user whose own session token or `sk-` key of Open WebUI this is (auth type `session`); `undefined` when it is
+   * neither. With Open WebUI's secret a session token is verified here, with its URL it is asked; with both it is asked
+   * only about what is verified. Those that come from one `address` wait for each other where it is asked about too
+   * many. Rejects with `UnauthenticatedError`, `ForbiddenError`, or `ServerUnavailableError` if it does not answer.
    */
-  sessionUser(credential: string, address: string): UserPrincipal | Promise<UserPrincipal> | undefined {
-    const toUser = ({ user, expiresAt }: OpenWebUiSession) =>
-      this.#toPrincipal(user, undefined, { token: { isAccessToken: false, expiresAt } });
-    const session = this.#sessions.find(credential, address);
-    return session instanceof Promise ? session.then(toUser) : session && toUser(session);
+  async sessionUser(credential: string, address: string): Promise<UserPrincipal | undefined> {
+    if (this.#directory !== undefined && OPEN_WEBUI_KEY.test(credential)) {
+      const presented = { credential, expiresAt: Number.POSITIVE_INFINITY, isGenuine: false, address };
+      const user = await this.#directory.userOf(presented);
+      if (user === undefined) throw new ForbiddenError('Invalid API key');
+      return this.#toPrincipal(user, undefined, { token: { isAccessToken: false, expiresAt: undefined } });
+    }
+    if (this.#check === undefined && this.#directory === undefined) return undefined;
+    const claims = sessionClaims(credential);
+    return claims === undefined ? undefined : this.#tokenUser(credential, claims, address);
+  }
+
+  async #tokenUser(credential: string, unverified: JsonObject, address: string): Promise<UserPrincipal> {
+    const verified = this.#check?.(credential);
+    const claims = verified?.payload ?? unverified;
+    const expiresAt = Number(verified?.expiresAt ?? claims.exp ?? Number.POSITIVE_INFINITY) * 1_000;
+    if (Date.now() >= expiresAt + CLOCK_SKEW_SECONDS * 1_000) throw new TokenRefusedError('expired', 'exp');
+    const presented = { credential, expiresAt, isGenuine: verified !== undefined, address };
+    const user =
+      this.#directory === undefined ? toOpenWebUiUser(claims.id, claims) : await this.#directory.userOf(presented);
+    if (user === undefined) throw new TokenRefusedError('not-valid', 'Open WebUI knows no user by it');
+    const token = { isAccessToken: false, expiresAt: Number.isFinite(expiresAt) ? expiresAt : undefined };
+    return this.#toPrincipal(user, undefined, { token });
   }
 
   #toPrincipal(user: UserProfile, key: RingKey | undefined, more: Partial<UserPrincipal>): UserPrincipal {
@@ -69,63 +92,24 @@ export class OpenWebUiIdentity {
   }
 
   #scopesOf(role: string | undefined, key: RingKey | undefined): Scopes {
-    const name = JSON.stringify([role, key?.scopes.texts]);
+    const name = JSON.stringify([role, key?.principal.scopes.texts]);
     const cached = this.#scopes.use(name);
     if (cached !== undefined) return cached;
     const base = key === undefined ? DEFAULT_USER_SCOPES : ASSERTED_SCOPES;
-    const own = new Scopes(withAddedScopes(base, this.#settings, role, []));
-    const scopes = key === undefined ? own : own.within(key.scopes);
+    const scopes = new Scopes(withAddedScopes(base, this.#settings, role, []), key?.principal.scopes);
     this.#scopes.set(name, scopes);
     return scopes;
   }
 }
 
-type UserReader = (values: IdentityValues) => UserProfile;
-
-/** With a secret for user JWTs the plain headers are never read: every holder of the key could write them. */
-function createUserReader(
-  headers: IdentityHeaders,
-  openWebUi: AuthSettings['openWebUi'],
-  now: () => number,
-): UserReader | undefined {
-  if (openWebUi.userJwtSecret !== undefined) {
-    const check = createOpenWebUiTokenCheck(openWebUi.userJwtSecret, { issuer: OPEN_WEBUI_ISSUER, audiences: [] });
-    return (values) => {
-      const token = values.get('userJwt');
-      if (token === undefined) {
-        throw headers.refusal(
-          'userJwt',
-          'is missing, and other headers are not believed here; set FORWARD_USER_INFO_HEADER_JWT_SECRET in Open WebUI',
-        );
-      }
-      if (token === '') throw headers.refusal('userJwt', 'is empty, and other headers are not believed here');
-      try {
-        const { payload } = check(token, now());
-        const user = toOpenWebUiUser(payload.sub, payload);
-        if (user === undefined) throw new TokenRefusedError('not-valid', 'no usable subject');
-        return user;
-      } catch (error) {
-        throw toHeaderRefusal(error, headers);
-      }
-    };
-  }
-  if (!openWebUi.trustUserHeaders) return undefined;
-  return (values) => {
-    if (values.has('userJwt') && !values.has('userId')) {
-      throw headers.refusal('userJwt', 'cannot be checked; set MCPO_OPENWEBUI_USER_JWT_SECRET');
-    }
-    return {
-      issuer: OPEN_WEBUI_ISSUER,
-      subject: headers.required(values, 'userId'),
-      email: headers.decoded(values, 'userEmail'),
-      name: headers.decoded(values, 'userName'),
-      role: headers.role(values),
-    };
-  };
-}
-
-function toHeaderRefusal(error: unknown, headers: IdentityHeaders): UnauthenticatedError {
-  if (!(error instanceof TokenRefusedError)) throw error;
-  const reason = error.message.replace(/\.$/, '');
-  return headers.refusal('userJwt', `is refused: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`);
+/**
+ * The unverified claims of what looks like a session token of Open WebUI: it names its user `id`, and has neither
+ * issuer nor subject. A token of another issuer is not sent to Open WebUI.
+ */
+function sessionClaims(token: string): JsonObject | undefined {
+  const [, payload, , ...more] = token.split('.', 4);
+  if (payload === undefined || more.length > 0 || !/^[\w.-]+$/.test(token)) return undefined;
+  const claims = parseJsonObject(Buffer.from(payload, 'base64url').toString('utf8'));
+  if (claims === undefined || !Object.hasOwn(claims, 'id')) return undefined;
+  return Object.hasOwn(claims, 'iss') || Object.hasOwn(claims, 'sub') ? undefined : claims;
 }

@@ -1,5 +1,9 @@
-import { Scopes } from './scope.ts';
+import type { IncomingMessage } from 'node:http';
+import { Scopes } from './scopes.ts';
 import type { UserProfile } from './user.ts';
+
+/** The part of a request that says who calls. In `rawHeaders` duplicates are still seen. */
+export type AuthRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
 
 /** Who calls. */
 export type Principal =

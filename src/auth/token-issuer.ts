@@ -3,23 +3,14 @@ import { parseUrl } from '../parse-url.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { IssuerSettings } from './auth-settings.ts';
 import { OWN_ISSUER } from './claims.ts';
-import { type IssuerFetch, isTrustworthyUrl } from './issuer-fetch.ts';
-import { createIssuerKeyReader } from './issuer-keys.ts';
-import { KeySet, type KeySetTimings } from './key-set.ts';
+import { isTrustworthyUrl } from './issuer-documents.ts';
+import { KeySet } from './key-set.ts';
 import { type TokenKey, toPublicKey, toSecretKey } from './token-key.ts';
 
 /** One issuer whose tokens are taken, with its keys. */
 export interface TokenIssuer {
   readonly settings: IssuerSettings;
-  readonly algorithms: ReadonlySet<string>;
-  readonly keys: { readonly kind: 'local'; readonly key: TokenKey } | { readonly kind: 'set'; readonly set: KeySet };
-}
-
-export interface TokenIssuerOptions {
-  readonly logger: Logger;
-  readonly fetch: IssuerFetch;
-  readonly timings: KeySetTimings;
-  readonly now: () => number;
+  readonly keys: Pick<KeySet, 'find' | 'close'>;
 }
 
 /**
@@ -28,14 +19,14 @@ export interface TokenIssuerOptions {
  */
 export function openTokenIssuers(
   issuers: readonly IssuerSettings[],
-  options: TokenIssuerOptions,
-): ReadonlyMap<string, TokenIssuer> {
+  logger: Logger,
+): ReadonlyMap<unknown, TokenIssuer> {
   const opened = new Map<string, TokenIssuer>();
   const problems: ConfigProblem[] = [];
   for (const settings of issuers) {
     const name = settings.issuer ?? OWN_ISSUER;
-    const keys = opened.has(name) ? 'this issuer is named twice' : openKeys(settings, options);
-    if (typeof keys !== 'string') opened.set(name, { settings, algorithms: new Set(settings.algorithms), keys });
+    const keys = opened.has(name) ? 'this issuer is named twice' : openKeys(settings, logger);
+    if (typeof keys !== 'string') opened.set(name, { settings, keys });
     else problems.push({ key: toKey(settings), message: keys });
   }
   if (problems.length > 0) throw new ConfigError(problems);
@@ -43,8 +34,8 @@ export function openTokenIssuers(
 }
 
 /** Returns what is wrong if the keys cannot be used. */
-function openKeys(settings: IssuerSettings, options: TokenIssuerOptions): TokenIssuer['keys'] | string {
-  const { keySource, algorithms, issuer } = settings;
+function openKeys(settings: IssuerSettings, logger: Logger): TokenIssuer['keys'] | string {
+  const { keySource, algorithms } = settings;
   if (algorithms.length === 0) return 'no algorithm is given';
   switch (keySource.kind) {
     case 'secret':
@@ -56,24 +47,25 @@ function openKeys(settings: IssuerSettings, options: TokenIssuerOptions): TokenI
         return 'the public key is not a key or certificate in PEM';
       }
     case 'key-set':
-    case 'discovery': {
-      const isDiscovered = keySource.kind === 'discovery';
-      const url = parseUrl(isDiscovered ? (issuer ?? '') : keySource.uri);
-      if (url === undefined)
-        return isDiscovered ? 'discovery needs an issuer that is a URL' : 'the key set is not a URL';
-      if (!isTrustworthyUrl(url)) return `${isDiscovered ? 'the issuer' : 'the key set'} must be https`;
-      if (url.username !== '' || url.password !== '') return 'the URL must not hold a user or password';
-      const symmetric = algorithms.find((algorithm) => !/^(RS|PS|ES)/.test(algorithm));
-      if (symmetric !== undefined) return `a key set cannot be used with the algorithm ${symmetric}`;
-      const read = createIssuerKeyReader(settings, options.fetch);
-      return { kind: 'set', set: new KeySet({ ...options, issuer: issuer ?? url.origin, read }) };
-    }
+      return urlProblem(keySource.uri, 'the key set', settings) ?? new KeySet(settings, logger);
+    case 'discovery':
+      return urlProblem(settings.issuer, 'the issuer', settings) ?? new KeySet(settings, logger);
   }
+}
+
+function urlProblem(text = '', what: string, { algorithms }: IssuerSettings): string | undefined {
+  const url = parseUrl(text);
+  if (url === undefined) return `${what} is not a URL, at which its keys could be read`;
+  if (!isTrustworthyUrl(url)) return `${what} must be https`;
+  if (url.username !== '' || url.password !== '') return 'the URL must not hold a user or password';
+  const symmetric = algorithms.find((algorithm) => !/^(RS|PS|ES)/.test(algorithm));
+  return symmetric === undefined ? undefined : `a key set cannot be used with the algorithm ${symmetric}`;
 }
 
 function toLocalKeys(key: TokenKey, { algorithms }: IssuerSettings): TokenIssuer['keys'] | string {
   const unusable = algorithms.find((algorithm) => !key.algorithms.has(algorithm));
-  return unusable === undefined ? { kind: 'local', key } : `the key cannot be used with the algorithm ${unusable}`;
+  if (unusable !== undefined) return `the key cannot be used with the algorithm ${unusable}`;
+  return { find: () => Promise.resolve(key), close: () => undefined };
 }
 
 function toKey({ issuer }: IssuerSettings): string {

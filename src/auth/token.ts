@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
 import jsonwebtoken, { type Algorithm } from 'jsonwebtoken';
 import { UnauthenticatedError } from '../errors.ts';
 import { type JsonObject, parseJsonObject } from './json-body.ts';
@@ -26,7 +26,7 @@ export class TokenRefusedError extends UnauthenticatedError {
 }
 
 /** Characters; longer ones are refused before anything in them is read. */
-export const MAX_TOKEN_LENGTH = 16 * 1024;
+const MAX_TOKEN_LENGTH = 16 * 1024;
 
 const MAX_KEY_ID_LENGTH = 1_024;
 const THREE_PARTS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
@@ -72,14 +72,20 @@ export function parseToken(token: string): UnverifiedToken {
 }
 
 /** The payload of a token whose signature is right. Its times are checked by `checkTokenClaims`. Throws `TokenRefusedError`. */
-export function verifySignature(token: string, key: KeyObject, algorithms: Algorithm[]): JsonObject {
+export function verifySignature(token: string, key: KeyObject, algorithm: Algorithm): JsonObject {
+  const options = { algorithms: [algorithm], ignoreExpiration: true, ignoreNotBefore: true };
   try {
-    const payload = jsonwebtoken.verify(token, key, { algorithms, ignoreExpiration: true, ignoreNotBefore: true });
+    const payload = jsonwebtoken.verify(token, key, options);
     if (typeof payload === 'object') return payload;
   } catch (error) {
     throw new TokenRefusedError('not-valid', error instanceof Error ? error.message : 'signature');
   }
   throw new TokenRefusedError('not-valid', 'no claims');
+}
+
+/** A token with these claims and a random id; `undefined` is left out. */
+export function signToken(claims: object, key: KeyObject | string, algorithm: Algorithm, keyid?: string): string {
+  return jsonwebtoken.sign({ ...claims, jti: randomUUID() }, key, { algorithm, ...(keyid && { keyid }) });
 }
 
 function parsePart(part: string): JsonObject | undefined {

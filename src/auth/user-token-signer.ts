@@ -1,6 +1,6 @@
-import { createECDH, createPrivateKey, hash, hkdfSync, type KeyObject, randomUUID } from 'node:crypto';
-import jsonwebtoken from 'jsonwebtoken';
+import { createECDH, createPrivateKey, hash, hkdfSync, type KeyObject } from 'node:crypto';
 import { BoundedMap } from '../bounded-map.ts';
+import { signToken } from './token.ts';
 import type { UserProfile } from './user.ts';
 
 const INFO = 'mcpo-ts user token ES256 v1';
@@ -67,12 +67,16 @@ export class UserTokenSigner {
    */
   sign(user: UserProfile, audience: string): string {
     const time = this.#now();
-    const { issuer, subject, email = null, name = null, role = null } = user;
+    const { issuer, subject, email, name, role } = user;
     const id = JSON.stringify([issuer, subject, email, name, role, audience]);
     const cached = this.#cache.use(id);
     if (cached !== undefined && time >= cached.signedAt && time < cached.renewAt) return cached.token;
-    const token = signToken(this.#active, this.#issuer, user, audience, time);
-    const renewAt = (Math.floor(time / 1_000) + USER_TOKEN_SECONDS / 2) * 1_000;
+    const iat = Math.floor(time / 1_000);
+    const times = { iat, nbf: iat - NOT_BEFORE_SLACK_SECONDS, exp: iat + USER_TOKEN_SECONDS };
+    const claims = { iss: this.#issuer, sub: subject, user_issuer: issuer, email, name, role, aud: audience, ...times };
+    const { privateKey, published } = this.#active;
+    const token = signToken(claims, privateKey, 'ES256', published.kid);
+    const renewAt = (iat + USER_TOKEN_SECONDS / 2) * 1_000;
     this.#cache.set(id, { token, signedAt: time, renewAt });
     return token;
   }
@@ -81,14 +85,6 @@ export class UserTokenSigner {
   keySet(): { readonly keys: readonly PublishedKey[] } {
     return { keys: this.#keys.map(({ published }) => published) };
   }
-}
-
-function signToken(key: SigningKey, iss: string, user: UserProfile, audience: string, now: number): string {
-  const iat = Math.floor(now / 1_000);
-  const { subject: sub, issuer: user_issuer, email, name, role } = user;
-  const times = { iat, nbf: iat - NOT_BEFORE_SLACK_SECONDS, exp: iat + USER_TOKEN_SECONDS };
-  const claims = { iss, sub, user_issuer, email, name, role, aud: audience, ...times, jti: randomUUID() };
-  return jsonwebtoken.sign(claims, key.privateKey, { algorithm: 'ES256', keyid: key.published.kid });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { generateApiKey, hashApiKey, SINGLE_KEY_ID } from '../auth/api-key-ring.ts';
+import { generateApiKey, hashApiKey, SINGLE_KEY_ID } from '../auth/api-key.ts';
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { OPEN_WEBUI_ISSUER } from '../auth/user.ts';

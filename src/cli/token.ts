@@ -1,11 +1,20 @@
 import { isIdentifier } from '../auth/claims.ts';
 import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
-import { parseTokenLifetime, signToken } from '../auth/token-signer.ts';
+import { signToken } from '../auth/token.ts';
 import { ANY_AUDIENCE, HMAC_ALGORITHMS } from '../config/auth-schema.ts';
 import type { Environment } from '../config/environment.ts';
 import { hmacSecretWeakness } from '../config/secret-strength.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done } from './command-result.ts';
+
+const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3_600],
+  ['d', 86_400],
+]);
+/** Ten years. */
+const MAX_LIFETIME_SECONDS = 315_360_000;
 
 /** The flags of `mcpo-ts token issue`. */
 export interface TokenRequest {
@@ -47,24 +56,24 @@ export function issueToken(
     if (parseScope(scope) !== undefined && !scope.includes(' ') && isIdentifier(scope)) continue;
     throw new UsageError(`--scope ${JSON.stringify(scope)} is not a scope; the forms are ${SCOPE_FORMS}.`);
   }
-  const seconds = parseTokenLifetime(ttl ?? JWT_EXPIRY ?? '1h');
+  const seconds = parseLifetime(ttl ?? JWT_EXPIRY ?? '1h');
   if (seconds === undefined) {
     const flag = ttl === undefined ? 'JWT_EXPIRY' : '--ttl';
     throw new UsageError(`${flag} must be a time such as 90s, 30m, 1h or 7d, at most ten years.`);
   }
-  const issuedAt = Math.floor(now / 1_000);
+  const iat = Math.floor(now / 1_000);
   const claims = {
-    subject: user,
+    sub: user,
     email,
     name,
     role,
-    groups,
-    scopes: scopes.length === 0 ? undefined : scopes,
-    issuer: JWT_ISSUER,
+    groups: groups.length === 0 ? undefined : groups,
+    scope: scopes.length === 0 ? undefined : scopes.join(' '),
+    iss: JWT_ISSUER,
     // Any of them is accepted; `*` is not an audience.
-    audience: JWT_AUDIENCE.find((one) => one !== ANY_AUDIENCE),
-    issuedAt,
-    expiresAt: issuedAt + seconds,
+    aud: JWT_AUDIENCE.find((one) => one !== ANY_AUDIENCE),
+    iat,
+    exp: iat + seconds,
   };
   return done(`${signToken(claims, secret, algorithm)}\n`);
 }
@@ -76,4 +85,11 @@ function checkSecret(secret: string | undefined, { allowWeakSecrets }: TokenRequ
   const weakness = allowWeakSecrets ? undefined : hmacSecretWeakness(secret);
   if (weakness !== undefined) throw new UsageError(`JWT_SECRET ${weakness}`);
   return secret;
+}
+
+/** Reads `90s`, `30m`, `1h`, `7d` or a bare number of seconds; `undefined` for anything else, or for more than ten years. */
+function parseLifetime(text: string): number | undefined {
+  const [, digits, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? [];
+  const seconds = Number(digits) * (UNIT_SECONDS.get(unit) ?? Number.NaN);
+  return seconds >= 1 && seconds <= MAX_LIFETIME_SECONDS ? seconds : undefined;
 }

@@ -1,4 +1,4 @@
-import { accessTokenOf } from '../auth/credential.ts';
+import { accessTokenOf } from '../auth/authenticator.ts';
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';

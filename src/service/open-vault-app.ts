@@ -1,5 +1,5 @@
 import type { AuditLog } from '../audit/audit-log.ts';
-import { mayBeAmong } from '../auth/authorize.ts';
+import { mayBeAmong } from '../auth/access-list.ts';
 import { PageSessions } from '../auth/page-sessions.ts';
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiKeyRing } from '../../auth/api-key-ring.ts';
 import type { Authenticator } from '../../auth/authenticator.ts';
-import { type AcceptedScheme, presentedCredential } from '../../auth/credential.ts';
+import { type AcceptedScheme, presentedCredential } from '../../auth/authenticator.ts';
 import { ANONYMOUS, type Principal } from '../../auth/principal.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
 import type { LogInAttempt, LogInLimits } from '../../rate-limit/log-in-limits.ts';

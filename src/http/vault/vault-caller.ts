@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Principal, toPrincipalId } from '../../auth/principal.ts';
-import { Scopes } from '../../auth/scope.ts';
+import { Scopes } from '../../auth/scopes.ts';
 import type { UserProfile } from '../../auth/user.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
 import type { ClientAddress } from '../guards/client-address.ts';

@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KeySource } from '../../../src/auth/auth-settings.ts';
-import { accessTokenOf } from '../../../src/auth/credential.ts';
+import { accessTokenOf } from '../../../src/auth/authenticator.ts';
 import { ANONYMOUS, type Principal } from '../../../src/auth/principal.ts';
 import { encodeToken, hs256 } from '../../fixtures/forged-tokens.ts';
 import { bearer, keyRecord, request, setUp } from './open-webui-request.ts';
-import { issuerOf, NOW_SECONDS, rsaPem, rsaToken, SECRET, verifierOf } from './token-fixture.ts';
+import { issuerOf, NOW_SECONDS, rsaPem, rsaToken, SECRET, useClock, verifierOf } from './token-fixture.ts';
+
+useClock();
 
 const fromPublicKey = verifierOf([issuerOf({ kind: 'public-key', pem: rsaPem }, ['RS256'])]);
 const fromSecret = verifierOf([
@@ -66,7 +68,7 @@ describe('the access token of a caller', () => {
   });
 
   test('is not a session token of Open WebUI, whose end is known', async () => {
-    const authenticator = setUp({ openWebUi: { secretKey: SECRET }, now: () => NOW_SECONDS * 1_000 });
+    const authenticator = setUp({ openWebUi: { secretKey: SECRET } });
     const claims = { id: 'u1', exp: NOW_SECONDS + 60 };
     const session = bearer(encodeToken({ alg: 'HS256', typ: 'JWT' }, claims, hs256(SECRET)));
     const principal = await authenticator.authenticate(session, 'bearer');

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { ApiKeyRing, generateApiKey, hashApiKey } from '../../../src/auth/api-key-ring.ts';
+import { generateApiKey, hashApiKey } from '../../../src/auth/api-key.ts';
+import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
 import { keyRecord, OPEN_WEBUI } from './open-webui-request.ts';
 
 test('keys are random, recognisable, and kept as SHA-256', () => {
@@ -70,7 +71,7 @@ test.each([
   expect(ring.find('single')).toEqual(
     expect.objectContaining({ id: 'default', assertsUser, principal: expect.objectContaining({ kind: 'api-key' }) }),
   );
-  expect(ring.find('single')?.scopes.allows('admin')).toBe(true);
+  expect(ring.find('single')?.principal.scopes.allows('admin')).toBe(true);
 });
 
 test('a fingerprint distinguishes a key from the one that takes its place, and ends with it', () => {

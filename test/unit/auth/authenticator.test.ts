@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
 import { ANONYMOUS, type UserPrincipal } from '../../../src/auth/principal.ts';
-import { Scopes } from '../../../src/auth/scope.ts';
+import { Scopes } from '../../../src/auth/scopes.ts';
 import { TokenRefusedError } from '../../../src/auth/token.ts';
 import { UnauthenticatedError } from '../../../src/errors.ts';
 import { bearer, keyRecord, outcome, request, setUp } from './open-webui-request.ts';
@@ -23,18 +23,18 @@ const alice: UserPrincipal = {
 
 /** Takes one token; what the real one takes is tested with it. */
 const tokens = {
-  verify: (token: string) => {
+  verify: async (token: string) => {
     if (token === 'good.to.ken') return alice;
     throw new TokenRefusedError('not-valid', '');
   },
 };
 
 describe('without anything configured', () => {
-  test('everyone is anonymous, whatever they present', () => {
+  test('everyone is anonymous, whatever they present', async () => {
     const authenticator = setUp({});
     expect(authenticator.isRequired).toBe(false);
-    expect(authenticator.authenticate(request(), 'bearer')).toBe(ANONYMOUS);
-    expect(authenticator.authenticate(bearer('x', 'X-OpenWebUI-User-Id', 'u'), 'bearer')).toBe(ANONYMOUS);
+    expect(await authenticator.authenticate(request(), 'bearer')).toBe(ANONYMOUS);
+    expect(await authenticator.authenticate(bearer('x', 'X-OpenWebUI-User-Id', 'u'), 'bearer')).toBe(ANONYMOUS);
   });
 });
 
@@ -51,8 +51,8 @@ describe('with API keys', () => {
 
   test.each([['Bearer the-key'], ['bearer the-key'], ['Bearer   the-key '], ['BEARER the-key']])(
     'takes %j',
-    (header) => {
-      expect(authenticator.authenticate(request('AUTHORIZATION', header), 'bearer')).toEqual({
+    async (header) => {
+      expect(await authenticator.authenticate(request('AUTHORIZATION', header), 'bearer')).toEqual({
         kind: 'api-key',
         keyId: 'ci',
         scopes: expect.objectContaining({ texts: ['call:time'] }),
@@ -62,18 +62,18 @@ describe('with API keys', () => {
 
   test.each([[''], ['the-key'], ['Bearer'], ['Bearer '], ['Token the-key'], ['Basic dXNlcjp0aGUta2V5']])(
     'finds nothing usable in %j',
-    (header) => {
+    async (header) => {
       const run = () => authenticator.authenticate(request('Authorization', header), 'bearer');
-      expect(run).toThrow(UnauthenticatedError);
-      expect(run).toThrow('Missing or invalid Authorization header');
+      await expect(run()).rejects.toThrow(UnauthenticatedError);
+      await expect(run()).rejects.toThrow('Missing or invalid Authorization header');
     },
   );
 
-  test('without a header: 401 and how to present a key', () => {
-    expect(() => authenticator.authenticate(request(), 'bearer')).toThrow(
+  test('without a header: 401 and how to present a key', async () => {
+    await expect(authenticator.authenticate(request(), 'bearer')).rejects.toThrow(
       expect.objectContaining({ challenge: 'Bearer' }) as unknown as Error,
     );
-    expect(() => authenticator.authenticate(request(), 'bearer-or-basic')).toThrow(
+    await expect(authenticator.authenticate(request(), 'bearer-or-basic')).rejects.toThrow(
       expect.objectContaining({ challenge: expect.stringMatching(/^Basic .*Bearer$/) }) as unknown as Error,
     );
   });
@@ -86,8 +86,8 @@ describe('with API keys', () => {
     ['__proto__'],
     ['eyJhbGciOiJIUzI1NiJ9.e30.c2ln'],
     ['x'.repeat(100_000)],
-  ])('a wrong one is 403: %.20s', (key) => {
-    expect(() => authenticator.authenticate(bearer(key), 'bearer')).toThrow('Invalid API key');
+  ])('a wrong one is 403: %.20s', async (key) => {
+    await expect(authenticator.authenticate(bearer(key), 'bearer')).rejects.toThrow('Invalid API key');
   });
 
   test('two Authorization headers are refused, also if both are right', async () => {
@@ -134,14 +134,13 @@ describe('with issuers', () => {
     expect(await outcome(() => authenticator.authenticate(bearer(credential), 'bearer'))).toBe(expected);
   });
 
-  test('all forged tokens are refused in the same words', () => {
-    const messages = ['bad.to.ken', 'a.b', `eyJ${'x'.repeat(100_000)}`, 'eyJh'].map((token) => {
-      try {
-        return authenticator.authenticate(bearer(token), 'bearer');
-      } catch (error) {
-        return `${String(error)} ${(error as UnauthenticatedError).challenge}`;
-      }
-    });
+  test('all forged tokens are refused in the same words', async () => {
+    const messages: string[] = [];
+    for (const token of ['bad.to.ken', 'a.b', `eyJ${'x'.repeat(100_000)}`, 'eyJh']) {
+      const refused = authenticator.authenticate(bearer(token), 'bearer');
+      const error = await refused.catch((thrown: unknown) => thrown);
+      messages.push(`${String(error)} ${(error as UnauthenticatedError).challenge}`);
+    }
     expect(new Set(messages).size).toBe(1);
     expect(messages[0]).toContain('error="invalid_token"');
   });
@@ -172,7 +171,7 @@ describe('while the keys of the database are still being read', () => {
     const waiting = outcome(() => authenticator.authenticate(request(), 'bearer'));
     ring.replace('database', []);
     expect(await waiting).toBe('anonymous');
-    expect(authenticator.authenticate(request(), 'bearer')).toBe(ANONYMOUS);
+    expect(await authenticator.authenticate(request(), 'bearer')).toBe(ANONYMOUS);
   });
 
   test('if it fails, nobody is let in but by the keys that are known', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { type AccessList, requireCall, requireScope, type ServerAccess } from '../../../src/auth/authorize.ts';
+import type { AccessList } from '../../../src/auth/access-list.ts';
+import { requireCall, requireScope, type ServerAccess } from '../../../src/auth/authorize.ts';
 import { ANONYMOUS, type Principal, type UserPrincipal } from '../../../src/auth/principal.ts';
-import { Scopes } from '../../../src/auth/scope.ts';
+import { Scopes } from '../../../src/auth/scopes.ts';
 import { ForbiddenError } from '../../../src/errors.ts';
 
 const user = (rest: Partial<UserPrincipal> = {}): UserPrincipal => ({

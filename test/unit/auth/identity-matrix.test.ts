@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
+import type { UnauthenticatedError } from '../../../src/errors.ts';
 import { bearer, keyRecord, outcome, setUp } from './open-webui-request.ts';
 
 const SECRET = 'the secret that Open WebUI signs user JWTs with';
@@ -97,24 +98,21 @@ describe('the answer', () => {
     openWebUi: { userJwtSecret: SECRET },
     keys: [keyRecord('owui', 'k', { assertsUser: true })],
   });
-  const messageOf = (...headers: string[]) => {
-    try {
-      return String(authenticator.authenticate(bearer('k', ...headers), 'bearer'));
-    } catch (error) {
-      const { message, challenge } = error as { message: string; challenge: string };
-      expect(challenge).toMatch(/^Bearer error="invalid_token", error_description="[^"\\]*"$/);
-      return message;
-    }
+  const messageOf = async (...headers: string[]) => {
+    const refused = authenticator.authenticate(bearer('k', ...headers), 'bearer');
+    const { message, challenge } = (await refused.catch((error: unknown) => error)) as UnauthenticatedError;
+    expect(challenge).toMatch(/^Bearer error="invalid_token", error_description="[^"\\]*"$/);
+    return message;
   };
 
-  test('names the header and what is missing, and no value', () => {
-    expect(messageOf(USER_ID, 'secret-id')).toBe(
+  test('names the header and what is missing, and no value', async () => {
+    expect(await messageOf(USER_ID, 'secret-id')).toBe(
       'The header x-openwebui-user-jwt is missing, and other headers are not believed here; set FORWARD_USER_INFO_HEADER_JWT_SECRET in Open WebUI.',
     );
-    expect(messageOf(USER_JWT, sign({ exp: NOW - 100 }))).toBe(
+    expect(await messageOf(USER_JWT, sign({ exp: NOW - 100 }))).toBe(
       'The header x-openwebui-user-jwt is refused: the token has expired.',
     );
-    expect(messageOf(USER_JWT, none)).toBe(messageOf(USER_JWT, sign({}, 'another')));
+    expect(await messageOf(USER_JWT, none)).toBe(await messageOf(USER_JWT, sign({}, 'another')));
   });
 });
 
@@ -153,15 +151,15 @@ describe('the principal', () => {
     const token = sign({ sub: 'u1', email: 'zoë@example.org', name: 'Zoë O’Neil, Jr.', role: 'admin' });
     const checking = setUp({ openWebUi: { userJwtSecret: SECRET }, keys, scopesByRole });
     const signed = bearer('k', USER_JWT, token, 'X-OpenWebUI-Chat-Id', 'chat-1');
-    expect(checking.authenticate(signed, 'bearer')).toEqual(expected);
+    expect(await checking.authenticate(signed, 'bearer')).toEqual(expected);
   });
 
-  test('has a name or e-mail that is not percent-encoded as it came', () => {
+  test('has a name or e-mail that is not percent-encoded as it came', async () => {
     const authenticator = setUp({
       openWebUi: { trustUserHeaders: true },
       keys: [keyRecord('owui', 'k', { assertsUser: true })],
     });
-    const principal = authenticator.authenticate(
+    const principal = await authenticator.authenticate(
       bearer('k', USER_ID, 'u', 'X-OpenWebUI-User-Name', '100% Bob', 'X-OpenWebUI-User-Email', 'a+b@c.d'),
       'bearer',
     );

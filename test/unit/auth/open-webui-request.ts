@@ -1,7 +1,9 @@
-import { ApiKeyRing, hashApiKey } from '../../../src/auth/api-key-ring.ts';
+import { hashApiKey } from '../../../src/auth/api-key.ts';
+import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
 import type { ApiKeyRecord, AuthSettings, OpenWebUiSettings } from '../../../src/auth/auth-settings.ts';
 import { Authenticator, type TokenCheck } from '../../../src/auth/authenticator.ts';
 import { OpenWebUiIdentity } from '../../../src/auth/open-webui-identity.ts';
+import type { AuthRequest } from '../../../src/auth/principal.ts';
 
 export const OPEN_WEBUI: OpenWebUiSettings = {
   userJwtSecret: undefined,
@@ -38,26 +40,29 @@ export interface Setup {
   readonly scopesByRole?: AuthSettings['scopesByRole'];
   readonly tokens?: TokenCheck;
   readonly ring?: ApiKeyRing;
-  readonly now?: () => number;
 }
 
-export function setUp({ openWebUi, keys = [], scopesByRole = new Map(), tokens, ring, now }: Setup): Authenticator {
+export function setUp({ openWebUi, keys = [], scopesByRole = new Map(), tokens, ring }: Setup): Authenticator {
   const settings = { ...OPEN_WEBUI, ...openWebUi };
   const theRing = ring ?? new ApiKeyRing();
   theRing.replace('file', keys);
   return new Authenticator(theRing, {
     takesTokens: tokens !== undefined || settings.secretKey !== undefined || settings.url !== undefined,
     tokens,
-    identity: new OpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup: new Map() }, now),
+    identity: new OpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup: new Map() }),
   });
 }
 
-/** Headers as node has them: names and values in turn. */
-export function request(...rawHeaders: readonly string[]): { rawHeaders: readonly string[] } {
-  return { rawHeaders };
+/** Headers as node has them: names and values in turn, and by name. */
+export function request(...rawHeaders: string[]): AuthRequest {
+  const headers: Record<string, string> = {};
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    headers[(rawHeaders[index] ?? '').toLowerCase()] ??= rawHeaders[index + 1] ?? '';
+  }
+  return { rawHeaders, headers };
 }
 
-export function bearer(credential: string, ...rawHeaders: readonly string[]): { rawHeaders: readonly string[] } {
+export function bearer(credential: string, ...rawHeaders: string[]): AuthRequest {
   return request('Host', 'x', 'Authorization', `Bearer ${credential}`, ...rawHeaders);
 }
 

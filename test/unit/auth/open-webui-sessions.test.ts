@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { keyRecord, outcome, request, setUp } from './open-webui-request.ts';
 
@@ -31,6 +31,7 @@ beforeEach(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 afterEach(async () => {
+  jest.restoreAllMocks();
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
@@ -71,7 +72,7 @@ describe('with the secret of Open WebUI', () => {
   });
 
   test('the user may call, keep values of their own, and no more', async () => {
-    expect(authenticator.authenticate(request('authorization', `Bearer ${session()}`), 'bearer')).toEqual(
+    expect(await authenticator.authenticate(request('authorization', `Bearer ${session()}`), 'bearer')).toEqual(
       expect.objectContaining({ scopes: expect.objectContaining({ texts: ['call', 'vault'] }), keyId: undefined }),
     );
   });
@@ -80,7 +81,8 @@ describe('with the secret of Open WebUI', () => {
 describe('with the URL of Open WebUI', () => {
   test('asks once for many calls, again after a minute, and never with a cookie', async () => {
     let now = Date.now();
-    const authenticator = setUp({ openWebUi: { url: `${url}/` }, now: () => now });
+    jest.spyOn(Date, 'now').mockImplementation(() => now);
+    const authenticator = setUp({ openWebUi: { url: `${url}/` } });
     const token = session();
     const first = await Promise.all(Array.from({ length: 20 }, () => call(authenticator, token)));
     expect(new Set(first)).toEqual(new Set(['user open-webui u1']));
@@ -108,7 +110,8 @@ describe('with the URL of Open WebUI', () => {
 
   test('what was answered does not outlive the token', async () => {
     let now = NOW * 1_000;
-    const authenticator = setUp({ openWebUi: { url }, now: () => now });
+    jest.spyOn(Date, 'now').mockImplementation(() => now);
+    const authenticator = setUp({ openWebUi: { url } });
     const token = session({ exp: NOW + 10 });
     expect(await call(authenticator, token)).toBe('user open-webui u1');
     now += 10_000;
@@ -146,9 +149,9 @@ describe('with the URL of Open WebUI', () => {
     expect(await call(authenticator, session())).toBe('503');
 
     const gone = setUp({ openWebUi: { url: 'http://127.0.0.1:1' } });
-    const error = await Promise.resolve(
-      gone.authenticate(request('Authorization', `Bearer ${session()}`), 'bearer'),
-    ).catch((thrown: unknown) => thrown);
+    const error = await gone
+      .authenticate(request('Authorization', `Bearer ${session()}`), 'bearer')
+      .catch((thrown: unknown) => thrown);
     expect(String(error)).toContain('could not be reached');
     expect(String(error)).not.toContain('127.0.0.1');
   });

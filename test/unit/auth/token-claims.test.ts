@@ -3,7 +3,7 @@ import { isIdentifier, readClaim, toUserPrincipal } from '../../../src/auth/clai
 import { DEFAULT_CLAIMS } from '../../../src/config/auth-schema.ts';
 
 const rules = {
-  names: DEFAULT_CLAIMS,
+  claims: DEFAULT_CLAIMS,
   scopes: { kind: 'own' } as const,
   scopesByRole: new Map([['boss', ['admin']]]),
   scopesByGroup: new Map([
@@ -38,7 +38,7 @@ describe('who a token is about', () => {
   });
 
   test('names of claims and dotted paths are taken from the settings', () => {
-    const names = {
+    const claims = {
       ...DEFAULT_CLAIMS,
       subject: 'user.id',
       role: 'https://example.com/role',
@@ -53,7 +53,7 @@ describe('who a token is about', () => {
         realm_access: { roles: ['operators'] },
         scp: ['call:time/*'],
       },
-      { ...rules, names },
+      { ...rules, claims },
     );
     expect(principal).toMatchObject({ subject: 'u1', role: 'boss', groups: ['operators'] });
     expect(principal.scopes.texts).toEqual(['call:time/*', 'admin', 'metrics', 'docs']);

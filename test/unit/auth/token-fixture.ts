@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { afterEach, beforeEach, jest } from '@jest/globals';
 import type { Algorithm } from 'jsonwebtoken';
 import type { IssuerSettings, KeySource } from '../../../src/auth/auth-settings.ts';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
@@ -39,6 +40,12 @@ export function issuerOf(
   };
 }
 
+/** Sets what `Date.now()` returns in each test of the file, in milliseconds since the epoch; timers run on. */
+export function useClock(read = () => NOW_SECONDS * 1_000): void {
+  beforeEach(() => void jest.spyOn(Date, 'now').mockImplementation(read));
+  afterEach(() => void jest.restoreAllMocks());
+}
+
 export interface LogLine {
   readonly level: string;
   readonly message: string;
@@ -53,14 +60,12 @@ export function collectingLogger(lines: LogLine[] = []): Logger {
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug'), isDebug: () => true };
 }
 
-/** A verifier whose clock stands at `NOW_SECONDS`. */
 export function verifierOf(issuers: readonly IssuerSettings[], options: Partial<TokenVerifierOptions> = {}) {
   return new TokenVerifier({
     issuers,
     scopesByRole: new Map(),
     scopesByGroup: new Map(),
     logger: collectingLogger(),
-    now: () => NOW_SECONDS * 1_000,
     ...options,
   });
 }
@@ -71,8 +76,8 @@ export function rsaToken(claims: object = {}, header: object = {}, key: KeyObjec
   return encodeToken({ alg: 'RS256', typ: 'JWT', ...header }, payload, rs256(key));
 }
 
-/** What came of it, whether at once or later. */
-export async function outcome(verify: () => UserPrincipal | Promise<UserPrincipal>): Promise<unknown> {
+/** What came of it. */
+export async function outcome(verify: () => Promise<UserPrincipal>): Promise<unknown> {
   try {
     return await verify();
   } catch (error) {

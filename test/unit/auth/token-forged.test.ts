@@ -2,7 +2,20 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { UnauthenticatedError } from '../../../src/errors.ts';
 import { type ForgerySource, forgedTokens, genuineToken } from '../../fixtures/forged-tokens.ts';
 import { type KeySetServer, startKeySetServer, withKeys } from '../../fixtures/key-set-server.ts';
-import { AUDIENCE, ISSUER, issuerOf, NOW_SECONDS, outcome, rsa, rsaPem, toJwk, verifierOf } from './token-fixture.ts';
+import {
+  AUDIENCE,
+  ISSUER,
+  issuerOf,
+  NOW_SECONDS,
+  outcome,
+  rsa,
+  rsaPem,
+  toJwk,
+  useClock,
+  verifierOf,
+} from './token-fixture.ts';
+
+useClock();
 
 let trap: KeySetServer;
 let keySet: KeySetServer;

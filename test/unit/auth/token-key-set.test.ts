@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { IssuerSettings } from '../../../src/auth/auth-settings.ts';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
 import type { TokenVerifier } from '../../../src/auth/token-verifier.ts';
@@ -15,6 +15,7 @@ import {
   rsa,
   rsaToken,
   toJwk,
+  useClock,
   verifierOf,
 } from './token-fixture.ts';
 
@@ -26,6 +27,8 @@ let server: KeySetServer;
 let verifier: TokenVerifier;
 let nowSeconds: number;
 let lines: LogLine[];
+
+useClock(() => nowSeconds * 1_000);
 
 beforeEach(async () => {
   nowSeconds = NOW_SECONDS;
@@ -41,7 +44,6 @@ afterEach(async () => {
 
 function open(more: Partial<IssuerSettings>): TokenVerifier {
   return verifierOf([issuerOf({ kind: 'key-set', uri: `${server.url}/keys` }, ['RS256', 'ES256'], more)], {
-    now: () => nowSeconds * 1_000,
     logger: collectingLogger(lines),
   });
 }
@@ -61,9 +63,9 @@ const REFUSED = '401 The token is not valid.';
 const gone = (_request: unknown, response: ServerResponse) => void response.destroy();
 
 describe('keys that are there', () => {
-  test('the set is read once, and then tokens are verified at once', async () => {
+  test('the set is read once, and then tokens are verified with it', async () => {
     await Promise.all(Array.from({ length: 50 }, (_, index) => verify(token('one', rsa.privateKey, `u${index}`))));
-    expect(verifier.verify(token('one'))).toMatchObject({ subject: 'ada' });
+    expect(await verify(token('one'))).toBe('ada');
     expect(server.paths).toEqual(['/keys']);
   });
 
@@ -123,13 +125,6 @@ describe('keys that change', () => {
     expect(await verify(old)).toBe('ada');
     nowSeconds += 31;
     expect(await verify(old)).toBe(REFUSED);
-  });
-
-  test('a key that stays keeps the tokens that it verified', async () => {
-    const known = await verifier.verify(token('one'));
-    server.answer = withKeys(toJwk(next.publicKey, 'two'), toJwk(rsa.publicKey, 'one'));
-    expect(await verify(token('two', next.privateKey))).toBe('ada');
-    expect(verifier.verify(token('one'))).toBe(known);
   });
 
   test('a key under the id of another is another', async () => {
@@ -257,9 +252,7 @@ describe('discovery', () => {
         response.end(JSON.stringify(document(server.url)));
       else withKeys(toJwk(rsa.publicKey, 'one'))(request, response);
     };
-    verifier = verifierOf([issuerOf({ kind: 'discovery' }, ['RS256'], { issuer: `${server.url}/realm` })], {
-      now: () => nowSeconds * 1_000,
-    });
+    verifier = verifierOf([issuerOf({ kind: 'discovery' }, ['RS256'], { issuer: `${server.url}/realm` })]);
   };
   const tokenOf = () => rsaToken({ iss: `${server.url}/realm` }, { kid: 'one' });
 
@@ -287,13 +280,11 @@ describe('discovery', () => {
 
   test('an issuer elsewhere cannot lead to this machine', async () => {
     const asked: string[] = [];
-    verifier = verifierOf([issuerOf({ kind: 'discovery' }, ['RS256'])], {
-      fetch: async (url, init) => {
-        asked.push(url.href);
-        if (url.hostname === '127.0.0.1') return fetch(url, init);
-        return Response.json({ issuer: 'https://id.example', jwks_uri: `${server.url}/keys` });
-      },
+    jest.spyOn(globalThis, 'fetch').mockImplementation(async (url) => {
+      asked.push(String(url));
+      return Response.json({ issuer: 'https://id.example', jwks_uri: `${server.url}/keys` });
     });
+    verifier = verifierOf([issuerOf({ kind: 'discovery' }, ['RS256'])]);
     expect(await verify(rsaToken({}, { kid: 'one' }))).toBe('503, again after 10 s');
     expect(asked).toEqual(['https://id.example/.well-known/openid-configuration']);
     expect(server.paths).toEqual([]);
@@ -307,9 +298,7 @@ describe('discovery', () => {
       } else if (request.url === path) withKeys(toJwk(rsa.publicKey, 'one'))(request, response);
       else response.writeHead(404).end();
     };
-    verifier = verifierOf([issuerOf({ kind: 'discovery' }, ['RS256'], { issuer: `${server.url}/realm` })], {
-      now: () => nowSeconds * 1_000,
-    });
+    verifier = verifierOf([issuerOf({ kind: 'discovery' }, ['RS256'], { issuer: `${server.url}/realm` })]);
     expect(await verify(tokenOf())).toBe('ada');
     path = '/moved';
     nowSeconds += 61;

@@ -3,12 +3,15 @@ import { TokenVerifier } from '../../../src/auth/token-verifier.ts';
 import { DEFAULT_CLAIMS } from '../../../src/config/auth-schema.ts';
 import { ServerUnavailableError, UnauthenticatedError } from '../../../src/errors.ts';
 import { type OidcProvider, startOidcProvider } from '../../fixtures/start-oidc-provider.ts';
-import { collectingLogger, outcome } from './token-fixture.ts';
+import { collectingLogger, outcome, useClock } from './token-fixture.ts';
 
 let provider: OidcProvider;
 let verifier: TokenVerifier;
 /** How far the verifier's clock is ahead. */
 let aheadSeconds: number;
+
+const realNow = Date.now;
+useClock(() => realNow() + aheadSeconds * 1_000);
 
 beforeEach(async () => {
   provider = await startOidcProvider();
@@ -27,7 +30,6 @@ beforeEach(async () => {
     scopesByRole: new Map(),
     scopesByGroup: new Map([['admins', ['metrics']]]),
     logger: collectingLogger(),
-    now: () => Date.now() + aheadSeconds * 1_000,
   });
 });
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import jsonwebtoken, { type Algorithm } from 'jsonwebtoken';
 import type { KeySource } from '../../../src/auth/auth-settings.ts';
 import { encodeToken, hs256 } from '../../fixtures/forged-tokens.ts';
@@ -16,8 +16,16 @@ import {
   rsaToken,
   SECRET,
   toPem,
+  useClock,
   verifierOf,
 } from './token-fixture.ts';
+
+let nowSeconds: number;
+
+useClock(() => nowSeconds * 1_000);
+beforeEach(() => {
+  nowSeconds = NOW_SECONDS;
+});
 
 const secretSource: KeySource = { kind: 'secret', secret: SECRET };
 const rsaSource: KeySource = { kind: 'public-key', pem: rsaPem };
@@ -51,9 +59,9 @@ describe('algorithms', () => {
     ['ES256', curves.ES256.privateKey, source(curves.ES256.publicKey)],
     ['ES384', curves.ES384.privateKey, source(curves.ES384.publicKey)],
     ['ES512', curves.ES512.privateKey, source(curves.ES512.publicKey)],
-  ])('%s is verified at once, and refused where it is not pinned', async (algorithm, key, keySource) => {
+  ])('%s is verified, and refused where it is not pinned', async (algorithm, key, keySource) => {
     const token = sign(algorithm, key);
-    expect(verifierOf([issuerOf(keySource, [algorithm])]).verify(token)).toMatchObject({
+    expect(await verifierOf([issuerOf(keySource, [algorithm])]).verify(token)).toMatchObject({
       kind: 'user',
       issuer: ISSUER,
       subject: 'ada',
@@ -64,11 +72,11 @@ describe('algorithms', () => {
     });
   });
 
-  test('the signature of one algorithm is none for another of the same key', () => {
+  test('the signature of one algorithm is none for another of the same key', async () => {
     const verifier = verifierOf([issuerOf(rsaSource, ['RS256', 'PS256'])]);
     const [, payload, signature] = sign('RS256', rsa.privateKey).split('.');
     const header = Buffer.from('{"alg":"PS256","typ":"JWT"}').toString('base64url');
-    expect(() => verifier.verify(`${header}.${payload}.${signature}`)).toThrow('The token is not valid.');
+    await expect(verifier.verify(`${header}.${payload}.${signature}`)).rejects.toThrow('The token is not valid.');
   });
 
   test.each<[string, KeySource, Algorithm[], string]>([
@@ -110,22 +118,24 @@ describe('several issuers', () => {
   const own = issuerOf(secretSource, ['HS256'], { issuer: undefined, audiences: [] });
   const verifier = verifierOf([own, issuerOf(rsaSource, ['RS256'])]);
 
-  test('each is chosen by its exact name', () => {
-    expect(verifier.verify(rsaToken())).toMatchObject({ issuer: ISSUER });
-    expect(() => verifier.verify(sign('HS256', SECRET))).toThrow('The token is not valid.');
+  test('each is chosen by its exact name', async () => {
+    expect(await verifier.verify(rsaToken())).toMatchObject({ issuer: ISSUER });
+    await expect(verifier.verify(sign('HS256', SECRET))).rejects.toThrow('The token is not valid.');
   });
 
   const ownToken = (iss: unknown) =>
     encodeToken({ alg: 'HS256' }, { iss, sub: 'ada', exp: NOW_SECONDS + 9 }, hs256(SECRET));
 
-  test.each([[undefined], ['mcpo-ts']])('our own secret is enough for the issuer %s', (iss) => {
-    expect(verifier.verify(ownToken(iss))).toMatchObject({ issuer: 'mcpo-ts', subject: 'ada' });
+  test.each([[undefined], ['mcpo-ts']])('our own secret is enough for the issuer %s', async (iss) => {
+    expect(await verifier.verify(ownToken(iss))).toMatchObject({ issuer: 'mcpo-ts', subject: 'ada' });
   });
 
   test.each([['open-webui'], ['https://somebody.example'], ['MCPO-TS'], [''], [null], [7], [['mcpo-ts']]])(
     'our own secret speaks for no other issuer: %j',
-    (iss) => {
-      expect(() => verifier.verify(ownToken(iss))).toThrow('The token is from an issuer that is not accepted here.');
+    async (iss) => {
+      await expect(verifier.verify(ownToken(iss))).rejects.toThrow(
+        'The token is from an issuer that is not accepted here.',
+      );
     },
   );
 
@@ -135,18 +145,20 @@ describe('several issuers', () => {
       issuerOf(rsaSource, ['RS256']),
       issuerOf(source(other.publicKey), ['RS256'], { issuer: 'https://other.example' }),
     ]);
-    expect(both.verify(rsaToken({ iss: 'https://other.example' }, {}, other.privateKey))).toMatchObject({
+    expect(await both.verify(rsaToken({ iss: 'https://other.example' }, {}, other.privateKey))).toMatchObject({
       issuer: 'https://other.example',
     });
-    expect(() => both.verify(rsaToken({}, {}, other.privateKey))).toThrow('The token is not valid.');
-    expect(() => both.verify(rsaToken({ iss: 'https://third.example' }))).toThrow('issuer that is not accepted');
+    await expect(both.verify(rsaToken({}, {}, other.privateKey))).rejects.toThrow('The token is not valid.');
+    await expect(both.verify(rsaToken({ iss: 'https://third.example' }))).rejects.toThrow(
+      'issuer that is not accepted',
+    );
   });
 
-  test('why a token was refused is in the log, and nothing of the token', () => {
+  test('why a token was refused is in the log, and nothing of the token', async () => {
     const lines: LogLine[] = [];
     const logging = verifierOf([issuerOf(rsaSource, ['RS256'])], { logger: collectingLogger(lines) });
     const token = rsaToken({}, {}, generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey);
-    expect(() => logging.verify(token)).toThrow('The token is not valid.');
+    await expect(logging.verify(token)).rejects.toThrow('The token is not valid.');
     expect(lines).toEqual([
       { level: 'debug', message: 'A token was refused', fields: { reason: 'invalid signature' } },
     ]);
@@ -154,48 +166,47 @@ describe('several issuers', () => {
 });
 
 describe('what was verified a moment ago', () => {
-  test('is not verified again, but for a minute and until its end only', () => {
-    let nowSeconds = NOW_SECONDS;
-    const verifier = verifierOf([issuerOf(rsaSource, ['RS256'])], { now: () => nowSeconds * 1_000 });
+  test('is not verified again, but for a minute and until its end only', async () => {
+    const verifier = verifierOf([issuerOf(rsaSource, ['RS256'])]);
     const token = rsaToken({ exp: NOW_SECONDS + 30 });
-    const first = verifier.verify(token);
+    const first = await verifier.verify(token);
     nowSeconds += 29;
-    expect(verifier.verify(token)).toBe(first);
+    expect(await verifier.verify(token)).toBe(first);
     nowSeconds += 1;
-    expect(verifier.verify(token)).not.toBe(first);
+    expect(await verifier.verify(token)).not.toBe(first);
     nowSeconds += 60;
-    expect(() => verifier.verify(token)).toThrow('The token has expired.');
+    await expect(verifier.verify(token)).rejects.toThrow('The token has expired.');
     const long = rsaToken({ exp: nowSeconds + 9_000 });
-    const principal = verifier.verify(long);
+    const principal = await verifier.verify(long);
     nowSeconds += 59.9;
-    expect(verifier.verify(long)).toBe(principal);
+    expect(await verifier.verify(long)).toBe(principal);
     nowSeconds += 0.1;
-    expect(verifier.verify(long)).not.toBe(principal);
+    expect(await verifier.verify(long)).not.toBe(principal);
   });
 
   test('after the clock was put back it is verified again', async () => {
-    let nowSeconds = NOW_SECONDS;
-    const verifier = verifierOf([issuerOf(rsaSource, ['RS256'])], { now: () => nowSeconds * 1_000 });
+    const verifier = verifierOf([issuerOf(rsaSource, ['RS256'])]);
     const token = rsaToken({ nbf: NOW_SECONDS });
     await verifier.verify(token);
     nowSeconds -= 3_600;
-    expect(() => verifier.verify(token)).toThrow('The token is not yet valid.');
+    await expect(verifier.verify(token)).rejects.toThrow('The token is not yet valid.');
   });
 
   test('gives way to newer ones', async () => {
-    const verifier = verifierOf([issuerOf(rsaSource, ['RS256'])], { maxCachedTokens: 2 });
-    const [a, b, c] = ['a', 'b', 'c'].map((sub) => rsaToken({ sub }));
-    const [first, second] = [verifier.verify(a ?? ''), verifier.verify(b ?? '')];
-    expect(verifier.verify(a ?? '')).toBe(first);
-    await verifier.verify(c ?? '');
-    expect(verifier.verify(a ?? '')).toBe(first);
-    expect(verifier.verify(b ?? '')).not.toBe(second);
+    const verifier = verifierOf([issuerOf(secretSource, ['HS256'])]);
+    const verify = (jti: number) => verifier.verify(sign('HS256', SECRET, { jti: String(jti) }));
+    const [first, second] = [await verify(1), await verify(2)];
+    for (let index = 3; index <= 1_000; index += 1) await verify(index);
+    expect(await verify(1)).toBe(first);
+    await verify(1_001);
+    expect(await verify(1)).toBe(first);
+    expect(await verify(2)).not.toBe(second);
   });
 
   test('a token that differs in its signature alone is another', async () => {
     const verifier = verifierOf([issuerOf(rsaSource, ['RS256'])]);
     const token = rsaToken();
     await verifier.verify(token);
-    expect(() => verifier.verify(`${token.slice(0, -2)}AA`)).toThrow('The token is not valid.');
+    await expect(verifier.verify(`${token.slice(0, -2)}AA`)).rejects.toThrow('The token is not valid.');
   });
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { hashApiKey } from '../../../src/auth/api-key-ring.ts';
+import { hashApiKey } from '../../../src/auth/api-key.ts';
 import { type KeyCommand, type KeyOptions, keyCommand } from '../../../src/cli/key.ts';
 import { authSchema } from '../../../src/config/auth-schema.ts';
 import { ApiKeys } from '../../../src/db/api-keys.ts';

@@ -49,7 +49,7 @@ describe('token issue', () => {
     });
   });
 
-  test.each(['HS256', 'HS384', 'HS512'] as const)('this service takes what it issues with %s', (algorithm) => {
+  test.each(['HS256', 'HS384', 'HS512'] as const)('this service takes what it issues with %s', async (algorithm) => {
     const { text } = issueToken(
       { user: 'ada', role: 'admin', group: ['a b'], scope: [] },
       { values: { JWT_ALGORITHM: [algorithm] }, secrets },
@@ -69,7 +69,7 @@ describe('token issue', () => {
       scopesByGroup: new Map(),
       logger: collectingLogger(),
     });
-    expect(verifier.verify(text.trim())).toMatchObject({
+    expect(await verifier.verify(text.trim())).toMatchObject({
       issuer: 'mcpo-ts',
       subject: 'ada',
       groups: ['a b'],

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { generateApiKey, hashApiKey } from '../../../src/auth/api-key-ring.ts';
+import { generateApiKey, hashApiKey } from '../../../src/auth/api-key.ts';
 import { apiKeyWeakness, hashedKeyWeakness, hmacSecretWeakness } from '../../../src/config/secret-strength.ts';
 
 describe('an API key', () => {

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { ApiKeyRing, hashApiKey } from '../../../src/auth/api-key-ring.ts';
+import { hashApiKey } from '../../../src/auth/api-key.ts';
+import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
 import type { ApiKeyRecord } from '../../../src/auth/auth-settings.ts';
 import { type ApiKeyWatch, watchApiKeys } from '../../../src/auth/watch-api-keys.ts';
 import { ApiKeys } from '../../../src/db/api-keys.ts';

@@ -3,7 +3,7 @@ import { once, setMaxListeners } from 'node:events';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { UserPrincipal } from '../../../src/auth/principal.ts';
-import { Scopes } from '../../../src/auth/scope.ts';
+import { Scopes } from '../../../src/auth/scopes.ts';
 import { toUserKey, type UserId } from '../../../src/auth/user.ts';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import { callTool, resolveTool } from '../../../src/servers/call-tool.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ANONYMOUS } from '../../../src/auth/principal.ts';
-import { Scopes } from '../../../src/auth/scope.ts';
+import { Scopes } from '../../../src/auth/scopes.ts';
 import {
   ConnectionLostError,
   CredentialsRefusedError,

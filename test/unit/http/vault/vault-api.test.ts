@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { toPrincipalId, type UserPrincipal } from '../../../../src/auth/principal.ts';
-import { Scopes } from '../../../../src/auth/scope.ts';
+import { Scopes } from '../../../../src/auth/scopes.ts';
 import { toUserKey } from '../../../../src/auth/user.ts';
 import { toAuditedUser } from '../../../../src/http/vault/page-audit.ts';
 import type { HttpAnswer } from '../../../e2e/http-request.ts';

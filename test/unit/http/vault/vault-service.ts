@@ -7,7 +7,7 @@ import type { ApiKeyRecord } from '../../../../src/auth/auth-settings.ts';
 import type { TokenCheck } from '../../../../src/auth/authenticator.ts';
 import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserPrincipal } from '../../../../src/auth/principal.ts';
-import { Scopes } from '../../../../src/auth/scope.ts';
+import { Scopes } from '../../../../src/auth/scopes.ts';
 import { TokenRefusedError } from '../../../../src/auth/token.ts';
 import { toUserKey, type UserId, type UserProfile } from '../../../../src/auth/user.ts';
 import { TRUST_NONE, type TrustProxy } from '../../../../src/config/trust-proxy.ts';
@@ -80,7 +80,8 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
   const now = () => time;
   const ring = new ApiKeyRing();
   const keys = options.keys ?? KEYS;
-  const tokens: TokenCheck | undefined = keys.length === 0 ? undefined : { verify: (token) => verify(token, now()) };
+  const tokens: TokenCheck | undefined =
+    keys.length === 0 ? undefined : { verify: async (token) => verify(token, now()) };
   const authenticator = setUp({
     keys,
     ring,

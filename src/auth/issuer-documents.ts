@@ -1,9 +1,6 @@
 import { parseUrl } from '../parse-url.ts';
 import { type JsonObject, parseJsonObject, readBody } from './json-body.ts';
 
-/** The part of `fetch` that is used, so that a test can stand in between. */
-export type IssuerFetch = (url: URL, init: RequestInit) => Promise<Response>;
-
 const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 256 * 1024;
 const MAX_REDIRECTS = 3;
@@ -13,44 +10,50 @@ export class IssuerReadError extends Error {
   override readonly name = 'IssuerReadError';
 }
 
-export interface IssuerRequest {
-  readonly url: URL;
-  readonly fetch: IssuerFetch;
-  readonly signal: AbortSignal;
+/** Whether tokens may rest on what this URL says: TLS, or the machine itself. */
+export function isTrustworthyUrl(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** Where an issuer's key set is (OpenID Connect Discovery 1.0, section 4). Throws `IssuerReadError`. */
+export async function discoverKeySet(issuer: string, signal: AbortSignal): Promise<URL> {
+  const url = new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+  const document = await fetchIssuerJson(url, signal);
+  if (document.issuer !== issuer) throw new IssuerReadError('its discovery document names another issuer');
+  const keySet = typeof document.jwks_uri === 'string' ? parseUrl(document.jwks_uri) : undefined;
+  // An issuer elsewhere must not make the service ask itself.
+  if (keySet === undefined || !isTrustworthyUrl(keySet) || (isLoopback(keySet) && !isLoopback(url))) {
+    throw new IssuerReadError('its discovery document names no usable jwks_uri');
+  }
+  return keySet;
 }
 
 /**
  * Reads a JSON object of at most 256 KiB within 5 s; redirects are followed on the same origin only.
  * Throws `IssuerReadError`.
  */
-export async function fetchIssuerJson(request: IssuerRequest): Promise<JsonObject> {
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+export async function fetchIssuerJson(url: URL, closing: AbortSignal): Promise<JsonObject> {
+  const signal = AbortSignal.any([closing, AbortSignal.timeout(TIMEOUT_MS)]);
   try {
-    const response = await followRedirects(request, signal);
+    const response = await fetchOnOrigin(url, signal);
     if (response.status !== 200) {
       await response.body?.cancel();
       throw new IssuerReadError(`it answered with HTTP ${response.status}`);
     }
     const text = await readBody(response, MAX_BYTES);
-    if (text === undefined) throw new IssuerReadError('its answer is too large');
-    const object = parseJsonObject(text);
-    if (object === undefined) throw new IssuerReadError('its answer is not a JSON object');
+    const object = text === undefined ? undefined : parseJsonObject(text);
+    if (object === undefined) throw new IssuerReadError('its answer is not a JSON object of at most 256 KiB');
     return object;
   } catch (error) {
     throw toIssuerReadError(error);
   }
 }
 
-/** Whether tokens may rest on what this URL says: TLS, or the machine itself. */
-export function isTrustworthyUrl(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
-}
-
-export function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-async function followRedirects({ url, fetch }: IssuerRequest, signal: AbortSignal): Promise<Response> {
+async function fetchOnOrigin(url: URL, signal: AbortSignal): Promise<Response> {
   let target = url;
   for (let followed = 0; followed <= MAX_REDIRECTS; followed += 1) {
     const response = await fetch(target, { redirect: 'manual', signal, headers: { accept: 'application/json' } });
