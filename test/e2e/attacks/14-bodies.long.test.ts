@@ -1,7 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect } from '@jest/globals';
-import { fixture, type Service, startService, test } from '../harness.ts';
+import { fixture, type Service, startService, test, waitFor } from '../harness.ts';
 import type { HttpAnswer } from '../http-request.ts';
 
 const LIMIT = 10 * 1024 * 1024;
@@ -101,6 +102,7 @@ test('the bodies of all calls are bounded together, and small ones are let throu
   const heldServer = fixture('bodies.js', [], { maxConcurrency: 8, maxConcurrencyPerUser: 1 });
   const service = await startService({ servers: { env: fixture('env.js'), held: heldServer } });
   const leaving = new AbortController();
+  setMaxListeners(0, leaving.signal);
   const statuses: number[] = [];
   const first = service
     .request('POST', '/held/hold', {
@@ -125,7 +127,7 @@ test('the bodies of all calls are bounded together, and small ones are let throu
         () => undefined,
       ),
   );
-  const refused = Promise.race([Promise.all(held), whenRefused(statuses, 30 - 19)]);
+  const refused = Promise.race([Promise.all(held), waitFor(() => statuses.length >= 30 - 19, 30_000, 'the refusals')]);
   const health = await healthWhile(service, refused);
   expect([...health.keys()]).toEqual([200]);
   expect([statuses.length, new Set(statuses)]).toEqual([11, new Set([503])]);
@@ -141,7 +143,3 @@ test('the bodies of all calls are bounded together, and small ones are let throu
   await Promise.all([first, ...held]);
   expect((await post(service, smaller)).status).toBe(200);
 }, 120_000);
-
-async function whenRefused(statuses: readonly number[], count: number): Promise<void> {
-  while (statuses.length < count) await new Promise((resolve) => setTimeout(resolve, 20));
-}
