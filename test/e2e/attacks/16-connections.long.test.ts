@@ -52,6 +52,8 @@ test('connections are bounded in all', async () => {
   const service = await startService({ servers, env: { MCPO_MAX_CONNECTIONS: '60' } });
   const many = ['127.0.0.2', '127.0.0.3', '127.0.0.4'].flatMap((address) => openMany(service, 100, HALF, address));
   await waitFor(() => openOnes(many) <= 60, 20_000, 'the connections beyond the limit to be closed');
+  // And not because they were silent for too long.
+  expect(service.stderr()).toContain('"limit":"MCPO_MAX_CONNECTIONS"');
   for (const socket of sockets.splice(0)) socket.destroy();
   await waitFor(async () => (await get(service, '127.0.0.1').catch(() => undefined))?.status === 200, 20_000, 'room');
 });
