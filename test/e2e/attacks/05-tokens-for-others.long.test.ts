@@ -51,6 +51,16 @@ describe('an issuer without an audience ends the start', () => {
   });
 });
 
+test('a token for another audience is refused', async () => {
+  const auth = { issuers: [{ issuer: 'urn:other', audience: 'mcpo', secret: foreignSecret }] };
+  const service = await startService({ config: { mcpServers: servers, auth } });
+  const statusFor = (aud: unknown) => statusOf(service, sign(foreignSecret, { iss: 'urn:other', aud }));
+  for (const aud of [undefined, '', '*', 'another service', 'MCPO', 'mcpo ', 'a mcpo', [], ['mcp', 'o'], { mcpo: 1 }]) {
+    expect([aud, await statusFor(aud)]).toEqual([aud, 401]);
+  }
+  for (const aud of ['mcpo', ['another service', 'mcpo']]) expect([aud, await statusFor(aud)]).toEqual([aud, 200]);
+});
+
 test('a token with our own secret speaks for nobody but our own users', async () => {
   const service = await startService({ servers, env: { JWT_SECRET: ownSecret } });
   for (const iss of [undefined, 'mcpo-ts']) {

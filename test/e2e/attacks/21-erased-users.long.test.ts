@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect } from '@jest/globals';
 import { auditFile, waitForLine } from '../audit-lines.ts';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test, waitFor } from '../harness.ts';
@@ -13,6 +14,8 @@ const headers = (name: string) => ({
   'content-type': 'application/json',
 });
 
+const namedTools = JSON.stringify({ tools: [{ name: 'look', description: 'Looks at the files of ${user.id}.' }] });
+
 /** Names of the database's files that hold a text: the tables, the log of what is being written, its index. */
 function filesWith(folder: string, text: string): string[] {
   return readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(text));
@@ -22,6 +25,7 @@ async function start(dataDir: string, env: Readonly<Record<string, string>> = {}
   return startService({
     servers: {
       own: fixture('user-stdio.js', [], { env: { SECRET_TOKEN: '${TOKEN}' }, userVars: { TOKEN: { title: 'token' } } }),
+      named: fixture('own-tools.js', [], { env: { OWN_TOOLS: namedTools } }),
     },
     args: ['--api-key', KEY],
     env: { MCPO_TRUST_USER_HEADERS: 'true', MCPO_DATA_DIR: dataDir, ...env },
@@ -69,5 +73,26 @@ describe('after an erasure no file of the database holds the id', () => {
     await service.stop();
     expect(filesWith(dataDir, WHO)).toEqual([]);
     expect(filesWith(dataDir, 'somebody-else')).not.toEqual([]);
+  });
+
+  test('of a user who has a key of their own, and whom a list of tools names', async () => {
+    const dataDir = temporaryFolder();
+    const made = await runCommand(['key', 'create', '--id', 'personal', '--user', WHO], {
+      env: { MCPO_DATA_DIR: dataDir },
+    });
+    const personal = { ...headers(WHO), authorization: `Bearer ${made.stdout.trim()}` };
+    const service = await start(dataDir);
+    expect((await service.call('named', 'look', {}, personal)).status).toBe(200);
+    await waitFor(() => filesWith(dataDir, `files of ${WHO}`).length > 0, 10_000, 'the list to be stored');
+    expect((await service.request('DELETE', '/vault/api/me', { headers: headers(WHO) })).status).toBe(204);
+    expect(filesWith(dataDir, WHO)).toEqual([]);
+    // Seldom, as log-ins that fail are limited.
+    const isRefused = async () => {
+      await delay(500);
+      return (await service.call('named', 'look', {}, personal)).status === 403;
+    };
+    await waitFor(isRefused, 10_000, 'the key to be refused');
+    await service.stop();
+    expect(filesWith(dataDir, WHO)).toEqual([]);
   });
 });
