@@ -1,10 +1,11 @@
 // Checks src/, bundles it to dist/ and lays the files beside it that are served as they are. Bundled, a start reads
 // dozens of files in place of seven hundred, and what nothing calls stays out: it opens its port sooner and is smaller.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { relative } from 'node:path';
 import { build } from 'esbuild';
+import { layPageFiles } from './page-files.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -50,11 +51,4 @@ await build({
 });
 chmodSync('dist/cli.js', 0o755);
 
-// Templates, scripts and styles of the pages.
-cpSync('src/http', 'dist/http', { recursive: true, filter: (path) => !path.endsWith('.ts') });
-// ReDoc draws its maker's logo from the internet and has no option against it: an empty address draws nothing.
-const redoc = readFileSync(require.resolve('redoc/bundles/redoc.standalone.js'), 'utf8');
-writeFileSync(
-  'dist/http/documents/redoc.standalone.js',
-  redoc.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,'),
-);
+layPageFiles('src', 'dist');

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
+import { layPageFiles } from './page-files.mjs';
 
 /**
  * Builds src/ as one JavaScript file for each module, with source maps, so that what runs can be attributed to files.
@@ -17,12 +18,8 @@ export function buildUnbundled(root, name) {
   mkdirSync(out, { recursive: true });
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', version }));
-  for (const file of readdirSync(source, { recursive: true, withFileTypes: true })) {
-    if (!file.isFile() || file.name.endsWith('.ts')) continue;
-    const path = relative(source, join(file.parentPath, file.name));
-    cpSync(join(source, path), join(out, path));
-  }
-  // After the other files: a page's script may have the name of a module beside it, and is not needed here.
+  // Before the modules: a page's script may have the name of a module beside it, which is needed here.
+  layPageFiles(source, out);
   const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js');
   const emit = ['--noCheck', '--sourceMap', '--outDir', out, '--rootDir', source];
   execFileSync(process.execPath, [tsc, '-p', source, ...emit], { stdio: 'inherit' });
