@@ -204,7 +204,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   void Promise.race([settled.promise, delay(KEY_WATCH_DELAY_MS, undefined, { ref: false })]).then(watchKeys);
   if (auditLog !== undefined) {
     void settled.promise.then(() => {
-      auditAnchor = createAuditAnchor(auditLog, { database, settings, secrets, logger });
+      auditAnchor = createAuditAnchor(auditLog, database, secrets.databaseUrl, logger);
       return auditAnchor.note();
     });
   }

@@ -1,52 +1,52 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Database } from '../db/open-database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type ChainState, type Found, openState, signState } from './audit-chain.ts';
 import { reasonOf } from './audit-event.ts';
-import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
+import type { AuditKeys } from './audit-keys.ts';
 import type { AuditLog } from './audit-log.ts';
 
 /** Lines written since the last note can be deleted together with the head without the database noticing. */
 const NOTE_EVERY_MS = 10_000;
 
-/** How far a log goes, signed with its key and stored in the database, so that log and head cannot be deleted unnoticed. */
-interface AnchorRow extends ChainState {
-  readonly mac: string;
+/**
+ * Names a log in the database: by its path, and where replicas share a database by the host too, since each has its own.
+ */
+export function auditLogName(file: string, databaseUrl: string | undefined): string {
+  return databaseUrl === undefined ? resolve(file) : `${hostname()}:${resolve(file)}`;
 }
 
-/** Where the anchor of one log is stored. Both reject when the database cannot be used. */
-export interface AnchorStore {
-  read(): Promise<AnchorRow | undefined>;
-  write(row: AnchorRow): Promise<void>;
-}
-
-/** Reads a log's anchor. */
-export async function readAnchor(store: AnchorStore, keys: AuditKeys): Promise<Found<ChainState>> {
-  const row = await store.read();
+/** How far the log of a name goes, as the database knows. Rejects with the driver's errors. */
+export async function readAnchor(database: Database, log: string, keys: AuditKeys): Promise<Found<ChainState>> {
+  const anchors = database.selectFrom('audit_anchors').select(['seq', 'hmac', 'mac']);
+  const row = await anchors.where('log', '=', log).executeTakeFirst();
   if (row === undefined) return { kind: 'missing' };
   return openState('anchor', { seq: row.seq, hmac: row.hmac }, row.mac, keys);
 }
 
 /**
- * Compares the log as it was opened with its anchor, records what does not fit, then keeps the anchor up to date: every
- * ten seconds while lines are written, and when it is closed.
+ * Stores how far a log goes, signed with its key, in the database, so that log and head cannot be deleted unnoticed:
+ * every ten seconds while lines are written, and when it is closed. Before that it compares the log as it was opened
+ * with its anchor, and records what does not fit.
  */
 export class AuditAnchor {
   readonly #log: AuditLog;
-  readonly #store: AnchorStore;
+  readonly #name: string;
+  readonly #openDatabase: () => Promise<Database>;
   readonly #logger: Logger;
-  readonly #keys: AuditKeys;
   readonly #timer: NodeJS.Timeout;
   #isCompared = false;
   #notedSeq = -1;
   #hasFailed = false;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(log: AuditLog, store: AnchorStore, key: Buffer, logger: Logger) {
+  constructor(log: AuditLog, name: string, openDatabase: () => Promise<Database>, logger: Logger) {
     this.#log = log;
-    this.#store = store;
+    this.#name = name;
+    this.#openDatabase = openDatabase;
     this.#logger = logger;
-    this.#keys = deriveAuditKeys(key);
-    this.#timer = setInterval(() => void this.note(), NOTE_EVERY_MS);
-    this.#timer.unref();
+    this.#timer = setInterval(() => void this.note(), NOTE_EVERY_MS).unref();
   }
 
   /** Notes how far the log goes. Never rejects: while the database is unavailable it is tried again. */
@@ -61,18 +61,25 @@ export class AuditAnchor {
   }
 
   async #note(): Promise<void> {
-    const opened = this.#log.openedAt;
-    if (!this.#isCompared && opened !== undefined) await this.#compare(opened);
+    const database = await this.#openDatabase();
+    await this.#compare(database);
     const state = await this.#log.synced();
     if (state === undefined || state.seq === this.#notedSeq) return;
     const { seq, hmac } = state;
-    await this.#store.write({ seq, hmac, mac: signState('anchor', state, this.#keys) });
+    const row = { seq, hmac, mac: signState('anchor', state, this.#log.keys), noted_at: Date.now() };
+    await database
+      .insertInto('audit_anchors')
+      .values({ log: this.#name, ...row })
+      .onConflict((conflict) => conflict.column('log').doUpdateSet(row))
+      .execute();
     this.#notedSeq = seq;
     this.#hasFailed = false;
   }
 
-  async #compare(opened: ChainState): Promise<void> {
-    const found = await readAnchor(this.#store, this.#keys);
+  async #compare(database: Database): Promise<void> {
+    const opened = this.#log.openedAt;
+    if (this.#isCompared || opened === undefined) return;
+    const found = await readAnchor(database, this.#name, this.#log.keys);
     this.#isCompared = true;
     if (found.kind === 'missing') return;
     if (found.kind === 'forged') return this.#report('anchor_forged', { last_seq: opened.seq });

@@ -49,15 +49,14 @@ const MAX_NAMES = 50;
 const MAX_NAME_CHARACTERS = 100;
 
 // JSON escapes the control characters below U+0020 itself; these break lines or steer terminals too.
-const CONTROL = /[\u007f-\u009f\u2028\u2029]/;
-const ALL_CONTROL = /[\u007f-\u009f\u2028\u2029]/g;
+const CONTROL = /[\u007f-\u009f\u2028\u2029]/g;
 
 /** The JSON object of an event, on one line and of bounded length whatever its texts are. */
 export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym }: AuditTexts): string {
   const text = (value: string | undefined, maxCharacters = MAX_TEXT_CHARACTERS): string | null =>
     value === undefined ? null : redact(value, maxCharacters);
   const body = JSON.stringify({
-    timestamp: toTimestamp(time),
+    timestamp: new Date(time).toISOString(),
     event_type: event.eventType,
     user_id: event.userId === undefined ? null : text(pseudonym('user', event.userId)),
     ...(event.subjectId === undefined ? {} : { subject_id: text(pseudonym('user', event.subjectId)) }),
@@ -69,7 +68,7 @@ export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym
     user_agent: text(event.userAgent, MAX_USER_AGENT_CHARACTERS),
     request_id: text(event.requestId),
   });
-  return CONTROL.test(body) ? body.replace(ALL_CONTROL, escapeCharacter) : body;
+  return body.replace(CONTROL, escapeCharacter);
 }
 
 /** All that the log may contain of a call's arguments: the names, which the log cuts, and their size. */
@@ -82,25 +81,13 @@ export function describeArguments(args: Readonly<Record<string, unknown>>, bodyB
   };
 }
 
-let lastTime = Number.NaN;
-let lastTimestamp = '';
-
-/** Many events fall into one millisecond. */
-function toTimestamp(time: number): string {
-  if (time !== lastTime) {
-    lastTime = time;
-    lastTimestamp = new Date(time).toISOString();
-  }
-  return lastTimestamp;
-}
-
 function toDetails(details: AuditDetails, redact: AuditTexts['redact']): unknown {
   const entries: [string, unknown][] = [];
   let characters = 0;
   for (const [name, value] of Object.entries(details)) {
     if (value === undefined) continue;
     const cleaned = cleanValue(value, redact);
-    characters += name.length + lengthOf(cleaned);
+    characters += name.length + JSON.stringify(cleaned).length;
     if (characters > MAX_DETAILS_CHARACTERS) return { is_cut: true, ...Object.fromEntries(entries) };
     entries.push([name, cleaned]);
   }
@@ -111,11 +98,6 @@ function cleanValue(value: NonNullable<AuditDetails[string]> | null, redact: Aud
   if (typeof value === 'string') return redact(value, MAX_TEXT_CHARACTERS);
   if (value === null || typeof value !== 'object') return value;
   return value.slice(0, MAX_NAMES).map((item) => redact(item, MAX_NAME_CHARACTERS));
-}
-
-function lengthOf(value: unknown): number {
-  if (typeof value === 'string') return value.length;
-  return Array.isArray(value) ? value.reduce((sum: number, item: string) => sum + item.length + 3, 0) : 8;
 }
 
 function escapeCharacter(character: string): string {

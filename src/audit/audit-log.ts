@@ -20,7 +20,7 @@ export interface AuditLogOptions {
   readonly required: boolean;
   readonly logger: Logger;
   /** Removes known secrets from the texts. */
-  readonly redact?: Redact;
+  readonly redact: Redact;
   readonly now?: () => number;
   readonly retryMs?: number;
   readonly maxPending?: number;
@@ -69,11 +69,10 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
  *   ok ──(a write fails)──▶ failing ──(a retry succeeds)──▶ ok ──(close)──▶ closed
  */
 export class AuditLog {
-  readonly #options: AuditLogOptions;
-  readonly #keys: AuditKeys;
+  readonly file: string;
+  readonly keys: AuditKeys;
+  readonly #options: Required<AuditLogOptions>;
   readonly #texts: AuditTexts;
-  readonly #now: () => number;
-  readonly #maxPending: number;
   #file: AuditFile | undefined;
   #openedAt: ChainState | undefined;
   #state: AuditStatus['state'] = 'ok';
@@ -90,13 +89,12 @@ export class AuditLog {
   readonly #dayTimer: NodeJS.Timeout | undefined;
 
   constructor(options: AuditLogOptions) {
-    this.#options = options;
-    this.#now = options.now ?? Date.now;
-    this.#maxPending = options.maxPending ?? MAX_PENDING;
-    this.#keys = deriveAuditKeys(options.key);
+    this.#options = { now: Date.now, retryMs: RETRY_MS, maxPending: MAX_PENDING, ...options };
+    this.file = options.file;
+    this.keys = deriveAuditKeys(options.key);
     this.#texts = {
-      redact: options.redact ?? ((text, max) => (max === undefined ? text : text.slice(0, max))),
-      pseudonym: options.pseudonymise ? createPseudonyms(this.#keys) : (_kind, value) => value,
+      redact: options.redact,
+      pseudonym: options.pseudonymise ? createPseudonyms(this.keys) : (_kind, value) => value,
     };
     // A new day begins a new file even if nothing is recorded.
     if (options.retentionDays !== undefined) this.#dayTimer = setInterval(() => void this.flush(), HOUR_MS).unref();
@@ -126,7 +124,7 @@ export class AuditLog {
   /** Comes before an action that must be recorded. Throws `AuditUnavailableError` while a required log fails. */
   assertAvailable(): void {
     if (!this.#options.required) return;
-    if (this.#state === 'ok' && this.#pending.length < this.#maxPending) return;
+    if (this.#state === 'ok' && this.#pending.length < this.#options.maxPending) return;
     throw new AuditUnavailableError(
       'The service cannot write its audit log now and must not do what it cannot record; try again later, or contact its admin.',
     );
@@ -136,8 +134,8 @@ export class AuditLog {
   record(event: AuditEvent): void {
     if (this.#state === 'closed') return;
     const pending = this.#pending.length;
-    if (pending < this.#maxPending) {
-      this.#pending.push(toAuditBody(event, this.#now(), this.#texts));
+    if (pending < this.#options.maxPending) {
+      this.#pending.push(toAuditBody(event, this.#options.now(), this.#texts));
       if (this.#state === 'ok') this.#writeIn(BATCH_MS);
       return;
     }
@@ -217,7 +215,7 @@ export class AuditLog {
       if (this.#pending.length > 0) this.#writeIn(BATCH_MS);
     }
     const lost = this.#unrecordedLoss;
-    if (lost === 0 || this.#pending.length >= this.#maxPending) return;
+    if (lost === 0 || this.#pending.length >= this.#options.maxPending) return;
     this.#unrecordedLoss = 0;
     this.record({ eventType: 'audit_log', action: 'events_lost', result: 'failure', details: { lost } });
   }
@@ -231,7 +229,7 @@ export class AuditLog {
   }
 
   async #open(): Promise<AuditFile> {
-    const { file, findings } = await AuditFile.open(this.#options.file, this.#keys);
+    const { file, findings } = await AuditFile.open(this.#options.file, this.keys);
     this.#file = file;
     this.#openedAt ??= file.chain;
     for (const { action, details } of findings) {
@@ -245,7 +243,7 @@ export class AuditLog {
   async #rotate(current: AuditFile): Promise<void> {
     const { file, retentionDays, logger } = this.#options;
     if (retentionDays === undefined) return;
-    const now = this.#now();
+    const now = this.#options.now();
     const today = new Date(now).toISOString().slice(0, 10);
     if (current.day !== undefined && current.day < today) await current.moveTo(await rotatedName(file, current.day));
     if (this.#cleanedOn === today) return;
@@ -266,7 +264,7 @@ export class AuditLog {
     }
     clearTimeout(this.#writeTimer);
     this.#writeTimer = undefined;
-    this.#writeIn(this.#options.retryMs ?? RETRY_MS);
+    this.#writeIn(this.#options.retryMs);
     return error;
   }
 }

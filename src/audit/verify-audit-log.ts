@@ -1,21 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { type AnchorStore, readAnchor } from './audit-anchor.ts';
 import { CHAIN_START, type ChainLine, type ChainState, type Found, openLine } from './audit-chain.ts';
 import { type AuditHead, readHead } from './audit-head.ts';
-import { type AuditKeys, deriveAuditKeys } from './audit-keys.ts';
+import type { AuditKeys } from './audit-keys.ts';
 
 interface AuditProblem {
-  readonly kind:
-    | 'edited'
-    | 'inserted'
-    | 'deleted'
-    | 'reordered'
-    | 'cut'
-    | 'head-missing'
-    | 'head-forged'
-    | 'anchor-forged'
-    | 'wrong-key'
-    | 'noticed-at-start';
+  /** One stable word, such as `edited`, `deleted` or `cut`. */
+  readonly kind: string;
   readonly file: string;
   /** 1-based; `undefined` for what is wrong with a file as a whole. */
   readonly line: number | undefined;
@@ -39,13 +29,9 @@ interface Progress {
   readonly head: Found<AuditHead>;
   readonly anchor: Found<ChainState>;
   readonly notes: string[];
-  lines: number;
+  first: ChainLine | undefined;
+  firstOfLastFile: ChainLine | undefined;
   last: ChainLine | undefined;
-  firstSeq: number | undefined;
-  firstSeqOfLastFile: number | undefined;
-  /** The HMACs of the lines that head and anchor name. */
-  hmacAtHead: string | undefined;
-  hmacAtAnchor: string | undefined;
 }
 
 interface FileLine {
@@ -75,32 +61,22 @@ const MAX_LINE_BYTES = 1024 * 1024;
  */
 export async function verifyAuditLog(
   files: readonly string[],
-  masterKey: Buffer,
-  anchors?: AnchorStore,
+  keys: AuditKeys,
+  anchor: Found<ChainState> = { kind: 'missing' },
 ): Promise<AuditVerification> {
-  const keys = deriveAuditKeys(masterKey);
   const lastFile = files.at(-1) ?? '';
-  const progress: Progress = {
-    keys,
-    lastFile,
-    anchor: anchors === undefined ? { kind: 'missing' } : await readAnchor(anchors, keys),
-    // Before the lines: while the service continues writing, there are more of them than the head says, never fewer.
-    head: await readHead(lastFile, keys),
-    notes: [],
-    lines: 0,
-    last: undefined,
-    firstSeq: undefined,
-    firstSeqOfLastFile: undefined,
-    hmacAtHead: undefined,
-    hmacAtAnchor: undefined,
-  };
+  // Before the lines: while the service continues writing, there are more of them than the head says, never fewer.
+  const head = await readHead(lastFile, keys);
+  const start = { first: undefined, firstOfLastFile: undefined, last: undefined };
+  const progress: Progress = { keys, lastFile, head, anchor, notes: [], ...start };
   const problem = (await walk(readLines(files), progress)) ?? checkHead(progress) ?? checkAnchor(progress);
-  const { lines, firstSeq, last, notes } = progress;
-  return { lines, firstSeq, lastSeq: last?.seq, notes, problem };
+  const { first, last, notes } = progress;
+  const lines = first === undefined || last === undefined ? 0 : last.seq - first.seq + 1;
+  return { lines, firstSeq: first?.seq, lastSeq: last?.seq, notes, problem };
 }
 
 async function walk(lines: AsyncGenerator<FileLine>, progress: Progress): Promise<AuditProblem | undefined> {
-  const { keys, notes, head, anchor } = progress;
+  const { keys, notes, head, anchor, lastFile } = progress;
   for (let next = await lines.next(); !next.done; next = await lines.next()) {
     const { file, line: number, bytes, isComplete } = next.value;
     if (!isComplete) {
@@ -110,10 +86,10 @@ async function walk(lines: AsyncGenerator<FileLine>, progress: Progress): Promis
     const line = openLine(bytes, keys.chain);
     if (line?.isAuthentic !== true) return diagnoseForeign(next.value, lines, progress);
     const { last } = progress;
-    if (last === undefined) {
-      progress.firstSeq = line.seq;
-      if (line.seq > 1) notes.push(`${file} begins with entry ${line.seq}; the earlier ones were not given.`);
-    } else if (line.seq !== last.seq + 1 || line.previous !== last.hmac) {
+    if (last === undefined && line.seq > 1) {
+      notes.push(`${file} begins with entry ${line.seq}; the earlier ones were not given.`);
+    }
+    if (last !== undefined && (line.seq !== last.seq + 1 || line.previous !== last.hmac)) {
       return diagnoseGap(next.value, line, last, lines, keys);
     }
     const finding = readFinding(bytes) ?? '';
@@ -122,11 +98,17 @@ async function walk(lines: AsyncGenerator<FileLine>, progress: Progress): Promis
       return { kind: 'noticed-at-start', file, line: number, message };
     }
     if (finding === 'events_lost') notes.push(`${file}, line ${number}: events were lost before this.`);
-    progress.lines += 1;
+    progress.first ??= line;
+    if (file === lastFile) progress.firstOfLastFile ??= line;
     progress.last = line;
-    if (file === progress.lastFile) progress.firstSeqOfLastFile ??= line.seq;
-    if (head.kind === 'found' && head.state.seq === line.seq) progress.hmacAtHead = line.hmac;
-    if (anchor.kind === 'found' && anchor.state.seq === line.seq) progress.hmacAtAnchor = line.hmac;
+    for (const [found, where] of [
+      [head, 'the .head file'],
+      [anchor, 'the database'],
+    ] as const) {
+      const isOther = found.kind === 'found' && found.state.seq === line.seq && found.state.hmac !== line.hmac;
+      const message = `entry ${line.seq} is not the one that ${where} names.`;
+      if (isOther) return { kind: 'edited', file, line: number, message };
+    }
   }
   return undefined;
 }
@@ -135,7 +117,7 @@ async function walk(lines: AsyncGenerator<FileLine>, progress: Progress): Promis
 async function diagnoseForeign(
   { file, line }: FileLine,
   rest: AsyncGenerator<FileLine>,
-  { last, lines, head, keys }: Progress,
+  { last, head, keys }: Progress,
 ): Promise<AuditProblem> {
   const before: ChainState = last ?? CHAIN_START;
   for await (const { bytes } of rest) {
@@ -145,7 +127,7 @@ async function diagnoseForeign(
       ? { kind: 'inserted', file, line, message: 'this line was inserted; the service did not write it.' }
       : { kind: 'edited', file, line, message: 'this line was changed after the service wrote it.' };
   }
-  if (lines === 0 && head.kind !== 'found') {
+  if (last === undefined && head.kind !== 'found') {
     const message = 'no line was signed with this key: it is the wrong key, or the file is not an audit log.';
     return { kind: 'wrong-key', file, line, message };
   }
@@ -162,7 +144,7 @@ async function diagnoseGap(
 ): Promise<AuditProblem> {
   const expected = last.seq + 1;
   const hint = line === 1 ? ' Are the files given oldest first, with none left out?' : '';
-  const problem = (kind: AuditProblem['kind'], message: string) => ({ kind, file, line, message: message + hint });
+  const problem = (kind: string, message: string) => ({ kind, file, line, message: message + hint });
   if (found.seq < expected) {
     return problem('inserted', `entry ${found.seq} comes after entry ${last.seq}: it was copied or moved.`);
   }
@@ -179,44 +161,35 @@ async function diagnoseGap(
   return problem('deleted', `${missing} missing before this line.`);
 }
 
-function checkHead(progress: Progress): AuditProblem | undefined {
-  const { head, lastFile: file, last, lines, hmacAtHead, firstSeqOfLastFile } = progress;
-  const problem = (kind: AuditProblem['kind'], message: string) => ({ kind, file, line: undefined, message });
-  switch (head.kind) {
-    case 'missing':
-      if (lines === 0) return undefined;
-      return problem('head-missing', 'its .head file is missing, so lines may have been cut off at the end.');
-    case 'forged':
-      if (lines === 0) return problem('wrong-key', 'its .head file was not signed with this key.');
-      return problem('head-forged', 'its .head file was changed, so lines may have been cut off at the end.');
-    case 'found': {
-      const { first, seq, hmac } = head.state;
-      const lastSeq = last?.seq ?? first - 1;
-      if (seq > lastSeq) return problem('cut', `entries ${lastSeq + 1} to ${seq} were cut off at the end.`);
-      const isOfThisFile = firstSeqOfLastFile !== undefined && seq >= firstSeqOfLastFile;
-      if (isOfThisFile && first < firstSeqOfLastFile) {
-        return problem('deleted', `entries ${first} to ${firstSeqOfLastFile - 1} were cut off at the beginning.`);
-      }
-      if (hmacAtHead === undefined || hmacAtHead === hmac) return undefined;
-      return problem('edited', `entry ${seq} is not the one that the .head file names.`);
-    }
+function checkHead({ head, lastFile: file, last, firstOfLastFile }: Progress): AuditProblem | undefined {
+  const problem = (kind: string, message: string) => ({ kind, file, line: undefined, message });
+  if (head.kind === 'missing') {
+    if (last === undefined) return undefined;
+    return problem('head-missing', 'its .head file is missing, so lines may have been cut off at the end.');
   }
+  if (head.kind === 'forged') {
+    if (last === undefined) return problem('wrong-key', 'its .head file was not signed with this key.');
+    return problem('head-forged', 'its .head file was changed, so lines may have been cut off at the end.');
+  }
+  const { first, seq } = head.state;
+  const lastSeq = last?.seq ?? first - 1;
+  if (seq > lastSeq) return problem('cut', `entries ${lastSeq + 1} to ${seq} were cut off at the end.`);
+  const firstSeq = firstOfLastFile?.seq;
+  if (firstSeq === undefined || seq < firstSeq || first >= firstSeq) return undefined;
+  return problem('deleted', `entries ${first} to ${firstSeq - 1} were cut off at the beginning.`);
 }
 
 /** The database's own record of how far the log goes, which is not lost with the folder of the log. */
-function checkAnchor({ anchor, lastFile: file, last, hmacAtAnchor }: Progress): AuditProblem | undefined {
-  const problem = (kind: AuditProblem['kind'], message: string) => ({ kind, file, line: undefined, message });
+function checkAnchor({ anchor, lastFile: file, last }: Progress): AuditProblem | undefined {
+  const problem = (kind: string, message: string) => ({ kind, file, line: undefined, message });
   if (anchor.kind === 'missing') return undefined;
   if (anchor.kind === 'forged') {
     return problem('anchor-forged', "the log's anchor in the database was not signed with this key.");
   }
-  const { seq, hmac } = anchor.state;
+  const { seq } = anchor.state;
   const lastSeq = last?.seq ?? 0;
-  if (seq > lastSeq) {
-    return problem('cut', `entries ${lastSeq + 1} to ${seq} are missing at the end, according to the database.`);
-  }
-  if (hmacAtAnchor === undefined || hmacAtAnchor === hmac) return undefined;
-  return problem('edited', `entry ${seq} is not the one that the database names.`);
+  if (seq <= lastSeq) return undefined;
+  return problem('cut', `entries ${lastSeq + 1} to ${seq} are missing at the end, according to the database.`);
 }
 
 /** The action that the log recorded about itself in this line, if it did. */

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
+import { auditLogName, readAnchor } from '../audit/audit-anchor.ts';
+import type { ChainState, Found } from '../audit/audit-chain.ts';
+import { type AuditKeys, deriveAuditKeys } from '../audit/audit-keys.ts';
 import { type AuditVerification, verifyAuditLog } from '../audit/verify-audit-log.ts';
-import { AuditAnchors, auditLogName } from '../db/audit-anchors.ts';
 import { databaseFile } from '../db/database-file.ts';
-import { type Database, type DatabaseLocation, openDatabase } from '../db/open-database.ts';
+import { type DatabaseLocation, openDatabase } from '../db/open-database.ts';
 import { UsageError } from '../errors.ts';
 import type { CommandResult } from './command-result.ts';
 
@@ -16,37 +18,39 @@ export async function verifyAudit(
   masterKey: Buffer,
   location: DatabaseLocation,
 ): Promise<CommandResult> {
-  const database = await openExisting(location);
-  try {
-    const log = auditLogName(files.at(-1) ?? '', location);
-    const anchors = database && new AuditAnchors(async () => database, log);
-    return toResult(await verify(files, masterKey, anchors), files, (await anchors?.read()) !== undefined);
-  } finally {
-    await database?.destroy();
-  }
+  const keys = deriveAuditKeys(masterKey);
+  // Before the lines: while the service continues writing, there are more of them than the anchor says, never fewer.
+  const anchor = await readLogAnchor(files.at(-1) ?? '', keys, location);
+  return toResult(await verify(files, keys, anchor), files, anchor.kind !== 'missing');
 }
 
-/** `undefined` if there is no database; none is created. */
-async function openExisting(location: DatabaseLocation): Promise<Database | undefined> {
+/** `missing` where there is no database; none is created. */
+async function readLogAnchor(file: string, keys: AuditKeys, location: DatabaseLocation): Promise<Found<ChainState>> {
   const isThere = location.databaseUrl !== undefined || existsSync(databaseFile(location.dataDir));
-  return isThere ? openDatabase(location) : undefined;
+  if (!isThere) return { kind: 'missing' };
+  const database = await openDatabase(location);
+  try {
+    return await readAnchor(database, auditLogName(file, location.databaseUrl), keys);
+  } finally {
+    await database.destroy();
+  }
 }
 
 async function verify(
   files: readonly string[],
-  masterKey: Buffer,
-  anchors: AuditAnchors | undefined,
+  keys: AuditKeys,
+  anchor: Found<ChainState>,
 ): Promise<AuditVerification> {
   try {
-    return await verifyAuditLog(files, masterKey, anchors);
+    return await verifyAuditLog(files, keys, anchor);
   } catch (error) {
     const { path, code } = error as NodeJS.ErrnoException;
     if (path === undefined) throw error;
-    const anchor = code === 'ENOENT' ? await anchors?.read() : undefined;
-    if (anchor === undefined) {
+    if (code !== 'ENOENT' || anchor.kind === 'missing') {
       throw new UsageError(`The audit log "${path}" cannot be read (${code ?? 'unknown error'}).`);
     }
-    const message = `the file is missing, and the database knows of ${anchor.seq} entries of this log.`;
+    const entries = anchor.kind === 'found' ? `${anchor.state.seq} entries` : 'entries';
+    const message = `the file is missing, and the database knows of ${entries} of this log.`;
     const problem = { kind: 'deleted', file: path, line: undefined, message } as const;
     return { lines: 0, firstSeq: undefined, lastSeq: undefined, notes: [], problem };
   }

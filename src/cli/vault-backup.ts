@@ -1,7 +1,8 @@
 import { UsageError } from '../errors.ts';
+import { keyProblem } from '../key-file.ts';
 import { readBackup, type VaultBackup, writeBackup } from '../vault/backup-file.ts';
 import { isReadable } from '../vault/cipher.ts';
-import { type Keyring, keyProblem } from '../vault/keyring.ts';
+import type { Keyring } from '../vault/keyring.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
 import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';

@@ -1,9 +1,9 @@
 import { UsageError } from '../errors.ts';
-import { readKeyText, updateKeyFile } from '../vault/key-file.ts';
+import { generateKey, readKeyText, updateKeyFile } from '../key-file.ts';
 import { type Keyring, parseKeyring } from '../vault/keyring.ts';
 import { hasSecretsToRewrap, rewrapSecrets } from '../vault/rewrap-secrets.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
-import { findKeyring, generateKey, ownKeyFile, type VaultKeySource } from '../vault/vault-key.ts';
+import { findKeyring, ownKeyFile, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, countSecrets } from './command-result.ts';
 

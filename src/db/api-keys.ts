@@ -1,10 +1,8 @@
-import { type Selectable, sql } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import type { Database } from './open-database.ts';
+import { addToRevision, readRevision } from './revisions.ts';
 import type { Tables } from './tables.ts';
-
-/** Names the row of `revisions` that counts the changes of this table. */
-const REVISION = 'api_keys';
 
 /** The API keys in the database. Every method rejects with the database's own error. */
 export class ApiKeys {
@@ -15,13 +13,8 @@ export class ApiKeys {
   }
 
   /** Changes with every key that is made or revoked. */
-  async revision(): Promise<number> {
-    const row = await this.#database
-      .selectFrom('revisions')
-      .select('revision')
-      .where('name', '=', REVISION)
-      .executeTakeFirst();
-    return row?.revision ?? 0;
+  revision(): Promise<number> {
+    return readRevision(this.#database, 'api_keys');
   }
 
   /** All keys, expired ones too, by id. */
@@ -71,15 +64,8 @@ export class ApiKeys {
   #change(change: (transaction: Database) => Promise<boolean>): Promise<boolean> {
     return this.#database.transaction().execute(async (transaction) => {
       const hasChanged = await change(transaction);
-      if (!hasChanged) return false;
-      await transaction
-        .insertInto('revisions')
-        .values({ name: REVISION, revision: 1 })
-        .onConflict((conflict) =>
-          conflict.column('name').doUpdateSet({ revision: sql<number>`${sql.ref('revisions.revision')} + 1` }),
-        )
-        .execute();
-      return true;
+      if (hasChanged) await addToRevision(transaction, 'api_keys', 1);
+      return hasChanged;
     });
   }
 }

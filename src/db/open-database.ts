@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely';
+import { Kysely, PostgresDialect, sql } from 'kysely';
 import { DatabaseError } from '../errors.ts';
 import { errorCodeOf, postgresProblem } from './database-error.ts';
 import { migrate } from './migrations.ts';
@@ -45,7 +45,7 @@ async function openShared(databaseUrl: string): Promise<Database> {
   let database: Database | undefined;
   try {
     const { openPostgres } = await import('./postgres.ts');
-    database = new Kysely({ dialect: new PostgresDialect({ pool: openPostgres(databaseUrl) as PostgresPool }) });
+    database = new Kysely({ dialect: new PostgresDialect({ pool: openPostgres(databaseUrl) }) });
     await migrate(database, 'postgres', await schemaOf(database));
     return database;
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 
 /** Connections of one replica: PostgreSQL allows a hundred in all unless configured otherwise. */
@@ -13,27 +14,11 @@ const LAST_WORDS = /^(08|57P|25006)/;
 /** PostgreSQL's number for `bigint`, which `pg` gives as text. */
 const BIGINT = 20;
 
-interface PostgresConnection {
-  query<Row>(text: string, values: readonly unknown[]): Promise<Answer<Row>>;
-  release(): void;
-}
-
-export interface PostgresConnections {
-  connect(): Promise<PostgresConnection>;
-  end(): Promise<void>;
-}
-
-interface Answer<Row> {
-  readonly command: 'UPDATE' | 'DELETE' | 'INSERT' | 'SELECT' | 'MERGE';
-  readonly rowCount: number;
-  rows: Row[];
-}
-
 /**
  * Connections to the database of a URL, made when they are needed and again when they were lost. Nothing is connected
  * yet. Throws for a URL that cannot be used.
  */
-export function openPostgres(databaseUrl: string): PostgresConnections {
+export function openPostgres(databaseUrl: string): PostgresPool {
   const pool = new pg.Pool({
     ...clientOptions(databaseUrl, CONNECT_TIMEOUT_MS),
     statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -45,7 +30,7 @@ export function openPostgres(databaseUrl: string): PostgresConnections {
   pool.on('error', ignore);
   pool.on('connect', (client) => client.on('error', ignore));
   return {
-    connect: async () => new PooledConnection(await pool.connect()),
+    connect: async () => toConnection(await pool.connect()),
     end: () => pool.end(),
   };
 }
@@ -61,28 +46,20 @@ export function clientOptions(databaseUrl: string, connectionTimeoutMillis: numb
   };
 }
 
-class PooledConnection implements PostgresConnection {
-  readonly #client: pg.PoolClient;
-  #loss: Error | undefined;
-
-  constructor(client: pg.PoolClient) {
-    this.#client = client;
-  }
-
-  async query<Row>(text: string, values: readonly unknown[]): Promise<Answer<Row>> {
-    // Not even a rollback: it would wait for an answer once more.
-    if (this.#loss !== undefined) throw this.#loss;
+/** A connection that is used no more, not even for a rollback, once it was lost. */
+function toConnection(client: pg.PoolClient): PostgresPoolClient {
+  let loss: unknown;
+  const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
+    if (loss !== undefined) throw loss;
     try {
-      return (await this.#client.query(text, [...values])) as unknown as Answer<Row>;
+      return await client.query(text, [...values]);
     } catch (error) {
-      if (isLoss(error)) this.#loss = error instanceof Error ? error : new Error('the connection was lost');
+      if (isLoss(error)) loss = error;
       throw error;
     }
-  }
-
-  release(): void {
-    this.#client.release(this.#loss !== undefined);
-  }
+  };
+  // Without the second form, for a cursor, which is not used.
+  return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(loss !== undefined) };
 }
 
 /** Anything but an answer of PostgreSQL: what the connection would answer next is unknown. */

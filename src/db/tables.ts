@@ -22,7 +22,6 @@ export interface Tables {
     readonly last_used_at: string | null;
     readonly created_at: string;
   };
-  /** How often a table has changed, so that holders of a copy need not read all of it to know. */
   readonly revisions: {
     readonly name: string;
     readonly revision: number;

@@ -1,8 +1,7 @@
-import { AuditAnchor } from '../audit/audit-anchor.ts';
-import { findAuditKey, loadAuditKey } from '../audit/audit-keys.ts';
+import { AuditAnchor, auditLogName } from '../audit/audit-anchor.ts';
+import { loadAuditKey } from '../audit/audit-keys.ts';
 import { type AuditLog, openAuditLog } from '../audit/audit-log.ts';
 import type { Secrets, Settings } from '../config/settings.ts';
-import { AuditAnchors, auditLogName } from '../db/audit-anchors.ts';
 import type { LazyDatabase } from '../db/lazy-database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
@@ -19,17 +18,12 @@ export function openAudit(
   return openAuditLog({ ...audit, file: audit.file, key, logger, redact: (...text) => redactor.redact(...text) });
 }
 
-export interface AuditAnchorParts {
-  readonly database: LazyDatabase;
-  readonly settings: Settings;
-  readonly secrets: Secrets;
-  readonly logger: Logger;
-}
-
 /** Makes the anchor of an open audit log, in the service's database. */
-export function createAuditAnchor(log: AuditLog, parts: AuditAnchorParts): AuditAnchor {
-  const { database, settings, secrets, logger } = parts;
-  const name = auditLogName(settings.audit.file ?? '', { databaseUrl: secrets.databaseUrl });
-  const key = findAuditKey({ value: secrets.auditKey, dataDir: settings.dataDir });
-  return new AuditAnchor(log, new AuditAnchors(() => database.require(), name), key, logger);
+export function createAuditAnchor(
+  log: AuditLog,
+  database: LazyDatabase,
+  databaseUrl: string | undefined,
+  logger: Logger,
+): AuditAnchor {
+  return new AuditAnchor(log, auditLogName(log.file, databaseUrl), () => database.require(), logger);
 }

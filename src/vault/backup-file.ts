@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
-import { codeOf, createPrivateFile } from './key-file.ts';
+import { codeOf, createPrivateFile } from '../key-file.ts';
 import type { SecretRow, VaultKeyRow } from './secret-rows.ts';
 
 /** A backup contains the secrets as they are in the database, encrypted, and none of the keys. */

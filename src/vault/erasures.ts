@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { SqliteAdapter, sql } from 'kysely';
 import type { UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
+import { addToRevision } from '../db/revisions.ts';
 import { ownerColumns } from './secret-rows.ts';
 
 /**
@@ -84,12 +85,7 @@ async function eraseApiKeys(transaction: Database, { issuer, subject }: UserId):
     .where('user_issuer', '=', issuer)
     .where('user_subject', '=', subject)
     .executeTakeFirstOrThrow();
-  if (numDeletedRows === 0n) return;
-  await transaction
-    .updateTable('revisions')
-    .set({ revision: sql<number>`revision + 1` })
-    .where('name', '=', 'api_keys')
-    .execute();
+  if (numDeletedRows > 0n) await addToRevision(transaction, 'api_keys', 1);
 }
 
 /** A list of tools in which a server has named the user is read again when it is needed. */

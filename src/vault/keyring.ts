@@ -1,7 +1,5 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
-import { ConfigError } from '../errors.ts';
-
-export const VAULT_KEY_BYTES = 32;
+import { KEY_BYTES, keyProblem } from '../key-file.ts';
 
 const ID_CHARACTERS = 16;
 const KEY_RULE = 'it must be 32 random bytes as base64, such as "openssl rand -base64 32" prints';
@@ -58,7 +56,7 @@ function createVaultKey(bytes: Buffer): VaultKey {
 
 /** 32 bytes for one use, which reveal neither the key nor those for other uses. */
 function deriveKey(master: KeyObject, use: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', master, '', `mcpo-ts vault ${use} v1`, VAULT_KEY_BYTES));
+  return Buffer.from(hkdfSync('sha256', master, '', `mcpo-ts vault ${use} v1`, KEY_BYTES));
 }
 
 /** What is protected with keys of the vault's ring beside its secrets. */
@@ -72,14 +70,10 @@ export function deriveKeys(keyring: Keyring, use: DerivedKeyUse): readonly Buffe
   return [...keyring.keys.values()].map(({ master }) => deriveKey(master, use));
 }
 
-export function keyProblem(key: string, message: string): ConfigError {
-  return new ConfigError([{ key, message }]);
-}
-
 /** `undefined` unless it is the one spelling of 32 bytes as base64, of either alphabet. */
 function decodeKey(text: string): Buffer | undefined {
   if (!/^[\w+/-]{43}=?$/.test(text)) return undefined;
   const bytes = Buffer.from(text, 'base64');
   const plain = text.replaceAll('+', '-').replaceAll('/', '_').replace('=', '');
-  return bytes.length === VAULT_KEY_BYTES && bytes.toString('base64url') === plain ? bytes : undefined;
+  return bytes.length === KEY_BYTES && bytes.toString('base64url') === plain ? bytes : undefined;
 }

@@ -1,12 +1,9 @@
-import { sql } from 'kysely';
 import type { UserId } from '../auth/user.ts';
 import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
+import { addToRevision, readRevision } from '../db/revisions.ts';
 import { ERASED, erasureHasher } from './erasures.ts';
 import { inPortions, ownerColumns, type SecretChange, type SecretPlace } from './secret-rows.ts';
-
-/** Names the row of `revisions` that counts the changes of secrets. */
-const REVISION = 'secrets';
 
 type Change = Pick<SecretPlace, 'owner'> & { readonly server: string | undefined };
 
@@ -28,12 +25,6 @@ export function changeSecrets(
       return count;
     }),
   );
-}
-
-/** The number of the last change; 0 before the first. */
-export async function secretRevision(database: Database): Promise<number> {
-  const row = await database.selectFrom('revisions').select('revision').where('name', '=', REVISION).executeTakeFirst();
-  return row?.revision ?? 0;
 }
 
 /** Changes after a revision, oldest first. */
@@ -63,23 +54,12 @@ export async function secretChangesAfter(
 
 /** Lets no change of secrets begin or end before this transaction does. */
 export function lockChanges(transaction: Database): Promise<void> {
-  return addToRevision(transaction, 0);
-}
-
-/** Without `returning`: a statement with it that met another writer would be left open by the SQLite driver. */
-async function addToRevision(transaction: Database, count: number): Promise<void> {
-  await transaction
-    .insertInto('revisions')
-    .values({ name: REVISION, revision: count })
-    .onConflict((conflict) =>
-      conflict.column('name').doUpdateSet({ revision: sql<number>`${sql.ref('revisions.revision')} + ${count}` }),
-    )
-    .execute();
+  return addToRevision(transaction, 'secrets', 0);
 }
 
 async function recordChanges(transaction: Database, changes: readonly Change[], now: number): Promise<void> {
-  const before = await secretRevision(transaction);
-  await addToRevision(transaction, changes.length);
+  const before = await readRevision(transaction, 'secrets');
+  await addToRevision(transaction, 'secrets', changes.length);
   const rows = changes.map(({ owner, server }, index) => ({
     revision: before + index + 1,
     ...ownerColumns(owner),

@@ -1,8 +1,9 @@
 import type { UserId } from '../auth/user.ts';
 import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
+import { readRevision } from '../db/revisions.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
-import { changeSecrets, secretChangesAfter, secretRevision, toChanges } from './secret-changes.ts';
+import { changeSecrets, secretChangesAfter, toChanges } from './secret-changes.ts';
 import {
   type FoundLink,
   type NewSecret,
@@ -225,7 +226,7 @@ export class SecretStore {
 
   /** The number of the last change; 0 before the first. */
   revision(): Promise<number> {
-    return secretRevision(this.#database);
+    return readRevision(this.#database, 'secrets');
   }
 
   /** Changes after a revision, oldest first. Erased users are recognised among the `known` ones only. */

@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { keyProblem, openKeyFile, readKeyText } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { codeOf, createPrivateFile, readKeyFile } from './key-file.ts';
-import { type Keyring, keyProblem, parseKeyring, VAULT_KEY_BYTES } from './keyring.ts';
+import { type Keyring, parseKeyring } from './keyring.ts';
 
 const FILE_NAME = 'vault.key';
 
@@ -26,23 +24,16 @@ export function loadKeyring(source: VaultKeySource, logger: Logger): Keyring {
   const given = givenKeyring(source);
   if (given !== undefined) return given;
   const file = keyFileOf(source.dataDir);
-  if (existsSync(file)) return readKeyFile(file, 'MCPO_DATA_DIR');
-  try {
-    mkdirSync(source.dataDir, { recursive: true, mode: 0o700 });
-    if (createPrivateFile(file, `${generateKey()}\n`)) {
-      logger.info('a key for the vault was made; keep a copy of it elsewhere, without it no secret can be read', {
-        file,
-      });
-    }
-  } catch (error) {
-    throw keyProblem('MCPO_DATA_DIR', `no key for the vault can be made there (${codeOf(error)}).`);
-  }
-  return readKeyFile(file, 'MCPO_DATA_DIR');
+  const message = 'a key for the vault was made; keep a copy of it elsewhere, without it no secret can be read';
+  return parseKeyring(
+    openKeyFile(file, () => logger.info(message, { file })),
+    'MCPO_DATA_DIR',
+  );
 }
 
 /** The same keys for a command or for reading them again; none is made. Throws `ConfigError`. */
 export function findKeyring(source: VaultKeySource): Keyring {
-  return givenKeyring(source) ?? readKeyFile(keyFileOf(source.dataDir), 'MCPO_VAULT_KEY');
+  return givenKeyring(source) ?? readKeyring(keyFileOf(source.dataDir), 'MCPO_VAULT_KEY');
 }
 
 /** The file in the data folder that holds the keys; `undefined` where they are given by the environment. */
@@ -51,22 +42,21 @@ export function ownKeyFile(source: VaultKeySource): string | undefined {
   return isOwn ? keyFileOf(source.dataDir) : undefined;
 }
 
-/** A new key in the form of a key file. */
-export function generateKey(): string {
-  return randomBytes(VAULT_KEY_BYTES).toString('base64');
-}
-
 function givenKeyring({ value, file, hasSharedDatabase }: VaultKeySource): Keyring | undefined {
   if (value !== undefined && file !== undefined) {
     throw keyProblem('MCPO_VAULT_KEY_FILE', 'is set beside MCPO_VAULT_KEY; keep one of them.');
   }
-  if (file !== undefined) return readKeyFile(file, 'MCPO_VAULT_KEY_FILE');
+  if (file !== undefined) return readKeyring(file, 'MCPO_VAULT_KEY_FILE');
   if (value !== undefined) return parseKeyring(value, 'MCPO_VAULT_KEY');
   if (!hasSharedDatabase) return undefined;
   throw keyProblem(
     'MCPO_VAULT_KEY',
     'must be set with PostgreSQL, to the same keys on every replica; "openssl rand -base64 32" prints one.',
   );
+}
+
+function readKeyring(file: string, setting: string): Keyring {
+  return parseKeyring(readKeyText(file, setting), setting);
 }
 
 function keyFileOf(dataDir: string): string {

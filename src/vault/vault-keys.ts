@@ -1,7 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { VaultUnavailableError } from '../errors.ts';
+import { keyProblem } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type Keyring, keyProblem } from './keyring.ts';
+import type { Keyring } from './keyring.ts';
 import type { VaultKeyRow } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
 

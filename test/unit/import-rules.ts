@@ -8,7 +8,7 @@ export interface RoomRule {
   readonly types: readonly string[];
 }
 
-const leaves = ['bounded-map', 'errors', 'parse-url', 'telemetry', 'turns', 'version', 'watched-files'];
+const leaves = ['bounded-map', 'errors', 'key-file', 'parse-url', 'telemetry', 'turns', 'version', 'watched-files'];
 const rule = (values: readonly string[], types: readonly string[] = []): RoomRule => ({ values, types });
 
 /** Who may import whom ("Imports run downward only" in the design); each room stands above all that it may import. */
@@ -32,6 +32,7 @@ export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['turns', rule([])],
   ['version', rule([])],
   ['bounded-map', rule([])],
+  ['key-file', rule(['errors'])],
   ['errors', rule([])],
   ['parse-url', rule([])],
   ['watched-files', rule([])],

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
 import type { AuditEvent } from '../../../src/audit/audit-event.ts';
+import { deriveAuditKeys } from '../../../src/audit/audit-keys.ts';
 import { type AuditLog, type AuditLogOptions, openAuditLog } from '../../../src/audit/audit-log.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 
 export const KEY = Buffer.alloc(32, 7);
 export const OTHER_KEY = Buffer.alloc(32, 8);
+export const KEYS = deriveAuditKeys(KEY);
+export const OTHER_KEYS = deriveAuditKeys(OTHER_KEY);
 
 /** A folder for each test, and the log in it; what is left open is closed. */
 export function useAuditFolder() {
@@ -31,6 +34,7 @@ export function useAuditFolder() {
       pseudonymise: false,
       retentionDays: undefined,
       required: false,
+      redact: (text, maxCharacters) => text.slice(0, maxCharacters),
       logger,
       ...options,
     });

@@ -13,12 +13,12 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { verifyAuditLog } from '../../../src/audit/verify-audit-log.ts';
 import { AuditUnavailableError, ConfigError } from '../../../src/errors.ts';
-import { event, eventsOf, KEY, linesOf, OTHER_KEY, until, useAuditFolder } from './audit-files.ts';
+import { event, eventsOf, KEY, KEYS, linesOf, OTHER_KEY, until, useAuditFolder } from './audit-files.ts';
 
 const { context, openLog, write } = useAuditFolder();
 
 async function expectIntact(files: readonly string[], lines: number): Promise<void> {
-  const { problem, ...found } = await verifyAuditLog(files, KEY);
+  const { problem, ...found } = await verifyAuditLog(files, KEYS);
   expect(problem).toBeUndefined();
   expect(found.lines).toBe(lines);
 }
@@ -56,7 +56,7 @@ test('text of another program at the end is not removed', async () => {
   await write(1);
   expect(linesOf(context.file)[0]).toBe('my notes');
   expect(linesOf(context.file)).toHaveLength(3);
-  expect((await verifyAuditLog([context.file], KEY)).problem).toMatchObject({ kind: 'inserted', line: 1 });
+  expect((await verifyAuditLog([context.file], KEYS)).problem).toMatchObject({ kind: 'inserted', line: 1 });
 });
 
 test('a killed process loses the head at most, never the chain', async () => {
@@ -80,7 +80,7 @@ test('another key goes on with the chain and says so', async () => {
   await write(2);
   await write(1, { key: OTHER_KEY });
   expect(context.said.join()).toContain('line_not_ours');
-  expect((await verifyAuditLog([context.file], KEY)).problem).toMatchObject({ kind: 'edited', line: 3 });
+  expect((await verifyAuditLog([context.file], KEYS)).problem).toMatchObject({ kind: 'edited', line: 3 });
 });
 
 test('a file moved away by another program is followed, with and without a signal', async () => {
@@ -100,9 +100,9 @@ test('a file moved away by another program is followed, with and without a signa
   expect(files.map((file) => eventsOf(file).length)).toEqual([1, 1, 1]);
   await expectIntact(files, 3);
   await expectIntact([context.file], 1);
-  const withoutMiddle = await verifyAuditLog([`${context.file}.1`, context.file], KEY);
+  const withoutMiddle = await verifyAuditLog([`${context.file}.1`, context.file], KEYS);
   expect(withoutMiddle.problem).toMatchObject({ kind: 'deleted', line: 1 });
-  const wrongOrder = await verifyAuditLog([`${context.file}.2`, `${context.file}.1`, context.file], KEY);
+  const wrongOrder = await verifyAuditLog([`${context.file}.2`, `${context.file}.1`, context.file], KEYS);
   expect(wrongOrder.problem?.message).toContain('oldest first');
 });
 
@@ -145,7 +145,7 @@ test('with a retention each day has its file, and only its own old files go', as
   expect([1, 2, 3, 4, 5].map((day) => existsSync(rotated(day)))).toEqual([false, false, false, true, true]);
   expect(foreign.every((file) => existsSync(file))).toBe(true);
   const kept = [rotated(4), rotated(5), context.file];
-  const { problem, firstSeq } = await verifyAuditLog(kept, KEY);
+  const { problem, firstSeq } = await verifyAuditLog(kept, KEYS);
   expect(problem).toBeUndefined();
   expect(firstSeq).toBeGreaterThan(1);
   expect(kept.flatMap(eventsOf).filter(({ action }) => action === 'file_removed')).toHaveLength(3);

@@ -1,14 +1,14 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { verifyAuditLog } from '../../../src/audit/verify-audit-log.ts';
-import { KEY, linesOf, OTHER_KEY, useAuditFolder } from './audit-files.ts';
+import { KEYS, linesOf, OTHER_KEYS, useAuditFolder } from './audit-files.ts';
 
 const { context, write } = useAuditFolder();
 
 async function problemAfter(change: (lines: string[]) => readonly string[], count = 10) {
   await write(count);
   writeFileSync(context.file, `${change(linesOf(context.file)).join('\n')}\n`);
-  const { problem } = await verifyAuditLog([context.file], KEY);
+  const { problem } = await verifyAuditLog([context.file], KEYS);
   return problem && { kind: problem.kind, line: problem.line };
 }
 
@@ -17,7 +17,7 @@ const swap = (lines: string[], one: number, other: number) =>
 
 test('an untouched log is intact', async () => {
   await write(10);
-  expect(await verifyAuditLog([context.file], KEY)).toEqual({
+  expect(await verifyAuditLog([context.file], KEYS)).toEqual({
     lines: 10,
     firstSeq: 1,
     lastSeq: 10,
@@ -59,7 +59,7 @@ test.each<[string, (lines: string[]) => readonly string[], { kind: string; line?
 test('everything cut', async () => {
   await write(3);
   writeFileSync(context.file, '');
-  expect((await verifyAuditLog([context.file], KEY)).problem?.kind).toBe('cut');
+  expect((await verifyAuditLog([context.file], KEYS)).problem?.kind).toBe('cut');
 });
 
 test('the tail cut and the head forged or taken away', async () => {
@@ -69,14 +69,14 @@ test('the tail cut and the head forged or taken away', async () => {
   const { hmac } = JSON.parse(lines[6] ?? '') as { hmac: string };
   const head = JSON.parse(readFileSync(`${context.file}.head`, 'utf8')) as object;
   writeFileSync(`${context.file}.head`, JSON.stringify({ ...head, seq: 7, hmac }));
-  expect((await verifyAuditLog([context.file], KEY)).problem?.kind).toBe('head-forged');
+  expect((await verifyAuditLog([context.file], KEYS)).problem?.kind).toBe('head-forged');
 
   rmSync(`${context.file}.head`);
-  expect((await verifyAuditLog([context.file], KEY)).problem?.kind).toBe('head-missing');
+  expect((await verifyAuditLog([context.file], KEYS)).problem?.kind).toBe('head-missing');
 
   // The next start would write a new head: what it found stands in the log from then on.
   await write(2);
-  const { problem } = await verifyAuditLog([context.file], KEY);
+  const { problem } = await verifyAuditLog([context.file], KEYS);
   expect(problem).toMatchObject({ kind: 'noticed-at-start', line: 8 });
 });
 
@@ -84,32 +84,32 @@ test('a cut tail stays known after the service went on writing', async () => {
   await write(10);
   writeFileSync(context.file, `${linesOf(context.file).slice(0, 7).join('\n')}\n`);
   await write(5);
-  expect((await verifyAuditLog([context.file], KEY)).problem).toMatchObject({ kind: 'deleted', line: 8 });
+  expect((await verifyAuditLog([context.file], KEYS)).problem).toMatchObject({ kind: 'deleted', line: 8 });
   expect(context.said.join()).toContain('lines_missing');
 });
 
 test('another key', async () => {
   await write(3);
-  expect((await verifyAuditLog([context.file], OTHER_KEY)).problem?.kind).toBe('wrong-key');
+  expect((await verifyAuditLog([context.file], OTHER_KEYS)).problem?.kind).toBe('wrong-key');
   rmSync(`${context.file}.head`);
-  expect((await verifyAuditLog([context.file], OTHER_KEY)).problem?.kind).toBe('wrong-key');
+  expect((await verifyAuditLog([context.file], OTHER_KEYS)).problem?.kind).toBe('wrong-key');
 });
 
 test('half a line at the end is a crash, and cutting into a line is not', async () => {
   await write(3);
   appendFileSync(context.file, '{"timestamp":"2025-');
-  const crashed = await verifyAuditLog([context.file], KEY);
+  const crashed = await verifyAuditLog([context.file], KEYS);
   expect(crashed).toMatchObject({ lines: 3, problem: undefined });
   expect(crashed.notes).toHaveLength(1);
 
   const text = linesOf(context.file).slice(0, 3).join('\n');
   writeFileSync(context.file, text.slice(0, -30));
-  expect((await verifyAuditLog([context.file], KEY)).problem?.kind).toBe('cut');
+  expect((await verifyAuditLog([context.file], KEYS)).problem?.kind).toBe('cut');
 });
 
 test('a file that is not a log, and one with bytes that are not text', async () => {
   writeFileSync(context.file, 'hello\nworld\n');
-  expect((await verifyAuditLog([context.file], KEY)).problem).toMatchObject({ kind: 'wrong-key', line: 1 });
+  expect((await verifyAuditLog([context.file], KEYS)).problem).toMatchObject({ kind: 'wrong-key', line: 1 });
   writeFileSync(context.file, Buffer.alloc(3_000_000, 0xff));
-  expect((await verifyAuditLog([context.file], KEY)).problem?.kind).toBe('wrong-key');
+  expect((await verifyAuditLog([context.file], KEYS)).problem?.kind).toBe('wrong-key');
 });

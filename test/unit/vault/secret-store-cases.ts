@@ -411,8 +411,8 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
         calls,
       });
       await store.addUses([]);
-      await store.addUses([use('a', NOW, 1), use('b', NOW + 1, 2), use('b', NOW - 9, 3), use('z', NOW, 1, bob)]);
-      await store.addUses([use('a', NOW - 7, 5_000_000_000), use('c', NOW, 1)]);
+      await store.addUses([use('a', NOW, 1), use('b', NOW + 1, 2), use('z', NOW, 1, bob)]);
+      await store.addUses([use('a', NOW - 7, 5_000_000_000), use('b', NOW - 9, 3), use('c', NOW, 1)]);
       expect(await store.recentUses(ann, 9)).toStrictEqual([
         { server: 's', tool: 'b', lastUsedAt: NOW + 1, calls: 5 },
         { server: 's', tool: 'a', lastUsedAt: NOW, calls: 5_000_000_001 },

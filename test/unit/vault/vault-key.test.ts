@@ -6,13 +6,11 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createPrivateFile, updateKeyFile } from '../../../src/vault/key-file.ts';
 import { findKeyring, loadKeyring, ownKeyFile, type VaultKeySource } from '../../../src/vault/vault-key.ts';
 import { ringOf } from './open-test-vault.ts';
 
@@ -84,43 +82,5 @@ test('with PostgreSQL no key is made: the replicas must share it', () => {
 
 test('where no key can be made, that is reported', () => {
   writeFileSync(join(folder, 'data'), 'a file in the way');
-  expect(() => loadKeyring(source(), logger)).toThrow(/MCPO_DATA_DIR.*no key for the vault can be made/);
-});
-
-test('a private file is made whole and never overwritten', () => {
-  const file = join(folder, 'private');
-  expect(createPrivateFile(file, 'first')).toBe(true);
-  expect(createPrivateFile(file, 'second')).toBe(false);
-  expect(readFileSync(file, 'utf8')).toBe('first');
-  expect(readdirSync(folder)).toEqual(['private']);
-});
-
-test('a file of keys is changed in one step, by one process at a time', () => {
-  const file = join(folder, 'vault.key');
-  createPrivateFile(file, 'old\n');
-  const nested = () => updateKeyFile(file, 'MCPO_DATA_DIR', (before) => `other,${before}`);
-  updateKeyFile(file, 'MCPO_DATA_DIR', (before) => `new,${before}`);
-  expect(readFileSync(file, 'utf8')).toBe('new,old\n');
-  expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(() =>
-    updateKeyFile(file, 'MCPO_DATA_DIR', (before) => {
-      nested();
-      return `late,${before}`;
-    }),
-  ).toThrow(/being changed by another process/);
-  expect(readFileSync(file, 'utf8')).toBe('other,new,old\n');
-  expect(readdirSync(folder)).toEqual(['vault.key']);
-});
-
-test('what a killed change left is in the way for seconds only', () => {
-  const file = join(folder, 'vault.key');
-  createPrivateFile(file, 'old\n');
-  createPrivateFile(`${file}.next`, 'unused,old\n');
-  const change = () => updateKeyFile(file, 'MCPO_DATA_DIR', (before) => `new,${before}`);
-  expect(change).toThrow(/run this again in a minute/);
-  expect(readFileSync(file, 'utf8')).toBe('old\n');
-  const past = new Date(Date.now() - 60_000);
-  utimesSync(`${file}.next`, past, past);
-  change();
-  expect(readFileSync(file, 'utf8')).toBe('new,old\n');
+  expect(() => loadKeyring(source(), logger)).toThrow(/MCPO_DATA_DIR.*no key can be made at/);
 });

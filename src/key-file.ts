@@ -4,6 +4,7 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -12,17 +13,18 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError } from '../errors.ts';
-import { type Keyring, keyProblem, parseKeyring } from './keyring.ts';
+import { ConfigError } from './errors.ts';
+
+export const KEY_BYTES = 32;
 
 /** Changing the file takes milliseconds. */
 const LEFTOVER_AFTER_MS = 10_000;
 
 const isWindows = process.platform === 'win32';
 
-/** Reads a file of keys. Throws `ConfigError` for one that others may read, too, or that holds no keys. */
-export function readKeyFile(file: string, setting: string): Keyring {
-  return parseKeyring(readKeyText(file, setting), setting);
+/** A new key in the form of a key file. */
+export function generateKey(): string {
+  return randomBytes(KEY_BYTES).toString('base64');
 }
 
 /** The text of a file of keys, which only its owner may read. Throws `ConfigError`. */
@@ -35,8 +37,25 @@ export function readKeyText(file: string, setting: string): string {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw keyProblem(setting, `the vault's key cannot be read from "${file}" (${codeOf(error)}).`);
+    throw keyProblem(setting, `no key can be read from "${file}" (${codeOf(error)}).`);
   }
+}
+
+/** The same of a file in the data folder, where one with a new key is made if there is none. Throws `ConfigError`. */
+export function openKeyFile(file: string, onCreated: () => void): string {
+  try {
+    if (!existsSync(file)) {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      if (createPrivateFile(file, `${generateKey()}\n`)) onCreated();
+    }
+  } catch (error) {
+    throw keyProblem('MCPO_DATA_DIR', `no key can be made at "${file}" (${codeOf(error)}).`);
+  }
+  return readKeyText(file, 'MCPO_DATA_DIR');
+}
+
+export function keyProblem(key: string, message: string): ConfigError {
+  return new ConfigError([{ key, message }]);
 }
 
 /**
@@ -78,7 +97,7 @@ export function updateKeyFile(file: string, setting: string, change: (text: stri
     if (readKeyText(file, setting) !== after) throw busyFile(file, setting);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw keyProblem(setting, `the vault's key file "${file}" cannot be changed (${codeOf(error)}).`);
+    throw keyProblem(setting, `the key file "${file}" cannot be changed (${codeOf(error)}).`);
   }
 }
 
