@@ -68,20 +68,6 @@ export class TextHash {
   }
 }
 
-/** The short hash of a text's first characters and the long one of all of it, as `TextHash` has them. */
-export function hashesOf(text: string, firstCharacters: number): { readonly first: number; readonly whole: number } {
-  let p = 0;
-  let q = 0;
-  let first = 0;
-  for (let at = 0; at < text.length; at++) {
-    if (at === firstCharacters) first = p;
-    const code = foldedCode(text.charCodeAt(at)) + 1;
-    p = mod(p * BASE_P + code, P);
-    q = mod(q * BASE_Q + code, Q);
-  }
-  return { first: firstCharacters === text.length ? p : first, whole: p * SHIFT + q };
-}
-
 /** `value % modulus` for whole numbers below 2^53, several times faster than the operator. */
 function mod(value: number, modulus: typeof P | typeof Q): number {
   const rest = value - Math.floor(value * (modulus === P ? 1 / P : 1 / Q)) * modulus;
