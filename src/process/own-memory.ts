@@ -9,9 +9,8 @@ export interface OwnMemory {
 }
 
 /** Flags whose values may be secrets. */
-const SECRET_FLAGS = ['--api-key', '--header', '--env'] as const;
-const SECRET_SHORT_FLAGS = /^-[kHe]./;
 const SECRET_FLAG = /^(--api-key|--header|--env|-k|-H|-e)$/;
+const FLAG_WITH_SECRET = /^(--api-key=|--header=|--env=|-[kHe](?=.))/;
 
 /** Bit 19 of a capability set (linux/capability.h, `CAP_SYS_PTRACE`). */
 const CAP_SYS_PTRACE = 1n << 19n;
@@ -98,9 +97,8 @@ function secretParts(args: readonly string[]): ReadonlyMap<number, number> {
   const secrets = new Map<number, number>();
   for (const [index, argument] of args.entries()) {
     if (argument === '--') break;
-    const flag = SECRET_FLAGS.find((name) => argument.startsWith(`${name}=`));
-    if (flag !== undefined) secrets.set(index, flag.length + 1);
-    else if (SECRET_SHORT_FLAGS.test(argument)) secrets.set(index, 2);
+    const [flag] = FLAG_WITH_SECRET.exec(argument) ?? [];
+    if (flag !== undefined) secrets.set(index, flag.length);
     else if (SECRET_FLAG.test(args[index - 1] ?? '')) secrets.set(index, 0);
   }
   return secrets;

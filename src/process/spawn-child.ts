@@ -1,27 +1,21 @@
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import spawn from 'cross-spawn';
 import type { Confinement } from '../config/server-config.ts';
-import { SessionOpenError } from '../errors.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import { type ConfinedChild, confineChild } from './confinement/confine-child.ts';
-import { addLiveGroup, cancelLiveGroup, expectLiveGroup } from './live-groups.ts';
+import { type ChildCommand, confineChild } from './confinement/confine-child.ts';
+import { terminateGroup } from './process-group.ts';
 import { toSpawnFailure } from './spawn-failure.ts';
 import { StderrTail } from './stderr-tail.ts';
-import { terminateGroup } from './terminate.ts';
+import { watchdog } from './watchdog.ts';
 
 /** How long output that was written before the exit may take to arrive; a grandchild can hold the pipes for ever. */
 const LAST_OUTPUT_MS = 200;
 
-export interface ChildOptions {
-  readonly command: string;
-  readonly args: readonly string[];
-  /** The whole environment; nothing is inherited beside it. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string | undefined;
+export interface ChildOptions extends ChildCommand {
   /** The server that the process is, for the home of a confined one. */
   readonly server?: string | undefined;
   readonly isOwned?: boolean | undefined;
@@ -37,7 +31,10 @@ export interface RunningChild {
   readonly pid: number;
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Resolves, never rejects, once the child itself is dead and its last output was read: `ended with code 3`, `was killed by SIGKILL`. */
+  /**
+   * Resolves, never rejects, once the child itself is dead and its last output was read: `ended with code 3` or `was killed
+   * by SIGKILL`.
+   */
   readonly exited: Promise<string>;
   /** The last lines of stderr, oldest first, without secrets. */
   lastLines(): readonly string[];
@@ -47,38 +44,22 @@ export interface RunningChild {
 
 /** Starts a command in a process group of its own. Throws `SessionOpenError` with a public reason. */
 export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
-  let child: ChildProcess;
-  const { command, args, env, cwd, release, ...user } = await confine(options);
-  expectLiveGroup();
-  try {
-    child = spawn(command, [...args], {
-      env: { ...env },
-      ...(cwd === undefined ? {} : { cwd }),
-      ...user,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: process.platform !== 'win32',
-      windowsHide: true,
-    });
-    if (child.pid === undefined) await once(child, 'spawn');
-  } catch (error) {
-    cancelLiveGroup();
-    release();
+  const { confinement, server = '', isOwned = false } = options;
+  const confined = confinement && (await confineChild({ ...options, confinement, server, isOwned }));
+  const child = await start(confined ?? options).catch(async (error: unknown) => {
+    confined?.release();
     throw await toSpawnFailure(error, options);
-  }
+  });
   const { pid, stdin, stdout, stderr } = child;
-  if (pid === undefined || stdin === null || stdout === null || stderr === null) {
-    cancelLiveGroup();
-    release();
-    throw new SessionOpenError('the command was started without pipes');
-  }
-  child.on('error', () => {});
-  stdin.on('error', () => {});
-  stdout.on('error', () => {});
-  addLiveGroup(pid);
+  for (const emitter of [child, stdin, stdout]) emitter.on('error', () => {});
+  watchdog.watch(pid);
   const tail = new StderrTail(stderr, options);
   let termination: Promise<void> | undefined;
   const terminate = () => {
-    termination ??= terminateGroup(pid, stdin).then(release);
+    termination ??= terminateGroup(pid, stdin).then(() => {
+      watchdog.unwatch(pid);
+      confined?.release();
+    });
     return termination;
   };
   return {
@@ -91,10 +72,27 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
   };
 }
 
-async function confine(options: ChildOptions): Promise<ConfinedChild> {
-  const { command, args, env, cwd, confinement, server = '', isOwned = false } = options;
-  if (confinement === undefined) return { command, args, env, cwd, release: () => undefined };
-  return confineChild({ command, args, env, cwd, confinement, server, isOwned });
+type StartedChild = ChildProcessWithoutNullStreams & { readonly pid: number };
+
+async function start({ command, args, env, cwd, uid, gid }: ChildCommand): Promise<StartedChild> {
+  watchdog.start();
+  try {
+    const child = spawn(command, [...args], {
+      env: { ...env },
+      cwd,
+      uid,
+      gid,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
+    // One that could not be started has no pid and emits an error.
+    if (child.pid === undefined) await once(child, 'spawn');
+    return child as StartedChild;
+  } catch (error) {
+    watchdog.stopIfIdle();
+    throw error;
+  }
 }
 
 /** `exit` is the sign of death, not `close`: a grandchild that holds the pipes keeps `close` from ever coming. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { signalGroup } from './process-group.ts';
 
 /** What the watchdog is called in the process list. */
 export const WATCHDOG_NAME = 'mcpo-ts-watchdog';
@@ -24,7 +25,8 @@ sleep 1
 for group in $groups; do kill -KILL "-$group"; done`;
 
 /**
- * Ends the child processes of a service that was killed with SIGKILL and could not do so itself.
+ * Sees to it that no child process outlives the service, however the service ends: kills their groups when the service
+ * exits, and has a shell do so when the service itself was killed with SIGKILL.
  *
  * Most children leave when their input ends, which the kernel sees to on every system. For the others, and for
  * grandchildren, one `/bin/sh` a service (Linux: 2 ms to start, under 2 MB) blocks on a pipe whose only other end the
@@ -41,22 +43,24 @@ for group in $groups; do kill -KILL "-$group"; done`;
  */
 export class Watchdog {
   readonly #groups = new Set<number>();
-  #process: ChildProcess | undefined;
+  #shell: ChildProcess | undefined;
+  #isWatchingExit = false;
 
+  /** Of the shell. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#shell?.pid;
   }
 
   /** Starts the shell if it does not run. To be called before a child is started, lest the child be unknown to it. */
   start(): void {
-    if (this.#process !== undefined || process.platform === 'win32') return;
+    if (this.#shell !== undefined || process.platform === 'win32') return;
     const startedAt = performance.now();
     const shell = spawnShell();
     if (shell === undefined) return;
-    this.#process = shell;
+    this.#shell = shell;
     const onEnd = () => {
-      if (this.#process !== shell) return;
-      this.#process = undefined;
+      if (this.#shell !== shell) return;
+      this.#shell = undefined;
       if (this.#groups.size > 0 && performance.now() - startedAt >= MIN_LIFE_MS) this.start();
     };
     shell.once('exit', onEnd);
@@ -69,10 +73,12 @@ export class Watchdog {
   }
 
   watch(group: number): void {
-    if (this.#groups.has(group)) return;
     this.#groups.add(group);
-    if (this.#process === undefined) this.start();
+    if (this.#shell === undefined) this.start();
     else this.#write(`+${group}`);
+    if (this.#isWatchingExit) return;
+    this.#isWatchingExit = true;
+    process.once('exit', () => this.killAll());
   }
 
   /** Strikes a group off; without any the shell is ended. */
@@ -83,17 +89,28 @@ export class Watchdog {
 
   stopIfIdle(): void {
     if (this.#groups.size > 0) return;
-    const shell = this.#process;
-    this.#process = undefined;
+    const shell = this.#shell;
+    this.#shell = undefined;
     shell?.kill('SIGKILL');
     shell?.stdin?.destroy();
   }
 
+  /** The last resort when the service leaves without having ended its sessions: kills every group, synchronously. */
+  killAll(): void {
+    for (const group of this.#groups) {
+      signalGroup(group, 'SIGKILL');
+      this.unwatch(group);
+    }
+  }
+
   /** A line this short is written within the call, so that it is on its way even if the service is killed next. */
   #write(line: string): void {
-    this.#process?.stdin?.write(`${line}\n`);
+    this.#shell?.stdin?.write(`${line}\n`);
   }
 }
+
+/** The service's own. */
+export const watchdog = new Watchdog();
 
 function spawnShell(): ChildProcess | undefined {
   try {

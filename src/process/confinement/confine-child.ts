@@ -1,30 +1,30 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import type { Confinement } from '../../config/server-config.ts';
+import type { Confinement, ResourceLimits } from '../../config/server-config.ts';
 import { SessionOpenError } from '../../errors.ts';
 import { findCommand } from '../find-command.ts';
 import { toSpawnFailure } from '../spawn-failure.ts';
 import { namespaceArguments, projectOf, sandboxArguments, treeOf } from './bubblewrap.ts';
-import { limitCommand } from './resource-limits.ts';
 import { openServerHome, type ServerHome } from './server-home.ts';
 
-interface ConfinedCommand {
+export interface ChildCommand {
   readonly command: string;
   readonly args: readonly string[];
+  /** The whole environment; nothing is inherited beside it. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string | undefined;
   readonly uid?: number;
   readonly gid?: number;
 }
 
-export interface ConfineOptions extends ConfinedCommand {
+interface ConfineOptions extends ChildCommand {
   readonly server: string;
   readonly isOwned: boolean;
   readonly confinement: Confinement;
 }
 
-export interface ConfinedChild extends ConfinedCommand {
+interface ConfinedChild extends ChildCommand {
   /** To be called once none of its processes is left. */
   release(): void;
 }
@@ -32,6 +32,9 @@ export interface ConfinedChild extends ConfinedCommand {
 /** Settings of npm, uv, pip and Node that would lead into the service's own home. */
 const TOOL_SETTING = /^(npm_config_|UV_|PIP_|NODE_)/;
 const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin';
+const MIB = 1024 * 1024;
+/** After SIGXCPU a process has so many seconds of processor time for its own clean-up. */
+const CPU_GRACE_SECONDS = 2;
 const PROBE_TIMEOUT_MS = 10_000;
 const MAX_QUOTED_CHARACTERS = 200;
 /** Sandboxes that could be made, by user and kind: the answer of a system does not change while it runs. */
@@ -69,7 +72,7 @@ export async function confineChild(options: ConfineOptions): Promise<ConfinedChi
 function wrap(options: ConfineOptions, program: string, home: ServerHome | undefined): readonly string[] {
   const { sandbox, limits } = options.confinement;
   const plain = [options.command, ...options.args];
-  const command = limits === undefined ? plain : limitCommand(systemProgram('prlimit') ?? 'prlimit', limits, plain);
+  const command = limits === undefined ? plain : limitCommand(limits, plain);
   if (sandbox === undefined || home === undefined) return command;
   const cwd = resolve(options.cwd ?? '.');
   const args = sandboxArguments({
@@ -81,6 +84,23 @@ function wrap(options: ConfineOptions, program: string, home: ServerHome | undef
     user: home.user,
   });
   return [systemProgram('bwrap') ?? 'bwrap', ...args, '--', ...command];
+}
+
+/**
+ * The command that sets limits and then becomes the given one (prlimit(1), setrlimit(2)). Memory is `RLIMIT_DATA`, what a
+ * process may write to: `RLIMIT_AS` would count the address space that V8 reserves and never uses. Except for
+ * `processes`, each process of the server has the limits to itself.
+ */
+function limitCommand(limits: ResourceLimits, command: readonly string[]): readonly string[] {
+  const { memoryMb, cpuSeconds, processes, files } = limits;
+  const flags = [
+    ...(memoryMb === undefined ? [] : [`--data=${memoryMb * MIB}`]),
+    ...(cpuSeconds === undefined ? [] : [`--cpu=${cpuSeconds}:${cpuSeconds + CPU_GRACE_SECONDS}`]),
+    ...(processes === undefined ? [] : [`--nproc=${processes}`]),
+    ...(files === undefined ? [] : [`--nofile=${files}`]),
+    '--core=0',
+  ];
+  return [systemProgram('prlimit') ?? 'prlimit', ...flags, '--', ...command];
 }
 
 /** Why this system cannot confine a process so, as one sentence for admins; `undefined` if it can. */

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { SessionOpenError } from '../../../src/errors.ts';
-import { killAllGroups } from '../../../src/process/live-groups.ts';
 import { type ChildOptions, type RunningChild, spawnChild } from '../../../src/process/spawn-child.ts';
+import { watchdog } from '../../../src/process/watchdog.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
 import { eventually, isRunning } from '../mcp/open-fixture.ts';
 
@@ -94,7 +94,7 @@ describe('a grandchild that ignores SIGTERM and holds the pipes', () => {
 
   test('is killed by the last resort at the end of the service', async () => {
     const { child, grandchild } = await startWithGrandchild('setInterval(() => {}, 1000);');
-    killAllGroups();
+    watchdog.killAll();
     await child.exited;
     await eventually(async () => !(await isRunning(grandchild)));
   });

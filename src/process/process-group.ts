@@ -1,6 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isGroupGone, removeLiveGroup, signalGroup } from './live-groups.ts';
 
 const INPUT_END_GRACE_MS = 300;
 const TERM_GRACE_MS = 2_000;
@@ -22,15 +22,37 @@ export async function terminateGroup(pid: number, stdin: Writable): Promise<void
     }
   }
   stdin.destroy();
-  removeLiveGroup(pid);
+}
+
+/** Signals every process of a group; a group that is already gone is not a failure. */
+export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    if (process.platform === 'win32') {
+      execFileSync('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
+    } else {
+      process.kill(-pid, signal);
+    }
+  } catch {
+    // Gone already, or not ours to signal: either way there is nothing more to do.
+  }
 }
 
 async function isGoneWithin(pid: number, timeoutMs: number): Promise<boolean> {
   const giveUpAt = performance.now() + timeoutMs;
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
-    if (isGroupGone(pid)) return true;
+    if (isGone(pid)) return true;
     const leftMs = giveUpAt - performance.now();
     if (leftMs <= 0) return false;
     await delay(Math.min(pollMs, leftMs));
+  }
+}
+
+/** Whether no process of the group is left (on Windows: whether its first process is gone). */
+function isGone(pid: number): boolean {
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
 }
