@@ -4,6 +4,8 @@
  */
 export abstract class ServiceError extends Error {
   abstract readonly code: string;
+  /** Of the HTTP answer. */
+  abstract readonly status: number;
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -11,10 +13,16 @@ export abstract class ServiceError extends Error {
   }
 }
 
-/** The command line contradicts itself or names something unknown. The process exits with 2. */
-export class UsageError extends ServiceError {
-  readonly code = 'usage';
+/** The base of a class of failures with this code and HTTP status. */
+function failure<const Code extends string>(code: Code, status = 500) {
+  return class extends ServiceError {
+    readonly code: Code = code;
+    readonly status: number = status;
+  };
 }
+
+/** The command line contradicts itself or names something unknown. The process exits with 2. */
+export class UsageError extends failure('usage') {}
 
 /** One thing that is wrong in the servers file, the environment or a flag. */
 export interface ConfigProblem {
@@ -27,9 +35,7 @@ export interface ConfigProblem {
 }
 
 /** The configuration cannot be used; holds every problem found, not just the first. The process exits with 2. */
-export class ConfigError extends ServiceError {
-  readonly code = 'config_invalid';
-
+export class ConfigError extends failure('config_invalid') {
   constructor(readonly problems: readonly ConfigProblem[]) {
     super(problems.map(formatConfigProblem).join('\n'));
   }
@@ -46,14 +52,10 @@ export function formatConfigProblem(problem: ConfigProblem): string {
 }
 
 /** The port cannot be listened on. The process exits with 1. */
-export class ListenError extends ServiceError {
-  readonly code = 'listen_failed';
-}
+export class ListenError extends failure('listen_failed') {}
 
-/** No usable credentials were presented, or the server needs a user and none is known: 401. */
-export class UnauthenticatedError extends ServiceError {
-  readonly code = 'unauthenticated';
-
+/** No usable credentials were presented, or the server needs a user and none is known. */
+export class UnauthenticatedError extends failure('unauthenticated', 401) {
   constructor(
     message: string,
     readonly challenge: string,
@@ -62,20 +64,14 @@ export class UnauthenticatedError extends ServiceError {
   }
 }
 
-/** Credentials were presented and are wrong, or do not allow this: 403. */
-export class ForbiddenError extends ServiceError {
-  readonly code = 'forbidden';
-}
+/** Credentials were presented and are wrong, or do not allow this. */
+export class ForbiddenError extends failure('forbidden', 403) {}
 
-/** No such server, tool or page: 404. */
-export class NotFoundError extends ServiceError {
-  readonly code = 'not_found';
-}
+/** No such server, tool or page. */
+export class NotFoundError extends failure('not_found', 404) {}
 
-/** 405 with `Allow`. */
-export class MethodNotAllowedError extends ServiceError {
-  readonly code = 'method_not_allowed';
-
+/** Answered with `Allow`. */
+export class MethodNotAllowedError extends failure('method_not_allowed', 405) {
   constructor(
     message: string,
     readonly allow: readonly string[],
@@ -92,33 +88,24 @@ export interface ValidationIssue {
   readonly input?: unknown;
 }
 
-/** The body is not JSON, or the arguments do not match the tool's inputSchema: 422 in FastAPI's shape. */
-export class InvalidArgumentsError extends ServiceError {
-  readonly code = 'arguments_invalid';
-
+/** The body is not JSON, or the arguments do not match the tool's inputSchema. Answered in FastAPI's shape. */
+export class InvalidArgumentsError extends failure('arguments_invalid', 422) {
   constructor(readonly issues: readonly ValidationIssue[]) {
     super(issues[0]?.msg ?? 'The arguments are not valid.');
   }
 }
 
-/** 415. */
-export class UnsupportedMediaTypeError extends ServiceError {
-  readonly code = 'unsupported_media_type';
-}
+/** The body is not of a media type that is read. */
+export class UnsupportedMediaTypeError extends failure('unsupported_media_type', 415) {}
 
-/** 413. */
-export class BodyTooLargeError extends ServiceError {
-  readonly code = 'body_too_large';
-}
+/** The body is larger than what is read. */
+export class BodyTooLargeError extends failure('body_too_large', 413) {}
 
-/** The body did not arrive in time: 408. */
-export class BodyTimeoutError extends ServiceError {
-  readonly code = 'body_timeout';
-}
+/** The body did not arrive in time. */
+export class BodyTimeoutError extends failure('body_timeout', 408) {}
 
-/** The server is starting, failed, or full: 503 with `Retry-After`. */
-export class ServerUnavailableError extends ServiceError {
-  readonly code = 'server_unavailable';
+/** The server is starting, failed, or full; answered with `Retry-After`. */
+export class ServerUnavailableError extends failure('server_unavailable', 503) {
   readonly detail: string | undefined;
 
   constructor(
@@ -134,42 +121,30 @@ export class ServerUnavailableError extends ServiceError {
   }
 }
 
-/** The session ended while the call ran; the tool may have run: 502, and never tried again by the service. */
-export class ConnectionLostError extends ServiceError {
-  readonly code = 'connection_lost';
-}
+/** The session ended while the call ran; the tool may have run. Never tried again by the service. */
+export class ConnectionLostError extends failure('connection_lost', 502) {}
 
-/** The call's deadline passed and the cancel notification was sent: 504. */
-export class DeadlineError extends ServiceError {
-  readonly code = 'deadline_exceeded';
-}
+/** The call's deadline passed and the cancel notification was sent. */
+export class DeadlineError extends failure('deadline_exceeded', 504) {}
 
 /** The caller left and the call was cancelled; the answer is never read. */
-export class CallCancelledError extends ServiceError {
-  readonly code = 'call_cancelled';
-}
+export class CallCancelledError extends failure('call_cancelled', 499) {}
 
-/** The result is larger than the server's `maxResultBytes`: 502; the session lives on. */
-export class ResultTooLargeError extends ServiceError {
-  readonly code = 'result_too_large';
-}
+/** The result is larger than the server's `maxResultBytes`; the session lives on. */
+export class ResultTooLargeError extends failure('result_too_large', 502) {}
 
 /** The tool itself said `isError`; the message is its own text. `status` is the server's `toolErrorStatus`. */
-export class ToolError extends ServiceError {
-  readonly code = 'tool_error';
-
+export class ToolError extends failure('tool_error') {
   constructor(
     message: string,
-    readonly status: number,
+    override readonly status: number,
   ) {
     super(message);
   }
 }
 
 /** The server answered with a JSON-RPC error (JSON-RPC 2.0, section 5.1). */
-export class JsonRpcError extends ServiceError {
-  readonly code = 'json_rpc_error';
-
+export class JsonRpcError extends failure('json_rpc_error') {
   constructor(
     readonly rpcCode: number,
     message: string,
@@ -180,9 +155,7 @@ export class JsonRpcError extends ServiceError {
 }
 
 /** A session could not be opened. `message` is the public reason, a sentence of ours, shown as the server's state. */
-export class SessionOpenError extends ServiceError {
-  readonly code = 'session_open_failed';
-
+export class SessionOpenError extends failure('session_open_failed') {
   constructor(
     message: string,
     /** For admins only: what the server or its process said, without secrets. */
@@ -193,19 +166,13 @@ export class SessionOpenError extends ServiceError {
 }
 
 /** A value that a placeholder stands for may not be used: it holds CR, LF or NUL. */
-export class PlaceholderValueError extends ServiceError {
-  readonly code = 'placeholder_value_invalid';
-}
+export class PlaceholderValueError extends failure('placeholder_value_invalid', 422) {}
 
 /** The server has forgotten the session (streamable HTTP 404): the call did not run and may be sent on a new one. */
-export class SessionExpiredError extends ServiceError {
-  readonly code = 'session_expired';
-}
+export class SessionExpiredError extends failure('session_expired', 502) {}
 
 /** The server refused the credentials that it was given (HTTP 401 or 403): the call did not run. */
-export class CredentialsRefusedError extends ServiceError {
-  readonly code = 'credentials_refused';
-
+export class CredentialsRefusedError extends failure('credentials_refused', 502) {
   constructor(
     message: string,
     /** Where the user can set other credentials, if they are the user's own. */
@@ -215,10 +182,8 @@ export class CredentialsRefusedError extends ServiceError {
   }
 }
 
-/** The server needs values that the calling user has not set: 428, with a link to set them. */
-export class UserVariablesMissingError extends ServiceError {
-  readonly code = 'user_variables_missing';
-
+/** The server needs values that the calling user has not set; answered with a link to set them. */
+export class UserVariablesMissingError extends failure('user_variables_missing', 428) {
   constructor(
     message: string,
     /** Names of the user variables. */
@@ -229,20 +194,14 @@ export class UserVariablesMissingError extends ServiceError {
   }
 }
 
-/** A value that a user variable may not have: wrong pattern, no choice, a line break, too long: 422. */
-export class UserVariableValueError extends ServiceError {
-  readonly code = 'value_invalid';
-}
+/** A value that a user variable may not have: wrong pattern, no choice, a line break, too long. */
+export class UserVariableValueError extends failure('value_invalid', 422) {}
 
-/** The values were tried and the server did not work with them, so they were not kept: 422. */
-export class UserVariableTestError extends ServiceError {
-  readonly code = 'test_failed';
-}
+/** The values were tried and the server did not work with them, so they were not kept. */
+export class UserVariableTestError extends failure('test_failed', 422) {}
 
-/** No key of the keyring decrypts a stored secret; the secret is kept: 503. */
-export class SecretUnreadableError extends ServiceError {
-  readonly code = 'secret_unreadable';
-
+/** No key of the keyring decrypts a stored secret; the secret is kept. */
+export class SecretUnreadableError extends failure('secret_unreadable', 503) {
   constructor(
     message: string,
     readonly setupUrl?: string,
@@ -251,26 +210,19 @@ export class SecretUnreadableError extends ServiceError {
   }
 }
 
-/** The vault cannot be read or written now: 503 with `Retry-After`. */
-export class VaultUnavailableError extends ServiceError {
-  readonly code = 'vault_unavailable';
+/** The vault cannot be read or written now; answered with `Retry-After`. */
+export class VaultUnavailableError extends failure('vault_unavailable', 503) {
   readonly retryAfterSeconds = 5;
 }
 
-/** A setup link that was used, is too old, or never was: 410. */
-export class SetupLinkError extends ServiceError {
-  readonly code = 'setup_link_invalid';
-}
+/** A setup link that was used, is too old, or never was. */
+export class SetupLinkError extends failure('setup_link_invalid', 410) {}
 
 /** The database cannot be opened or used. */
-export class DatabaseError extends ServiceError {
-  readonly code = 'database_failed';
-}
+export class DatabaseError extends failure('database_failed') {}
 
-/** More requests than a limit allows, or log-ins that failed too often: 429 with `Retry-After`. */
-export class RateLimitedError extends ServiceError {
-  readonly code = 'rate_limited';
-
+/** More requests than a limit allows, or log-ins that failed too often; answered with `Retry-After`. */
+export class RateLimitedError extends failure('rate_limited', 429) {
   constructor(
     message: string,
     readonly retryAfterSeconds: number,
@@ -279,8 +231,7 @@ export class RateLimitedError extends ServiceError {
   }
 }
 
-/** The audit log is required and cannot be written, so nothing that must be audited is done: 503 with `Retry-After`. */
-export class AuditUnavailableError extends ServiceError {
-  readonly code = 'audit_unavailable';
+/** The audit log is required and cannot be written, so nothing that must be audited is done; answered with `Retry-After`. */
+export class AuditUnavailableError extends failure('audit_unavailable', 503) {
   readonly retryAfterSeconds = 5;
 }

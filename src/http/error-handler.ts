@@ -1,32 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
-  AuditUnavailableError,
-  BodyTimeoutError,
   BodyTooLargeError,
   CallCancelledError,
-  ConnectionLostError,
-  CredentialsRefusedError,
-  DeadlineError,
   ForbiddenError,
   InvalidArgumentsError,
   JsonRpcError,
   MethodNotAllowedError,
   NotFoundError,
-  PlaceholderValueError,
-  RateLimitedError,
-  ResultTooLargeError,
-  SecretUnreadableError,
   ServerUnavailableError,
   ServiceError,
-  SessionExpiredError,
-  SetupLinkError,
   ToolError,
   UnauthenticatedError,
-  UnsupportedMediaTypeError,
   UserVariablesMissingError,
-  UserVariableTestError,
-  UserVariableValueError,
-  VaultUnavailableError,
 } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -36,33 +21,6 @@ export interface ErrorAnswer {
   /** Short and on one line: Open WebUI hands it to the model and shows it to the user. */
   readonly body: string;
 }
-
-const STATUSES = new Map<new (...args: never[]) => ServiceError, number>([
-  [UnauthenticatedError, 401],
-  [ForbiddenError, 403],
-  [NotFoundError, 404],
-  [MethodNotAllowedError, 405],
-  [BodyTimeoutError, 408],
-  [SetupLinkError, 410],
-  [BodyTooLargeError, 413],
-  [UnsupportedMediaTypeError, 415],
-  [InvalidArgumentsError, 422],
-  [PlaceholderValueError, 422],
-  [UserVariableValueError, 422],
-  [UserVariableTestError, 422],
-  [UserVariablesMissingError, 428],
-  [CallCancelledError, 499],
-  [ConnectionLostError, 502],
-  [CredentialsRefusedError, 502],
-  [ResultTooLargeError, 502],
-  [SessionExpiredError, 502],
-  [RateLimitedError, 429],
-  [AuditUnavailableError, 503],
-  [ServerUnavailableError, 503],
-  [SecretUnreadableError, 503],
-  [VaultUnavailableError, 503],
-  [DeadlineError, 504],
-]);
 
 /** JSON-RPC 2.0, section 5.1; codes not named here are the server's own trouble. */
 const JSON_RPC_STATUSES = new Map([
@@ -81,15 +39,15 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
     return answer(500, { detail: { message: 'Internal error of the service. Its log has more.', code: 'internal' } });
   }
   if (error instanceof UnauthenticatedError) {
-    return answer(401, { detail: error.message }, [['WWW-Authenticate', error.challenge]]);
+    return answer(error.status, { detail: error.message }, [['WWW-Authenticate', error.challenge]]);
   }
   if (error instanceof ForbiddenError || error instanceof NotFoundError) {
-    return answer(statusOf(error), { detail: error.message });
+    return answer(error.status, { detail: error.message });
   }
   if (error instanceof MethodNotAllowedError) {
-    return answer(405, { detail: error.message }, [['Allow', error.allow.join(', ')]]);
+    return answer(error.status, { detail: error.message }, [['Allow', error.allow.join(', ')]]);
   }
-  if (error instanceof InvalidArgumentsError) return answer(422, { detail: error.issues });
+  if (error instanceof InvalidArgumentsError) return answer(error.status, { detail: error.issues });
   if (error instanceof ToolError) return answer(error.status, { detail: { message: error.message } });
   if (error instanceof JsonRpcError) {
     const data = error.data === undefined ? {} : { data: error.data };
@@ -100,11 +58,7 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
   const missing = error instanceof UserVariablesMissingError ? { missing: error.missing } : {};
   const setupUrl = 'setupUrl' in error && error.setupUrl !== undefined ? { setup_url: error.setupUrl } : {};
   const detail = { message: error.message, code: error.code, ...missing, ...setupUrl };
-  return answer(statusOf(error), { detail }, headers);
-}
-
-function statusOf(error: ServiceError): number {
-  return STATUSES.get(error.constructor as new (...args: never[]) => ServiceError) ?? 500;
+  return answer(error.status, { detail }, headers);
 }
 
 function answer(status: number, body: unknown, headers: readonly (readonly [string, string])[] = []): ErrorAnswer {
