@@ -1,7 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { UserId } from '../auth/user.ts';
-import type { ToolDefinition } from '../mcp/session.ts';
-import type { ToolRuleSource } from './catalogue.ts';
-import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
+import { BoundedMap } from '../bounded-map.ts';
+import { type Catalogue, type CatalogueSource, type ToolRuleSource, toCatalogue } from './catalogue.ts';
 
 const MAX_NAMES = 20;
 const MAX_DIFFERENCES = 8;
@@ -28,36 +28,33 @@ export interface CatalogueDifference {
 }
 
 interface Noted {
+  readonly id: string;
   readonly source: CatalogueSource;
-  readonly catalogue: Catalogue;
   readonly owner: UserId;
   readonly since: number;
 }
 
 /** Lists of users' sessions that are not what all see; the newest few. */
 export class CatalogueDifferences {
-  readonly #noted = new Map<string, Noted>();
+  readonly #noted = new BoundedMap<string, Noted>(MAX_DIFFERENCES);
   /** Each difference is logged once, and at most so many, since users decide how many there are. */
   readonly #logged = new Set<string>();
 
   /** Notes a list without secrets; returns the difference if it is to be logged. */
   note(
     source: CatalogueSource,
-    owner: UserId,
+    { issuer, subject }: UserId,
     served: Catalogue | undefined,
-    config: ToolRuleSource,
+    rules: ToolRuleSource,
   ): CatalogueDifference | undefined {
-    const catalogue = toCatalogue(source, config);
-    const { revision: id } = catalogue;
-    if (id === served?.revision) return undefined;
-    const noted = this.#noted.get(id) ?? { source, catalogue, owner, since: Date.now() };
-    this.#noted.delete(id);
+    const id = createHash('sha256').update(JSON.stringify(source)).digest('base64url');
+    const noted = this.#noted.get(id) ?? { id, source, owner: { issuer, subject }, since: Date.now() };
+    const difference = toDifference(noted, served, rules);
+    if (difference === undefined) return undefined;
     this.#noted.set(id, noted);
-    const [oldest] = this.#noted.keys();
-    if (this.#noted.size > MAX_DIFFERENCES && oldest !== undefined) this.#noted.delete(oldest);
     if (this.#logged.has(id) || this.#logged.size >= MAX_LOGGED) return undefined;
     this.#logged.add(id);
-    return toDifference(noted, served);
+    return difference;
   }
 
   source(id: string): CatalogueSource | undefined {
@@ -65,10 +62,8 @@ export class CatalogueDifferences {
   }
 
   /** The newest last. */
-  list(served: Catalogue | undefined): readonly CatalogueDifference[] {
-    return [...this.#noted.values()]
-      .filter(({ catalogue }) => catalogue.revision !== served?.revision)
-      .map((noted) => toDifference(noted, served));
+  list(served: Catalogue | undefined, rules: ToolRuleSource): readonly CatalogueDifference[] {
+    return [...this.#noted.values()].flatMap((noted) => toDifference(noted, served, rules) ?? []);
   }
 
   /** Forgets what the sessions of this owner listed. */
@@ -77,32 +72,28 @@ export class CatalogueDifferences {
       if (owner.issuer === issuer && owner.subject === subject) this.#noted.delete(id);
     }
   }
-
-  /** Takes over which tools are enabled, at once. */
-  reconfigure(config: ToolRuleSource): void {
-    const noted = [...this.#noted.values()];
-    this.#noted.clear();
-    for (const { source, ...rest } of noted) {
-      const catalogue = toCatalogue(source, config);
-      this.#noted.set(catalogue.revision, { ...rest, source, catalogue });
-    }
-  }
 }
 
-function toDifference({ catalogue, owner, since }: Noted, served: Catalogue | undefined): CatalogueDifference {
-  const definitions = (one: Catalogue | undefined) => [...(one?.tools.values() ?? [])].map((tool) => tool.definition);
-  const text = (one: Catalogue | undefined) => JSON.stringify([one?.serverInfo, one?.instructions]);
+/** `undefined` where the list would be served as the one that all see is. */
+function toDifference(
+  { id, source, owner, since }: Noted,
+  served: Catalogue | undefined,
+  rules: ToolRuleSource,
+): CatalogueDifference | undefined {
+  const catalogue = toCatalogue(source, rules);
+  if (catalogue.revision === served?.revision) return undefined;
+  const text = ({ serverInfo, instructions }: Catalogue) => JSON.stringify([serverInfo, instructions]);
   return {
-    id: catalogue.revision,
-    owner: { issuer: owner.issuer, subject: owner.subject },
+    id,
+    owner,
     since,
-    changes: toToolChanges(definitions(served), definitions(catalogue)),
+    changes: toToolChanges(served, catalogue),
     isServerTextChanged: served !== undefined && text(served) !== text(catalogue),
   };
 }
 
 /** Compares two lists of tools by name and by everything that their server says of them. */
-export function toToolChanges(before: readonly ToolDefinition[], after: readonly ToolDefinition[]): ToolChanges {
+export function toToolChanges(before: Catalogue | undefined, after: Catalogue): ToolChanges {
   const old = textsByName(before);
   const now = textsByName(after);
   const names = (from: ReadonlyMap<string, string>, isOne: (name: string) => boolean) => {
@@ -115,8 +106,9 @@ export function toToolChanges(before: readonly ToolDefinition[], after: readonly
   return { ...(added && { added }), ...(removed && { removed }), ...(changed && { changed }) };
 }
 
-function textsByName(tools: readonly ToolDefinition[]): ReadonlyMap<string, string> {
-  return new Map(tools.map((tool) => [tool.name, JSON.stringify(sorted(tool))]));
+function textsByName(catalogue: Catalogue | undefined): ReadonlyMap<string, string> {
+  const tools = [...(catalogue?.tools.values() ?? [])];
+  return new Map(tools.map(({ definition }) => [definition.name, JSON.stringify(sorted(definition))]));
 }
 
 /** The order of keys means nothing: a database or another version of a server may give another one. */

@@ -35,17 +35,12 @@ export function toConnectTool(server: string): ToolDefinition {
   };
 }
 
-export interface ConnectAnswer {
-  readonly message: string;
-  readonly tools: readonly { readonly name: string; readonly description?: string }[];
-}
-
 /** What the caller's own session lists, without their values; `isListed`: the document has these tools by now. */
 export function toConnectAnswer(
   server: string,
   { tools }: Catalogue,
   { isListed, redact }: { readonly isListed: boolean; readonly redact: Redact },
-): ConnectAnswer {
+) {
   const next = isListed
     ? `The OpenAPI document of ${server} lists the tools now: save the connection in Open WebUI again to use them in chats.`
     : `The OpenAPI document of ${server} does not list them: an admin can take this list over at /admin, or set "discovery" for ${server}. Until then each one is called as POST /${server}/<tool>.`;

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts';
 import { ServerUnavailableError, type ServiceError } from '../errors.ts';
 import { RestartPolicy } from '../process/restart-policy.ts';
 import type { SessionKey, UserAndChat } from './session-key.ts';
@@ -17,7 +18,7 @@ interface Failure {
  * grows. Forgets the oldest failures beyond a bound.
  */
 export class FailureMemory {
-  readonly #failures = new Map<SessionKey, Failure>();
+  readonly #failures = new BoundedMap<SessionKey, Failure>(MAX_REMEMBERED);
 
   /** Throws the last failure's error during the delay after it, with the time that is left. */
   check(key: SessionKey): void {
@@ -33,10 +34,7 @@ export class FailureMemory {
   note(key: SessionKey, owner: UserAndChat, error: ServiceError, upForMs: number): void {
     const policy = this.#failures.get(key)?.policy ?? new RestartPolicy();
     const { delayMs } = policy.next(performance.now(), upForMs, Math.random());
-    this.#failures.delete(key);
     this.#failures.set(key, { owner, policy, error, nextTryAt: performance.now() + delayMs });
-    const [oldest] = this.#failures.keys();
-    if (this.#failures.size > MAX_REMEMBERED && oldest !== undefined) this.#failures.delete(oldest);
   }
 
   /** Forgets the failures of the owners that match. */

@@ -29,27 +29,22 @@ export function openServerSession(
   });
 }
 
-/** What a user's session is opened with. */
-export interface UserSessionValues {
-  readonly placeholders: PlaceholderValues;
-  /** The values for headers that are made anew for each exchange: those of the latest caller. */
-  readonly latest?: (() => PlaceholderValues) | undefined;
-  readonly redact: Redact;
-}
-
 /**
- * Opens a session with a user's values, which are kept out of the log until it has ended.
+ * Opens a session with a user's values, which are kept out of the log until it has ended. `latest` returns the values,
+ * for headers that are made anew for each exchange those of the latest caller.
  * Throws `ServiceError`s without secrets.
  */
 export async function openUserSession(
   config: ServerConfig,
   dependencies: OpeningDependencies,
-  { placeholders, latest, redact }: UserSessionValues,
+  latest: () => PlaceholderValues,
+  redact: Redact,
   signal: AbortSignal,
 ): Promise<Session> {
-  const release = dependencies.redactor.hold(secretsOf(config, placeholders.variables));
+  const values = latest();
+  const release = dependencies.redactor.hold(secretsOf(config, values.variables));
   try {
-    const settings = resolveSessionSettings(config, placeholders, latest);
+    const settings = resolveSessionSettings(config, values, latest);
     const session = await openServerSession(config, dependencies, { settings, redact, signal });
     void session.closed.then(() => setTimeout(release, LATE_OUTPUT_MS).unref());
     return session;
@@ -63,12 +58,12 @@ export async function openUserSession(
 export async function withUserSession<Result>(
   config: ServerConfig,
   dependencies: OpeningDependencies,
-  placeholders: PlaceholderValues,
+  values: PlaceholderValues,
   use: (session: Session, redact: Redact) => Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
-  const redact = dependencies.redactor.redactorFor(secretsOf(config, placeholders.variables));
-  const session = await openUserSession(config, dependencies, { placeholders, redact }, signal);
+  const redact = dependencies.redactor.redactorFor(secretsOf(config, values.variables));
+  const session = await openUserSession(config, dependencies, () => values, redact, signal);
   try {
     return await use(session, redact);
   } catch (error) {

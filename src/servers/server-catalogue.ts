@@ -69,13 +69,12 @@ export class ServerCatalogue {
 
   /** How lists of users' sessions differ from what is served; the newest last. */
   get differences(): readonly CatalogueDifference[] {
-    return this.#differences.list(this.current);
+    return this.#differences.list(this.current, this.#config);
   }
 
   /** Takes over which tools are enabled, at once. */
   reconfigure(config: ServerConfig): void {
     this.#config = config;
-    this.#differences.reconfigure(config);
     if (this.#served === undefined) return;
     const previous = this.current;
     const catalogue = toCatalogue(this.#served.source, config);
@@ -237,8 +236,7 @@ export class ServerCatalogue {
     const cached = content === undefined ? undefined : fromCachedCatalogue(content, config);
     const before = previous ?? (cached && toCatalogue(cached.source, config));
     if (before === undefined || before.revision === catalogue.revision) return;
-    const definitions = ({ tools }: Catalogue) => [...tools.values()].map(({ definition }) => definition);
-    const changes = toToolChanges(definitions(before), definitions(catalogue));
+    const changes = toToolChanges(before, catalogue);
     if (Object.keys(changes).length === 0) return;
     this.#dependencies.noteToolChanges?.(config.name, { ...changes, tools: catalogue.tools.size });
   }

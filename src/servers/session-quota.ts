@@ -18,8 +18,8 @@ export interface QuotaHolder {
   readonly lastUsedAt: number;
   /** Called once, when it may start. */
   admit(): void;
-  /** Called on an idle one: it is to end, and leaves when nothing of it is left. */
-  evict(): void;
+  /** Called on an idle one that is evicted; it leaves when nothing of it is left. */
+  end(): Promise<void>;
 }
 
 /** At least so many may wait, however low the caps are: a burst of calls is not yet too much. */
@@ -91,7 +91,7 @@ export class SessionQuota {
     for (const [waiting, ending] of this.#queue) {
       if (ending !== undefined || !this.#wouldAdmit(holder, waiting)) continue;
       this.#queue.set(waiting, holder);
-      holder.evict();
+      void holder.end();
       return;
     }
   }
@@ -126,7 +126,7 @@ export class SessionQuota {
   #evictFor(waiting: QuotaHolder, idle: readonly QuotaHolder[]): void {
     const oldest = idle.find((holder) => holder.isIdle && this.#wouldAdmit(holder, waiting));
     this.#queue.set(waiting, oldest);
-    oldest?.evict();
+    void oldest?.end();
   }
 
   #wouldAdmit(holder: QuotaHolder, waiting: QuotaHolder): boolean {

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import type { CatalogueSource } from './catalogue.ts';
 import { redactError } from './failure-reason.ts';
+import { Waiters } from './waiters.ts';
 
 /** Between two reads that a server's announcements ask for: one that announces all the time is not read all the time. */
 const MIN_INTERVAL_MS = 1_000;
@@ -27,70 +29,34 @@ export async function readSource(session: Session, signal: AbortSignal): Promise
  * change until the session ends. Throws what the first reading throws; later failures are logged.
  */
 export async function followToolList(session: Session, reading: ToolListReading, maxReads = 1): Promise<void> {
-  const reader = new ToolListReader(reading);
-  session.onToolsChanged(() => reader.announce());
-  void session.closed.then(() => reader.stop());
-  await reader.readFirst(maxReads);
+  const changes = new Waiters();
+  const ended = new AbortController();
+  let isChanged = false;
+  session.onToolsChanged(() => {
+    isChanged = true;
+    changes.wake();
+  });
+  void session.closed.then(() => ended.abort());
+  for (let reads = 0; reads === 0 || (isChanged && reads < maxReads); reads++) {
+    isChanged = false;
+    await reading.read();
+  }
+  void readChanges(ended.signal);
+
+  /** One read at a time, so that no older answer comes after a newer one; announcements meanwhile lead to one more. */
+  async function readChanges(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await changes.until(() => isChanged, Number.POSITIVE_INFINITY, signal);
+      if (signal.aborted) return;
+      isChanged = false;
+      await reading.read().catch((error: unknown) => signal.aborted || warn(error, reading));
+      await sleep(MIN_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
 }
 
-/** One read at a time, so that no older answer comes after a newer one; announcements meanwhile lead to one more read. */
-class ToolListReader {
-  readonly #reading: ToolListReading;
-  #isReading = false;
-  #isChanged = false;
-  #isStopped = false;
-  /** On the clock of `performance.now()`; of announced reads only, so that the first change is read at once. */
-  #lastReadAt = Number.NEGATIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(reading: ToolListReading) {
-    this.#reading = reading;
-  }
-
-  async readFirst(maxReads: number): Promise<void> {
-    this.#isReading = true;
-    try {
-      for (let reads = 0; reads === 0 || (this.#isChanged && reads < maxReads); reads++) {
-        this.#isChanged = false;
-        await this.#reading.read();
-      }
-    } finally {
-      this.#isReading = false;
-    }
-    if (this.#isChanged) this.announce();
-  }
-
-  announce(): void {
-    this.#isChanged = true;
-    if (this.#isReading || this.#isStopped || this.#timer !== undefined) return;
-    const waitMs = this.#lastReadAt + MIN_INTERVAL_MS - performance.now();
-    this.#timer = setTimeout(() => void this.#readAgain(), Math.max(0, waitMs));
-    this.#timer.unref();
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-  }
-
-  async #readAgain(): Promise<void> {
-    this.#timer = undefined;
-    this.#isReading = true;
-    this.#isChanged = false;
-    this.#lastReadAt = performance.now();
-    try {
-      await this.#reading.read();
-    } catch (error) {
-      if (!this.#isStopped) this.#warn(error);
-    }
-    this.#isReading = false;
-    if (this.#isChanged) this.announce();
-  }
-
-  #warn(error: unknown): void {
-    const { server, logger, redact } = this.#reading;
-    const clean = redactError(error, redact);
-    const reason = clean instanceof Error ? clean.message : 'unknown';
-    logger.warn('the changed list of tools could not be read', { server, reason });
-  }
+function warn(error: unknown, { server, logger, redact }: ToolListReading): void {
+  const clean = redactError(error, redact);
+  const reason = clean instanceof Error ? clean.message : 'unknown';
+  logger.warn('the changed list of tools could not be read', { server, reason });
 }

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RestartPolicy } from '../process/restart-policy.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { type FailureReason, toFailureReason } from './failure-reason.ts';
+import { Waiters } from './waiters.ts';
 
 /** Between two listings that were asked for; a server that announces changes all the time is not asked all the time. */
 const MIN_INTERVAL_MS = 1_000;
@@ -28,13 +30,13 @@ export interface ToolListerOptions {
  *   (from any)         failing           running
  */
 export class ToolLister {
+  /** This and the next are set by this class alone. */
+  state: ToolListerState = 'stopped';
+  /** Why the last try failed. */
+  why: FailureReason | undefined;
   readonly #options: ToolListerOptions;
-  #policy = new RestartPolicy();
-  #state: ToolListerState = 'stopped';
-  #why: FailureReason | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #startedAt = 0;
-  #isWantedAgain = false;
+  readonly #requests = new Waiters();
+  #isRequested = false;
   #lifetime = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
@@ -42,70 +44,64 @@ export class ToolLister {
     this.#options = options;
   }
 
-  get state(): ToolListerState {
-    return this.#state;
-  }
-
-  /** Why the last try failed. */
-  get why(): FailureReason | undefined {
-    return this.#why;
-  }
-
   start(): void {
-    if (this.#state !== 'stopped') return;
+    if (this.state !== 'stopped') return;
     this.#lifetime = new AbortController();
-    this.#policy = new RestartPolicy();
-    this.#startOnce();
+    const { signal } = this.#lifetime;
+    this.#setState('running', undefined);
+    this.#running = this.#running.then(() => this.#run(signal));
   }
 
   /** Lists anew, soon; coalesces repeated requests. Does nothing where it was not started or will retry anyway. */
   again(): void {
-    if (this.#state === 'running') this.#isWantedAgain = true;
-    if (this.#state === 'done') this.#startIn(Math.max(0, this.#startedAt + MIN_INTERVAL_MS - Date.now()));
+    this.#isRequested = true;
+    this.#requests.wake();
   }
 
   /** Ends what is under way; resolves when nothing of it is left. */
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
     this.#setState('stopped', undefined);
     this.#lifetime.abort();
     await this.#running;
   }
 
-  #startIn(delayMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#startOnce(), delayMs);
-    this.#timer.unref();
-  }
-
-  #startOnce(): void {
-    const { signal } = this.#lifetime;
-    this.#startedAt = Date.now();
-    this.#isWantedAgain = false;
-    this.#setState('running', this.#why);
-    this.#running = this.#running.then(() => this.#run(signal));
-  }
-
   async #run(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
+    let policy = new RestartPolicy();
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      this.#isRequested = false;
+      const failure = await this.#list(signal);
+      if (signal.aborted) return;
+      if (failure === undefined) {
+        policy = new RestartPolicy();
+        this.#setState('done', undefined);
+        await this.#requests.until(() => this.#isRequested, Number.POSITIVE_INFINITY, signal);
+        await pause(startedAt + MIN_INTERVAL_MS - performance.now(), signal);
+      } else {
+        this.#setState('failing', failure);
+        await pause(policy.next(performance.now(), 0, Math.random()).delayMs, signal);
+      }
+      if (!signal.aborted) this.#setState('running', failure);
+    }
+  }
+
+  /** Returns why the tools could not be listed. */
+  async #list(signal: AbortSignal): Promise<FailureReason | undefined> {
     try {
       await this.#options.list(signal);
+      return undefined;
     } catch (error) {
-      if (signal.aborted) return;
-      const { delayMs } = this.#policy.next(performance.now(), 0, Math.random());
-      this.#setState('failing', toFailureReason(error, this.#options));
-      this.#startIn(delayMs);
-      return;
+      return signal.aborted ? undefined : toFailureReason(error, this.#options);
     }
-    if (signal.aborted) return;
-    this.#policy = new RestartPolicy();
-    this.#setState('done', undefined);
-    if (this.#isWantedAgain) this.again();
   }
 
   #setState(state: ToolListerState, why: FailureReason | undefined): void {
-    this.#state = state;
-    this.#why = why;
+    this.state = state;
+    this.why = why;
     this.#options.onStateChange(state, why);
   }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(Math.max(0, ms), undefined, { signal, ref: false }).catch(() => undefined);
 }

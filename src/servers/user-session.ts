@@ -4,6 +4,7 @@ import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, ty
 import type { Session, SessionEnd } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
+import type { FailureMemory } from './failure-memory.ts';
 import { toFailureReason } from './failure-reason.ts';
 import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
 import type { SessionCatalogue } from './session-catalogue.ts';
@@ -24,10 +25,7 @@ export interface UserSessionOptions {
   readonly open: (session: UserSession, signal: AbortSignal) => Promise<Session>;
   readonly pingTimes?: PingTimes | undefined;
   readonly logger: Pick<Logger, 'error'>;
-  /** It could not be opened, or was lost after `upForMs`. */
-  readonly onFailure: (error: ServiceError, upForMs: number) => void;
-  /** No new call is to use it. */
-  readonly onGone: (session: UserSession) => void;
+  readonly failures: FailureMemory;
   /** Nothing is left of it. */
   readonly onStopped: (session: UserSession) => void;
 }
@@ -47,18 +45,22 @@ export interface UserSessionOptions {
 export class UserSession implements QuotaHolder {
   readonly user: string;
   readonly server: UserSessionOptions['config'];
+  /** This and the next three are set by this class alone. */
+  state: UserSessionState = 'waiting';
+  /** Calls that use it or wait for it. */
+  calls = 0;
+  /** Milliseconds since the epoch. */
+  lastUsedAt = Date.now();
+  /** No new call is to use it. */
+  isGone = false;
   /** Its own list of tools, by which its calls are judged. */
   tools: SessionCatalogue | undefined;
   readonly #options: UserSessionOptions;
   readonly #waiters = new Waiters();
   readonly #lifetime = new AbortController();
-  #state: UserSessionState = 'waiting';
   #session: Session | undefined;
   #failure: ServiceError | undefined;
-  #calls = 0;
-  #isGone = false;
   #isLost = false;
-  #lastUsedAt = Date.now();
   #idleTimer: NodeJS.Timeout | undefined;
   #watch: IdleWatch | undefined;
   #opening: Promise<void> = Promise.resolve();
@@ -80,44 +82,30 @@ export class UserSession implements QuotaHolder {
     this.user = toUserKey(owner);
   }
 
-  get state(): UserSessionState {
-    return this.#state;
-  }
-
-  /** Milliseconds since the epoch. */
-  get lastUsedAt(): number {
-    return this.#lastUsedAt;
-  }
-
-  /** Calls that use it or wait for it. */
-  get calls(): number {
-    return this.#calls;
-  }
-
   get isIdle(): boolean {
-    return this.#state === 'ready' && this.#calls === 0;
+    return this.state === 'ready' && this.calls === 0;
   }
 
   /** It will be open, or fail to. */
   get isOpening(): boolean {
-    return this.#state === 'waiting' || this.#state === 'starting';
+    return this.state === 'waiting' || this.state === 'starting';
   }
 
   /** The session while calls can be sent on it. */
   get session(): Session | undefined {
-    return this.#state === 'ready' && !this.#isLost ? this.#session : undefined;
+    return this.state === 'ready' && !this.#isLost ? this.#session : undefined;
   }
 
   /** Keeps it from ending while it is idle; each is followed by one `release`. */
   hold(): void {
-    this.#calls += 1;
+    this.calls += 1;
   }
 
   release(): void {
-    this.#calls -= 1;
-    this.#lastUsedAt = Date.now();
-    if (this.#calls > 0) return;
-    if (this.#isGone || this.#state === 'waiting') void this.end();
+    this.calls -= 1;
+    this.lastUsedAt = Date.now();
+    if (this.calls > 0) return;
+    if (this.isGone || this.state === 'waiting') void this.end();
     else if (this.isIdle) this.#options.quota.noteIdle(this);
   }
 
@@ -141,28 +129,24 @@ export class UserSession implements QuotaHolder {
     this.#opening = this.#open();
   }
 
-  evict(): void {
-    void this.end();
-  }
-
   /** Lets no new call use it and ends it after the last one. */
   retire(): void {
-    this.#leavePool();
-    if (this.#calls === 0) void this.end();
+    this.isGone = true;
+    if (this.calls === 0) void this.end();
   }
 
   /** Ends it at once, whatever runs on it; resolves when nothing of it is left. */
   end(): Promise<void> {
-    if (this.#state === 'stopped') return Promise.resolve();
+    if (this.state === 'stopped') return Promise.resolve();
     this.#end ??= this.#endOnce();
     return this.#end;
   }
 
   async #endOnce(): Promise<void> {
     // Out of the queue first: being admitted now would start it.
-    if (this.#state === 'waiting') this.#options.quota.leave(this);
+    if (this.state === 'waiting') this.#options.quota.leave(this);
     this.#setState('ending');
-    this.#leavePool();
+    this.isGone = true;
     this.#lifetime.abort();
     clearTimeout(this.#idleTimer);
     this.#watch?.stop();
@@ -176,26 +160,26 @@ export class UserSession implements QuotaHolder {
     try {
       session = await this.#options.open(this, this.#lifetime.signal);
     } catch (error) {
-      if (this.#state !== 'starting') return;
+      if (this.state !== 'starting') return;
       this.#failure = this.#toOpenFailure(error);
-      this.#options.onFailure(this.#failure, 0);
-      this.#leavePool();
+      this.#noteFailure(this.#failure, 0);
+      this.isGone = true;
       this.#setStopped();
       return;
     }
-    if (this.#state !== 'starting') {
+    if (this.state !== 'starting') {
       await session.close();
       return;
     }
     this.#session = session;
-    this.#lastUsedAt = Math.max(this.#lastUsedAt, startedAt);
+    this.lastUsedAt = Math.max(this.lastUsedAt, startedAt);
     this.#setState('ready');
     const openedAt = performance.now();
     void session.closed.then((end) => this.#lose(end, performance.now() - openedAt));
     this.#watchWhileIdle(session);
     this.#endWhenIdle(this.server.idleTimeoutMs);
-    if (this.#calls > 0) return;
-    if (this.#isGone) void this.end();
+    if (this.calls > 0) return;
+    if (this.isGone) void this.end();
     else this.#options.quota.noteIdle(this);
   }
 
@@ -211,7 +195,7 @@ export class UserSession implements QuotaHolder {
       times: this.#options.pingTimes ?? DEFAULT_PING_TIMES,
       onVerdict: ({ kind }) => {
         if (kind === 'refused') watch.stop();
-        if (kind !== 'dead' || this.#state !== 'ready') return;
+        if (kind !== 'dead' || this.state !== 'ready') return;
         this.#isLost = true;
         this.retire();
       },
@@ -221,28 +205,26 @@ export class UserSession implements QuotaHolder {
 
   /** What a forgotten session still answers is waited for; being forgotten is not a failure. */
   #lose({ reason, detail, isForgotten }: SessionEnd, upForMs: number): void {
-    if (this.#state !== 'ready') return;
+    if (this.state !== 'ready') return;
     this.#isLost = true;
     if (!isForgotten) {
       const error = new ServerUnavailableError(`${this.#whose} ended: ${reason}. Try again later.`, 1, { detail });
-      this.#options.onFailure(error, upForMs);
+      this.#noteFailure(error, upForMs);
     }
     this.retire();
   }
 
   #endWhenIdle(inMs: number): void {
     this.#idleTimer = setTimeout(() => {
-      const leftMs = this.#lastUsedAt + this.server.idleTimeoutMs - Date.now();
+      const leftMs = this.lastUsedAt + this.server.idleTimeoutMs - Date.now();
       if (this.isIdle && leftMs <= 0) void this.end();
-      else if (this.#state === 'ready') this.#endWhenIdle(leftMs > 0 ? leftMs : this.server.idleTimeoutMs);
+      else if (this.state === 'ready') this.#endWhenIdle(leftMs > 0 ? leftMs : this.server.idleTimeoutMs);
     }, inMs);
     this.#idleTimer.unref();
   }
 
-  #leavePool(): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
-    this.#options.onGone(this);
+  #noteFailure(error: ServiceError, upForMs: number): void {
+    this.#options.failures.note(this.key, this.owner, error, upForMs);
   }
 
   #setStopped(): void {
@@ -252,7 +234,7 @@ export class UserSession implements QuotaHolder {
   }
 
   #setState(state: UserSessionState): void {
-    this.#state = state;
+    this.state = state;
     this.#waiters.wake();
   }
 
@@ -269,8 +251,8 @@ export class UserSession implements QuotaHolder {
   }
 
   #unavailable(): ServerUnavailableError {
-    if (this.#state === 'waiting') return this.#options.quota.unavailable(this);
-    const what = this.#state === 'starting' ? 'is still starting' : 'was ended';
+    if (this.state === 'waiting') return this.#options.quota.unavailable(this);
+    const what = this.state === 'starting' ? 'is still starting' : 'was ended';
     return new ServerUnavailableError(`${this.#whose} ${what}. Try again later.`, 1);
   }
 }

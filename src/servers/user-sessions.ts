@@ -193,7 +193,8 @@ export class UserSessions {
 
   /** Holds the key's session, which is made if there is none. */
   #join(wanted: WantedSession): UserSession {
-    const session = this.#byKey.get(wanted.key) ?? this.#add(wanted);
+    const known = this.#byKey.get(wanted.key);
+    const session = known === undefined || known.isGone ? this.#add(wanted) : known;
     session.caller = wanted.caller;
     session.hold();
     return session;
@@ -210,9 +211,8 @@ export class UserSessions {
       pingTimes,
       open: (opening, signal) => this.#open(opening, variables, signal),
       logger: dependencies.logger,
-      onFailure: (error, upForMs) => this.#failures.note(key, owner, error, upForMs),
-      onGone: (gone) => this.#forget(gone),
-      onStopped: (stopped) => void this.#all.delete(stopped),
+      failures: this.#failures,
+      onStopped: (stopped) => this.#forget(stopped),
     });
     const ownerKey = toUserAndChatKey(owner);
     const older = this.#newest.get(ownerKey);
@@ -233,9 +233,8 @@ export class UserSessions {
   async #open(owned: UserSession, variables: Variables, signal: AbortSignal): Promise<Session> {
     const { config, dependencies, catalogue, onAnnouncedList } = this.#options;
     const { redact } = owned;
-    const placeholders = toPlaceholderValues(owned.caller, variables, config);
     const latest = () => toPlaceholderValues(owned.caller, variables, config);
-    const session = await openUserSession(config, dependencies, { placeholders, latest, redact }, signal);
+    const session = await openUserSession(config, dependencies, latest, redact, signal);
     const read = async () => {
       const reading = catalogue.begin();
       const source = await readSource(session, signal);
@@ -263,6 +262,7 @@ export class UserSessions {
   }
 
   #forget(session: UserSession): void {
+    this.#all.delete(session);
     if (this.#byKey.get(session.key) === session) this.#byKey.delete(session.key);
     const ownerKey = toUserAndChatKey(session.owner);
     if (this.#newest.get(ownerKey) === session) this.#newest.delete(ownerKey);

@@ -8,6 +8,7 @@ import {
   ServiceError,
   UserVariableTestError,
 } from '../errors.ts';
+import { FairTurns } from '../turns/fair-turns.ts';
 import type { RefusedCredentials, SecretFacts, ToolUse, Vault } from '../vault/vault.ts';
 import { withUserSession } from './open-server-session.ts';
 import type { Server } from './server.ts';
@@ -69,8 +70,8 @@ export type UserVariables = Pick<VaultUserVariables, keyof VaultUserVariables>;
 /** What users and admins do with user variables, over the vault and the servers as they are configured now. */
 export class VaultUserVariables {
   readonly #options: UserVariablesOptions;
-  /** How many tests of each user run. */
-  readonly #tests = new Map<string, number>();
+  /** None waits: a person tries again. */
+  readonly #tests = new FairTurns({ maxRunning: MAX_TESTS, maxRunningOfOne: MAX_TESTS_PER_USER, maxWaiting: 0 });
 
   constructor(options: UserVariablesOptions) {
     this.#options = options;
@@ -130,20 +131,9 @@ export class VaultUserVariables {
     const registered = this.#require(user, server);
     const { candidates = new Map<string, string>() } = options;
     checkValues(registered.config, candidates);
-    const key = toUserKey(user);
-    const running = this.#tests.get(key) ?? 0;
-    const all = [...this.#tests.values()].reduce((sum, count) => sum + count, 0);
-    if (running >= MAX_TESTS_PER_USER || all >= MAX_TESTS) {
-      throw new RateLimitedError('Too many tests are running; wait until they are done.', 5);
-    }
-    this.#tests.set(key, running + 1);
-    try {
-      return await this.#test(user, registered, candidates, options.signal);
-    } finally {
-      const left = (this.#tests.get(key) ?? 1) - 1;
-      if (left > 0) this.#tests.set(key, left);
-      else this.#tests.delete(key);
-    }
+    const refuse = () => new RateLimitedError('Too many tests are running; wait until they are done.', 5);
+    const { signal = new AbortController().signal } = options;
+    return this.#tests.run(toUserKey(user), signal, () => this.#test(user, registered, candidates, signal), refuse);
   }
 
   async recentUses(user: UserId): Promise<readonly ToolUse[]> {
@@ -159,7 +149,7 @@ export class VaultUserVariables {
     user: UserProfile,
     { config, dependencies }: Server,
     candidates: ReadonlyMap<string, string>,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<ConnectionTest> {
     const { vault, userJwt } = this.#options;
     const set = await this.#setValues(user, config.name);
@@ -167,7 +157,7 @@ export class VaultUserVariables {
     const titles = (names: Iterable<string>) => toTitles([...names].map((name) => titleOf(config, name)));
     if (missing.length > 0) return failed(`${config.name} needs your ${titles(missing)} first.`);
     const timeUp = AbortSignal.timeout(config.startTimeoutMs);
-    const either = signal === undefined ? timeUp : AbortSignal.any([signal, timeUp]);
+    const either = AbortSignal.any([signal, timeUp]);
     // A chat of its own, so that no chat's session is disturbed.
     const caller = { ...user, chatId: 'mcpo-ts-test' };
     const values = toPlaceholderValues(

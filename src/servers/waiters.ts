@@ -11,7 +11,7 @@ export class Waiters {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Resolves once the condition holds, after `waitMs`, or when `signal` aborts. */
+  /** Resolves once the condition holds, after `waitMs`, which may be infinite, or when `signal` aborts. */
   async until(condition: () => boolean, waitMs: number, signal?: AbortSignal): Promise<void> {
     const giveUpAt = performance.now() + waitMs;
     for (let leftMs = waitMs; leftMs > 0 && !signal?.aborted && !condition(); leftMs = giveUpAt - performance.now()) {
@@ -27,7 +27,7 @@ export class Waiters {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, waitMs);
+      const timer = waitMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(done, waitMs);
       this.#waiting.add(done);
       signal?.addEventListener('abort', done);
     });

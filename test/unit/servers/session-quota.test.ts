@@ -124,7 +124,7 @@ describe('the quota of sessions', () => {
       isIdle: false,
       lastUsedAt: 0,
       admit: () => undefined,
-      evict: () => undefined,
+      end: async () => undefined,
     };
     quota.enter(busy);
     const waiting = acquire(user(1));
