@@ -91,7 +91,9 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     sessionOwners: () =>
       registry
         .list()
-        .flatMap((server) => server.sessions().flatMap(({ owner }) => (owner === undefined ? [] : [owner]))),
+        .flatMap((server) =>
+          server.generations.sessions().flatMap(({ owner }) => (owner === undefined ? [] : [owner])),
+        ),
     onChange: (owner, server) => void registry.endOwned(owner, server),
   });
   let keyWatch: Promise<ApiKeyWatch | undefined> | undefined;

@@ -40,7 +40,7 @@ export async function resolveTool(
   const lease = await server.acquire(caller, signal);
   try {
     await lease.open(signal);
-    const { catalogue } = lease;
+    const { catalogue } = lease.hold;
     if (catalogue === undefined) throw server.unavailable();
     const tool = findBySpelling(catalogue.tools, name);
     if (tool !== undefined) return { kind: 'tool', name: tool.definition.name, tool, lease };
@@ -57,8 +57,6 @@ export async function resolveTool(
  * (Unicode Standard Annex 15), and `+` for a space, as in forms. No two tools of a catalogue match one such spelling.
  */
 export function findBySpelling<Tool>(tools: ReadonlyMap<string, Tool>, name: string): Tool | undefined {
-  const exact = tools.get(name);
-  if (exact !== undefined) return exact;
   for (const spelling of spellingsOf(name)) {
     const tool = tools.get(spelling) ?? tools.get(spelling.normalize('NFC')) ?? tools.get(spelling.normalize('NFD'));
     if (tool !== undefined) return tool;
@@ -102,9 +100,11 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   const { server, tool, principal, values, signal } = call;
   checkArguments(call);
   const lease = call.lease ?? (await server.acquire({ principal, values }, signal));
-  const result = await runOn(lease, call);
-  if (tool.checkResult !== undefined) server.resultWatch.watch(tool, result);
+  const refuse = (why: NoTurn) => toTurnError(server.name, why);
   try {
+    const result = await server.turns.run(call.callerId, signal, () => runOnce(call, lease), refuse);
+    lease.hold.noteUse?.(tool.definition.name);
+    if (tool.checkResult !== undefined) server.resultWatch.watch(tool, result);
     return toHttpAnswer(result, {
       hasOutputSchema: tool.definition.outputSchema !== undefined,
       accept: call.headers.accept as string | undefined,
@@ -112,8 +112,10 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
       keepFile: server.config.resultImages === 'url' ? call.keepFile : undefined,
     });
   } catch (error) {
-    // A tool's error text may quote the secret that the tool was given.
-    throw await lease.toPublicError(error);
+    // An error's text may quote the secret that the tool was given.
+    throw await lease.hold.toPublicError(error);
+  } finally {
+    lease.release();
   }
 }
 
@@ -124,20 +126,6 @@ function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
   if (before === undefined || JSON.stringify(args) === before) return;
   const msg = 'Input has a number that cannot be passed on exactly; send it as a string if the tool takes one';
   throw new InvalidArgumentsError([{ type: 'number_not_exact', loc: ['body'], msg }]);
-}
-
-async function runOn(lease: Lease, call: ToolCall): Promise<ToolResult> {
-  const { server, tool, callerId, signal } = call;
-  try {
-    const refuse = (why: NoTurn) => toTurnError(server.name, why);
-    const result = await server.turns.run(callerId, signal, () => runOnce(call, lease), refuse);
-    lease.noteUse(tool.definition.name);
-    return result;
-  } catch (error) {
-    throw await lease.toPublicError(error);
-  } finally {
-    lease.release();
-  }
 }
 
 async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {

@@ -8,7 +8,7 @@ export interface PingTimes {
   readonly timeoutMs: number;
 }
 
-export const DEFAULT_PING_TIMES: PingTimes = { idleMs: 60_000, timeoutMs: 10_000 };
+const DEFAULT_PING_TIMES: PingTimes = { idleMs: 60_000, timeoutMs: 10_000 };
 
 /** Over all sessions: after a pause of the whole machine all are due in one moment. */
 const MAX_AT_ONCE = 32;
@@ -22,24 +22,22 @@ export type PingVerdict = { readonly kind: 'alive' } | { readonly kind: 'refused
 
 type WatchedSession = Pick<Session, 'lastActivityAt' | 'isBusy' | 'ping'>;
 
-export interface IdleWatchOptions {
-  readonly session: WatchedSession;
-  readonly times: PingTimes;
-  /** Called after each ping with a verdict; a `dead` one is the last. */
-  readonly onVerdict: (verdict: PingVerdict) => void;
-}
-
 let running = 0;
 
 /** Pings a session whenever it has had no traffic for a while, and never judges one that is busy. Ends by `stop`. */
 export class IdleWatch {
-  readonly #options: IdleWatchOptions;
+  readonly #session: WatchedSession;
+  readonly #times: PingTimes;
+  readonly #onVerdict: (verdict: PingVerdict) => void;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(options: IdleWatchOptions) {
-    this.#options = options;
-    this.#next(options.session.lastActivityAt);
+  /** `onVerdict` is called after each ping with a verdict; a `dead` one is the last. */
+  constructor(session: WatchedSession, onVerdict: (verdict: PingVerdict) => void, times = DEFAULT_PING_TIMES) {
+    this.#session = session;
+    this.#times = times;
+    this.#onVerdict = onVerdict;
+    this.#next(session.lastActivityAt);
   }
 
   stop(): void {
@@ -48,7 +46,7 @@ export class IdleWatch {
   }
 
   #next(since: number): void {
-    const { idleMs } = this.#options.times;
+    const { idleMs } = this.#times;
     const dueIn = Math.max(0, since + idleMs - performance.now());
     this.#wake(dueIn + Math.random() * MAX_JITTER * idleMs);
   }
@@ -61,7 +59,8 @@ export class IdleWatch {
   }
 
   async #tick(): Promise<void> {
-    const { session, times, onVerdict } = this.#options;
+    const session = this.#session;
+    const times = this.#times;
     if (session.isBusy || performance.now() - session.lastActivityAt < times.idleMs) {
       this.#next(session.isBusy ? performance.now() : session.lastActivityAt);
       return;
@@ -75,22 +74,23 @@ export class IdleWatch {
       running -= 1;
     });
     if (this.#isStopped) return;
-    if (verdict !== undefined) onVerdict(verdict);
+    if (verdict !== undefined) this.#onVerdict(verdict);
     if (verdict?.kind === 'dead') this.stop();
     this.#next(performance.now());
   }
 
   /** `undefined` if there is no verdict. */
   async #ask(): Promise<PingVerdict | undefined> {
-    const { session, times } = this.#options;
+    const session = this.#session;
+    const { timeoutMs } = this.#times;
     const askedAt = performance.now();
     try {
-      await session.ping(times.timeoutMs);
+      await session.ping(timeoutMs);
       return { kind: 'alive' };
     } catch (error) {
       const hasTraffic = session.isBusy || session.lastActivityAt > askedAt;
-      if (hasTraffic || performance.now() - askedAt > times.timeoutMs * LATE_FACTOR) return undefined;
-      return toVerdict(error, times.timeoutMs);
+      if (hasTraffic || performance.now() - askedAt > timeoutMs * LATE_FACTOR) return undefined;
+      return toVerdict(error, timeoutMs);
     }
   }
 }

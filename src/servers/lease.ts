@@ -64,17 +64,18 @@ export class LeaseCount {
  * for a session when it ends, and so was not sent, goes on with the generation that took its place.
  */
 export class Lease {
+  /** What is leased now: `open` may replace it. */
+  hold: SessionHold;
   readonly #current: () => LeasedGeneration;
   readonly #caller: Caller;
   #generation: LeasedGeneration;
-  #hold: SessionHold;
   #isReleased = false;
 
   private constructor(current: () => LeasedGeneration, caller: Caller, { generation, hold }: Held) {
+    this.hold = hold;
     this.#current = current;
     this.#caller = caller;
     this.#generation = generation;
-    this.#hold = hold;
   }
 
   /**
@@ -86,35 +87,19 @@ export class Lease {
     return new Lease(current, caller, await acquireHold(current, caller, signal));
   }
 
-  /** Returns the open session; see `SessionHold` for this and what follows. */
+  /** Returns the open session, as `SessionHold.whenOpen` does. */
   async open(signal: AbortSignal): Promise<Session> {
     for (;;) {
       try {
-        return this.#hold.session ?? (await this.#hold.whenOpen(signal));
+        return this.hold.session ?? (await this.hold.whenOpen(signal));
       } catch (error) {
         if (this.#isReleased || !isReplaced(this.#generation, this.#current, error)) throw error;
         const next = await acquireHold(this.#current, this.#caller, signal);
         this.#endHold();
         this.#generation = next.generation;
-        this.#hold = next.hold;
+        this.hold = next.hold;
       }
     }
-  }
-
-  get catalogue(): Catalogue | undefined {
-    return this.#hold.catalogue;
-  }
-
-  redact(text: string, maxCharacters?: number): string {
-    return this.#hold.redact(text, maxCharacters);
-  }
-
-  noteUse(tool: string): void {
-    this.#hold.noteUse?.(tool);
-  }
-
-  toPublicError(error: unknown): Promise<unknown> {
-    return this.#hold.toPublicError(error);
   }
 
   release(): void {
@@ -124,7 +109,7 @@ export class Lease {
   }
 
   #endHold(): void {
-    this.#hold.release?.();
+    this.hold.release?.();
     this.#generation.leases.remove();
   }
 }

@@ -30,7 +30,7 @@ export class ServerRegistry {
   /** Starts all servers side by side. */
   start(): void {
     this.#isStarted = true;
-    for (const server of this.list()) server.start();
+    for (const server of this.list()) server.generations.start();
   }
 
   /** Resolves once each server's first attempt to start has succeeded or failed. */
@@ -41,13 +41,13 @@ export class ServerRegistry {
   /** Ends every server's sessions side by side; resolves when nothing of them is left. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await Promise.all([...this.list(), ...this.#removed].map((server) => server.stop()));
+    await Promise.all([...this.list(), ...this.#removed].map((server) => server.generations.stop()));
   }
 
   /** Ends a user's sessions at once, with one server or with all, and no other user's. */
   async endOwned(owner: UserId, server?: string): Promise<void> {
     const servers = [...this.list(), ...this.#removed].filter(({ name }) => server === undefined || name === server);
-    await Promise.all(servers.map((one) => one.endOwned(owner)));
+    await Promise.all(servers.map((one) => one.generations.endOwned(owner)));
   }
 
   /** Every `required` server is ready. */
@@ -71,12 +71,12 @@ export class ServerRegistry {
       const server = current ?? this.#register(config);
       servers.set(config.name, server);
       if (current === undefined) added.push(server);
-      else if (current.reconfigure(config)) changed.push(config.name);
+      else if (current.generations.reconfigure(config)) changed.push(config.name);
     }
     const removed = [...previous.values()].filter(({ name }) => !servers.has(name));
     this.servers = servers;
     for (const server of removed) this.#remove(server);
-    if (this.#isStarted) for (const server of added) server.start();
+    if (this.#isStarted) for (const server of added) server.generations.start();
     return { added: added.map(({ name }) => name), changed, removed: removed.map(({ name }) => name) };
   }
 
@@ -96,6 +96,6 @@ export class ServerRegistry {
   #remove(server: Server): void {
     this.#removed.add(server);
     const forget = () => void this.#removed.delete(server);
-    void server.remove().then(forget, forget);
+    void server.generations.remove().then(forget, forget);
   }
 }

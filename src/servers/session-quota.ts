@@ -98,18 +98,14 @@ export class SessionQuota {
 
   /** The error that names the cap for which a session waits. */
   unavailable(holder: QuotaHolder): ServerUnavailableError {
-    return new ServerUnavailableError(`${this.#describeCap(holder)} Try again later.`, 5);
-  }
-
-  #describeCap(holder: QuotaHolder): string {
-    switch (this.#reachedCap(holder)) {
-      case 'user':
-        return `All ${this.#limits.maxSessionsPerUser} sessions that a user may have at once are busy.`;
-      case 'all':
-        return `All ${this.#limits.maxSessions} sessions that the service may have at once are busy.`;
-      default:
-        return `All ${holder.server.maxSessions} sessions that server "${holder.server.name}" may have at once are busy.`;
-    }
+    const { maxSessions, maxSessionsPerUser } = this.#limits;
+    const caps = {
+      user: `${maxSessionsPerUser} sessions that a user`,
+      server: `${holder.server.maxSessions} sessions that server "${holder.server.name}"`,
+      all: `${maxSessions} sessions that the service`,
+    };
+    const cap = caps[this.#reachedCap(holder) ?? 'server'];
+    return new ServerUnavailableError(`All ${cap} may have at once are busy. Try again later.`, 5);
   }
 
   #reachedCap({ server, user }: QuotaHolder): Cap | undefined {

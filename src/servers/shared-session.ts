@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type FailureReason, redactError, toFailureReason } from './failure-reason.ts';
-import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
+import { IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
 import { type SessionHold, START_WAIT_MS } from './lease.ts';
 import { Waiters } from './waiters.ts';
 
@@ -161,11 +161,8 @@ export class SharedSession implements SessionHold {
     void session.closed.then((end) => this.#noteEnd(session, end, performance.now() - openedAt));
     await this.#prepare(session, signal);
     if (this.session !== session) return;
-    this.#watch = new IdleWatch({
-      session,
-      times: this.#options.pingTimes ?? DEFAULT_PING_TIMES,
-      onVerdict: (verdict) => this.#noteVerdict(session, verdict, openedAt, signal),
-    });
+    const onVerdict = (verdict: PingVerdict) => this.#noteVerdict(session, verdict, openedAt, signal);
+    this.#watch = new IdleWatch(session, onVerdict, this.#options.pingTimes);
   }
 
   #noteEnd(session: Session, { reason, detail, isForgotten }: SessionEnd, upForMs: number): void {
@@ -200,22 +197,14 @@ export class SharedSession implements SessionHold {
   }
 
   async #prepareAgain(session: Session, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#options.prepare(session, signal);
-    } catch (error) {
-      this.#toReason(error);
-      return;
+    const failure = await this.#tryPrepare(session, signal);
+    if (failure === undefined && this.session === session && this.state === 'degraded') {
+      this.#setState('ready', undefined);
     }
-    if (this.session === session && this.state === 'degraded') this.#setState('ready', undefined);
   }
 
   async #prepare(session: Session, signal: AbortSignal): Promise<void> {
-    let failure: FailureReason | undefined;
-    try {
-      await this.#options.prepare(session, signal);
-    } catch (error) {
-      failure = this.#toReason(error);
-    }
+    const failure = await this.#tryPrepare(session, signal);
     const isOver = await Promise.race([session.closed, Promise.resolve(undefined)]);
     if (signal.aborted || isOver !== undefined) {
       await session.close();
@@ -224,6 +213,15 @@ export class SharedSession implements SessionHold {
     }
     this.session = session;
     this.#setState(failure === undefined ? 'ready' : 'degraded', failure);
+  }
+
+  async #tryPrepare(session: Session, signal: AbortSignal): Promise<FailureReason | undefined> {
+    try {
+      await this.#options.prepare(session, signal);
+      return undefined;
+    } catch (error) {
+      return this.#toReason(error);
+    }
   }
 
   #retryLater({ reason, detail }: Pick<SessionEnd, 'reason' | 'detail'>, upForMs: number): void {

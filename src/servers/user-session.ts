@@ -6,7 +6,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import type { FailureMemory } from './failure-memory.ts';
 import { toFailureReason } from './failure-reason.ts';
-import { DEFAULT_PING_TIMES, IdleWatch, type PingTimes } from './idle-watch.ts';
+import { IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
 import type { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionKey, UserAndChat } from './session-key.ts';
 import type { QuotaHolder, SessionQuota } from './session-quota.ts';
@@ -190,16 +190,13 @@ export class UserSession implements QuotaHolder {
    */
   #watchWhileIdle(session: Session): void {
     if (session.transportType === 'stdio') return;
-    const watch = new IdleWatch({
-      session,
-      times: this.#options.pingTimes ?? DEFAULT_PING_TIMES,
-      onVerdict: ({ kind }) => {
-        if (kind === 'refused') watch.stop();
-        if (kind !== 'dead' || this.state !== 'ready') return;
-        this.#isLost = true;
-        this.retire();
-      },
-    });
+    const onVerdict = ({ kind }: PingVerdict) => {
+      if (kind === 'refused') watch.stop();
+      if (kind !== 'dead' || this.state !== 'ready') return;
+      this.#isLost = true;
+      this.retire();
+    };
+    const watch = new IdleWatch(session, onVerdict, this.#options.pingTimes);
     this.#watch = watch;
   }
 

@@ -70,8 +70,6 @@ interface WantedSession {
 export class UserSessions {
   readonly #options: UserSessionsOptions;
   readonly #byKey = new Map<SessionKey, UserSession>();
-  /** The newest session of each owner: older ones end after their last call. */
-  readonly #newest = new Map<string, UserSession>();
   /** Every session of which something is left. */
   readonly #all = new Set<UserSession>();
   readonly #pending = new Set<PendingAcquire>();
@@ -97,7 +95,8 @@ export class UserSessions {
     for (let reading = 1; ; reading++) {
       const pending: PendingAcquire = { owner, isStale: false };
       this.#pending.add(pending);
-      let variables: Variables | undefined;
+      let variables: Variables = new Map();
+      let hold: SessionHold | undefined;
       try {
         variables = await readUserValues(user, config);
         // Never opened with values that were replaced while they were read.
@@ -108,20 +107,16 @@ export class UserSessions {
           );
         }
         if (signal.aborted) throw new CallCancelledError('The caller left before the session was opened.');
-        const hold = this.#hold(pending, user, variables);
-        try {
-          await hold.whenOpen(signal);
-          return hold;
-        } catch (error) {
-          hold.release?.();
-          throw error;
-        }
+        hold = this.#hold(pending, user, variables);
+        await hold.whenOpen(signal);
+        return hold;
       } catch (error) {
+        hold?.release?.();
         this.#pending.delete(pending);
         const isOutdated = pending.isStale && error instanceof ServerUnavailableError;
         if (isOutdated && reading < MAX_READINGS) continue;
         // What it says of the server was redacted where the session failed to open.
-        throw await this.#toPublicError(error, user, variables ?? new Map(), (text) => text);
+        throw await this.#toPublicError(error, user, variables, (text) => text);
       }
     }
   }
@@ -215,11 +210,11 @@ export class UserSessions {
       onStopped: (stopped) => this.#forget(stopped),
     });
     const ownerKey = toUserAndChatKey(owner);
-    const older = this.#newest.get(ownerKey);
+    for (const older of this.#all) {
+      if (!older.isGone && toUserAndChatKey(older.owner) === ownerKey) older.retire();
+    }
     this.#byKey.set(key, session);
-    this.#newest.set(ownerKey, session);
     this.#all.add(session);
-    older?.retire();
     try {
       quota.enter(session);
     } catch (error) {
@@ -264,8 +259,6 @@ export class UserSessions {
   #forget(session: UserSession): void {
     this.#all.delete(session);
     if (this.#byKey.get(session.key) === session) this.#byKey.delete(session.key);
-    const ownerKey = toUserAndChatKey(session.owner);
-    if (this.#newest.get(ownerKey) === session) this.#newest.delete(ownerKey);
   }
 
   /** An error without secrets; for refused credentials with the place where the user can set them again. */

@@ -147,7 +147,7 @@ export class VaultUserVariables {
 
   async #test(
     user: UserProfile,
-    { config, dependencies }: Server,
+    { config, generations: { dependencies } }: Server,
     candidates: ReadonlyMap<string, string>,
     signal: AbortSignal,
   ): Promise<ConnectionTest> {

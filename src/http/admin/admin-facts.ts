@@ -70,7 +70,7 @@ export function createAdminFacts(registry: ServerRegistry, vault: Vault): AdminF
     restart: async (name) => {
       const server = registry.servers.get(name);
       if (server === undefined) throw new NotFoundError('There is no such server.');
-      await server.restart();
+      await server.generations.restart();
     },
     chooseTools: (name, list) => {
       if (registry.servers.get(name)?.tools.choose(list) === true) return;
@@ -103,7 +103,7 @@ function toAdminServer(server: Server): AdminServer {
       removed: changes.removed ?? [],
       changed: changes.changed ?? [],
     })),
-    sessions: server.sessions(),
+    sessions: server.generations.sessions(),
   };
 }
 

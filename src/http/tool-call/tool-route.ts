@@ -195,6 +195,6 @@ async function findTool(
 function answerConnect(server: Server, { catalogue, lease }: ResolvedTool & { kind: 'connect' }): HttpAnswer {
   const listed = server.catalogue?.tools;
   const isListed = [...catalogue.tools.keys()].every((name) => listed?.has(name));
-  const answer = toConnectAnswer(server.name, catalogue, { isListed, redact: (...text) => lease.redact(...text) });
+  const answer = toConnectAnswer(server.name, catalogue, { isListed, redact: lease.hold.redact });
   return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(answer) };
 }

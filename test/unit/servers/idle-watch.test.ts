@@ -25,9 +25,7 @@ function watch(ping: (session: { lastActivityAt: number; isBusy: boolean }) => P
       return ping(session);
     },
   });
-  watches.push(
-    new IdleWatch({ session: watched, times: pingTimes, onVerdict: (verdict) => void verdicts.push(verdict) }),
-  );
+  watches.push(new IdleWatch(watched, (verdict) => void verdicts.push(verdict), pingTimes));
   return { session, verdicts };
 }
 

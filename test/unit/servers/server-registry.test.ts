@@ -252,7 +252,7 @@ describe('the sessions of users of a changed server', () => {
     expect(fakes.server().catalogue?.tools.has('args')).toBe(true);
     expect(await fakes.call('args')).toBe('a');
     expect(fakes.opened).toEqual(['a', 'a']);
-    expect(fakes.server().sessions()).toHaveLength(2);
+    expect(fakes.server().generations.sessions()).toHaveLength(2);
     fakes.letGo();
     expect(await running).toBe('a');
     await until(() => fakes.alive.size === 1);

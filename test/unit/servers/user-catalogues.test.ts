@@ -113,7 +113,7 @@ describe('the tools of a server with a session for each user', () => {
     await server().whenCatalogue(8_000);
     expect(toolNames(server())).toEqual(['only_admins-own']);
     await until(() => server().status.state === 'ready');
-    expect(server().sessions()).toEqual([]);
+    expect(server().generations.sessions()).toEqual([]);
     expect((await thrownBy(call(user('ann')))).message).toContain('jira needs your Jira token');
     values.set(user('ann'), 'jira', { TOKEN: 'ann' });
     expect(await call(user('ann'))).toMatchObject({ token: 'ann' });

@@ -58,7 +58,7 @@ describe('a server with a session for each user', () => {
       () =>
         registry.servers
           .get('jira')
-          ?.sessions()
+          ?.generations.sessions()
           .some(({ runningCalls }) => runningCalls > 0) === true,
     );
     values.set(ann, 'jira', { TOKEN: 'new token of ann' });
@@ -92,7 +92,7 @@ describe('a server with a session for each user', () => {
     expect(
       registry.servers
         .get('jira')
-        ?.sessions()
+        ?.generations.sessions()
         .map(({ owner }) => owner?.subject),
     ).toEqual(['bob', 'ann']);
   });
@@ -281,14 +281,16 @@ describe('a server with a session for each user', () => {
     const first = (await call(user('ann'))) as Who;
     const second = (await call(user('ann'), 'whoami', { server: 'mail' })) as Who;
     expect([second.token, isAlive(first.pid)]).toEqual(['token of mail', false]);
-    expect([server('jira').sessions().length, server('mail').sessions().length]).toEqual([0, 1]);
+    expect([server('jira').generations.sessions().length, server('mail').generations.sessions().length]).toEqual([
+      0, 1,
+    ]);
   });
 
   test('is restarted with all its sessions, which the next calls open again', async () => {
     const { call, values, server } = startServers({ jira: whoami() });
     values.set(user('ann'), 'jira', { TOKEN: 'token' });
     const first = (await call(user('ann'))) as Who;
-    expect(server().sessions()).toEqual([
+    expect(server().generations.sessions()).toEqual([
       {
         owner: { issuer: 'open-webui', subject: 'ann' },
         chatId: undefined,
@@ -297,8 +299,8 @@ describe('a server with a session for each user', () => {
         runningCalls: 0,
       },
     ]);
-    await server().restart();
-    expect([isAlive(first.pid), server().sessions()]).toEqual([false, []]);
+    await server().generations.restart();
+    expect([isAlive(first.pid), server().generations.sessions()]).toEqual([false, []]);
     expect(((await call(user('ann'))) as Who).pid).not.toBe(first.pid);
   });
 });
