@@ -2,20 +2,23 @@ type Node = Readonly<Record<string, unknown>>;
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'];
 const FORBIDDEN = [
-  ...['$ref', '$dynamicRef', '$recursiveRef', '$defs', 'definitions', '$schema', '$id', '$anchor', '$dynamicAnchor'],
-  ...['prefixItems', 'additionalItems', 'nullable'],
+  ...['$ref', '$dynamicRef', '$recursiveRef', '$defs', 'definitions', '$schema', '$id', 'id', '$anchor'],
+  ...['$dynamicAnchor', 'prefixItems', 'additionalItems', 'oneOf', 'nullable'],
 ];
-const COMBINATORS = ['anyOf', 'oneOf', 'allOf'];
+const COMBINATORS = ['anyOf', 'allOf'];
 const SINGLE = ['items', 'not', 'if', 'then', 'else', 'contains', 'propertyNames', 'contentSchema'];
 const BY_NAME = ['properties', 'patternProperties', 'dependentSchemas'];
 /** Where `true` and `false` are harmless, since no client reads them as a node. */
 const FLAGS = ['additionalProperties', 'unevaluatedProperties', 'unevaluatedItems'];
 
-/** What in a published input schema breaks the rules of "Portable schemas" in the contract, as `path: fault`. */
-export function findPortabilityFaults(schema: unknown): readonly string[] {
+/** What in a published schema breaks the rules of "Portable schemas" in the contract, as `path: fault`. */
+export function findPortabilityFaults(
+  schema: unknown,
+  position: 'arguments' | 'value' = 'arguments',
+): readonly string[] {
   const faults: string[] = [];
   judge(schema, '(root)');
-  if (isNode(schema)) {
+  if (isNode(schema) && position === 'arguments') {
     if (schema.type !== 'object') faults.push('(root): is not of type object');
     if (!isNode(schema.properties)) faults.push('(root): has no properties');
     for (const keyword of COMBINATORS) {

@@ -1,8 +1,5 @@
 import type { ReferenceObject, ResponseObject, SchemaObject } from 'openapi3-ts/oas31';
 
-/** Its issues have a schema of their own. */
-const INVALID_ARGUMENTS = 422;
-
 type ErrorAnswer = readonly [status: number, name: string, description: string];
 
 const answers: readonly ErrorAnswer[] = [
@@ -10,7 +7,7 @@ const answers: readonly ErrorAnswer[] = [
   [404, 'NotFound', 'The server or tool does not exist.'],
   [413, 'BodyTooLarge', 'The request body is too large.'],
   [415, 'UnsupportedMediaType', 'The request body is not JSON.'],
-  [INVALID_ARGUMENTS, 'InvalidArguments', 'The arguments do not fit the schema of the tool.'],
+  [422, 'InvalidArguments', 'The arguments do not fit the schema of the tool.'],
   [429, 'TooManyRequests', 'A rate limit is exceeded; `Retry-After` says when to try again.'],
   [502, 'ConnectionLost', 'The connection to the MCP server was lost, or it returned an error; the tool may have run.'],
   [
@@ -27,6 +24,8 @@ const answersToCredentials: readonly ErrorAnswer[] = [
 const answersToUsers: readonly ErrorAnswer[] = [
   [428, 'UserVariablesMissing', 'The server needs values of the calling user, who sets them at `setup_url`.'],
 ];
+const ERROR: ReferenceObject = { $ref: '#/components/schemas/Error' };
+const TOOL_ERROR = 'The tool itself reported an error; the message is its own text.';
 
 /** The error schemas of `components/schemas`; those of validation have FastAPI's names and shape, as in mcpo. */
 export const errorSchemas: Readonly<Record<string, SchemaObject>> = {
@@ -81,41 +80,26 @@ export interface ErrorResponses {
 export function toErrorResponses(
   hasAuthentication: boolean,
   toolErrorStatus: number,
-  hasUserVariables = false,
+  hasUserVariables: boolean,
 ): ErrorResponses {
-  const responses = new Map<number, { readonly name: string; readonly response: ResponseObject }>();
-  for (const [status, name, description] of [
+  const components: Record<string, ResponseObject> = {};
+  const byStatus: Record<string, ReferenceObject> = {};
+  const all = [
     ...answers,
     ...(hasAuthentication ? answersToCredentials : []),
     ...(hasUserVariables ? answersToUsers : []),
-  ]) {
-    const schema = status === INVALID_ARGUMENTS ? 'HTTPValidationError' : 'Error';
-    responses.set(status, { name, response: toResponse(description, [schema]) });
+  ];
+  const isShared = all.some(([status]) => status === toolErrorStatus);
+  if (!isShared && toolErrorStatus !== 200) all.push([toolErrorStatus, 'ToolError', TOOL_ERROR]);
+  for (const [status, name, description] of all.sort(([a], [b]) => a - b)) {
+    const isOfTools = isShared && status === toolErrorStatus;
+    const isOfArguments = status === 422;
+    const own = isOfArguments ? { $ref: '#/components/schemas/HTTPValidationError' } : ERROR;
+    components[name] = {
+      description: isOfTools ? `${description} Or: ${TOOL_ERROR}` : description,
+      content: { 'application/json': { schema: isOfTools && isOfArguments ? { anyOf: [own, ERROR] } : own } },
+    };
+    byStatus[status] = { $ref: `#/components/responses/${name}` };
   }
-
-  const description = 'The tool itself reported an error; the message is its own text.';
-  const sameStatus = responses.get(toolErrorStatus);
-  if (sameStatus === undefined) {
-    if (toolErrorStatus !== 200)
-      responses.set(toolErrorStatus, { name: 'ToolError', response: toResponse(description, ['Error']) });
-  } else {
-    const schemas = toolErrorStatus === INVALID_ARGUMENTS ? ['HTTPValidationError', 'Error'] : ['Error'];
-    const response = toResponse(`${sameStatus.response.description} Or: ${description}`, schemas);
-    responses.set(toolErrorStatus, { name: sameStatus.name, response });
-  }
-
-  const sorted = [...responses].sort(([a], [b]) => a - b);
-  return {
-    components: Object.fromEntries(sorted.map(([, { name, response }]) => [name, response])),
-    byStatus: Object.fromEntries(
-      sorted.map(([status, { name }]) => [String(status), { $ref: `#/components/responses/${name}` }]),
-    ),
-  };
-}
-
-function toResponse(description: string, schemas: readonly string[]): ResponseObject {
-  const references = schemas.map((name) => ({ $ref: `#/components/schemas/${name}` }));
-  const [first] = references;
-  const schema = references.length === 1 && first !== undefined ? first : { anyOf: references };
-  return { description, content: { 'application/json': { schema } } };
+  return { components, byStatus };
 }

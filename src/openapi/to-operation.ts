@@ -11,7 +11,7 @@ export interface ToolOperation {
   readonly components: ReadonlyMap<string, SchemaObject>;
 }
 
-export interface OperationContext {
+interface OperationContext {
   readonly operationId: string;
   readonly schemas: SchemaForm;
   /** Groups the operation; none in a document of one server. */
@@ -30,10 +30,8 @@ export function toOperation(
   const publish = schemas === 'exact' ? toComponent : toInline;
   const { inputSchema, outputSchema } = tool;
   const input = publish(inputSchema, `${operationId}.input`, 'arguments');
-  const output =
-    outputSchema === undefined || schemaRefusal(outputSchema) !== undefined
-      ? undefined
-      : publish(outputSchema, `${operationId}.output`, 'value');
+  const hasOutput = outputSchema !== undefined && schemaRefusal(outputSchema) === undefined;
+  const output = hasOutput ? publish(outputSchema, `${operationId}.output`, 'value') : undefined;
 
   const operation: OperationObject = {
     operationId,

@@ -1,6 +1,6 @@
 import { escapeSegment, isJsonObject, isSchema, type JsonObject } from './json-object.ts';
 import { type KeywordEntry, normalizeKeyword, toExtension, toNamesByKey } from './normalize-keywords.ts';
-import { REFERENCE_KEYWORDS, ReferenceIndex, type ReferenceTarget } from './reference-index.ts';
+import { REFERENCE_KEYWORDS, ReferenceIndex, type ReferenceKeyword, type ReferenceTarget } from './reference-index.ts';
 import { type Schema, type SchemaNode, subschemasOf } from './schema.ts';
 import { isAnnotation, kindOf } from './schema-keywords.ts';
 import { MAX_LEVELS, measureSchema, RefusedSchemaError, SHOWN_CHARACTERS } from './schema-limits.ts';
@@ -18,7 +18,8 @@ export function normalizeSchema(source: JsonObject | boolean): Schema {
   if (!isJsonObject(source)) return source !== false;
   const known = normalized.get(source);
   if (known !== undefined) return known;
-  const schema = new Normalizer(source, measureSchema(source)).normalize(source);
+  measureSchema(source);
+  const schema = new Normalizer(source).normalize();
   normalized.set(source, schema);
   return schema;
 }
@@ -34,25 +35,25 @@ export function schemaRefusal(source: JsonObject | boolean): string | undefined 
   }
 }
 
-/** One schema object that is still to be read. */
+/** A schema object whose keywords are still to be read. */
 interface UnreadNode {
   readonly source: JsonObject;
-  readonly place: string;
+  readonly pointer: string;
   readonly references: SchemaNode[];
   readonly keywords: Map<string, unknown>;
 }
 
 class Normalizer {
-  readonly #index: ReferenceIndex | undefined;
+  readonly #root: JsonObject;
   readonly #unknownKeywords: readonly string[];
   readonly #ignoresReferenceSiblings: boolean;
   readonly #nodes = new Map<JsonObject, SchemaNode>();
-  readonly #places = new Map<SchemaNode, string>();
   readonly #unread: UnreadNode[] = [];
   readonly #depths = new Map<SchemaNode, number>();
+  #index: ReferenceIndex | undefined;
 
-  constructor(root: JsonObject, hasReferences: boolean) {
-    this.#index = hasReferences ? new ReferenceIndex(root) : undefined;
+  constructor(root: JsonObject) {
+    this.#root = root;
     const dialect = String(root.$schema);
     const isOld = /draft-0[3-7]/.test(dialect);
     this.#unknownKeywords = isOld ? UNKNOWN_TO_DRAFT_07 : /2019-09/.test(dialect) ? ['prefixItems'] : [];
@@ -60,40 +61,37 @@ class Normalizer {
   }
 
   /** A queue and no recursion: thousands of definitions may each refer to the next. */
-  normalize(root: JsonObject): Schema {
-    const schema = this.#schema(root, '#');
+  normalize(): Schema {
+    const schema = this.#schema(this.#root, '');
     for (let node = this.#unread.pop(); node !== undefined; node = this.#unread.pop()) this.#read(node);
     for (const node of this.#nodes.values()) this.#judgeDepth(node, new Set());
     return schema;
   }
 
-  #schema(source: unknown, place: string): Schema {
-    return isJsonObject(source) ? this.#node(source, place) : source !== false;
+  #schema(source: unknown, pointer: string): Schema {
+    return isJsonObject(source) ? this.#node(source, pointer) : source !== false;
   }
 
-  #node(source: JsonObject, place: string): SchemaNode {
+  #node(source: JsonObject, pointer: string): SchemaNode {
     const known = this.#nodes.get(source);
     if (known !== undefined) return known;
-    const references: SchemaNode[] = [];
-    const keywords = new Map<string, unknown>();
-    const node = { pointer: this.#index?.pointerOf(source) ?? '', references, keywords };
+    const node = { pointer, references: [], keywords: new Map() };
+    this.#unread.push({ source, ...node });
     this.#nodes.set(source, node);
-    this.#places.set(node, place);
-    this.#unread.push({ source, place, references, keywords });
     return node;
   }
 
-  #read({ source, place, references, keywords }: UnreadNode): void {
+  #read({ source, pointer, references, keywords }: UnreadNode): void {
     for (const keyword of REFERENCE_KEYWORDS) {
       const reference = source[keyword];
       if (typeof reference !== 'string') continue;
-      const target = this.#index?.resolve(source, keyword, reference);
-      if (target?.kind !== 'local') throw new RefusedSchemaError(toReason(target, reference), place);
-      references.push(this.#target(target, `${place}/${keyword}`));
+      const target = this.#resolve(source, keyword, reference);
+      if (target.kind !== 'local') throw new RefusedSchemaError(toReason(target, reference), pointer);
+      references.push(this.#target(target));
     }
     const isConstrained = !(this.#ignoresReferenceSiblings && typeof source.$ref === 'string');
     for (const [keyword, value] of Object.entries(source)) {
-      for (const [name, read] of this.#readKeyword(keyword, value, source, place)) {
+      for (const [name, read] of this.#readKeyword(keyword, value, source, pointer)) {
         if (read === undefined || !(isConstrained || isAnnotation(name))) continue;
         const before = keywords.get(name);
         keywords.set(name, before instanceof Map && read instanceof Map ? new Map([...before, ...read]) : read);
@@ -101,67 +99,76 @@ class Normalizer {
     }
   }
 
-  #target({ schema, pointer }: ReferenceTarget & { kind: 'local' }, place: string): SchemaNode {
-    if (typeof schema === 'object') return this.#node(schema, place);
+  #resolve(source: JsonObject, keyword: ReferenceKeyword, reference: string): ReferenceTarget {
+    this.#index ??= new ReferenceIndex(this.#root);
+    return this.#index.resolve(source, keyword, reference);
+  }
+
+  #target({ schema, pointer }: ReferenceTarget & { kind: 'local' }): SchemaNode {
+    if (typeof schema === 'object') return this.#node(schema, pointer);
     return { pointer, references: [], keywords: new Map(schema ? [] : [['allOf', [false]]]) };
   }
 
-  #readKeyword(keyword: string, value: unknown, source: JsonObject, place: string): readonly KeywordEntry[] {
-    const at = `${place}/${escapeSegment(keyword)}`;
+  #readKeyword(keyword: string, value: unknown, source: JsonObject, outer: string): readonly KeywordEntry[] {
+    const pointer = `${outer}/${escapeSegment(keyword)}`;
     if (this.#unknownKeywords.includes(keyword)) return [toExtension(keyword, value)];
     if (keyword === 'items' && Array.isArray(value)) {
       // A tuple up to 2019-09, where `additionalItems` describes the rest.
-      const rest = this.#one(source.additionalItems, `${place}/additionalItems`);
+      const rest = this.#one(source.additionalItems, `${outer}/additionalItems`);
       return [
-        ['prefixItems', this.#list('prefixItems', value, at)],
+        ['prefixItems', this.#list('prefixItems', value, pointer)],
         ['items', rest],
       ];
     }
     if (keyword === 'dependencies') {
       const names = toNamesByKey(value);
-      const schemas = this.#byKey(value, at, isSchema);
+      const schemas = this.#byKey(value, pointer, isSchema);
       return [
         ['dependentRequired', names?.size ? names : undefined],
         ['dependentSchemas', schemas?.size ? schemas : undefined],
       ];
     }
-    if (keyword === 'discriminator') return [[keyword, this.#discriminator(value, source, at)]];
+    if (keyword === 'discriminator') return [[keyword, this.#discriminator(value, source)]];
     if (['additionalItems', '$defs', 'definitions'].includes(keyword)) return [];
     switch (kindOf(keyword)) {
       case 'schema':
-        return [[keyword, this.#one(value, at)]];
+        return [[keyword, this.#one(value, pointer)]];
       case 'schemas':
-        return [[keyword, this.#list(keyword, value, at)]];
+        return [[keyword, this.#list(keyword, value, pointer)]];
       case 'schemas by key':
-        return [[keyword, this.#byKey(value, at)]];
+        return [[keyword, this.#byKey(value, pointer)]];
       default:
         return [normalizeKeyword(keyword, value, source)];
     }
   }
 
-  #one(value: unknown, place: string): Schema | undefined {
-    return isSchema(value) ? this.#schema(value, place) : undefined;
+  #one(value: unknown, pointer: string): Schema | undefined {
+    return isSchema(value) ? this.#schema(value, pointer) : undefined;
   }
 
   /** Alternatives with one that is malformed say nothing: what it would allow is not known. */
-  #list(keyword: string, value: unknown, place: string): readonly Schema[] | undefined {
+  #list(keyword: string, value: unknown, pointer: string): readonly Schema[] | undefined {
     if (!Array.isArray(value) || value.length === 0) return undefined;
     if (keyword !== 'prefixItems' && !value.every(isSchema)) return undefined;
-    return value.map((member, index) => this.#schema(member, `${place}/${index}`));
+    return value.map((member, index) => this.#schema(member, `${pointer}/${index}`));
   }
 
-  #byKey(value: unknown, place: string, isEntry = (_child: unknown) => true): ReadonlyMap<string, Schema> | undefined {
+  #byKey(
+    value: unknown,
+    pointer: string,
+    isEntry = (_child: unknown) => true,
+  ): ReadonlyMap<string, Schema> | undefined {
     if (!isJsonObject(value)) return undefined;
     const entries = Object.entries(value).filter(([, child]) => isEntry(child));
-    return new Map(entries.map(([key, child]) => [key, this.#schema(child, `${place}/${escapeSegment(key)}`)]));
+    return new Map(entries.map(([key, child]) => [key, this.#schema(child, `${pointer}/${escapeSegment(key)}`)]));
   }
 
   /** OpenAPI's own keyword; a mapping to another document is left out. */
-  #discriminator(value: unknown, source: JsonObject, place: string): unknown {
+  #discriminator(value: unknown, source: JsonObject): unknown {
     if (!isJsonObject(value) || typeof value.propertyName !== 'string') return undefined;
     const mapping = Object.entries(isJsonObject(value.mapping) ? value.mapping : {}).flatMap(([key, reference]) => {
-      const target = typeof reference === 'string' ? this.#index?.resolve(source, '$ref', reference) : undefined;
-      return target?.kind === 'local' ? [[key, this.#target(target, `${place}/mapping`)] as const] : [];
+      const target = typeof reference === 'string' ? this.#resolve(source, '$ref', reference) : undefined;
+      return target?.kind === 'local' ? [[key, this.#target(target)] as const] : [];
     });
     return { propertyName: value.propertyName, mapping: new Map(mapping) };
   }
@@ -171,7 +178,7 @@ class Normalizer {
   #judgeDepth(node: SchemaNode, path: Set<SchemaNode>): number {
     const known = this.#depths.get(node);
     if (known !== undefined) return known;
-    const refuse = (reason: string) => new RefusedSchemaError(reason, this.#places.get(node) ?? '#');
+    const refuse = (reason: string) => new RefusedSchemaError(reason, node.pointer);
     if (path.has(node)) throw refuse('refers to itself without an end');
     const tooDeep = `has more than ${MAX_LEVELS} references and alternatives inside each other`;
     if (path.size === MAX_LEVELS) throw refuse(tooDeep);
@@ -197,9 +204,9 @@ const UNKNOWN_TO_DRAFT_07 = [
   'maxContains',
 ];
 
-function toReason(target: ReferenceTarget | undefined, reference: string): string {
+function toReason(target: ReferenceTarget, reference: string): string {
   const shown = JSON.stringify(reference.slice(0, SHOWN_CHARACTERS));
-  return target?.kind === 'external'
+  return target.kind === 'external'
     ? `refers to ${shown}, and no $ref is fetched`
     : `refers to ${shown}, which is not in it`;
 }

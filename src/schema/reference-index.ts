@@ -41,11 +41,6 @@ export class ReferenceIndex {
     this.#enter(root, { base: NO_BASE, pointer: '' });
   }
 
-  /** A JSON pointer to a schema's place in the document. */
-  pointerOf(schema: JsonObject): string {
-    return this.#places.get(schema)?.pointer ?? '';
-  }
-
   /** Finds what a reference in the schema `holder` leads to. */
   resolve(holder: JsonObject, keyword: ReferenceKeyword, reference: string): ReferenceTarget {
     const hash = reference.indexOf('#');
@@ -63,7 +58,7 @@ export class ReferenceIndex {
     // Where the nearest `$id` holds no definition of that name, one of the whole document is meant.
     for (const start of [resource, this.#root]) {
       const schema = valueAt(start, fragment);
-      if (isSchema(schema)) return this.#found(schema, { base: uri, pointer: this.pointerOf(start) + fragment });
+      if (isSchema(schema)) return this.#found(schema, { base: uri, pointer: this.#pointerOf(start) + fragment });
     }
     return { kind: 'missing' };
   }
@@ -73,7 +68,7 @@ export class ReferenceIndex {
     if (schema === undefined) return { kind: 'missing' };
     if (typeof schema === 'boolean') return { kind: 'local', schema, pointer: place.pointer };
     if (!this.#places.has(schema)) this.#enter(schema, place);
-    return { kind: 'local', schema, pointer: this.pointerOf(schema) };
+    return { kind: 'local', schema, pointer: this.#pointerOf(schema) };
   }
 
   #anchored(keyword: ReferenceKeyword, uri: string, name: string): JsonObject | undefined {
@@ -81,6 +76,10 @@ export class ReferenceIndex {
     const isDynamic = keyword === '$dynamicRef' && dynamic !== undefined;
     const outermost = isDynamic ? this.#dynamicAnchors.get(`${this.#rootBase}#${name}`) : undefined;
     return outermost ?? dynamic ?? this.#anchors.get(`${uri}#${name}`);
+  }
+
+  #pointerOf(schema: JsonObject): string {
+    return this.#places.get(schema)?.pointer ?? '';
   }
 
   #enter(start: JsonObject, place: Place): void {

@@ -8,7 +8,7 @@ export type Schema = SchemaNode | boolean;
  * A circle always leads through a value: no schema leads back to itself for the same value.
  */
 export interface SchemaNode {
-  /** A JSON pointer (RFC 6901) to its place in the source; empty if the source has no references. */
+  /** A JSON pointer (RFC 6901) to its place in the source. */
   readonly pointer: string;
   /** What `$ref`, `$dynamicRef` and `$recursiveRef` lead to. */
   readonly references: readonly SchemaNode[];

@@ -121,7 +121,7 @@ describe('a tool is left out', () => {
     [
       'in a definition that is used',
       { items: { $ref: '#/$defs/a' }, $defs: { a: { not: { $ref: '#x' } } } },
-      /at #\/items\/\$ref\/not/,
+      /at #\/\$defs\/a\/not/,
     ],
     ['itself', { $ref: '#' }, /without an end \(at #\)/],
     ['a circle', { allOf: [{ $ref: '#/$defs/a' }], $defs: { a: { anyOf: [{ $ref: '#' }] } } }, /without an end/],
