@@ -28,8 +28,8 @@ function describe(property: PortableNode): void {
   const text = property.description ?? '';
   const sentences = [...describeValues(property, text), ...describeBounds(property, text)];
   const { default: value } = property;
-  if (value !== undefined && isPossible(property, value) && !saysDefault(text, value))
-    sentences.push(`Default: ${cut(toText(value))}.`);
+  const isSaid = /default/i.test(text) && says(text, value);
+  if (value !== undefined && isPossible(property, value) && !isSaid) sentences.push(`Default: ${toText(value)}.`);
   if (sentences.length > 0) addSentence(property, sentences.join(' '));
 }
 
@@ -48,15 +48,16 @@ function layersOf(node: PortableNode): readonly PortableNode[] {
 
 function describeValues(node: PortableNode, text: string): readonly string[] {
   const own = valuesOf(node);
-  if (own !== undefined) {
-    if (own.every((value) => says(text, value))) return [];
-    return [own.length === 1 ? `Always ${cut(toText(own[0]))}.` : `One of: ${describeList(own)}.`];
-  }
-  const inItems = layersOf(node)
-    .map(({ items }) => items && valuesOf(items))
-    .find((values) => values !== undefined);
-  if (inItems === undefined || inItems.every((value) => says(text, value))) return [];
-  return [`Items: ${inItems.length === 1 ? `always ${cut(toText(inItems[0]))}` : `one of ${describeList(inItems)}`}.`];
+  const values = own ?? valuesOfItems(node);
+  if (values === undefined || values.every((value) => says(text, value))) return [];
+  const isOne = values.length === 1;
+  if (own === undefined) return [`Items: ${isOne ? `always ${toText(values[0])}` : `one of ${describeList(values)}`}.`];
+  return [isOne ? `Always ${toText(values[0])}.` : `One of: ${describeList(values)}.`];
+}
+
+function valuesOfItems(node: PortableNode): readonly unknown[] | undefined {
+  const ofLayers = layersOf(node).map(({ items }) => items && valuesOf(items));
+  return ofLayers.find((values) => values !== undefined);
 }
 
 /** All values that are possible, if they are counted: of the node, or of every alternative together. */
@@ -120,15 +121,11 @@ function says(text: string, value: unknown): boolean {
   return false;
 }
 
-function saysDefault(text: string, value: unknown): boolean {
-  return /default/i.test(text) && says(text, value);
-}
-
 function describeList(values: readonly unknown[]): string {
   const shown: string[] = [];
   let characters = 0;
   for (const value of values) {
-    const text = cut(toText(value));
+    const text = toText(value);
     characters += text.length + 2;
     if (shown.length === MAX_LISTED_VALUES || (characters > MAX_CHARACTERS && shown.length > 0)) break;
     shown.push(text);
@@ -138,7 +135,7 @@ function describeList(values: readonly unknown[]): string {
 }
 
 function toText(value: unknown): string {
-  return JSON.stringify(value) ?? '';
+  return cut(JSON.stringify(value));
 }
 
 function cut(text: string): string {
@@ -147,24 +144,17 @@ function cut(text: string): string {
 
 /** An object's conditions in a sentence each, as far as they are simple: "If kind is "a", extra is required." */
 function describeConditions(node: PortableNode): readonly string[] {
-  const sentences: string[] = [];
   const condition = node.if === undefined ? undefined : describeTest(node.if);
-  if (condition !== undefined) {
-    const then = describeRequired(node.then?.required);
-    const otherwise = describeRequired(node.else?.required);
-    if (then !== undefined) sentences.push(`If ${condition}, ${then}${otherwise ? `, otherwise ${otherwise}` : ''}.`);
-    else if (otherwise !== undefined) sentences.push(`Unless ${condition}, ${otherwise}.`);
-  }
-  for (const [name, names] of Object.entries(node.dependentRequired ?? {})) {
-    const required = describeRequired(names as readonly string[]);
-    if (required !== undefined) sentences.push(`With ${name}, ${required}.`);
-  }
-  const excluded = node.not?.required;
-  if (excluded !== undefined && excluded.length > 0 && isOnly(node.not, ['required'])) {
-    sentences.push(
-      excluded.length === 1 ? `${excluded[0]} is not allowed.` : `Not together: ${describeNames(excluded)}.`,
-    );
-  }
+  const rules: [when: string, names: readonly string[] | undefined][] = [];
+  if (condition !== undefined)
+    rules.push([`If ${condition}`, node.then?.required], [`Unless ${condition}`, node.else?.required]);
+  for (const [name, names] of Object.entries(node.dependentRequired ?? {})) rules.push([`With ${name}`, names]);
+  const sentences = rules.flatMap(([when, names = []]) =>
+    names.length === 0 ? [] : [`${when}, ${describeNames(names)} ${names.length === 1 ? 'is' : 'are'} required.`],
+  );
+  const excluded = isOnly(node.not, ['required']) ? (node.not?.required ?? []) : [];
+  if (excluded.length === 1) sentences.push(`${excluded[0]} is not allowed.`);
+  if (excluded.length > 1) sentences.push(`Not together: ${describeNames(excluded)}.`);
   return sentences.slice(0, 20);
 }
 
@@ -179,11 +169,6 @@ function describeTest(test: PortableNode): string | undefined {
   const given = (test.required ?? []).filter((name) => !Object.hasOwn(test.properties ?? {}, name));
   const parts = [...tests, ...given.map((name) => `${name} is given`)];
   return parts.length === 0 || parts.includes(undefined) ? undefined : parts.join(' and ');
-}
-
-function describeRequired(names: readonly string[] | undefined): string | undefined {
-  if (names === undefined || names.length === 0) return undefined;
-  return `${describeNames(names)} ${names.length === 1 ? 'is' : 'are'} required`;
 }
 
 function describeNames(names: readonly string[]): string {

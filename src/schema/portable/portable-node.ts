@@ -18,6 +18,7 @@ export interface PortableNode {
   /** Without a prototype: a property may be called `__proto__`. */
   properties?: Record<string, PortableNode>;
   required?: readonly string[];
+  dependentRequired?: Record<string, readonly string[]>;
   [keyword: string]: unknown;
 }
 

@@ -32,7 +32,6 @@ function write(schema: Schema, types: TypeSet): PortableNode {
     const writer = new PortableWriter(levels);
     node = writer.writeRoot(schema, types);
     if (!writer.isOverBudget) return node;
-    if (!writer.hasCutCycle) break;
   }
   node ??= anyNode(types);
   addSentence(node, 'Some parts are shortened because the whole is too large to describe.');

@@ -15,7 +15,6 @@ import { everyType, intersectTypes, type TypeSet, toTypeSet, typeOfValue } from 
 import {
   isBare,
   type KeywordWriter,
-  type Place,
   writeArrayKeywords,
   writeObjectKeywords,
   writeOthers,
@@ -37,9 +36,9 @@ export class PortableWriter implements KeywordWriter {
   /** How often a part was left out that looks at properties, which `unevaluatedProperties` would count. */
   omissions = 0;
   isOverBudget = false;
-  /** Fewer visits would make it smaller. */
-  hasCutCycle = false;
   #nodes = 0;
+  /** How deep the schema that is being written is in the tree. */
+  #level = 0;
   readonly #visits = new Map<SchemaNode, number>();
   readonly #maxVisits: number;
 
@@ -49,31 +48,30 @@ export class PortableWriter implements KeywordWriter {
 
   writeRoot(schema: Schema, types: TypeSet): PortableNode {
     if (typeof schema === 'object') this.#visits.set(schema, 1);
-    return this.#write(schema, { types, level: 1 });
+    return this.write(schema, types);
   }
 
-  /** Writes a schema below the one at `place`. */
-  writeChild(schema: Schema, place: Place, types: TypeSet = everyType): PortableNode {
-    return this.#write(schema, { types, level: place.level + 1 });
-  }
-
-  #write(schema: Schema, place: Place): PortableNode {
+  /** All that is written has one of the types. */
+  write(schema: Schema, types: TypeSet = everyType): PortableNode {
+    if (typeof schema === 'boolean') return schema ? anyNode(types) : neverNode();
     this.#nodes++;
-    if (typeof schema === 'object') return this.#writeNode(schema, place);
-    return schema ? anyNode(place.types) : neverNode();
+    this.#level++;
+    const node = this.#writeNode(schema, types);
+    this.#level--;
+    return node;
   }
 
-  /** As `writeChild`, but `undefined` unless the result says exactly what its source does. */
-  #writeExactly(schema: Schema, place: Place): PortableNode | undefined {
+  /** As `write`, but `undefined` unless the result says exactly what its source does. */
+  #writeExactly(schema: Schema, types: TypeSet): PortableNode | undefined {
     const before = this.widenings;
-    const node = this.writeChild(schema, place, place.types);
+    const node = this.write(schema, types);
     return this.widenings === before ? node : undefined;
   }
 
-  #writeNode(schema: SchemaNode, outer: Place): PortableNode {
+  #writeNode(schema: SchemaNode, outer: TypeSet): PortableNode {
     const values = valuesOf(schema);
     const own = this.#ownTypes(schema, values);
-    let types = own === undefined ? outer.types : intersectTypes(own, outer.types);
+    let types = own === undefined ? outer : intersectTypes(own, outer);
     if (types.size === 0) return neverNode();
     const omissions = this.omissions;
 
@@ -81,22 +79,25 @@ export class PortableWriter implements KeywordWriter {
     const addConjunct = (node: PortableNode) => {
       const both = intersectTypes(types, typesOf(node));
       // A contradiction: what is said here is still worth describing.
-      if (isNever(node) || both.size === 0) return this.#widen();
+      if (isNever(node) || both.size === 0) {
+        this.widenings++;
+        return;
+      }
       types = both;
       conjuncts.push(node);
     };
-    for (const target of schema.references) addConjunct(this.#follow(target, { ...outer, types }));
-    for (const member of list(schema, 'allOf')) addConjunct(this.writeChild(member, outer, types));
+    for (const target of schema.references) addConjunct(this.#follow(target, types));
+    for (const member of list(schema, 'allOf')) addConjunct(this.write(member, types));
 
     const choices: PortableNode[][] = [];
     for (const keyword of ['anyOf', 'oneOf']) {
       const members = list(schema, keyword);
-      if (keyword === 'oneOf' && members.length > 1) this.#widen();
-      const written = members.map((member) => this.writeChild(member, outer, types));
+      if (keyword === 'oneOf' && members.length > 1) this.widenings++;
+      const written = members.map((member) => this.write(member, types));
       const possible = written.filter((node) => !isNever(node));
       const both = intersectTypes(types, toTypeSet(possible.flatMap((node) => [...typesOf(node)])));
       if (both.size === 0) {
-        if (members.length > 0) this.#widen();
+        if (members.length > 0) this.widenings++;
         continue;
       }
       types = both;
@@ -105,10 +106,9 @@ export class PortableWriter implements KeywordWriter {
       else if (only !== undefined) conjuncts.push(only);
     }
 
-    const place = { ...outer, types };
-    const node = this.#compose(schema, values, place, conjuncts, choices);
-    this.#addConditions(node, schema, place);
-    if (schema.keywords.has('unevaluatedProperties')) this.#addUnevaluated(node, schema, place, omissions);
+    const node = this.#compose(schema, values, types, conjuncts, choices);
+    this.#addConditions(node, schema, types);
+    if (schema.keywords.has('unevaluatedProperties')) this.#addUnevaluated(node, schema, types, omissions);
     return node;
   }
 
@@ -118,33 +118,29 @@ export class PortableWriter implements KeywordWriter {
     if (values === undefined) return declared;
     const fitting = [...(declared ?? [])].filter((type) => values.some((value) => isOfType(value, type)));
     if (fitting.length > 0) return toTypeSet(fitting);
-    if (declared !== undefined) this.#widen();
+    if (declared !== undefined) this.widenings++;
     return toTypeSet(values.map(typeOfValue));
   }
 
   #compose(
     schema: SchemaNode,
     values: readonly unknown[] | undefined,
-    place: Place,
+    types: TypeSet,
     conjuncts: readonly PortableNode[],
     choices: readonly PortableNode[][],
   ): PortableNode {
-    const parts = [...place.types].map((type) => this.#writeType(type, schema, values, place));
+    const parts = [...types].map((type) => this.#writeType(type, schema, values, types));
     const [part] = parts;
     const isPlain = values === undefined && parts.every((one) => isBare(one, schema.keywords));
     const [choice, ...otherChoices] = choices;
 
     let node: PortableNode;
-    if (isPlain && choice !== undefined && conjuncts.length === 0) node = { anyOf: choice };
-    else if (parts.length === 1 && part !== undefined) {
+    if (part !== undefined && parts.length === 1 && !(isPlain && choice !== undefined && conjuncts.length === 0)) {
       node = part;
       if (choice !== undefined) node.anyOf = choice;
-    } else if (!isPlain) {
-      node = { anyOf: parts };
-      if (choice !== undefined) node.allOf = [{ anyOf: choice }];
-    } else if (choice !== undefined) node = { anyOf: choice };
-    else if (conjuncts.length > 0) node = {};
-    else node = anyNode(place.types);
+    } else if (isPlain && choice !== undefined) node = { anyOf: choice };
+    else if (isPlain) node = conjuncts.length > 0 ? {} : anyNode(types);
+    else node = { anyOf: parts, ...(choice === undefined ? {} : { allOf: [{ anyOf: choice }] }) };
 
     let whole = addAnnotations(node, Object.fromEntries(schema.keywords));
     for (const other of otherChoices) addRest(whole, { anyOf: other });
@@ -161,61 +157,60 @@ export class PortableWriter implements KeywordWriter {
     type: TypeName,
     { keywords, references }: SchemaNode,
     values: readonly unknown[] | undefined,
-    place: Place,
+    types: TypeSet,
   ): PortableNode {
     const node: PortableNode = { type };
     if (values !== undefined) {
       if (keywords.has('const') && values.length === 1) node.const = values[0];
       else if (type !== 'null') node.enum = values.filter((value) => isOfType(value, type));
     }
-    if (type === 'object') writeObjectKeywords(node, keywords, place, this);
-    else if (type === 'array') writeArrayKeywords(node, keywords, place, this, references.length > 0);
-    else writeScalarKeywords(node, keywords, place.types);
+    if (type === 'object') writeObjectKeywords(node, keywords, this);
+    else if (type === 'array') writeArrayKeywords(node, keywords, this, references.length > 0);
+    else writeScalarKeywords(node, keywords, types);
     return node;
   }
 
-  #addConditions(node: PortableNode, { keywords }: SchemaNode, place: Place): void {
+  #addConditions(node: PortableNode, { keywords }: SchemaNode, types: TypeSet): void {
     const read = (keyword: string) => keywords.get(keyword) as Schema | undefined;
     const excluded = read('not');
     if (excluded !== undefined) {
-      const not = this.#writeExactly(excluded, place);
+      const not = this.#writeExactly(excluded, types);
       if (not === undefined) this.#omit(node, 'Some values are not allowed; they cannot be described here.');
       // What holds for nothing rules nothing out.
       else if (!isNever(not)) addConditions(node, { not });
     }
     const test = read('if');
     if (test === undefined || !(keywords.has('then') || keywords.has('else'))) return;
-    const condition = this.#writeExactly(test, place);
+    const condition = this.#writeExactly(test, types);
     const branches: PortableNode = {};
     for (const keyword of ['then', 'else'] as const) {
       const branch = read(keyword);
-      if (branch !== undefined) branches[keyword] = this.writeChild(branch, place, place.types);
+      if (branch !== undefined) branches[keyword] = this.write(branch, types);
     }
     if (condition === undefined) this.#omit(node, 'What else is allowed depends on the value.');
     else addConditions(node, { if: condition, ...branches });
   }
 
   /** On the whole node: from there it sees every part that names properties. */
-  #addUnevaluated(node: PortableNode, { keywords }: SchemaNode, place: Place, omissionsBefore: number): void {
-    if (!place.types.has('object')) return;
-    const others = writeOthers('unevaluatedProperties', keywords, place, this);
+  #addUnevaluated(node: PortableNode, { keywords }: SchemaNode, types: TypeSet, omissionsBefore: number): void {
+    if (!types.has('object')) return;
+    const others = writeOthers('unevaluatedProperties', keywords, this);
     if (this.omissions === omissionsBefore && node.unevaluatedProperties === undefined)
       node.unevaluatedProperties = others;
     else this.#omit(node, 'Properties that are not described may not be allowed.');
   }
 
-  #follow(target: SchemaNode, place: Place): PortableNode {
+  #follow(target: SchemaNode, types: TypeSet): PortableNode {
     const visits = this.#visits.get(target) ?? 0;
-    const isTooMuch = this.#nodes > MAX_NODES || place.level > MAX_UNROLLED_LEVELS;
+    const isTooMuch = this.#nodes > MAX_NODES || this.#level > MAX_UNROLLED_LEVELS;
     if (isTooMuch) this.isOverBudget = true;
-    else if (visits >= this.#maxVisits) this.hasCutCycle = true;
     if (isTooMuch || visits >= this.#maxVisits) {
       this.omissions++;
-      this.#widen();
-      return openNode(target, place.types, isTooMuch);
+      this.widenings++;
+      return openNode(target, types, isTooMuch);
     }
     this.#visits.set(target, visits + 1);
-    const node = this.#write(target, { types: place.types, level: place.level + 1 });
+    const node = this.write(target, types);
     this.#visits.set(target, visits);
     return node;
   }
@@ -223,12 +218,8 @@ export class PortableWriter implements KeywordWriter {
   /** Describes in words what is left out. */
   #omit(node: PortableNode, sentence: string): void {
     this.omissions++;
-    this.#widen();
-    addSentence(node, sentence);
-  }
-
-  #widen(): void {
     this.widenings++;
+    addSentence(node, sentence);
   }
 }
 

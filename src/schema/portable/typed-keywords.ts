@@ -3,19 +3,12 @@ import type { TypeName } from '../schema-keywords.ts';
 import { addSentence, anyNode, isNever, nameRecord, type PortableNode, unionNode } from './portable-node.ts';
 import type { TypeSet } from './type-set.ts';
 
-/** The place of a schema: what the value may be there, and how deep it is in the tree that is written. */
-export interface Place {
-  /** All that is written has one of these types. */
-  readonly types: TypeSet;
-  readonly level: number;
-}
-
 /** What the writers of keywords need of the writer of schemas. */
 export interface KeywordWriter {
   /** How often something was written that allows more than its source. */
   widenings: number;
-  /** Writes a schema below the one at `place`. */
-  writeChild(schema: Schema, place: Place, types?: TypeSet): PortableNode;
+  /** Writes a schema, as far as it allows these types: any, if they are not given. */
+  write(schema: Schema, types?: TypeSet): PortableNode;
 }
 
 type Keywords = ReadonlyMap<string, unknown>;
@@ -37,12 +30,12 @@ export function writeScalarKeywords(node: PortableNode, keywords: Keywords, type
   if (isAbout || types.size === 1) node.format = format;
 }
 
-export function writeObjectKeywords(node: PortableNode, keywords: Keywords, place: Place, writer: KeywordWriter): void {
+export function writeObjectKeywords(node: PortableNode, keywords: Keywords, writer: KeywordWriter): void {
   copy(['required', 'minProperties', 'maxProperties'], keywords, node);
   const byName = (keyword: string, types?: TypeSet) => {
     const schemas = keywords.get(keyword) as ReadonlyMap<string, Schema> | undefined;
     if (schemas === undefined) return;
-    node[keyword] = nameRecord([...schemas].map(([name, schema]) => [name, writer.writeChild(schema, place, types)]));
+    node[keyword] = nameRecord([...schemas].map(([name, schema]) => [name, writer.write(schema, types)]));
   };
   byName('properties');
   byName('patternProperties');
@@ -51,31 +44,29 @@ export function writeObjectKeywords(node: PortableNode, keywords: Keywords, plac
   if (names !== undefined) node.dependentRequired = nameRecord(names);
   const namesSchema = keywords.get('propertyNames') as Schema | undefined;
   if (namesSchema !== undefined) {
-    const propertyNames = writer.writeChild(namesSchema, place, justString);
+    const propertyNames = writer.write(namesSchema, justString);
     if (isNever(propertyNames)) node.maxProperties = 0;
     else node.propertyNames = propertyNames;
   }
   if (keywords.has('additionalProperties'))
-    node.additionalProperties = writeOthers('additionalProperties', keywords, place, writer);
+    node.additionalProperties = writeOthers('additionalProperties', keywords, writer);
 }
 
 /** The properties that are not named: the two keywords that clients know with a boolean. */
 export function writeOthers(
   keyword: 'additionalProperties' | 'unevaluatedProperties',
   keywords: Keywords,
-  place: Place,
   writer: KeywordWriter,
 ): boolean | PortableNode {
   const schema = keywords.get(keyword) as Schema;
   if (typeof schema === 'boolean') return schema;
   const isEmpty = schema.keywords.size === 0 && schema.references.length === 0;
-  return isEmpty ? true : writer.writeChild(schema, place);
+  return isEmpty ? true : writer.write(schema);
 }
 
 export function writeArrayKeywords(
   node: PortableNode,
   keywords: Keywords,
-  place: Place,
   writer: KeywordWriter,
   hasReferences: boolean,
 ): void {
@@ -92,13 +83,13 @@ export function writeArrayKeywords(
   }
 
   const members = keywords.get('prefixItems') as readonly Schema[] | undefined;
-  if (members === undefined) writeList(node, rest, place, writer);
-  else writeTuple(node, members, rest, place, writer);
+  if (members === undefined) writeList(node, rest, writer);
+  else writeTuple(node, members, rest, writer);
 
   const contained = read('contains');
   if (contained === undefined) return;
   const before = writer.widenings;
-  node.contains = writer.writeChild(contained, place);
+  node.contains = writer.write(contained);
   const isExact = writer.widenings === before;
   copy(['minContains'], keywords, node);
   if (isExact) copy(['maxContains'], keywords, node);
@@ -107,23 +98,17 @@ export function writeArrayKeywords(
   }
 }
 
-function writeList(node: PortableNode, items: Schema, place: Place, writer: KeywordWriter): void {
-  const written = writer.writeChild(items, place);
+function writeList(node: PortableNode, items: Schema, writer: KeywordWriter): void {
+  const written = writer.write(items);
   if (isNever(written)) node.maxItems = 0;
   node.items = isNever(written) ? anyNode() : written;
 }
 
 /** Allows any of the members at any position, with the length as bounds; the order is described in words. */
-function writeTuple(
-  node: PortableNode,
-  members: readonly Schema[],
-  rest: Schema,
-  place: Place,
-  writer: KeywordWriter,
-): void {
-  const written = members.map((member) => writer.writeChild(member, place));
+function writeTuple(node: PortableNode, members: readonly Schema[], rest: Schema, writer: KeywordWriter): void {
+  const written = members.map((member) => writer.write(member));
   const isClosed = rest === false || Number(node.maxItems ?? Number.POSITIVE_INFINITY) <= members.length;
-  const others = isClosed ? [] : [writer.writeChild(rest, place)];
+  const others = isClosed ? [] : [writer.write(rest)];
   const items = unionNode([...written, ...others]);
   if (rest === false) node.maxItems = Math.min(Number(node.maxItems ?? members.length), members.length);
   node.items = isNever(items) ? anyNode() : items;
