@@ -5,7 +5,7 @@ import type { Schema } from '../schema.ts';
 import { CheckCompiler, type Finding, UNIT } from './check-compiler.ts';
 import { closestFindings } from './closest-findings.ts';
 import { type FillDefaults, toFillDefaults } from './fill-defaults.ts';
-import { repairArguments } from './repair-arguments.ts';
+import { repairArguments, type SchemaCheck } from './repair-arguments.ts';
 import { SchemaUnits } from './schema-units.ts';
 import { TooComplexError } from './step-budget.ts';
 import { isLarger } from './value-size.ts';
@@ -37,12 +37,12 @@ export class ArgumentChecks {
     return (args) => {
       if (check === undefined) {
         const schema = normalizeSchema(source);
-        check = new SchemaCheck(schema, this.#first, this.#all);
+        check = this.#toCheck(schema);
         fillDefaults = toFillDefaults(schema);
       }
       try {
         const filled = fillDefaults?.(args) ?? [];
-        const findings = check.run(args);
+        const findings = check(args);
         if (findings.length > 0) repairArguments(args, findings, filled, check);
       } catch (error) {
         throw error instanceof TooComplexError ? tooComplexArguments() : error;
@@ -55,39 +55,29 @@ export class ArgumentChecks {
     let check: SchemaCheck | undefined;
     return (value) => {
       try {
-        check ??= new SchemaCheck(normalizeSchema(source), this.#first, this.#all);
-        return closestFindings(check.run(value)).slice(0, MAX_BREACHES).map(toBreach);
+        check ??= this.#toCheck(normalizeSchema(source));
+        return closestFindings(check(value)).slice(0, MAX_BREACHES).map(toBreach);
       } catch {
         // Too large, or nested too deeply, to be checked.
         return [];
       }
     };
   }
-}
 
-/** Whether values hold, by the units that stop at the first finding; only for those that do not, what all is wrong. */
-class SchemaCheck {
-  readonly #first: SchemaUnits;
-  readonly #all: SchemaUnits;
-
-  constructor(schema: Schema, first: CheckCompiler, all: CheckCompiler) {
-    this.#first = new SchemaUnits(schema, first);
-    this.#all = new SchemaUnits(schema, all);
-  }
-
-  /**
-   * Returns everything that breaks the schema; of a value that is large or takes long, only what comes first. Blocks
-   * for at most about 0.2 s, compiling not counted. Throws `TooComplexError`.
-   */
-  run(value: unknown): readonly Finding[] {
-    const first = this.#first.run(value, STEPS_FOR_FIRST);
-    if (first.length === 0 || isLarger(value, MAX_NODES_FOR_ALL)) return first;
-    try {
-      return this.#all.run(value, STEPS_FOR_ALL);
-    } catch (error) {
-      if (error instanceof TooComplexError) return first;
-      throw error;
-    }
+  /** A check blocks for at most about 0.2 s, compiling not counted. */
+  #toCheck(schema: Schema): SchemaCheck {
+    const first = new SchemaUnits(schema, this.#first);
+    const all = new SchemaUnits(schema, this.#all);
+    return (value) => {
+      const found = first.run(value, STEPS_FOR_FIRST);
+      if (found.length === 0 || isLarger(value, MAX_NODES_FOR_ALL)) return found;
+      try {
+        return all.run(value, STEPS_FOR_ALL);
+      } catch (error) {
+        if (error instanceof TooComplexError) return found;
+        throw error;
+      }
+    };
   }
 }
 

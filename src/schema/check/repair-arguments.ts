@@ -12,9 +12,11 @@ const MAX_FINDINGS_TRACED = 100;
 /** Checking again and again is for arguments that are quickly checked. */
 const MAX_REPEATED_MS = 100;
 
-interface Check {
-  run(value: unknown): readonly Finding[];
-}
+/**
+ * Returns what breaks one schema: everything, or in a value that is large or takes long only what comes first. Throws
+ * `TooComplexError`.
+ */
+export type SchemaCheck = (value: unknown) => readonly Finding[];
 
 /**
  * Makes arguments with these findings valid: coerces strings, and takes defaults out again that break the schema, by
@@ -25,7 +27,7 @@ export function repairArguments(
   args: Record<string, unknown>,
   found: readonly Finding[],
   filled: readonly Replacement[],
-  check: Check,
+  check: SchemaCheck,
 ): void {
   let findings = coerceUntilValid(args, found, check);
   if (findings.length === 0) return;
@@ -36,18 +38,18 @@ export function repairArguments(
   );
   if (wrong.length > 0) {
     undo(wrong);
-    findings = coerceUntilValid(args, check.run(args), check);
+    findings = coerceUntilValid(args, check(args), check);
     if (findings.length === 0) return;
   }
   if (filled.length > 0) {
     undo(filled.filter((replacement) => !wrong.includes(replacement)));
-    if (coerceUntilValid(args, check.run(args), check).length === 0) return;
+    if (coerceUntilValid(args, check(args), check).length === 0) return;
   }
   throw new InvalidArgumentsError(toValidationIssues(findings, args));
 }
 
 /** Returns what breaks the schema after all strings are coerced that have to be; nothing is coerced then. */
-function coerceUntilValid(args: unknown, found: readonly Finding[], check: Check): readonly Finding[] {
+function coerceUntilValid(args: unknown, found: readonly Finding[], check: SchemaCheck): readonly Finding[] {
   const startedAt = performance.now();
   let reported = closestFindings(found);
   // Where no string of the closest alternative can be coerced, those of the others may be.
@@ -58,7 +60,7 @@ function coerceUntilValid(args: unknown, found: readonly Finding[], check: Check
       const coerced = coerceStrings(args, isClosest ? closestFindings(findings) : findings);
       if (coerced.length === 0) break;
       replaced.push(...coerced);
-      findings = check.run(args);
+      findings = check(args);
       if (findings.length === 0) return [];
     }
     // What the caller reads is about the arguments as they would be understood.

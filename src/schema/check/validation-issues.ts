@@ -101,12 +101,8 @@ function toMessage({ keyword, params }: Finding): string {
 }
 
 function listed(values: readonly unknown[]): string {
-  let text = '';
-  for (const value of values) {
-    if (text.length > MAX_LISTED_LENGTH) break;
-    text += `${text === '' ? '' : ', '}${JSON.stringify(value)}`;
-  }
-  return text.length > MAX_LISTED_LENGTH ? `${text.slice(0, MAX_LISTED_LENGTH).toWellFormed()}…` : text;
+  const texts = values.map((value) => JSON.stringify(value));
+  return shortened(texts.join(', '), MAX_LISTED_LENGTH);
 }
 
 /** A JSON pointer (RFC 6901) as FastAPI's `loc`: indices of arrays are numbers. */
@@ -119,8 +115,8 @@ function toPath(pointer: string, root: unknown): (string | number)[] {
   });
 }
 
-function shortened(name: string): string {
-  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH).toWellFormed()}…` : name;
+function shortened(text: string, length = MAX_NAME_LENGTH): string {
+  return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
 }
 
 function isShort(input: unknown): boolean {

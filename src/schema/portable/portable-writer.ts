@@ -53,8 +53,8 @@ export class PortableWriter implements KeywordWriter {
 
   /** All that is written has one of the types. */
   write(schema: Schema, types: TypeSet = everyType): PortableNode {
-    if (typeof schema === 'boolean') return schema ? anyNode(types) : neverNode();
     this.#nodes++;
+    if (typeof schema === 'boolean') return schema ? anyNode(types) : neverNode();
     this.#level++;
     const node = this.#writeNode(schema, types);
     this.#level--;
