@@ -1,8 +1,9 @@
 import { ForbiddenError, ServerUnavailableError, UnauthenticatedError } from '../errors.ts';
 import type { ApiKeyRing, RingKey } from './api-key-ring.ts';
 import type { OpenWebUiIdentity } from './open-webui-identity.ts';
-import { ANONYMOUS, type AuthRequest, type Principal, type UserPrincipal } from './principal.ts';
+import { ANONYMOUS, type AuthRequest, type Principal } from './principal.ts';
 import { TokenRefusedError } from './token.ts';
+import type { TokenVerifier } from './token-verifier.ts';
 
 /** `basic`: browsers can open a page under strict authentication; the password is the API key (RFC 7617). */
 export type AcceptedScheme = 'bearer' | 'bearer-or-basic';
@@ -10,17 +11,12 @@ export type AcceptedScheme = 'bearer' | 'bearer-or-basic';
 /** Characters; a longer key or token is refused before anything is computed from it. */
 const MAX_CREDENTIAL_LENGTH = 16 * 1024;
 
-/** Checks tokens of the configured issuers; rejects with `UnauthenticatedError`. */
-export interface TokenCheck {
-  verify(token: string): Promise<UserPrincipal>;
-}
-
 /** Where users come from, API keys aside. */
 export interface UserSources {
   /** Whether users present tokens of their own, so that an unknown credential may be a refused token. */
   readonly takesTokens: boolean;
   /** `undefined` when no issuer is configured. */
-  readonly tokens: TokenCheck | undefined;
+  readonly tokens: Pick<TokenVerifier, 'verify' | 'close'> | undefined;
   /** `undefined` when nothing of Open WebUI is believed. */
   readonly identity: OpenWebUiIdentity | undefined;
 }

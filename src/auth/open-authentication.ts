@@ -2,7 +2,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import { ApiKeyRing } from './api-key-ring.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import { Authenticator, type UserSources } from './authenticator.ts';
-import type { TokenVerifier } from './token-verifier.ts';
 
 export interface Authentication {
   readonly ring: ApiKeyRing;
@@ -15,8 +14,6 @@ export interface Authentication {
   /** Ends requests to issuers that are under way. */
   close(): void;
 }
-
-type OpenSources = UserSources & { readonly tokens: TokenVerifier | undefined };
 
 /** Makes what the settings ask for and loads nothing else. Throws `ConfigError` when an issuer's keys cannot be used. */
 export async function openAuthentication(settings: AuthSettings, logger: Logger): Promise<Authentication> {
@@ -46,7 +43,7 @@ function digestOf({ issuers, openWebUi }: AuthSettings): string {
   return JSON.stringify([issuers, openWebUi]);
 }
 
-async function openUserSources(settings: AuthSettings, logger: Logger): Promise<OpenSources> {
+async function openUserSources(settings: AuthSettings, logger: Logger): Promise<UserSources> {
   const { userJwtSecret, secretKey, url, trustUserHeaders } = settings.openWebUi;
   const hasIssuers = settings.issuers.length > 0;
   const takesTokens = hasIssuers || secretKey !== undefined || url !== undefined;

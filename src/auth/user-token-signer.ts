@@ -18,15 +18,7 @@ const NOT_BEFORE_SLACK_SECONDS = 30;
 const MAX_CACHED_TOKENS = 5_000;
 
 /** A public key as it is published (RFC 7517). */
-export interface PublishedKey {
-  readonly kty: 'EC';
-  readonly crv: 'P-256';
-  readonly x: string;
-  readonly y: string;
-  readonly kid: string;
-  readonly use: 'sig';
-  readonly alg: 'ES256';
-}
+export type PublishedKey = Readonly<Record<'kty' | 'crv' | 'x' | 'y' | 'kid' | 'use' | 'alg', string>>;
 
 interface SigningKey {
   readonly privateKey: KeyObject;

@@ -18,6 +18,11 @@ export interface StoredApiKeys {
   markUsed(uses: ReadonlyMap<string, number>): Promise<void>;
 }
 
+export interface ApiKeyWatch {
+  /** Ends it, recording the last uses first. Never rejects. */
+  stop(): Promise<void>;
+}
+
 /**
  * Keeps the ring at what the database holds, looking every `intervalMs`, and records when keys were used. While the
  * database fails, the last known keys stay valid. Resolves after the first look, whether that failed or not.
@@ -28,85 +33,66 @@ export async function watchApiKeys(
   logger: Logger,
   intervalMs = POLL_MS,
 ): Promise<ApiKeyWatch> {
-  const watch = new ApiKeyWatch(keys, ring, logger, intervalMs);
-  await watch.start();
-  return watch;
-}
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  let hasFailed = false;
+  let revision: number | undefined;
+  let readAt = 0;
+  let usesAt = Date.now();
 
-export class ApiKeyWatch {
-  readonly #keys: StoredApiKeys;
-  readonly #ring: ApiKeyRing;
-  readonly #logger: Logger;
-  readonly #intervalMs: number;
-  #running: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
-  #hasFailed = false;
-  #revision: number | undefined;
-  #readAt = 0;
-  #usesAt = Date.now();
-
-  constructor(keys: StoredApiKeys, ring: ApiKeyRing, logger: Logger, intervalMs: number) {
-    this.#keys = keys;
-    this.#ring = ring;
-    this.#logger = logger;
-    this.#intervalMs = intervalMs;
-  }
-
-  start(): Promise<void> {
-    this.#ring.expectDatabase();
-    this.#running = this.#look();
-    return this.#running;
-  }
-
-  /** Ends it, recording the last uses first. Never rejects. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#running;
-    await this.#writeUses();
-  }
-
-  /** One look; asks for the next one when it is done, so that a slow database is never asked twice at once. */
-  async #look(): Promise<void> {
-    try {
-      await this.#read();
-      if (this.#hasFailed) this.#logger.info('the API keys in the database can be read again');
-      this.#hasFailed = false;
-    } catch (error) {
-      if (!this.#hasFailed) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#logger.error('the API keys in the database cannot be read; the last known ones count', { reason });
-      }
-      this.#hasFailed = true;
-      this.#ring.databaseFailed();
-    }
-    if (Date.now() - this.#usesAt >= USES_MS) await this.#writeUses();
-    if (this.#isStopped) return;
-    this.#timer = setTimeout(() => {
-      this.#running = this.#look();
-    }, this.#intervalMs).unref();
-  }
-
-  async #read(): Promise<void> {
+  async function read(): Promise<void> {
     // Before the keys: one that is made in between is then only read twice.
-    const revision = await this.#keys.revision();
-    if (revision === this.#revision && Date.now() - this.#readAt < FULL_READ_MS) return;
-    this.#ring.replace('database', await this.#keys.list());
-    this.#revision = revision;
-    this.#readAt = Date.now();
+    const current = await keys.revision();
+    if (current === revision && Date.now() - readAt < FULL_READ_MS) return;
+    ring.replace('database', await keys.list());
+    revision = current;
+    readAt = Date.now();
   }
 
   /** Informative only: what cannot be written is lost. */
-  async #writeUses(): Promise<void> {
-    this.#usesAt = Date.now();
-    const uses = this.#ring.takeUses();
+  async function writeUses(): Promise<void> {
+    usesAt = Date.now();
+    const uses = ring.takeUses();
     if (uses.size === 0) return;
-    try {
-      await this.#keys.markUsed(uses);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#logger.debug('when API keys were used could not be written down', { reason });
-    }
+    await keys.markUsed(uses).catch((error: unknown) => {
+      logger.debug('when API keys were used could not be written down', { reason: reasonOf(error) });
+    });
   }
+
+  /** One look; asks for the next one when it is done, so that a slow database is never asked twice at once. */
+  async function look(): Promise<void> {
+    try {
+      await read();
+      if (hasFailed) logger.info('the API keys in the database can be read again');
+      hasFailed = false;
+    } catch (error) {
+      if (!hasFailed) {
+        const reason = reasonOf(error);
+        logger.error('the API keys in the database cannot be read; the last known ones count', { reason });
+      }
+      hasFailed = true;
+      ring.databaseFailed();
+    }
+    if (Date.now() - usesAt >= USES_MS) await writeUses();
+    if (isStopped) return;
+    timer = setTimeout(() => {
+      running = look();
+    }, intervalMs).unref();
+  }
+
+  ring.expectDatabase();
+  let running = look();
+  await running;
+  return {
+    async stop() {
+      isStopped = true;
+      clearTimeout(timer);
+      await running;
+      await writeUses();
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

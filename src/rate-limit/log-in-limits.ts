@@ -2,8 +2,9 @@ import { hash, randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { BoundedMap } from '../bounded-map.ts';
 import { RateLimitedError } from '../errors.ts';
+import { toAddressKey } from './address-key.ts';
 import type { FailureCounts } from './local-counts.ts';
-import { type RateLimit, toAddressKey } from './rate-limit.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** A credential that was right this long ago counts as one that its owner still uses. */
 const MAX_AGE_MS = 24 * 3_600_000;
@@ -34,10 +35,11 @@ export interface LogIn {
 /** One try; exactly one of these is to be called when it is over, none if it could not be decided whether it is right. */
 export interface LogInAttempt {
   succeeded(): void;
-  /** What was presented is wrong, expired or revoked. */
-  failed(): void;
-  /** It is right, but the user that its holder named was not believed: the key of Open WebUI with a bad user token. */
-  failedForUser(): void;
+  /**
+   * What was presented is wrong, expired or revoked. With `isKeyRight` only the user that its holder named was not
+   * believed: the key of Open WebUI with a bad user token.
+   */
+  failed(how?: { readonly isKeyRight: boolean }): void;
 }
 
 /**
@@ -83,14 +85,11 @@ export class LogInLimits {
     };
     return {
       succeeded,
-      failed: () => {
+      failed: ({ isKeyRight } = { isKeyRight: false }) => {
         if (digest === undefined) return;
-        this.#rightAt.delete(digest);
-        for (const key of failureKeys) void this.#failures?.add(key);
-      },
-      failedForUser: () => {
-        succeeded();
-        void this.#failures?.add(failureOfAddress);
+        if (isKeyRight) succeeded();
+        else this.#rightAt.delete(digest);
+        for (const key of isKeyRight ? [failureOfAddress] : failureKeys) void this.#failures?.add(key);
       },
     };
   }

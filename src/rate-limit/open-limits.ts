@@ -50,10 +50,12 @@ export async function openLimits({ calls, authFailures, redisUrl, logger }: Open
         authFailures === 'off' ? undefined : (shared?.createFailures(authFailures) ?? new LocalFailures(authFailures)),
     }),
     calls: calls === 'off' ? undefined : limitOf('calls', calls, 'Too many calls'),
-    status: () =>
-      shared === undefined ? { store: 'memory', state: 'up' } : { store: 'redis', state: shared.isUp ? 'up' : 'down' },
-    close: () => shared?.close(),
+    status: () => ({
+      store: shared === undefined ? 'memory' : 'redis',
+      state: shared === undefined || shared.link.isUp ? 'up' : 'down',
+    }),
+    close: () => shared?.link.close(),
   };
-  await shared?.start();
+  await shared?.link.start();
   return limits;
 }

@@ -34,7 +34,6 @@ export interface RedisLinkOptions {
   /** What each new connection must manage before it is used. */
   readonly prepare: (send: SendCommand) => Promise<void>;
   readonly logger: Logger;
-  readonly now?: () => number;
 }
 
 /**
@@ -46,7 +45,6 @@ export interface RedisLinkOptions {
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
-  readonly #now: () => number;
   #connection: RedisConnection | undefined;
   #attempt: AbortController | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -58,7 +56,6 @@ export class RedisLink {
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
   }
 
   get isUp(): boolean {
@@ -117,7 +114,7 @@ export class RedisLink {
     try {
       await this.#options.prepare(connection.send);
       signal.throwIfAborted();
-      if (isLost) throw new LostError();
+      if (isLost) throw new Error(ENDED);
       this.#goUp(connection);
     } catch (error) {
       destroy();
@@ -129,7 +126,7 @@ export class RedisLink {
 
   #goUp(connection: RedisConnection): void {
     this.#connection = connection;
-    this.#upSince = this.#now();
+    this.#upSince = Date.now();
     if (this.#isOutageLogged) this.#options.logger.info('Redis answers again: limits hold over all replicas');
     this.#isOutageLogged = false;
   }
@@ -138,7 +135,7 @@ export class RedisLink {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     connection.destroy();
-    if (this.#now() - this.#upSince >= STABLE_AFTER_MS) this.#retries = 0;
+    if (Date.now() - this.#upSince >= STABLE_AFTER_MS) this.#retries = 0;
     this.#goDown(error);
   }
 
@@ -159,7 +156,6 @@ export class RedisLink {
 const ENDED = 'the connection ended';
 
 class NoAnswerError extends Error {}
-class LostError extends Error {}
 
 /** The same answer, or `NoAnswerError` after `ANSWER_WITHIN_MS`. */
 function answerInTime<T>(answer: Promise<T>): Promise<T> {

@@ -8,38 +8,26 @@ import { createRedisConnector, RedisLink, type SendCommand } from './redis-link.
 
 /** Counts that all replicas share: one connection to Redis, and a store for each limit. */
 export class SharedCounts {
-  readonly #link: RedisLink;
+  /** To be started once all stores are created. */
+  readonly link: RedisLink;
   readonly #stores: SharedStore[] = [];
 
   constructor(redisUrl: string, logger: Logger) {
     const prepare = async (send: SendCommand) => {
       await Promise.all(this.#stores.map((store) => store.prepare(send)));
     };
-    this.#link = new RedisLink({ connect: createRedisConnector(redisUrl), prepare, logger });
+    this.link = new RedisLink({ connect: createRedisConnector(redisUrl), prepare, logger });
   }
 
-  get isUp(): boolean {
-    return this.#link.isUp;
-  }
-
-  /** The counts of one limit, apart from those of others. To be called before `start`. */
+  /** The counts of one limit, apart from those of others. */
   createStore(name: string): Store {
-    const store = new SharedStore(name, this.#link);
+    const store = new SharedStore(name, this.link);
     this.#stores.push(store);
     return store;
   }
 
   createFailures(rate: Rate): FailureCounts {
-    return new SharedFailures(rate, this.#link);
-  }
-
-  /** Connects; see `RedisLink.start`. */
-  start(): Promise<void> {
-    return this.#link.start();
-  }
-
-  close(): void {
-    this.#link.close();
+    return new SharedFailures(rate, this.link);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { toAddressKey } from '../../rate-limit/rate-limit.ts';
+import { toAddressKey } from '../../rate-limit/address-key.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type ClientAddress, plainAddress, UNKNOWN_ADDRESS } from './client-address.ts';
 

@@ -1,17 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { ApiKeyRing } from '../../auth/api-key-ring.ts';
-import type { Authenticator } from '../../auth/authenticator.ts';
-import { type AcceptedScheme, presentedCredential } from '../../auth/authenticator.ts';
-import { ANONYMOUS, type Principal } from '../../auth/principal.ts';
+import { type AcceptedScheme, type Authenticator, presentedCredential } from '../../auth/authenticator.ts';
+import { ANONYMOUS, type AuthRequest, type Principal } from '../../auth/principal.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
-import type { LogInAttempt, LogInLimits } from '../../rate-limit/log-in-limits.ts';
-import { toAddressKey } from '../../rate-limit/rate-limit.ts';
+import { toAddressKey } from '../../rate-limit/address-key.ts';
+import type { LogInLimits } from '../../rate-limit/log-in-limits.ts';
 
 /** A JSON Web Token as it is presented: only its signature can make it right, so guessing one is hopeless. */
 const SIGNED = /^bearer +eyJ[\w-]*\.[\w-]+\.[\w-]+$/i;
-
-/** As much of a request as says who sends it. */
-export type Presented = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
 
 export interface IdentifyDependencies {
   readonly authenticator: Authenticator;
@@ -24,7 +20,7 @@ export interface IdentifyDependencies {
  * Rejects with the authenticator's errors, and with `RateLimitedError`.
  */
 export async function identify(
-  request: Presented,
+  request: AuthRequest,
   response: ServerResponse,
   { address, accepted }: { readonly address: string; readonly accepted: AcceptedScheme },
   { authenticator, ring, limits }: IdentifyDependencies,
@@ -39,19 +35,14 @@ export async function identify(
     return principal;
   } catch (error) {
     if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) {
-      countFailure(attempt, isOfKey(request, accepted, ring));
+      attempt.failed({ isKeyRight: isOfKey(request, accepted, ring) });
     }
     throw error;
   }
 }
 
-function countFailure(attempt: LogInAttempt, isKeyRight: boolean): void {
-  if (isKeyRight) attempt.failedForUser();
-  else attempt.failed();
-}
-
 /** Whether the key itself is right, so that only the user whom its holder named was not believed. */
-function isOfKey(request: Presented, accepted: AcceptedScheme, ring: ApiKeyRing): boolean {
+function isOfKey(request: AuthRequest, accepted: AcceptedScheme, ring: ApiKeyRing): boolean {
   try {
     return ring.find(presentedCredential(request, accepted)) !== undefined;
   } catch {

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiKeyRing } from '../../auth/api-key-ring.ts';
 import { lacksScope } from '../../auth/authorize.ts';
 import type { PageLogIn, PageSession, PageSessions } from '../../auth/page-sessions.ts';
-import type { Principal } from '../../auth/principal.ts';
+import type { AuthRequest, Principal } from '../../auth/principal.ts';
 import type { UserId } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, SetupLinkError, UnauthenticatedError } from '../../errors.ts';
 import type { SetupLink, Vault } from '../../vault/vault.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
-import { type IdentifyDependencies, identify, type Presented } from '../guards/identify.ts';
+import { type IdentifyDependencies, identify } from '../guards/identify.ts';
 import { assertOwnOrigin, type OwnHosts } from '../guards/own-hosts.ts';
 import { type LogInAction, type PageAudit, toAuditedUser } from './page-audit.ts';
 import { createPageCookie, type PageCookie } from './page-cookie.ts';
@@ -213,7 +213,7 @@ function keyIdOf(boundKey: string): string {
  * A request that presents the typed credential and nothing else: the browser's own headers must not say for which user
  * the key speaks.
  */
-function presenting(credential: string): Presented {
+function presenting(credential: string): AuthRequest {
   const authorization = `Bearer ${credential}`;
   return { headers: { authorization }, rawHeaders: ['Authorization', authorization] };
 }

@@ -27,6 +27,7 @@ const tokens = {
     if (token === 'good.to.ken') return alice;
     throw new TokenRefusedError('not-valid', '');
   },
+  close: () => undefined,
 };
 
 describe('without anything configured', () => {

@@ -1,7 +1,7 @@
 import { hashApiKey } from '../../../src/auth/api-key.ts';
 import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
 import type { ApiKeyRecord, AuthSettings, OpenWebUiSettings } from '../../../src/auth/auth-settings.ts';
-import { Authenticator, type TokenCheck } from '../../../src/auth/authenticator.ts';
+import { Authenticator, type UserSources } from '../../../src/auth/authenticator.ts';
 import { OpenWebUiIdentity } from '../../../src/auth/open-webui-identity.ts';
 import type { AuthRequest } from '../../../src/auth/principal.ts';
 
@@ -38,7 +38,7 @@ export interface Setup {
   readonly openWebUi?: Partial<OpenWebUiSettings>;
   readonly keys?: readonly ApiKeyRecord[];
   readonly scopesByRole?: AuthSettings['scopesByRole'];
-  readonly tokens?: TokenCheck;
+  readonly tokens?: UserSources['tokens'];
   readonly ring?: ApiKeyRing;
 }
 

@@ -115,7 +115,7 @@ test('a revoked key is no longer known; the key of a service whose user was not 
   const address = '192.0.2.1';
   await logIn(RIGHT, address);
   for (let index = 0; index < 100; index += 1) {
-    (await limits.begin({ address, credential: RIGHT }, response)).failedForUser();
+    (await limits.begin({ address, credential: RIGHT }, response)).failed({ isKeyRight: true });
   }
   (await limits.begin({ address, credential: RIGHT }, response)).failed();
   await expect(limits.begin({ address, credential: RIGHT }, response)).rejects.toThrow(RateLimitedError);

@@ -2,8 +2,9 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { RateLimitedError } from '../../../src/errors.ts';
+import { toAddressKey } from '../../../src/rate-limit/address-key.ts';
 import { LocalStore } from '../../../src/rate-limit/local-counts.ts';
-import { RateLimit, toAddressKey } from '../../../src/rate-limit/rate-limit.ts';
+import { RateLimit } from '../../../src/rate-limit/rate-limit.ts';
 
 const rate = { limit: 3, windowMs: 60_000 };
 const tooMuch = 'Too many calls from you';

@@ -4,7 +4,7 @@ import express, { type ErrorRequestHandler } from 'express';
 import type { AuditEvent } from '../../../../src/audit/audit-event.ts';
 import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
 import type { ApiKeyRecord } from '../../../../src/auth/auth-settings.ts';
-import type { TokenCheck } from '../../../../src/auth/authenticator.ts';
+import type { UserSources } from '../../../../src/auth/authenticator.ts';
 import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scopes.ts';
@@ -80,8 +80,8 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
   const now = () => time;
   const ring = new ApiKeyRing();
   const keys = options.keys ?? KEYS;
-  const tokens: TokenCheck | undefined =
-    keys.length === 0 ? undefined : { verify: async (token) => verify(token, now()) };
+  const tokens: UserSources['tokens'] =
+    keys.length === 0 ? undefined : { verify: async (token) => verify(token, now()), close: () => undefined };
   const authenticator = setUp({
     keys,
     ring,
