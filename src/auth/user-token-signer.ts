@@ -92,14 +92,11 @@ export function deriveSigningKey(material: Buffer): SigningKey {
   const point = curve.getPublicKey();
   const x = point.subarray(1, 1 + SCALAR_BYTES).toString('base64url');
   const y = point.subarray(1 + SCALAR_BYTES).toString('base64url');
-  const common = { kty: 'EC', crv: 'P-256', x, y } as const;
+  const common = { kty: 'EC', crv: 'P-256', x, y };
+  // RFC 7638, section 3: the required members by name, without white space.
+  const kid = hash('sha256', JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }), 'base64url');
   return {
     privateKey: createPrivateKey({ format: 'jwk', key: { ...common, d: d.toString('base64url') } }),
-    published: { ...common, kid: thumbprint(x, y), use: 'sig', alg: 'ES256' },
+    published: { ...common, kid, use: 'sig', alg: 'ES256' },
   };
-}
-
-/** RFC 7638, section 3: the required members by name, without white space. */
-function thumbprint(x: string, y: string): string {
-  return hash('sha256', JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }), 'base64url');
 }

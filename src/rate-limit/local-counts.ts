@@ -25,7 +25,6 @@ interface Count {
  * no more than that. Windows end in the order in which they began, and the first one is evicted first.
  */
 export class LocalStore implements Store {
-  readonly localKeys = true;
   readonly #counts: BoundedMap<string, Count>;
   readonly #now: () => number;
   #windowMs = 60_000;

@@ -5,19 +5,15 @@ export type SendCommand = (command: readonly string[]) => Promise<unknown>;
 
 /** One connection to Redis, of no more use once it was lost. */
 export interface RedisConnection {
+  /** Rejects when Redis refuses it; may resolve even though it was destroyed before. */
+  readonly opened: Promise<unknown>;
   readonly send: SendCommand;
-  /** Ends it at once; commands without an answer reject. */
+  /** Ends it at once; commands without an answer reject. Idempotent. */
   destroy(): void;
 }
 
-/**
- * Opens a connection; rejects when Redis refuses it, and when `signal` aborts before it is open.
- * `onLost` is called when it ends by itself, perhaps more than once.
- */
-export type ConnectRedis = (options: {
-  readonly signal: AbortSignal;
-  readonly onLost: (error: unknown) => void;
-}) => Promise<RedisConnection>;
+/** Begins a connection; `onLost` is called when it ends by itself, perhaps more than once. */
+export type ConnectRedis = (onLost: (error: unknown) => void) => RedisConnection;
 
 /** How long a request waits for Redis at most; the last part is for a process that was busy itself. */
 const ANSWER_WITHIN_MS = 250;
@@ -45,21 +41,21 @@ export interface RedisLinkOptions {
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
+  /** The one that is up or being opened. */
   #connection: RedisConnection | undefined;
-  #attempt: AbortController | undefined;
+  /** `undefined`: it is down. */
+  #upSince: number | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Since it was up for long. */
   #retries = 0;
-  #upSince = 0;
   #isOutageLogged = false;
-  #isClosed = false;
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
   }
 
   get isUp(): boolean {
-    return this.#connection !== undefined;
+    return this.#upSince !== undefined;
   }
 
   /** Resolves when Redis answers or is known not to answer, after `ANSWER_WITHIN_MS` at the latest. To be called once. */
@@ -71,7 +67,7 @@ export class RedisLink {
   /** What `work` gives; `undefined` when Redis is down or goes down by it. Never rejects. */
   async run<T>(work: (send: SendCommand) => Promise<T>): Promise<T | undefined> {
     const connection = this.#connection;
-    if (connection === undefined) return undefined;
+    if (connection === undefined || !this.isUp) return undefined;
     try {
       return await answerInTime(work(connection.send));
     } catch (error) {
@@ -81,51 +77,32 @@ export class RedisLink {
   }
 
   close(): void {
-    this.#isClosed = true;
     clearTimeout(this.#retry);
-    this.#attempt?.abort();
+    this.#upSince = undefined;
     this.#connection?.destroy();
     this.#connection = undefined;
   }
 
+  /** Never rejects. */
   async #connect(): Promise<void> {
-    const attempt = new AbortController();
-    this.#attempt = attempt;
-    const timer = setTimeout(() => attempt.abort(new NoAnswerError()), CONNECT_WITHIN_MS).unref();
+    // What ends while it is being opened says why by `opened`.
+    const connection = this.#options.connect((error) => this.isUp && this.#lose(connection, error));
+    this.#connection = connection;
+    const timer = setTimeout(() => this.#lose(connection, new NoAnswerError()), CONNECT_WITHIN_MS).unref();
     try {
-      await this.#openPrepared(attempt.signal);
+      await connection.opened;
+      await this.#options.prepare(connection.send);
+      if (this.#connection === connection) this.#goUp();
     } catch (error) {
-      this.#goDown(attempt.signal.aborted ? attempt.signal.reason : error);
+      this.#lose(connection, error);
     } finally {
       clearTimeout(timer);
+      // One that was given up may have been opened all the same.
+      if (this.#connection !== connection) connection.destroy();
     }
   }
 
-  async #openPrepared(signal: AbortSignal): Promise<void> {
-    let connection: RedisConnection | undefined;
-    let isLost = false;
-    const onLost = (error: unknown): void => {
-      isLost = true;
-      if (connection !== undefined) this.#lose(connection, error);
-    };
-    connection = await this.#options.connect({ signal, onLost });
-    const destroy = () => connection.destroy();
-    signal.addEventListener('abort', destroy, { once: true });
-    try {
-      await this.#options.prepare(connection.send);
-      signal.throwIfAborted();
-      if (isLost) throw new Error(ENDED);
-      this.#goUp(connection);
-    } catch (error) {
-      destroy();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', destroy);
-    }
-  }
-
-  #goUp(connection: RedisConnection): void {
-    this.#connection = connection;
+  #goUp(): void {
     this.#upSince = Date.now();
     if (this.#isOutageLogged) this.#options.logger.info('Redis answers again: limits hold over all replicas');
     this.#isOutageLogged = false;
@@ -133,14 +110,10 @@ export class RedisLink {
 
   #lose(connection: RedisConnection, error: unknown): void {
     if (this.#connection !== connection) return;
+    if (this.#upSince !== undefined && Date.now() - this.#upSince >= STABLE_AFTER_MS) this.#retries = 0;
     this.#connection = undefined;
+    this.#upSince = undefined;
     connection.destroy();
-    if (Date.now() - this.#upSince >= STABLE_AFTER_MS) this.#retries = 0;
-    this.#goDown(error);
-  }
-
-  #goDown(error: unknown): void {
-    if (this.#isClosed) return;
     if (!this.#isOutageLogged) {
       const fields = { reason: reasonOf(error) };
       this.#options.logger.warn('Redis cannot be used: until it answers, limits hold for each replica alone', fields);
@@ -180,8 +153,7 @@ function reasonOf(error: unknown): string {
 
 /** Connects to `url`, `redis:` or with TLS `rediss:`. */
 export function createRedisConnector(url: string): ConnectRedis {
-  return async ({ signal, onLost }) => {
-    signal.throwIfAborted();
+  return (onLost) => {
     const client = createClient({
       url,
       // Nothing of version 3 is used, and version 2 is what every Redis speaks.
@@ -192,17 +164,10 @@ export function createRedisConnector(url: string): ConnectRedis {
     });
     client.on('error', onLost);
     client.on('end', () => onLost(undefined));
-    const abort = () => client.destroy();
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await client.connect();
-      signal.throwIfAborted();
-    } catch (error) {
-      client.destroy();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
-    return { send: (command) => client.sendCommand(command), destroy: () => client.destroy() };
+    return {
+      opened: client.connect(),
+      send: (command) => client.sendCommand(command),
+      destroy: () => client.destroy(),
+    };
   };
 }

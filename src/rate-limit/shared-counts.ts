@@ -47,7 +47,6 @@ return 0`;
  * at the limit stays there. Never rejects.
  */
 class SharedStore implements Store {
-  readonly localKeys = false;
   readonly prefix: string;
   readonly #local = new LocalStore();
   readonly #link: RedisLink;

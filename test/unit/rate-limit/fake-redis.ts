@@ -8,14 +8,17 @@ export class FakeRedis {
   readonly commands: string[][] = [];
   readonly open = new Set<{ readonly cut: (error?: Error) => void }>();
 
-  readonly connect: ConnectRedis = async ({ signal, onLost }) => {
+  readonly connect: ConnectRedis = (onLost) => {
     this.attempts += 1;
-    if (this.mode === 'refuses') throw Object.assign(new Error('to 192.0.2.7'), { code: 'ECONNREFUSED' });
-    if (this.mode === 'hangs') await new Promise((_, reject) => signal.addEventListener('abort', reject));
     const waiting = new Set<(error: Error) => void>();
     const handle = { cut: onLost };
-    this.open.add(handle);
+    const open = async () => {
+      if (this.mode === 'refuses') throw Object.assign(new Error('to 192.0.2.7'), { code: 'ECONNREFUSED' });
+      if (this.mode === 'hangs') await new Promise((_, reject) => waiting.add(reject));
+      this.open.add(handle);
+    };
     return {
+      opened: open(),
       send: (command) =>
         new Promise((resolve, reject) => {
           this.commands.push([...command]);
