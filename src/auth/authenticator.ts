@@ -55,8 +55,9 @@ export class Authenticator {
       const user = await this.#fromToken(credential, address);
       if (user !== undefined) return user;
       if (!this.#ring.isIncomplete) throw this.#refusal(credential);
+    } else if (!this.#ring.isIncomplete) {
+      return ANONYMOUS;
     }
-    if (!this.#ring.isIncomplete) return ANONYMOUS;
     // What is asked for, and of whom, is not known before the database has said so.
     await this.#ring.whenRead();
     if (!this.#ring.isIncomplete) return this.authenticate(request, accepted, address);
