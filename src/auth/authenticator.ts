@@ -2,7 +2,7 @@ import { ForbiddenError, ServerUnavailableError, UnauthenticatedError } from '..
 import type { ApiKeyRing, RingKey } from './api-key-ring.ts';
 import type { OpenWebUiIdentity } from './open-webui-identity.ts';
 import { ANONYMOUS, type AuthRequest, type Principal } from './principal.ts';
-import { TokenRefusedError } from './token.ts';
+import { TokenRefusedError } from './token-refused-error.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
 /** `basic`: browsers can open a page under strict authentication; the password is the API key (RFC 7617). */

@@ -3,7 +3,7 @@ import type { JsonObject } from './json-body.ts';
 import type { PresentedToken, UserPrincipal } from './principal.ts';
 import { DEFAULT_USER_SCOPES, withAddedScopes } from './scope.ts';
 import { Scopes } from './scopes.ts';
-import { TokenRefusedError } from './token.ts';
+import { TokenRefusedError } from './token-refused-error.ts';
 
 /** Our own name as an issuer: of tokens signed with `JWT_SECRET` where `JWT_ISSUER` sets no other. */
 export const OWN_ISSUER = 'mcpo-ts';

@@ -3,7 +3,7 @@ import type { OpenWebUiSettings } from './auth-settings.ts';
 import { isIdentifier } from './claims.ts';
 import { createOpenWebUiTokenCheck, type OpenWebUiTokenCheck, toOpenWebUiUser } from './open-webui-token.ts';
 import type { AuthRequest } from './principal.ts';
-import { TokenRefusedError } from './token.ts';
+import { TokenRefusedError } from './token-refused-error.ts';
 import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 
 type Header = keyof OpenWebUiSettings['headers'];

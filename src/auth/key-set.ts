@@ -3,8 +3,8 @@ import { ServerUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { IssuerSettings } from './auth-settings.ts';
 import { discoverKeySet, fetchIssuerJson, IssuerReadError } from './issuer-documents.ts';
-import { TokenRefusedError } from './token.ts';
 import { readPublishedKey, type TokenKey } from './token-key.ts';
+import { TokenRefusedError } from './token-refused-error.ts';
 
 /** An issuer with more keys than this is not believed. */
 const MAX_KEYS = 100;

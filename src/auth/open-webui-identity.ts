@@ -10,7 +10,7 @@ import { createOpenWebUiTokenCheck, type OpenWebUiTokenCheck, toOpenWebUiUser } 
 import type { AuthRequest, UserPrincipal } from './principal.ts';
 import { DEFAULT_USER_SCOPES, withAddedScopes } from './scope.ts';
 import { Scopes } from './scopes.ts';
-import { TokenRefusedError } from './token.ts';
+import { TokenRefusedError } from './token-refused-error.ts';
 import type { UserProfile } from './user.ts';
 
 /** What a user that a key speaks for may do, as far as the key may. Documents are as open to them as to the key. */

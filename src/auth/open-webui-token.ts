@@ -1,7 +1,8 @@
 import { createSecretKey } from 'node:crypto';
 import { checkTokenClaims, isIdentifier } from './claims.ts';
 import type { JsonObject } from './json-body.ts';
-import { parseToken, TokenRefusedError, verifySignature } from './token.ts';
+import { parseToken, verifySignature } from './token.ts';
+import { TokenRefusedError } from './token-refused-error.ts';
 import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 
 /** Verifies a token and returns its claims, with `exp` in seconds. Throws `TokenRefusedError`. */

@@ -5,9 +5,10 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import { checkTokenClaims, OWN_ISSUER, toUserPrincipal } from './claims.ts';
 import type { UserPrincipal } from './principal.ts';
-import { parseToken, TokenRefusedError, verifySignature } from './token.ts';
+import { parseToken, verifySignature } from './token.ts';
 import { openTokenIssuers, type TokenIssuer } from './token-issuer.ts';
 import type { TokenKey } from './token-key.ts';
+import { TokenRefusedError } from './token-refused-error.ts';
 
 /** A verified token is cached for this long, then verified again. */
 const MAX_CACHED_MS = 60_000;

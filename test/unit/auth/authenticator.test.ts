@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ApiKeyRing } from '../../../src/auth/api-key-ring.ts';
 import { ANONYMOUS, type UserPrincipal } from '../../../src/auth/principal.ts';
 import { Scopes } from '../../../src/auth/scopes.ts';
-import { TokenRefusedError } from '../../../src/auth/token.ts';
+import { TokenRefusedError } from '../../../src/auth/token-refused-error.ts';
 import { UnauthenticatedError } from '../../../src/errors.ts';
 import { bearer, keyRecord, outcome, request, setUp } from './open-webui-request.ts';
 

@@ -8,7 +8,7 @@ import type { UserSources } from '../../../../src/auth/authenticator.ts';
 import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scopes.ts';
-import { TokenRefusedError } from '../../../../src/auth/token.ts';
+import { TokenRefusedError } from '../../../../src/auth/token-refused-error.ts';
 import { toUserKey, type UserId, type UserProfile } from '../../../../src/auth/user.ts';
 import { TRUST_NONE, type TrustProxy } from '../../../../src/config/trust-proxy.ts';
 import {
