@@ -60,8 +60,8 @@ function toList(answer: string | readonly LookupAddress[], family: number | unde
 /** A host that the admin wrote as an address or as `localhost` is allowed on purpose; a link-local one is never allowed. */
 function refusalOf(addresses: readonly string[], isOwnChoice: boolean): UpstreamError | undefined {
   const kinds = new Set(addresses.map(addressKind));
-  if (kinds.has('link-local')) return new UpstreamError({ reason: LINK_LOCAL, isNotSent: true });
-  if (kinds.has('private') && !isOwnChoice) return new UpstreamError({ reason: PRIVATE, isNotSent: true });
+  if (kinds.has('link-local')) return new UpstreamError(LINK_LOCAL, { isNotSent: true });
+  if (kinds.has('private') && !isOwnChoice) return new UpstreamError(PRIVATE, { isNotSent: true });
   return undefined;
 }
 

@@ -51,7 +51,7 @@ export interface HttpExchange {
 
 /**
  * Sends an HTTP request. Node's own client rather than `fetch`, whose limits of five minutes on silence cannot be
- * lifted and whose errors print URLs and headers.
+ * lifted and whose errors print URLs and headers. Throws `UpstreamError` where nothing can be sent.
  */
 export function startExchange({ url, method, headers, body, network }: HttpRequest): HttpExchange {
   const isSecure = url.protocol === 'https:';
@@ -60,7 +60,7 @@ export function startExchange({ url, method, headers, body, network }: HttpReque
   const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
   const { guard } = network;
   const refusal = guard?.refusalOf(url);
-  if (refusal !== undefined) return failedExchange(refusal);
+  if (refusal !== undefined) throw refusal;
   const lookup = guard === undefined ? network.lookup : guard.lookup;
   const agent = agents[guard === undefined ? 'unguarded' : 'guarded'][isSecure ? 'https' : 'http'];
   let request: http.ClientRequest;
@@ -72,7 +72,7 @@ export function startExchange({ url, method, headers, body, network }: HttpReque
       ...(lookup === undefined ? {} : { lookup }),
     });
   } catch (error) {
-    return failedExchange(error);
+    throw toNetworkError(error);
   }
   let isSent = false;
   request.once('socket', (socket) => {
@@ -99,7 +99,7 @@ export function startExchange({ url, method, headers, body, network }: HttpReque
   request.end(bytes);
   const destroy = () => {
     // Once it is over, its connection may carry another exchange.
-    if (!isOver) request.destroy(new UpstreamError({ reason: 'the request was given up' }));
+    if (!isOver) request.destroy(new UpstreamError('the request was given up'));
   };
   return {
     response,
@@ -111,33 +111,20 @@ export function startExchange({ url, method, headers, body, network }: HttpReque
   };
 }
 
-function failedExchange(error: unknown): HttpExchange {
-  return {
-    response: Promise.reject(toNetworkError(error)),
-    closed: Promise.resolve(),
-    isSent: false,
-    destroy: () => {},
-  };
-}
-
 /** Reads a body of at most `maxBytes`, else returns `undefined` and drops the rest. Throws `UpstreamError`. */
-export function readBody(body: IncomingMessage, maxBytes: number): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    body.on('data', (chunk: Buffer) => {
+export async function readBody(body: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > maxBytes) {
-        resolve(undefined);
-        body.destroy();
-      } else {
-        chunks.push(chunk);
-      }
-    });
-    body.once('end', () => resolve(Buffer.concat(chunks).toString()));
-    body.once('error', (error) => reject(toNetworkError(error)));
-    body.once('close', () => reject(new UpstreamError({ reason: 'the connection was reset' })));
-  });
+      if (length > maxBytes) return undefined;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw toNetworkError(error);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 /** `text/event-stream` of `Text/Event-Stream; charset=utf-8`. */

@@ -28,11 +28,10 @@ interface HttpTransport {
 }
 
 /**
- * Opens a session over one of the HTTP transports. Throws `SessionOpenError`, `UpstreamError` and what volatile headers
- * throw.
+ * Opens a session over one of the HTTP transports. Throws what `toOpenError` understands, and what volatile headers throw.
  */
 export async function openHttp(
-  { server, startTimeoutMs, maxResultBytes, signal, redact, lookup, reachWaitMs = REACH_WAIT_MS }: OpenSessionOptions,
+  { server, startTimeoutMs, maxResultBytes, signal, lookup, reachWaitMs = REACH_WAIT_MS }: OpenSessionOptions,
   transportType: 'streamable-http' | 'sse',
   settings: Exclude<SessionSettings, { type: 'stdio' }>,
 ): Promise<Session> {
@@ -64,7 +63,7 @@ export async function openHttp(
   };
   try {
     const lost = upstream.handshakeLost;
-    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost, redact });
+    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
     dropStandIns(transport);
     return new McpSession({ client, pending, transportType, pid: undefined, startTimeoutMs, dispose });
   } catch (error) {

@@ -1,4 +1,5 @@
-import { CredentialsRefusedError, ServiceError, SessionOpenError } from '../errors.ts';
+import { CredentialsRefusedError, SessionOpenError } from '../errors.ts';
+import { toOpenError } from './open-error.ts';
 import { openHttp } from './open-http.ts';
 import { openStdio } from './open-stdio.ts';
 import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
@@ -21,7 +22,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
     if (settings.type === 'auto') return await openEither(options, settings);
     return await openHttp(options, settings.type, settings);
   } catch (error) {
-    throw toOpenError(options.server, error);
+    throw toOpenError(error, options);
   }
 }
 
@@ -33,25 +34,16 @@ async function openEither(options: OpenSessionOptions, settings: HttpSettings): 
     return await openHttp(options, 'streamable-http', settings);
   } catch (error) {
     if (!(error instanceof UpstreamError) || !error.isRefusal) throw error;
-    if (NOT_ABOUT_TRANSPORT.has(error.failure.status ?? 0)) throw error;
+    if (NOT_ABOUT_TRANSPORT.has(error.facts.status ?? 0)) throw error;
     first = error;
   }
   const startTimeoutMs = Math.max(1, Math.ceil(options.startTimeoutMs - (performance.now() - startedAt)));
   try {
     return await openHttp({ ...options, startTimeoutMs }, 'sse', settings);
   } catch (error) {
-    const second = toOpenError(options.server, error);
+    const second = toOpenError(error, options);
     if (second instanceof CredentialsRefusedError) throw second;
     const { detail } = second as { readonly detail?: string };
-    throw new SessionOpenError(`streamable HTTP: ${first.failure.reason}; SSE: ${second.message}`, detail);
+    throw new SessionOpenError(`streamable HTTP: ${first.reason}; SSE: ${second.message}`, detail);
   }
-}
-
-function toOpenError(server: string, error: unknown): ServiceError {
-  if (error instanceof ServiceError) return error;
-  if (!(error instanceof UpstreamError)) return new SessionOpenError('the session could not be opened');
-  if (error.isCredentialProblem) {
-    return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${error.failure.status}).`);
-  }
-  return new SessionOpenError(error.failure.reason);
 }

@@ -2,6 +2,7 @@ import { SessionOpenError } from '../errors.ts';
 import { spawnChild } from '../process/spawn-child.ts';
 import { connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
+import { toOpenError } from './open-error.ts';
 import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
 import { StdioTransport } from './stdio-transport.ts';
 
@@ -12,9 +13,10 @@ const MAX_QUOTED_LINES = 5;
 
 /** Starts a child process and opens a session over its pipes. Throws `SessionOpenError`. */
 export async function openStdio(
-  { server, startTimeoutMs, maxResultBytes, signal, redact, onStderrLine, logger }: OpenSessionOptions,
+  options: OpenSessionOptions,
   settings: Extract<SessionSettings, { type: 'stdio' }>,
 ): Promise<Session> {
+  const { server, startTimeoutMs, maxResultBytes, signal, redact, onStderrLine, logger } = options;
   const child = await spawnChild({ ...settings, server, redact, onStderrLine });
   const end = (reason: string) => pending.end({ reason: `its process ${reason}`, detail: quote(child.lastLines()) });
   const onBroken = (reason: string) => void setTimeout(() => end(reason), EXIT_GRACE_MS).unref();
@@ -26,12 +28,11 @@ export async function openStdio(
   });
   const dispose = () => transport.close();
   try {
-    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost, redact });
+    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
     return new McpSession({ client, pending, transportType: 'stdio', pid: child.pid, startTimeoutMs, dispose });
   } catch (error) {
     await dispose();
-    const { message, detail } =
-      error instanceof SessionOpenError ? error : new SessionOpenError('the MCP handshake failed');
+    const { message, detail }: { message: string; detail?: string | undefined } = toOpenError(error, options);
     throw new SessionOpenError(message, detail ?? quote(child.lastLines()));
   }
 }

@@ -8,9 +8,7 @@ import {
 } from '../errors.ts';
 import { lostConnection, PING } from './pending-requests.ts';
 
-export interface UpstreamFailure {
-  /** A public fragment: `the connection was refused`. */
-  readonly reason: string;
+interface UpstreamFacts {
   readonly status?: number | undefined;
   /** What the body said, if it was a JSON-RPC error. */
   readonly rpcError?: JsonRpcError | undefined;
@@ -25,19 +23,23 @@ export interface UpstreamFailure {
 
 /** An exchange with an HTTP server that failed. Holds no platform error: those print URLs and header values. */
 export class UpstreamError extends Error {
-  constructor(readonly failure: UpstreamFailure) {
-    super(failure.reason);
+  constructor(
+    /** A public fragment: `the connection was refused`. */
+    readonly reason: string,
+    readonly facts: UpstreamFacts = {},
+  ) {
+    super(reason);
     this.name = 'UpstreamError';
   }
 
   /** The server answered, and refused: what was asked did not run. */
   get isRefusal(): boolean {
-    const { status } = this.failure;
+    const { status } = this.facts;
     return status !== undefined && status >= 400 && status < 500;
   }
 
   get isCredentialProblem(): boolean {
-    return this.failure.status === 401 || this.failure.status === 403;
+    return this.facts.status === 401 || this.facts.status === 403;
   }
 }
 
@@ -45,7 +47,8 @@ export class UpstreamError extends Error {
 export function toCallError(server: string, error: unknown, method: string): ServiceError {
   if (error instanceof ServiceError) return error;
   if (!(error instanceof UpstreamError)) return lostConnection(server, 'the answer could not be read', method);
-  const { status, reason, rpcError, retryAfterSeconds, isSessionGone, isNotSent, isUnreached } = error.failure;
+  const { reason } = error;
+  const { status, rpcError, retryAfterSeconds, isSessionGone, isNotSent, isUnreached } = error.facts;
   if (isSessionGone)
     return new SessionExpiredError(`Server "${server}" no longer knows the session; the call did not run.`);
   if (isUnreached) {
@@ -81,20 +84,19 @@ const NETWORK_REASONS = new Map([
 export function toUnreachedError(error: unknown): UpstreamError {
   return error instanceof UpstreamError
     ? error
-    : new UpstreamError({ ...toNetworkError(error).failure, isUnreached: true });
+    : new UpstreamError(toNetworkError(error).reason, { isUnreached: true });
 }
 
 /** Turns node's own error into a public fragment, by its code alone. */
 export function toNetworkError(error: unknown): UpstreamError {
   if (error instanceof UpstreamError) return error;
   const { code } = error as NodeJS.ErrnoException;
-  if (typeof code !== 'string' || !/^[A-Z0-9_]{1,60}$/.test(code))
-    return new UpstreamError({ reason: 'the connection failed' });
+  if (typeof code !== 'string' || !/^[A-Z0-9_]{1,60}$/.test(code)) return new UpstreamError('the connection failed');
   const known = NETWORK_REASONS.get(code);
-  if (known !== undefined) return new UpstreamError({ reason: known });
-  if (code.startsWith('HPE_')) return new UpstreamError({ reason: `it does not speak HTTP properly (${code})` });
+  if (known !== undefined) return new UpstreamError(known);
+  if (code.startsWith('HPE_')) return new UpstreamError(`it does not speak HTTP properly (${code})`);
   if (/CERT|TLS|SSL|SIGNED|ISSUER|SIGNATURE/.test(code)) {
-    return new UpstreamError({ reason: `its TLS certificate or connection was not accepted (${code})` });
+    return new UpstreamError(`its TLS certificate or connection was not accepted (${code})`);
   }
-  return new UpstreamError({ reason: `the connection failed (${code})` });
+  return new UpstreamError(`the connection failed (${code})`);
 }

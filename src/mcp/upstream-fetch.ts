@@ -48,7 +48,7 @@ export class Upstream {
     this.#options = options;
     this.#requests = new UpstreamRequests(options);
     this.handshakeLost.catch(() => {});
-    void options.pending.ended.then(({ reason }) => this.#failHandshake(new UpstreamError({ reason })));
+    void options.pending.ended.then(({ reason }) => this.#failHandshake(new UpstreamError(reason)));
   }
 
   readonly fetch: FetchLike = async (input, init = {}) => {
@@ -70,7 +70,7 @@ export class Upstream {
     const id = requestIdOf(body);
     const request = id === undefined ? undefined : pending.get(id);
     if (id !== undefined && id !== INITIALIZE_ID && request === undefined) {
-      throw new UpstreamError({ reason: 'the request was given up' });
+      throw new UpstreamError('the request was given up');
     }
     const callHeaders = toCallHeaders(request?.options.headers);
     const start = () => {
@@ -84,16 +84,16 @@ export class Upstream {
     const waitMs = request?.method === 'tools/call' ? reachWaitMs : 0;
     const isWanted = () => id !== undefined && pending.get(id) !== undefined;
     const { exchange, response } = await connectWithRetry(start, { waitMs, isWanted }).catch((error: unknown) => {
-      const isUnreached = error instanceof UpstreamError && error.failure.isUnreached === true;
-      if (isUnreached && isWanted()) this.#endSession({ reason: error.failure.reason });
+      const isUnreached = error instanceof UpstreamError && error.facts.isUnreached === true;
+      if (isUnreached && isWanted()) this.#endSession({ reason: error.reason });
       throw error;
     });
     if (isRedirect(response.status)) return redirected(response);
     if (response.status >= 400) {
       const error = await toStatusError(response, transportType === 'sse' || 'mcp-session-id' in headers);
-      if (error.failure.isSessionGone) {
+      if (error.facts.isSessionGone) {
         if (id !== undefined) pending.fail(id, toCallError(pending.server, error, ''));
-        this.#endSession({ reason: error.failure.reason, isForgotten: true });
+        this.#endSession({ reason: error.reason, isForgotten: true });
       }
       throw error;
     }
@@ -123,24 +123,23 @@ export class Upstream {
     if (type === 'text/event-stream') return toResponse(response, this.#tapRequest(id, exchange, response, undefined));
     if (type !== 'application/json') {
       exchange.destroy();
-      throw new UpstreamError({
-        reason:
-          response.status === 202
-            ? 'it accepted the request without answering it'
-            : 'its answer is neither JSON nor an event stream',
-      });
+      throw new UpstreamError(
+        response.status === 202
+          ? 'it accepted the request without answering it'
+          : 'its answer is neither JSON nor an event stream',
+      );
     }
     const text = await readBody(response.body, maxResultBytes);
     if (request !== undefined) request.onSettled = undefined;
     if (text === undefined) {
       throw id === INITIALIZE_ID
-        ? new UpstreamError({ reason: 'its answer is too large' })
+        ? new UpstreamError('its answer is too large')
         : toResultTooLarge(pending.server, maxResultBytes);
     }
     const forClient = pending.receive(text);
-    if (forClient === undefined) throw new UpstreamError({ reason: 'its answer is not a JSON-RPC message' });
+    if (forClient === undefined) throw new UpstreamError('its answer is not a JSON-RPC message');
     const isAnswered = id === INITIALIZE_ID ? forClient.some(isInitializeAnswer) : pending.get(id) === undefined;
-    if (!isAnswered) throw new UpstreamError({ reason: 'its answer is to something else' });
+    if (!isAnswered) throw new UpstreamError('its answer is to something else');
     return forClient.length === 0 ? emptyResponse(202, response) : toResponse(response, JSON.stringify(forClient));
   }
 
@@ -162,9 +161,9 @@ export class Upstream {
       if (response.status === 405 || mediaType(response.headers['content-type']) !== 'text/event-stream') {
         exchange.destroy();
         if (transportType === 'sse')
-          throw new UpstreamError({ reason: 'it does not answer with an event stream', status: response.status });
+          throw new UpstreamError('it does not answer with an event stream', { status: response.status });
         if (resumption === undefined) return emptyResponse(405);
-        throw new UpstreamError({ reason: 'its stream broke and cannot be resumed', status: 405 });
+        throw new UpstreamError('its stream broke and cannot be resumed', { status: 405 });
       }
     } catch (error) {
       if (transportType === 'sse' && (error instanceof UpstreamError || error instanceof ServiceError))
@@ -208,7 +207,7 @@ export class Upstream {
       onEnd: ({ lastEventId, isInitialized }) => {
         const reason = 'the stream ended before the answer';
         if (id === INITIALIZE_ID) {
-          if (!isInitialized) this.#failHandshake(new UpstreamError({ reason }));
+          if (!isInitialized) this.#failHandshake(new UpstreamError(reason));
         } else if (lastEventId !== undefined && pending.get(id) !== undefined) {
           this.#resumptions.set(lastEventId, { id, failures: 0 });
         } else {
@@ -232,11 +231,10 @@ export class Upstream {
       pending.fail(resumption.id, error);
       return false;
     }
-    const failure =
-      error instanceof UpstreamError ? error : new UpstreamError({ reason: 'its stream could not be resumed' });
+    const failure = error instanceof UpstreamError ? error : new UpstreamError('its stream could not be resumed');
     resumption.failures += 1;
     if (!failure.isRefusal && resumption.failures < MAX_RESUMPTIONS) return true;
-    pending.lose(resumption.id, failure.failure.reason);
+    pending.lose(resumption.id, failure.reason);
     return false;
   }
 }

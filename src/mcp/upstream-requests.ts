@@ -53,8 +53,8 @@ export class UpstreamRequests {
   }
 
   check(url: URL): void {
-    if (this.#isClosed) throw new UpstreamError({ reason: 'the session was closed' });
-    if (!this.#isOwnOrigin(url)) throw new UpstreamError({ reason: 'it names another host, which is not followed' });
+    if (this.#isClosed) throw new UpstreamError('the session was closed');
+    if (!this.#isOwnOrigin(url)) throw new UpstreamError('it names another host, which is not followed');
   }
 
   /** Gives up every exchange. */
@@ -94,7 +94,7 @@ export async function connectWithRetry(
     try {
       return { exchange, response: await exchange.response };
     } catch (error) {
-      const isUnreached = error instanceof UpstreamError && error.failure.isUnreached === true;
+      const isUnreached = error instanceof UpstreamError && error.facts.isUnreached === true;
       const leftMs = giveUpAt - performance.now();
       if (!isUnreached || leftMs <= 0) throw error;
       // Many calls wait at once, and a server that comes up is not to meet all of them in one moment.

@@ -38,12 +38,10 @@ export async function toStatusError(response: HttpResponse, hasSession: boolean)
   const body = (await readBody(response.body, MAX_ERROR_BODY_BYTES).catch(() => undefined)) ?? '';
   const isSessionGone = hasSession && (status === 404 || (status === 400 && /\bsession/i.test(body)));
   const isCredentialProblem = status === 401 || status === 403;
-  return new UpstreamError({
-    reason: isSessionGone
-      ? `the server no longer knows the session (HTTP ${status})`
-      : isCredentialProblem
-        ? `the server refused the credentials (HTTP ${status})`
-        : `the server answered HTTP ${status}`,
+  let reason = `the server answered HTTP ${status}`;
+  if (isSessionGone) reason = `the server no longer knows the session (HTTP ${status})`;
+  else if (isCredentialProblem) reason = `the server refused the credentials (HTTP ${status})`;
+  return new UpstreamError(reason, {
     status,
     isSessionGone,
     rpcError: rpcErrorIn(body),

@@ -1,3 +1,4 @@
+import { finished } from 'node:stream';
 import { EventStreamParser } from './event-stream-parser.ts';
 import type { HttpResponse } from './http-exchange.ts';
 import { INITIALIZE_ID, type PendingRequests } from './pending-requests.ts';
@@ -65,18 +66,15 @@ export function tapStream({ response, pending, maxResultBytes, firstEventId, due
       }
     },
   });
-  const end = once(() => {
-    onEnd({ lastEventId, isInitialized });
-    close();
-  });
   const body = new ReadableStream<Uint8Array>({
     start(opened) {
       controller = opened;
       if (firstEventId !== undefined) pass(`id: ${firstEventId}\ndata:\n\n`);
       response.body.on('data', (chunk: Buffer) => parser.push(chunk));
-      response.body.once('end', end);
-      response.body.once('error', end);
-      response.body.once('close', end);
+      finished(response.body, () => {
+        onEnd({ lastEventId, isInitialized });
+        close();
+      });
     },
     cancel() {
       controller = undefined;
@@ -95,13 +93,4 @@ export function tapStream({ response, pending, maxResultBytes, firstEventId, due
 /** Whether a message for the SDK's client answers its `initialize`. */
 export function isInitializeAnswer({ id, method }: RpcObject): boolean {
   return method === undefined && Number(id) === INITIALIZE_ID;
-}
-
-function once(action: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (isDone) return;
-    isDone = true;
-    action();
-  };
 }

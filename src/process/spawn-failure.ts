@@ -2,6 +2,15 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SessionOpenError } from '../errors.ts';
 
+const REASONS = new Map([
+  ['ENOENT', 'its command was not found'],
+  ['EACCES', 'its command may not be executed (EACCES)'],
+  ['EPERM', 'its command may not be executed (EPERM)'],
+  ['ENOEXEC', 'its command is not a program that this system can run'],
+  ['E2BIG', 'the arguments and environment of its command are too large'],
+  ['ERR_INVALID_ARG_VALUE', 'the arguments or environment of its command hold a NUL character'],
+]);
+
 /**
  * Says why a command could not be started, and for admins which one. The platform's own error is dropped, not kept as the cause: it carries all
  * arguments and the environment.
@@ -16,30 +25,14 @@ export async function toSpawnFailure(
   }
   const isPath = command.includes('/') || command.includes('\\');
   const name = `command ${JSON.stringify(isPath ? basename(command) : command)}`;
-  switch (code) {
-    case 'ENOENT':
-      return new SessionOpenError(
-        'its command was not found',
-        `${name} ${isPath ? 'does not exist' : 'is not on PATH'}`,
-      );
-    case 'EACCES':
-    case 'EPERM':
-      return new SessionOpenError(`its command may not be executed (${code})`, name);
-    case 'ENOEXEC':
-      return new SessionOpenError('its command is not a program that this system can run', name);
-    case 'E2BIG':
-      return new SessionOpenError('the arguments and environment of its command are too large', name);
-    case 'ERR_INVALID_ARG_VALUE':
-      return new SessionOpenError('the arguments or environment of its command hold a NUL character', name);
-    default:
-      return new SessionOpenError(`its command could not be started (${code})`, name);
-  }
+  const missing = isPath ? 'does not exist' : 'is not on PATH';
+  const reason = REASONS.get(code) ?? `its command could not be started (${code})`;
+  return new SessionOpenError(reason, code === 'ENOENT' ? `${name} ${missing}` : name);
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    return false;
-  }
+function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }

@@ -27,20 +27,18 @@ export class Redactor {
 
   /** Adds secret values for good; those shorter than four characters are not looked for. */
   add(values: Iterable<string>): void {
-    for (const value of new Set(values)) {
-      for (const spelling of spellingsOf(value)) {
-        this.#held.add(spelling);
-        this.#lasting.add(spelling);
-      }
+    for (const spelling of allSpellings(values)) {
+      this.#held.add(spelling);
+      this.#lasting.add(spelling);
     }
   }
 
   /** Adds secret values until the returned function is called; one that others hold stays for them. */
   hold(values: Iterable<string>): () => void {
-    let held = [...new Set(values)];
-    for (const value of held) for (const spelling of spellingsOf(value)) this.#held.add(spelling);
+    let held = [...values];
+    for (const spelling of allSpellings(held)) this.#held.add(spelling);
     return () => {
-      for (const value of held) for (const spelling of spellingsOf(value)) this.#held.remove(spelling);
+      for (const spelling of allSpellings(held)) this.#held.remove(spelling);
       held = [];
     };
   }
@@ -56,10 +54,14 @@ export class Redactor {
    */
   redactorFor(own: Iterable<string> = []): Redact {
     const owned = new SecretIndex();
-    for (const value of new Set(own)) for (const spelling of spellingsOf(value)) owned.add(spelling);
+    for (const spelling of allSpellings(own)) owned.add(spelling);
     const indexes = owned.isEmpty ? [this.#lasting] : [this.#lasting, owned];
     return (text, maxCharacters) => redactWith(indexes, text, maxCharacters);
   }
+}
+
+function* allSpellings(values: Iterable<string>): Generator<string> {
+  for (const value of new Set(values)) yield* spellingsOf(value);
 }
 
 function redactWith(indexes: readonly SecretIndex[], text: string, maxCharacters: number | undefined): string {

@@ -107,8 +107,12 @@ function keysOf(text: string): { readonly start: number; readonly window: number
 
 /** The last four characters as 32 bits, the same in upper and lower case. */
 function withNext(start: number, code: number): number {
+  return (start << 8) | (code < 128 ? code | 32 : byteOf(code));
+}
+
+function byteOf(code: number): number {
   const folded = foldedCode(code);
-  return (start << 8) | ((folded < 128 ? folded | 32 : folded ^ (folded >> 8)) & 255);
+  return (folded < 128 ? folded | 32 : folded ^ (folded >> 8)) & 255;
 }
 
 function count(counts: Map<number, number>, key: number, by: 1 | -1): void {

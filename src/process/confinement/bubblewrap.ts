@@ -1,18 +1,16 @@
 import { existsSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Confinement, Sandbox } from '../../config/server-config.ts';
-import { isReachable } from './server-home.ts';
+import { isReachable, type ServerHome } from './server-home.ts';
 
 export interface SandboxOptions {
   readonly sandbox: Sandbox;
   readonly confinement: Pick<Confinement, 'serviceHome' | 'dataDir' | 'homesDir' | 'privatePaths'>;
-  /** The home of the process, which it may write to. */
-  readonly home: string;
+  /** The process may write to it. Its user makes the sandbox: what they cannot reach it cannot show either. */
+  readonly home: ServerHome;
   readonly cwd: string;
   /** What must stay visible inside of hidden folders: the folders of PATH and the process's own script. */
   readonly needed: readonly string[];
-  /** The user that makes the sandbox where it is not the service's own: what it cannot reach it cannot show either. */
-  readonly user: { readonly uid: number } | undefined;
 }
 
 /** Empty in the sandbox, except for what is needed of them; /run holds sockets. */
@@ -47,7 +45,8 @@ export function namespaceArguments({ network }: Pick<Sandbox, 'network'>): reado
  * for what is needed; then what the admin adds; then, over all of it, the service's own files hidden.
  */
 export function sandboxArguments(options: SandboxOptions): readonly string[] {
-  const { sandbox, confinement, home, cwd, needed, user } = options;
+  const { sandbox, confinement, cwd, needed } = options;
+  const { folder: home, user } = options.home;
   const hidden = unique([...HIDDEN, confinement.serviceHome].map(realOr)).filter(
     (path) => path !== '/' && isFolder(path),
   );

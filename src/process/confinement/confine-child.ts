@@ -47,12 +47,7 @@ export async function confineChild(options: ConfineOptions): Promise<ConfinedChi
   const problem = await findConfinementProblem(confinement);
   if (problem !== undefined) throw new SessionOpenError(problem);
 
-  const program = findCommand(options.command, {
-    path: options.env.PATH,
-    pathExtensions: undefined,
-    cwd: options.cwd,
-    platform: process.platform,
-  });
+  const program = findCommand(options.command, { path: options.env.PATH, cwd: options.cwd });
   // A wrapper would start whatever is there or not, and report it in its own words.
   if (program === undefined) throw await toSpawnFailure({ code: 'ENOENT' }, options);
 
@@ -78,10 +73,9 @@ function wrap(options: ConfineOptions, program: string, home: ServerHome | undef
   const args = sandboxArguments({
     sandbox,
     confinement: options.confinement,
-    home: home.folder,
+    home,
     cwd,
     needed: neededPaths(options, program, cwd),
-    user: home.user,
   });
   return [systemProgram('bwrap') ?? 'bwrap', ...args, '--', ...command];
 }
@@ -174,5 +168,5 @@ function homeEnvironment(
 
 /** Wrappers are the system's, and never what a server's own PATH has of that name. */
 function systemProgram(program: string): string | undefined {
-  return findCommand(program, { path: SYSTEM_PATH, pathExtensions: undefined, cwd: '/', platform: process.platform });
+  return findCommand(program, { path: SYSTEM_PATH, cwd: '/' });
 }
