@@ -40,19 +40,19 @@ export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
 async function isGoneWithin(pid: number, timeoutMs: number): Promise<boolean> {
   const giveUpAt = performance.now() + timeoutMs;
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
-    if (isGone(pid)) return true;
+    if (!exists(process.platform === 'win32' ? pid : -pid)) return true;
     const leftMs = giveUpAt - performance.now();
     if (leftMs <= 0) return false;
     await delay(Math.min(pollMs, leftMs));
   }
 }
 
-/** Whether no process of the group is left (on Windows: whether its first process is gone). */
-function isGone(pid: number): boolean {
+/** Whether there is such a process; of a negative number, any process of that group (kill(2)). */
+export function exists(pid: number): boolean {
   try {
-    process.kill(process.platform === 'win32' ? pid : -pid, 0);
-    return false;
+    process.kill(pid, 0);
+    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

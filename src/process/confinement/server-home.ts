@@ -1,6 +1,7 @@
 import { chmodSync, lchownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SessionOpenError } from '../../errors.ts';
+import { exists } from '../process-group.ts';
 
 export interface HomeOptions {
   readonly homesDir: string;
@@ -136,16 +137,7 @@ function removeLeftovers(sessions: string): void {
   sweptFolders.add(sessions);
   for (const entry of readdirSync(sessions)) {
     const pid = Number(entry.split('-', 1)[0]);
-    if (pid === process.pid || !isAlive(pid)) rmSync(join(sessions, entry), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if (pid === process.pid || !exists(pid)) rmSync(join(sessions, entry), { recursive: true, force: true });
   }
 }
 
