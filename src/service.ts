@@ -1,8 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AuditAnchor } from './audit/audit-anchor.ts';
 import type { AuditEvent } from './audit/audit-event.ts';
 import { openAuthentication } from './auth/open-authentication.ts';
-import type { ApiKeyWatch } from './auth/watch-api-keys.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import { LazyDatabase } from './db/lazy-database.ts';
 import { AuditTrail } from './http/audit-trail.ts';
@@ -16,6 +14,7 @@ import type { ServerRegistry } from './servers/server-registry.ts';
 import { createCallerValues } from './service/caller-values.ts';
 import { Closers } from './service/closers.ts';
 import { createRegistry } from './service/create-registry.ts';
+import { Lazy } from './service/lazy.ts';
 import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
 import { createAuditAnchor, openAudit } from './service/open-audit.ts';
@@ -67,6 +66,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 async function openService(options: ServiceOptions, closers: Closers): Promise<Service> {
   const { settings, secrets, logger, redactor, hasStoredKeys } = options;
+  const { dataDir } = settings;
+  const { databaseUrl, vaultKey, redisUrl } = secrets;
   redactor.add(secrets.configured);
   const authentication = await openAuthentication(secrets.auth, logger);
   closers.add('connections to issuers', () => authentication.close());
@@ -79,40 +80,20 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   closers.add('audit log', () => auditLog?.close());
   const record = (event: AuditEvent) => auditLog?.record(event);
 
-  const { dataDir } = settings;
-  const { databaseUrl, vaultKey, redisUrl } = secrets;
   const database = new LazyDatabase({ dataDir, databaseUrl }, logger);
-  const vault = new LazyVault({
-    database,
-    keySource: { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined },
-    keepsLastFour: settings.vault.keepsLastFour,
-    logger,
-    redactor,
-    sessionOwners: () =>
-      registry
-        .list()
-        .flatMap((server) =>
-          server.generations.sessions().flatMap(({ owner }) => (owner === undefined ? [] : [owner])),
-        ),
-    onChange: (owner, server) => void registry.endOwned(owner, server),
-  });
-  let keyWatch: Promise<ApiKeyWatch | undefined> | undefined;
+  const keySource = { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined };
+  const vault = new LazyVault({ database, keySource, settings, logger, redactor });
+  const keyWatch = new Lazy(() => watchStoredKeys(database, ring, logger, record, hasStoredKeys));
+  const auditAnchor = new Lazy(async () => auditLog && createAuditAnchor(auditLog, database, databaseUrl, logger));
   const closeDatabase = async () => {
-    await (await keyWatch)?.stop();
+    await (await keyWatch.ifMade())?.stop();
     await vault.close();
     await database.close();
   };
   closers.add('database', closeDatabase, { withinMs: DATABASE_CLOSE_MS });
-  let auditAnchor: AuditAnchor | undefined;
-  closers.add('anchor of the audit log', () => auditAnchor?.close(), { withinMs: DATABASE_CLOSE_MS });
-  // With the wrong keys the service does not start, instead of failing for its first user.
-  if (settings.servers.some(({ userVars }) => userVars.size > 0)) await vault.open();
-  const tokenSigner = once(async () => {
-    // With jsonwebtoken, 12 ms of each start.
-    const { UserTokenSigner } = await import('./auth/user-token-signer.ts');
-    const keys = await vault.derivedKeys('signing');
-    return new UserTokenSigner(keys, settings.publicUrl ?? 'mcpo-ts');
-  });
+  const closeAnchor = async () => (await auditAnchor.ifMade())?.close();
+  closers.add('anchor of the audit log', closeAnchor, { withinMs: DATABASE_CLOSE_MS });
+
   const settled = deferred();
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
   // are stored in it, or a document is requested whose server has not listed its tools yet.
@@ -124,68 +105,49 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     },
   };
   const registry = createRegistry(settings, logger, redactor, catalogueCache, {
-    noteToolChanges: (resource, changes) =>
-      record({
-        eventType: 'tool_definition_change',
-        action: 'list',
-        resource,
-        result: 'success',
-        details: { ...changes },
-      }),
+    noteToolChanges: (resource, { ...details }) =>
+      record({ eventType: 'tool_definition_change', action: 'list', resource, result: 'success', details }),
     noteUse: (...use) => vault.note((opened) => opened.noteUse(...use)),
     noteCredentials: (...note) => vault.note((opened) => opened.noteCredentials(...note)),
   });
   closers.add('sessions', () => registry.stop());
+  vault.endSessionsOf(registry);
+  // With the wrong keys the service does not start, instead of failing for its first user.
+  if (settings.servers.some(({ userVars }) => userVars.size > 0)) await vault.open();
+
   const calls = new RunningCalls();
   const files = new FileStore();
   closers.add('files', () => files.close());
-  const client = createClientAddress(settings.trustProxy);
   const limits = await openLimits({ ...settings.rateLimit, redisUrl, logger });
   closers.add('connection to Redis', () => limits.close());
-  const identity = { authenticator, ring, limits: limits.logIns };
-
-  const app = once(async () => {
-    // Express and the pages: 129 ms and 12 MB.
-    const { createApp } = await import('./http/app.ts');
-    return createApp({
-      settings,
-      registry,
-      logger,
-      hasAuthentication: () => authenticator.isRequired,
-      client,
-      limits: () => limits.status(),
-      isDraining: () => calls.isDraining,
-      vaultPages: once(async () => {
-        // The pages of users and admins with their templates: 40 ms.
-        const { openVaultApp } = await import('./service/open-vault-app.ts');
-        return openVaultApp({
-          settings,
-          vault,
-          registry,
-          identity,
-          callLimit: limits.calls,
-          client,
-          auditLog,
-          tokenSigner,
-          logger,
-        });
-      }),
-      keySet: async () => (await tokenSigner()).keySet(),
-    });
-  });
-  const server = await createHttpServer({
+  const shared = {
     settings,
-    identity,
+    identity: { authenticator, ring, limits: limits.logIns },
     callLimit: limits.calls,
-    client,
+    client: createClientAddress(settings.trustProxy),
     audit: new AuditTrail(auditLog),
     registry,
     logger,
-    calls,
-    files,
-    callerValues: createCallerValues({ vault, settings, client, tokenSigner }),
-    app,
+  };
+  const vaultPages = new Lazy(async () => {
+    // The pages of users and admins with their templates: 40 ms.
+    const { openVaultApp } = await import('./service/open-vault-app.ts');
+    return openVaultApp({ ...shared, vault });
   });
+  const app = new Lazy(async () => {
+    // Express and the pages: 129 ms and 12 MB.
+    const { createApp } = await import('./http/app.ts');
+    return createApp({
+      ...shared,
+      hasAuthentication: () => authenticator.isRequired,
+      limits: () => limits.status(),
+      isDraining: () => calls.isDraining,
+      vaultPages: () => vaultPages.get(),
+      keySet: async () => (await vault.tokenSigner()).keySet(),
+    });
+  });
+  const callerValues = createCallerValues(vault, settings, shared.client);
+  const server = await createHttpServer({ ...shared, calls, files, callerValues, app: () => app.get() });
   closers.add('port', () => closeServer(server));
   await listen(server, settings);
   closers.add('running calls', async () => {
@@ -194,23 +156,15 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     if (!areDone) logger.warn('calls still running at the end of the drain time were cut off');
   });
   record({ eventType: 'process_start', action: 'start', resource: settings.configFile, result: 'success' });
+
   // Loaded before the servers are started, since afterwards they would compete for the processor.
-  await Promise.all([app(), import('./mcp/open-session.ts')]);
-  const watchKeys = () => {
-    keyWatch ??= watchStoredKeys(database, ring, logger, record, hasStoredKeys);
-    return keyWatch;
-  };
-  if (hasStoredKeys) await watchKeys();
+  await Promise.all([app.get(), import('./mcp/open-session.ts')]);
+  if (hasStoredKeys) await keyWatch.get();
   registry.start();
   void registry.whenSettled().then(settled.resolve);
-  void Promise.race([settled.promise, delay(KEY_WATCH_DELAY_MS, undefined, { ref: false })]).then(watchKeys);
-  if (auditLog !== undefined) {
-    void settled.promise.then(() => {
-      auditAnchor = createAuditAnchor(auditLog, database, secrets.databaseUrl, logger);
-      return auditAnchor.note();
-    });
-  }
-
+  void settled.promise.then(async () => (await auditAnchor.get())?.note());
+  const isTimeToWatch = Promise.race([settled.promise, delay(KEY_WATCH_DELAY_MS, undefined, { ref: false })]);
+  void isTimeToWatch.then(() => keyWatch.get());
   return {
     url: toUrl(server, settings),
     registry,
@@ -226,14 +180,4 @@ function deferred(): { readonly promise: Promise<void>; readonly resolve: () => 
     resolve = fulfil;
   });
   return { promise, resolve };
-}
-
-/** Makes it once; what could not be made is tried again when it is asked for again. */
-function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
-  let made: Promise<Value> | undefined;
-  const forget = (error: unknown): never => {
-    made = undefined;
-    throw error;
-  };
-  return () => (made ??= make().catch(forget));
 }

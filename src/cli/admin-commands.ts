@@ -1,19 +1,14 @@
 import type { Command } from 'commander';
+import type { Environment } from '../config/environment.ts';
 import { UsageError } from '../errors.ts';
-import type { KeyCommand, KeyOptions } from './key.ts';
+import type { CommandLine, OneTimeCommand } from './command-line.ts';
+import type { KeyOptions } from './key.ts';
 import type { TokenRequest } from './token.ts';
-import type { VaultCommand } from './vault.ts';
-
-/** Commands about keys, tokens, the vault and the audit log; they need no servers. */
-export type AdminCommand =
-  | { readonly kind: 'key'; readonly command: KeyCommand }
-  | { readonly kind: 'token-issue'; readonly request: TokenRequest }
-  | { readonly kind: 'audit-verify'; readonly files: readonly string[] }
-  | { readonly kind: 'vault'; readonly command: VaultCommand };
+import type { RotationRequest } from './vault-rotation.ts';
 
 const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
-/** The groups with their descriptions in the help. */
+/** Commands about keys, tokens, the vault and the audit log, which need no servers: each group with its description. */
 export const adminGroups: ReadonlyMap<string, string> = new Map([
   ['key', 'create, list and revoke API keys, which takes effect without a restart'],
   ['token', 'issue tokens signed with JWT_SECRET'],
@@ -21,10 +16,14 @@ export const adminGroups: ReadonlyMap<string, string> = new Map([
   ['audit', 'verify that the audit log is as the service wrote it'],
 ]);
 
-/** Adds the commands of every group to the program; `choose` is called with the one that was given. */
-export function addAdminCommands(program: Command, choose: (command: AdminCommand) => void): void {
+/** Adds the commands of every group to the program; `chooseCommand` is called with the one that was given. */
+export function addAdminCommands(program: Command, chooseCommand: (command: CommandLine) => void): void {
+  program
+    .configureHelp({ showGlobalOptions: true })
+    .option('--env-path <file>', 'dotenv file with variables of the service');
+  const choose = (run: OneTimeCommand) =>
+    chooseCommand({ kind: 'run', run, envPath: program.opts<{ envPath?: string }>().envPath });
   const key = addGroup(program, 'key');
-  const chooseKey = (command: KeyCommand) => choose({ kind: 'key', command });
   key
     .command('create')
     .description('create a key and print it, once')
@@ -34,16 +33,18 @@ export function addAdminCommands(program: Command, choose: (command: AdminComman
     .option('--asserts-user', 'its holder may name the user that they call for, as Open WebUI does')
     .option('--expires <time>', 'such as 90d or 2030-01-31')
     .option('--config-entry', 'print the entry for "auth.keys" of the servers file and store nothing')
-    .action((options: KeyOptions) => chooseKey({ action: 'create', ...options }));
+    .action((options: KeyOptions) =>
+      choose(async ({ database }) => (await import('./key.ts')).createKey(options, database)),
+    );
   key
     .command('list')
     .description('list the keys of the database, never the keys themselves')
-    .action(() => chooseKey({ action: 'list' }));
+    .action(() => choose(async ({ database }) => (await import('./key.ts')).listKeys(database)));
   key
     .command('revoke')
     .description('remove a key from the database')
     .argument('<id>')
-    .action((id: string) => chooseKey({ action: 'revoke', id }));
+    .action((id: string) => choose(async ({ database }) => (await import('./key.ts')).revokeKey(id, database)));
 
   addGroup(program, 'token')
     .command('issue')
@@ -56,50 +57,57 @@ export function addAdminCommands(program: Command, choose: (command: AdminComman
     .option('--scope <scope>', 'what the token allows; repeatable; default call', append)
     .option('--ttl <time>', 'such as 1h; default JWT_EXPIRY, else an hour')
     .option('--allow-weak-secrets', 'sign even with a short or well-known JWT_SECRET')
-    .action((request: TokenRequest) => choose({ kind: 'token-issue', request }));
+    .action((request: TokenRequest) =>
+      choose(async (environment) => (await import('./token.ts')).issueToken(request, environment)),
+    );
 
-  addVaultCommands(addGroup(program, 'vault'), (command) => choose({ kind: 'vault', command }));
+  addVaultCommands(addGroup(program, 'vault'), choose);
 
   addGroup(program, 'audit')
     .command('verify')
     .description('check that the audit log is as the service wrote it')
     .argument('<file...>', 'in the order in which they were written')
-    .action((files: string[]) => choose({ kind: 'audit-verify', files }));
+    .action((files: string[]) =>
+      choose(async (environment) => (await import('./audit.ts')).verifyAudit(files, environment)),
+    );
 }
 
-function addVaultCommands(vault: Command, choose: (command: VaultCommand) => void): void {
-  vault
+function addVaultCommands(group: Command, choose: (run: OneTimeCommand) => void): void {
+  const vault = async (environment: Environment) => (await import('./vault.ts')).vaultCommands(environment);
+  group
     .command('list')
     .description('list who has set which value and when')
     .option('--json', 'as JSON')
-    .action((options: { json?: true }) => choose({ action: 'list', ...options }));
-  for (const [action, description] of [
-    ['export-user', 'print what is stored about a user as JSON, without values'],
-    ['erase-user', 'remove everything that is stored about a user'],
-  ] as const) {
-    vault
-      .command(action)
-      .description(description)
-      .argument('<user>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
-      .action((user: string) => choose({ action, user }));
-  }
-  vault
+    .action(({ json = false }: { json?: boolean }) => choose(async (given) => (await vault(given)).list(json)));
+  group
+    .command('export-user')
+    .description('print what is stored about a user as JSON, without values')
+    .argument('<user>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
+    .action((user: string) => choose(async (given) => (await vault(given)).exportUser(user)));
+  group
+    .command('erase-user')
+    .description('remove everything that is stored about a user')
+    .argument('<user>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
+    .action((user: string) => choose(async (given) => (await vault(given)).eraseUser(user)));
+  group
     .command('rotate-key')
     .description('re-encrypt all secrets under a new key; run it again if it was interrupted')
     .option('--new-key-file <file>', 'a file with the new key; without it one is created')
     .option('--drop-old', 'afterwards, in a run of its own: remove keys that no secret is encrypted under')
-    .action((options: { newKeyFile?: string; dropOld?: true }) => choose({ action: 'rotate-key', ...options }));
-  vault
+    .action((request: RotationRequest) => choose(async (given) => (await vault(given)).rotateKey(request)));
+  group
     .command('backup')
     .description('write all secrets to a new file, encrypted as they are and without the key')
     .argument('<file>')
-    .action((file: string) => choose({ action: 'backup', file }));
-  vault
+    .action((file: string) => choose(async (given) => (await vault(given)).backup(file)));
+  group
     .command('restore')
     .description('restore the secrets of a backup')
     .argument('<file>')
     .option('--replace', 'also where another value has been set since')
-    .action((file: string, options: { replace?: true }) => choose({ action: 'restore', file, ...options }));
+    .action((file: string, { replace = false }: { replace?: boolean }) =>
+      choose(async (given) => (await vault(given)).restore(file, replace)),
+    );
 }
 
 function addGroup(program: Command, name: string): Command {

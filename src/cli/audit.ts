@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { auditLogName, readAnchor } from '../audit/audit-anchor.ts';
 import type { ChainState, Found } from '../audit/audit-chain.ts';
-import { type AuditKeys, deriveAuditKeys } from '../audit/audit-keys.ts';
+import { type AuditKeys, deriveAuditKeys, findAuditKey } from '../audit/audit-keys.ts';
 import { type AuditVerification, verifyAuditLog } from '../audit/verify-audit-log.ts';
+import type { Environment } from '../config/environment.ts';
 import { databaseFile } from '../db/database-file.ts';
 import { type DatabaseLocation, openDatabase } from '../db/open-database.ts';
 import { UsageError } from '../errors.ts';
@@ -10,15 +11,14 @@ import type { CommandResult } from './command-result.ts';
 
 /**
  * `mcpo-ts audit verify FILE...`: reports whether the audit log is as the service wrote it, or the first place where it
- * is not, also compared with its anchor in the database at `location`. Throws `UsageError` for a file that cannot
- * be read, `DatabaseError`.
+ * is not, also compared with its anchor in the database. Throws `UsageError` for a file that cannot
+ * be read, `ConfigError` for the key, `DatabaseError`.
  */
 export async function verifyAudit(
   files: readonly string[],
-  masterKey: Buffer,
-  location: DatabaseLocation,
+  { secrets, database: location }: Pick<Environment, 'secrets' | 'database'>,
 ): Promise<CommandResult> {
-  const keys = deriveAuditKeys(masterKey);
+  const keys = deriveAuditKeys(findAuditKey({ value: secrets.MCPO_AUDIT_KEY, dataDir: location.dataDir }));
   // Before the lines: while the service continues writing, there are more of them than the anchor says, never fewer.
   const anchor = await readLogAnchor(files.at(-1) ?? '', keys, location);
   return toResult(await verify(files, keys, anchor), files, anchor.kind !== 'missing');

@@ -22,11 +22,6 @@ export interface KeyOptions {
   readonly configEntry?: true;
 }
 
-export type KeyCommand =
-  | ({ readonly action: 'create' } & KeyOptions)
-  | { readonly action: 'list' }
-  | { readonly action: 'revoke'; readonly id: string };
-
 const DEFAULT_SCOPES = ['call', 'docs'];
 const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['m', 60_000],
@@ -38,43 +33,60 @@ const UNIT_MS: ReadonlyMap<string, number> = new Map([
 const MAX_TIME = Date.parse('9999-12-31T23:59:59Z');
 
 /**
- * `mcpo-ts key create|list|revoke`; `now` is in milliseconds since the epoch. Throws `UsageError` for flags that cannot
- * be used and for an unknown key, `DatabaseError`.
+ * `mcpo-ts key create`; `now` is in milliseconds since the epoch. Throws `UsageError` for flags that cannot be used,
+ * `DatabaseError`.
  */
-export async function keyCommand(
-  command: KeyCommand,
+export async function createKey(
+  options: KeyOptions,
   database: DatabaseLocation,
   now = Date.now(),
 ): Promise<CommandResult> {
-  const withKeys = <Result>(use: (keys: ApiKeys) => Promise<Result>) =>
-    withDatabase(database, 'API keys', (opened) => use(new ApiKeys(opened)));
-  switch (command.action) {
-    case 'create': {
-      const key = generateApiKey();
-      const record = toRecord(command, hashApiKey(key), now);
-      if (command.configEntry) {
-        const note = `The key itself, shown this once: ${key}\nPut the entry into "auth": {"keys": [...]} of the servers file; it contains only the key's hash.\n`;
-        return done(toJson(toConfigEntry(record)), note);
-      }
-      if (await withKeys((keys) => keys.create(record))) {
-        return done(`${key}\n`, 'This key is shown only now; running services accept it within two seconds.\n');
-      }
-      throw new UsageError(
-        `There is already a key "${record.id}"; choose another --id, or revoke it first with "mcpo-ts key revoke ${record.id}".`,
-      );
-    }
-    case 'list':
-      return done(listKeys(await withKeys((keys) => keys.list())));
-    case 'revoke': {
-      const { id } = command;
-      if (await withKeys((keys) => keys.revoke(id))) {
-        return done('', `The key "${id}" is revoked; running services reject it within two seconds.\n`);
-      }
-      throw new UsageError(
-        `There is no key "${id}" in the database; "mcpo-ts key list" lists the keys there, and keys of the servers file are removed in that file.`,
-      );
-    }
+  const key = generateApiKey();
+  const record = toRecord(options, hashApiKey(key), now);
+  if (options.configEntry) {
+    const note = `The key itself, shown this once: ${key}\nPut the entry into "auth": {"keys": [...]} of the servers file; it contains only the key's hash.\n`;
+    return done(toJson(toConfigEntry(record)), note);
   }
+  if (await withKeys(database, (keys) => keys.create(record))) {
+    return done(`${key}\n`, 'This key is shown only now; running services accept it within two seconds.\n');
+  }
+  throw new UsageError(
+    `There is already a key "${record.id}"; choose another --id, or revoke it first with "mcpo-ts key revoke ${record.id}".`,
+  );
+}
+
+/** `mcpo-ts key list`. Throws `DatabaseError`. */
+export async function listKeys(database: DatabaseLocation): Promise<CommandResult> {
+  const keys = await withKeys(database, (stored) => stored.list());
+  if (keys.length === 0)
+    return done('There are no keys in the database; "mcpo-ts key create --id NAME" creates one.\n');
+  return done(
+    toTable(
+      ['ID', 'SCOPES', 'USER', 'EXPIRES', 'LAST USED', 'CREATED'],
+      keys.map(({ id, scopes, user, assertsUser, expiresAt, lastUsedAt, createdAt }) => [
+        id,
+        scopes.join(' '),
+        user === undefined ? (assertsUser ? '(asserts any)' : '-') : `${user.issuer}:${user.subject}`,
+        toTimeText(expiresAt),
+        toTimeText(lastUsedAt),
+        toTimeText(createdAt),
+      ]),
+    ),
+  );
+}
+
+/** `mcpo-ts key revoke`. Throws `UsageError` for an unknown key, `DatabaseError`. */
+export async function revokeKey(id: string, database: DatabaseLocation): Promise<CommandResult> {
+  if (await withKeys(database, (keys) => keys.revoke(id))) {
+    return done('', `The key "${id}" is revoked; running services reject it within two seconds.\n`);
+  }
+  throw new UsageError(
+    `There is no key "${id}" in the database; "mcpo-ts key list" lists the keys there, and keys of the servers file are removed in that file.`,
+  );
+}
+
+function withKeys<Result>(database: DatabaseLocation, use: (keys: ApiKeys) => Promise<Result>): Promise<Result> {
+  return withDatabase(database, 'API keys', (opened) => use(new ApiKeys(opened)));
 }
 
 function toRecord(options: KeyOptions, hash: string, now: number): ApiKeyRecord {
@@ -123,19 +135,4 @@ function toConfigEntry({ id, hash, scopes, user, assertsUser, expiresAt }: ApiKe
     ...(assertsUser ? { assertsUser } : {}),
     ...(expiresAt === undefined ? {} : { expires: toTimeText(expiresAt) }),
   };
-}
-
-function listKeys(keys: readonly ApiKeyRecord[]): string {
-  if (keys.length === 0) return 'There are no keys in the database; "mcpo-ts key create --id NAME" creates one.\n';
-  return toTable(
-    ['ID', 'SCOPES', 'USER', 'EXPIRES', 'LAST USED', 'CREATED'],
-    keys.map(({ id, scopes, user, assertsUser, expiresAt, lastUsedAt, createdAt }) => [
-      id,
-      scopes.join(' '),
-      user === undefined ? (assertsUser ? '(asserts any)' : '-') : `${user.issuer}:${user.subject}`,
-      toTimeText(expiresAt),
-      toTimeText(lastUsedAt),
-      toTimeText(createdAt),
-    ]),
-  );
 }

@@ -63,29 +63,30 @@ function titleCase(name: string): string {
     .join(' ');
 }
 
-export interface OpenWebUiCommandOptions {
-  readonly baseUrl: string | undefined;
-  readonly showKey: boolean;
-  readonly splitDir: string | undefined;
+export interface OpenWebUiFlags {
+  readonly baseUrl?: string | undefined;
+  readonly showKey?: boolean;
+  /** A folder. */
+  readonly split?: string | undefined;
 }
 
 /**
- * `mcpo-ts openwebui`: the JSON array for `TOOL_SERVER_CONNECTIONS`, or with `splitDir` one file per server, because
+ * `mcpo-ts openwebui`: the JSON array for `TOOL_SERVER_CONNECTIONS`, or with `split` one file per server, because
  * the Import button reads only the first connection of a file. Throws `UsageError` if a file cannot be written.
  */
 export function openWebUiCommand(
   settings: Settings,
   secrets: Secrets,
-  { baseUrl, showKey, splitDir }: OpenWebUiCommandOptions,
+  { baseUrl, showKey, split }: OpenWebUiFlags,
 ): CommandResult {
   const connections = toOpenWebUiConnections(settings, {
     baseUrl: baseUrl ?? settings.publicUrl ?? localUrl(settings),
     hasAuthentication: settings.hasAuthentication,
     key: showKey ? secrets.auth.apiKey : undefined,
   });
-  if (splitDir === undefined) return done(toJson(connections));
+  if (split === undefined) return done(toJson(connections));
   return done(
-    writeSeparately(connections, splitDir)
+    writeSeparately(connections, split)
       .map((file) => `${file}\n`)
       .join(''),
   );

@@ -3,9 +3,8 @@ import { staysInProcess, takeEnvironment } from '../config/environment-variables
 import type { ServiceOptions } from '../config/service-options.ts';
 import { ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { hideOwnMemory, type OwnMemory } from '../process/own-memory.ts';
-import { readVersion } from '../version.ts';
-import { type CommandLine, parseCommandLine } from './arguments.ts';
-import type { OneTimeCommand } from './run-command.ts';
+import { parseCommandLine } from './arguments.ts';
+import type { CommandLine } from './command-line.ts';
 import type { ReadEnvironment } from './running-configuration.ts';
 import { serve } from './serve.ts';
 import type { ServiceSignals } from './service-signals.ts';
@@ -33,17 +32,12 @@ async function dispatch(command: CommandLine, signals: ServiceSignals): Promise<
   switch (command.kind) {
     case 'serve':
       return serveUntilSignal(command.options, signals);
-    case 'help':
+    case 'print':
       process.stdout.write(command.text);
       return 0;
-    case 'version':
-      process.stdout.write(`${readVersion()}\n`);
-      return 0;
-    default: {
-      // Loaded only for them: the service does not use it.
-      const { runCommand } = await import('./run-command.ts');
-      const { read } = takeOwnEnvironment(envPathOf(command));
-      const { text, exitCode, note = '' } = await runCommand(command, read());
+    case 'run': {
+      const { read } = takeOwnEnvironment(command.envPath);
+      const { text, exitCode, note = '' } = await command.run(read());
       process.stderr.write(note);
       process.stdout.write(text);
       return exitCode;
@@ -59,10 +53,6 @@ function takeOwnEnvironment(envPath: string | undefined): {
   const variables = takeEnvironment();
   const ownMemory = hideOwnMemory(staysInProcess, process.argv.slice(2));
   return { read: (onRead) => readEnvironment(variables, { envPath, onRead }), ownMemory };
-}
-
-function envPathOf(command: OneTimeCommand): string | undefined {
-  return 'options' in command ? command.options.envPath : command.envPath;
 }
 
 /** Resolves to 0 when the service has ended: a signal to end is not a failure. */

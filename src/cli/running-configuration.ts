@@ -4,7 +4,7 @@ import { loadServers, resolveApiKey } from '../config/load-settings.ts';
 import { resolveAuth } from '../config/resolve-auth.ts';
 import { readSecretFile, type SecretName } from '../config/secret-variables.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
-import { ConfigError, formatConfigProblem } from '../errors.ts';
+import { formatConfigProblem } from '../errors.ts';
 import type { Reload } from '../service/reload.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { WatchedFiles } from '../watched-files.ts';
@@ -109,15 +109,18 @@ export class RunningConfiguration {
       try {
         await this.#readSecret(name, file);
       } catch (error) {
-        const reason = error instanceof ConfigError ? error.message : String(error);
-        this.#note(name, `a secret could not be read again, and its previous value stays in use: ${reason}`);
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#note(
+          name,
+          `a secret could not be read again, and its previous value stays in use: ${name}_FILE: ${reason}`,
+        );
       }
     }
   }
 
   async #readSecret(name: SecretName, file: string): Promise<void> {
     const before = this.#environment;
-    const value = readSecretFile(name, file);
+    const value = readSecretFile(file);
     if (value === before.secrets[name]) {
       this.#problems.delete(name);
     } else if (NEEDS_RESTART.has(name)) {

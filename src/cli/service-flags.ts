@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { headerValueProblem, isHeaderName } from '../config/read-remote-transport.ts';
+import { headerValueProblem, isHeaderName, isHttpUrl } from '../config/read-remote-transport.ts';
+import type { Flags, ServiceOptions } from '../config/service-options.ts';
 import {
   HOST_NAMES_RULE,
   LOG_LEVEL_RULE,
@@ -10,20 +11,27 @@ import {
 } from '../config/spellings.ts';
 import { UsageError } from '../errors.ts';
 
+export const NOTHING_TO_SERVE =
+  'Nothing to serve: give a servers file (mcpo-ts --config servers.json) or one server\'s command after -- (mcpo-ts -- npx -y @modelcontextprotocol/server-memory); "mcpo-ts --help" shows all options.';
+
 /** Reads one value of a flag; `before` is what earlier uses of it gave. Throws `UsageError`. */
 type Read = (value: string, before: never, flag: string) => unknown;
 
 /** Adds mcpo's flags with its short forms, and ours; they are accepted before or after a sub-command. */
 export function addServiceFlags(program: Command): void {
   let group = '';
-  const add = (flags: string, description: string, read?: Read) => {
+  const add = (flags: string, description: string, read?: Read): Option => {
     const option = new Option(flags, description).helpGroup(group);
     const flag = option.long ?? flags;
     program.addOption(read ? option.argParser<unknown>((value, before) => read(value, before as never, flag)) : option);
+    return option;
   };
 
   group = 'MCP servers:';
-  add('-c, --config <file>', 'servers file with "mcpServers"; comments are allowed', notEmpty);
+  add('-c, --config <file>', 'servers file with "mcpServers"; comments are allowed', notEmpty).conflicts([
+    'serverType',
+    'header',
+  ]);
   add('--type, --server-type <type>', 'type of the one server after --: stdio, sse, streamable-http', toServerType);
   add('-H, --header <json>', 'headers for a remote server, as a JSON object', toHeaders);
   add('-e, --env <name=value>', 'variable for the servers; repeatable', toVariables);
@@ -43,7 +51,10 @@ export function addServiceFlags(program: Command): void {
   add('--path-prefix <path>', 'path before the names of the servers; default /', toPath);
 
   group = 'Access:';
-  add('-k, --api-key <key>', 'key that callers must present; prefer MCPO_API_KEY, which process lists do not show');
+  add(
+    '-k, --api-key <key>',
+    'key that callers must present; prefer MCPO_API_KEY, which process lists do not show',
+  ).conflicts('allowUnauthenticated');
   add('--strict-auth', 'require the key for documents and docs too');
   add('--allow-unauthenticated', 'listen on any --host without a key');
   add('--allow-weak-secrets', 'accept short and well-known keys and secrets, on 127.0.0.1 only');
@@ -118,4 +129,35 @@ function toHosts(value: string, before: readonly string[] = []): readonly string
   const hosts = parseHostNames(value) ?? [];
   if (hosts.length > 0) return [...before, ...hosts];
   throw new UsageError(`--allowed-hosts ${HOST_NAMES_RULE} It is "${value}".`);
+}
+
+/** Rejects flags that contradict each other whatever the environment says. */
+export function toServiceOptions(given: Flags, positional: readonly string[] | undefined): ServiceOptions {
+  if (given.config !== undefined) {
+    if (positional !== undefined) {
+      throw new UsageError('--config and a command after -- are two ways to say what to serve; keep one of them.');
+    }
+  } else {
+    if (given.hotReload) throw new UsageError('--hot-reload needs --config: without a file there is nothing to watch.');
+    checkSingleServer(given, positional);
+  }
+  if ((given.sslCertfile === undefined) !== (given.sslKeyfile === undefined)) {
+    throw new UsageError('--ssl-certfile and --ssl-keyfile belong together; give both or neither.');
+  }
+  const { env = new Map(), header = new Map(), allowedHosts = [] } = given;
+  return { ...given, env, header, allowedHosts, positional: positional ?? [] };
+}
+
+function checkSingleServer({ serverType = 'stdio', header }: Flags, positional: readonly string[] = []): void {
+  const [first = '', ...rest] = positional;
+  if (serverType === 'stdio') {
+    if (first.trim() === '') throw new UsageError(NOTHING_TO_SERVE);
+    if (header === undefined) return;
+    throw new UsageError('--header is for a remote server; a stdio server has no headers, give it --env instead.');
+  }
+  if (!isHttpUrl(first)) {
+    const example = `mcpo-ts --type ${serverType} -- https://…`;
+    throw new UsageError(`--server-type ${serverType} needs the server's URL after --: ${example}`);
+  }
+  if (rest.length > 0) throw new UsageError(`--server-type ${serverType} takes one URL after -- and nothing else.`);
 }

@@ -1,4 +1,5 @@
 import type { LoadedSettings } from '../config/load-settings.ts';
+import type { ServiceOptions } from '../config/service-options.ts';
 import { UsageError } from '../errors.ts';
 import { DocumentCache } from '../http/documents/document-cache.ts';
 import { describeUnmatchedRule } from '../servers/catalogue.ts';
@@ -8,14 +9,11 @@ import type { ServerRegistry } from '../servers/server-registry.ts';
 import { createRegistry } from '../service/create-registry.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
-import type { CommandLine } from './arguments.ts';
 import { type CommandResult, done, toJson } from './command-result.ts';
 
-type Command<Kind> = Extract<CommandLine, { kind: Kind }>;
-
 /** `check --start`: starts every server, lists its tools and ends it. Rules that match no tool are problems too. */
-export function checkStart(command: Command<'check'>, loaded: LoadedSettings): Promise<CommandResult> {
-  return withStartedServers(command, loaded, async (registry) => {
+export function checkStart(options: ServiceOptions, loaded: LoadedSettings): Promise<CommandResult> {
+  return withStartedServers(options, loaded, async (registry) => {
     const servers = registry.list();
     const isAllRight = servers.every((server) => isOk(server) && !server.catalogue?.unmatchedRules.length);
     return { text: servers.map(describeServer).join(''), exitCode: isAllRight ? 0 : 1 };
@@ -26,16 +24,20 @@ export function checkStart(command: Command<'check'>, loaded: LoadedSettings): P
  * `openapi`: prints the OpenAPI document of one server (in single-server mode the only one), or of all.
  * Throws `UsageError` for an unknown server, `ServerUnavailableError` for one that does not start.
  */
-export function printOpenApi(command: Command<'openapi'>, loaded: LoadedSettings): Promise<CommandResult> {
+export function printOpenApi(
+  options: ServiceOptions,
+  loaded: LoadedSettings,
+  server: string | undefined,
+  schemas: 'portable' | 'exact',
+): Promise<CommandResult> {
   const { settings } = loaded;
-  return withStartedServers(command, loaded, async (registry, logger) => {
-    const name = command.server ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
+  return withStartedServers(options, loaded, async (registry, logger) => {
+    const name = server ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
     if (name !== undefined && registry.servers.get(name) === undefined) {
       const names = registry.list().map((one) => one.name);
       throw new UsageError(`There is no server "${name}"; the configuration has ${names.join(', ')}.`);
     }
     const documents = new DocumentCache(settings, registry, () => settings.hasAuthentication, logger);
-    const { schemas } = command;
     const { body } = name === undefined ? await documents.ofAll(schemas) : await documents.ofServer(name, schemas);
     return done(toJson(JSON.parse(body.toString('utf8'))));
   });
@@ -46,7 +48,7 @@ export function printOpenApi(command: Command<'openapi'>, loaded: LoadedSettings
  * failed to; ends them all afterwards. Only errors are logged, to standard error.
  */
 async function withStartedServers<Result>(
-  { options }: Pick<Command<'check'>, 'options'>,
+  options: ServiceOptions,
   { settings, secrets }: LoadedSettings,
   work: (registry: ServerRegistry, logger: Logger) => Promise<Result>,
 ): Promise<Result> {

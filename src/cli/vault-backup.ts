@@ -26,7 +26,7 @@ export async function backupVault(store: SecretStore, file: string, now: number)
 export async function restoreVault(
   store: SecretStore,
   keySource: VaultKeySource,
-  { file, replace = false }: { readonly file: string; readonly replace?: boolean },
+  { file, replace }: { readonly file: string; readonly replace: boolean },
   now: number,
 ): Promise<CommandResult> {
   const backup = readBackup(file);

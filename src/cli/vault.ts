@@ -1,55 +1,39 @@
 import type { UserId } from '../auth/user.ts';
-import type { VaultKeySettings } from '../config/settings.ts';
-import type { DatabaseLocation } from '../db/open-database.ts';
+import type { Environment } from '../config/environment.ts';
+import { vaultKeyOf } from '../config/load-settings.ts';
 import { isReadable } from '../vault/cipher.ts';
 import { SecretStore } from '../vault/secret-store.ts';
 import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
 import { backupVault, restoreVault } from './vault-backup.ts';
-import { rotateKey } from './vault-rotation.ts';
+import { type RotationRequest, rotateKey } from './vault-rotation.ts';
 import { parseUserArgument, withDatabase } from './with-database.ts';
 
-/** A user is `SUBJECT` of Open WebUI, or `ISSUER:SUBJECT`. */
-export type VaultCommand =
-  | { readonly action: 'list'; readonly json?: boolean }
-  | { readonly action: 'export-user' | 'erase-user'; readonly user: string }
-  | { readonly action: 'rotate-key'; readonly newKeyFile?: string; readonly dropOld?: boolean }
-  | { readonly action: 'backup'; readonly file: string }
-  | { readonly action: 'restore'; readonly file: string; readonly replace?: boolean };
-
 /**
- * `mcpo-ts vault list|export-user|erase-user|rotate-key|backup|restore`; none prints a value or a key. `now` is in
- * milliseconds since the epoch. Throws `UsageError` for arguments that cannot be used, `ConfigError` for the vault's
- * keys, `DatabaseError`.
+ * `mcpo-ts vault …`; none prints a value or a key. `now` is in milliseconds since the epoch. They reject with
+ * `UsageError` for arguments that cannot be used, `ConfigError` for the vault's keys, `DatabaseError`.
  */
-export async function vaultCommand(
-  command: VaultCommand,
-  database: DatabaseLocation,
-  vaultKey: VaultKeySettings,
-  now = Date.now(),
-): Promise<CommandResult> {
+export function vaultCommands(environment: Pick<Environment, 'values' | 'database'>, now = Date.now()) {
+  const { database } = environment;
   const { dataDir, databaseUrl } = database;
-  const keySource: VaultKeySource = { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined };
-  // Checked first: opening the embedded database creates it.
-  const owner = 'user' in command ? parseUserArgument(command.user, `"${command.user}" is not a user:`) : undefined;
-  return withDatabase(database, 'secrets', async (opened) => {
-    const store = new SecretStore(opened);
-    switch (command.action) {
-      case 'list':
-        return listSecrets(store, keySource, command.json === true);
-      case 'export-user':
-      case 'erase-user':
-        if (owner === undefined) throw new Error('A command about a user needs one.');
-        return command.action === 'erase-user' ? eraseUser(store, owner, now) : exportUser(store, owner);
-      case 'rotate-key':
-        return rotateKey(store, keySource, command, now);
-      case 'backup':
-        return backupVault(store, command.file, now);
-      case 'restore':
-        return restoreVault(store, keySource, command, now);
-    }
-  });
+  const keySource = { ...vaultKeyOf(environment), dataDir, hasSharedDatabase: databaseUrl !== undefined };
+  const withStore = (use: (store: SecretStore) => Promise<CommandResult>) =>
+    withDatabase(database, 'secrets', (opened) => use(new SecretStore(opened)));
+  const withUser = async (user: string, use: (store: SecretStore, owner: UserId) => Promise<CommandResult>) => {
+    // Checked first: opening the embedded database creates it.
+    const owner = parseUserArgument(user, `"${user}" is not a user:`);
+    return withStore((store) => use(store, owner));
+  };
+  return {
+    list: (json: boolean) => withStore((store) => listSecrets(store, keySource, json)),
+    exportUser: (user: string) => withUser(user, exportUser),
+    eraseUser: (user: string) => withUser(user, (store, owner) => eraseUser(store, owner, now)),
+    rotateKey: (request: RotationRequest) => withStore((store) => rotateKey(store, keySource, request, now)),
+    backup: (file: string) => withStore((store) => backupVault(store, file, now)),
+    restore: (file: string, replace: boolean) =>
+      withStore((store) => restoreVault(store, keySource, { file, replace }, now)),
+  };
 }
 
 /** Who has set what, never a value; as a table or as JSON. Each is decrypted to see whether it can be. */

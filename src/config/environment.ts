@@ -1,22 +1,16 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, type ConfigProblem } from '../errors.ts';
 import { parseUrl } from '../parse-url.ts';
 import { algorithm } from './auth-schema.ts';
 import { isOwnVariable, withOwnVariables } from './environment-variables.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
-import { readSecrets, type SecretVariables } from './secret-variables.ts';
-import { textAs } from './shapes.ts';
+import { readSecretFile, type SecretName, secretNames, secretSchema } from './secret-variables.ts';
+import { textAs, variable } from './shapes.ts';
 import { HOST_NAMES_RULE, LOG_LEVEL_RULE, parseHostNames, parseLogLevel } from './spellings.ts';
 import { readEnvFile } from './text-file.ts';
 import { parseTrustProxy, TRUST_PROXY_RULE } from './trust-proxy.ts';
-
-/** An empty variable is what `-e NAME=` of a container and an unfilled template leave behind: it counts as unset. */
-function variable<Value extends z.ZodType>(schema: Value) {
-  const trimmed = (value: unknown) => (typeof value === 'string' ? value.trim() || undefined : value);
-  return z.preprocess(trimmed, schema.optional()).optional();
-}
 
 const text = variable(z.string());
 const rate = variable(textAs(parseRate, RATE_RULE));
@@ -40,7 +34,7 @@ const publicUrl = variable(
 const list = (value: string) => value.split(/[\s,]+/).filter(Boolean);
 
 /** The service's own variables, secrets aside. */
-const schema = z.object({
+const valueSchema = z.object({
   /** Base of the links that the service gives out, without a slash at the end. */
   MCPO_PUBLIC_URL: publicUrl,
   JWT_ALGORITHM: variable(z.string().transform(list).pipe(z.array(algorithm).min(1, 'names no algorithm.'))),
@@ -81,14 +75,19 @@ const schema = z.object({
   ),
 });
 
+const schema = z.object({ values: valueSchema, secrets: secretSchema });
+
 /** What the service takes from the variables of its process; the only place that reads them. */
-export interface Environment extends SecretVariables {
+export interface Environment {
   /** All variables, for placeholders and child processes. */
   readonly variables: ReadonlyMap<string, string>;
   /** Those of `--env-path` that are for the servers. */
   readonly envFile: ReadonlyMap<string, string>;
   /** The service's own variables, parsed, by their names. */
-  readonly values: z.infer<typeof schema>;
+  readonly values: z.infer<typeof valueSchema>;
+  readonly secrets: z.infer<typeof secretSchema>;
+  /** The files that some of the secrets were read from. */
+  readonly secretFiles: ReadonlyMap<SecretName, string>;
   /** Where the embedded database is, and the URL of the PostgreSQL database in its place. */
   readonly database: { readonly dataDir: string; readonly databaseUrl: string | undefined };
   /** Whether the log is read in a terminal. */
@@ -114,14 +113,11 @@ export function readEnvironment(
   const variables = new Map(
     Object.entries(ownEnv).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  const checked = schema.safeParse(ownEnv);
-  if (!checked.success) {
-    throw new ConfigError(
-      checked.error.issues.map((issue) => ({ key: String(issue.path[0]), message: issue.message })),
-    );
-  }
-  const values = checked.data;
-  const { secrets, secretFiles } = readSecrets(variables);
+  const { secrets: found, secretFiles, problems } = findSecrets(ownEnv);
+  const checked = schema.safeParse({ values: ownEnv, secrets: found });
+  for (const { path, message } of checked.error?.issues ?? []) problems.push({ key: String(path[1]), message });
+  if (!checked.success || problems.length > 0) throw new ConfigError(problems);
+  const { values, secrets } = checked.data;
   const dataDir =
     values.MCPO_DATA_DIR ??
     values.MCPO_DEFAULT_DATA_DIR ??
@@ -136,6 +132,30 @@ export function readEnvironment(
     isTerminal: process.stderr.isTTY === true,
     platform: process.platform,
   };
+}
+
+/** Each secret from its variable or its file. */
+function findSecrets(env: Readonly<NodeJS.ProcessEnv>) {
+  const secrets: NodeJS.ProcessEnv = {};
+  const secretFiles = new Map<SecretName, string>();
+  const problems: ConfigProblem[] = [];
+  for (const name of secretNames) {
+    const key = `${name}_FILE`;
+    const file = env[key]?.trim() || undefined;
+    secrets[name] = env[name]?.trim();
+    if (file === undefined) continue;
+    secretFiles.set(name, file);
+    if (secrets[name]) {
+      problems.push({ key, message: `is set beside ${name}; keep one of them.` });
+      continue;
+    }
+    try {
+      secrets[name] = readSecretFile(file);
+    } catch (error) {
+      problems.push({ key, message: (error as Error).message });
+    }
+  }
+  return { secrets, secretFiles, problems };
 }
 
 function readGivenEnvFile(path: string | undefined): ReadonlyMap<string, string> {

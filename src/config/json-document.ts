@@ -39,30 +39,24 @@ const explanations: ReadonlyMap<string, string> = new Map([
  */
 export function parseJsonDocument(text: string, file: string): JsonDocument {
   const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
-  const lineAt = lineIndex(source);
   const errors: ParseError[] = [];
   const root = parseTree(source, errors, { allowTrailingComma: true });
   if (source.trim() === '') throw new ConfigError([{ file, message: 'is empty.' }]);
   if (errors.length > 0 || root === undefined) {
-    throw new ConfigError(syntaxProblems(source, errors, file, lineAt));
+    throw new ConfigError(syntaxProblems(source, errors, file));
   }
 
-  const found: { path: JsonPath; node: Node }[] = [];
-  const value = toValue(root, [], found);
-  const duplicates = found.map(({ path, node }) => ({ path, line: lineAt(node.offset) }));
-  return { value, duplicates, lineOf: (path) => lineAt(nodeNear(root, path).offset) };
+  const reader = new DocumentReader();
+  const value = reader.read(root);
+  const duplicates = reader.duplicates.map(({ path, offset }) => ({ path, line: lineAt(source, offset) }));
+  return { value, duplicates, lineOf: (path) => lineAt(source, reader.offsetOf(path)) };
 }
 
-function syntaxProblems(
-  source: string,
-  errors: readonly ParseError[],
-  file: string,
-  lineAt: (offset: number) => number,
-): readonly ConfigProblem[] {
+function syntaxProblems(source: string, errors: readonly ParseError[], file: string): readonly ConfigProblem[] {
   // One mistake gives several errors: the first of each line is enough.
   const byLine = new Map<number, ConfigProblem>();
   for (const error of errors) {
-    const line = lineAt(error.offset);
+    const line = lineAt(source, error.offset);
     if (byLine.has(line)) continue;
     const explanation = explanations.get(printParseErrorCode(error.error)) ?? 'is not valid JSON';
     const token = describeToken(source, error);
@@ -80,53 +74,36 @@ function describeToken(source: string, error: ParseError): string {
   return isKey || /^([{}[\]:,'"=;]|True|False|None|undefined|NaN)$/.test(token) ? token : 'what is here';
 }
 
-function toValue(node: Node, path: JsonPath, duplicates: { path: JsonPath; node: Node }[]): unknown {
-  if (node.type === 'array') {
-    return (node.children ?? []).map((child, index) => toValue(child, [...path, index], duplicates));
-  }
-  if (node.type !== 'object') return node.value;
+class DocumentReader {
+  readonly duplicates: { path: JsonPath; offset: number }[] = [];
+  /** Where the value at each path begins; of keys that occur twice, the last one. */
+  readonly #offsets = new Map<string, number>();
 
-  const object: Record<string, unknown> = Object.create(null);
-  for (const property of node.children ?? []) {
-    const [key, child] = property.children ?? [];
-    if (key === undefined || child === undefined) continue;
-    const name = String(key.value);
-    const childPath = [...path, name];
-    if (name in object) duplicates.push({ path: childPath, node: property });
-    object[name] = toValue(child, childPath, duplicates);
-  }
-  return object;
-}
+  /** `offset`: a key shows better than its value where to look, since the value may begin on a later line. */
+  read(node: Node, path: JsonPath = [], offset = node.offset): unknown {
+    this.#offsets.set(JSON.stringify(path), offset);
+    const { type, children = [] } = node;
+    if (type === 'array') return children.map((child, index) => this.read(child, [...path, index]));
+    if (type !== 'object') return node.value;
 
-/** The node at the path; for a missing one, the object that should contain it. */
-function nodeNear(root: Node, path: JsonPath): Node {
-  let node = root;
-  let place = root;
-  for (const step of path) {
-    const isIndex = typeof step === 'number';
-    const found: Node | undefined = isIndex
-      ? node.children?.[step]
-      : node.children?.findLast(({ type, children }) => type === 'property' && children?.[0]?.value === step);
-    const value = isIndex ? found : found?.children?.[1];
-    if (found === undefined || value === undefined) return place;
-    node = value;
-    // A key shows better than its value where to look: the value may begin on a later line.
-    place = found;
-  }
-  return place;
-}
-
-function lineIndex(source: string): (offset: number) => number {
-  const starts = [0];
-  for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) starts.push(at + 1);
-  return (offset) => {
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if ((starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle - 1;
+    const object: Record<string, unknown> = Object.create(null);
+    for (const property of children) {
+      const [key, child] = property.children ?? [];
+      if (key === undefined || child === undefined) continue;
+      const name = String(key.value);
+      const childPath = [...path, name];
+      if (name in object) this.duplicates.push({ path: childPath, offset: property.offset });
+      object[name] = this.read(child, childPath, property.offset);
     }
-    return low + 1;
-  };
+    return object;
+  }
+
+  /** Of the value at the path; of a missing one, that of the object that should contain it. */
+  offsetOf(path: JsonPath): number {
+    return this.#offsets.get(JSON.stringify(path)) ?? this.offsetOf(path.slice(0, -1));
+  }
+}
+
+function lineAt(source: string, offset: number): number {
+  return source.slice(0, offset).split('\n').length;
 }

@@ -176,7 +176,7 @@ export function resolveApiKey({ apiKey }: ServiceOptions, { secrets }: Environme
 }
 
 /** The vault's keys, as the vault itself reads them. */
-export function vaultKeyOf({ values }: Environment): Secrets['vaultKey'] {
+export function vaultKeyOf({ values }: Pick<Environment, 'values'>): Secrets['vaultKey'] {
   return { value: values.MCPO_VAULT_KEY, file: values.MCPO_VAULT_KEY_FILE };
 }
 

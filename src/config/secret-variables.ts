@@ -1,80 +1,49 @@
-import { ConfigError } from '../errors.ts';
+import { z } from 'zod';
 import { parseUrl } from '../parse-url.ts';
+import { textAs, variable } from './shapes.ts';
 import { readTextFile } from './text-file.ts';
 
-/** Each can also be read from a file that the variable of the same name with `_FILE` names. */
-const SECRET_NAMES = [
-  'MCPO_API_KEY',
-  'API_KEY',
-  'JWT_SECRET',
-  'JWT_PUBLIC_KEY',
-  'MCPO_OPENWEBUI_USER_JWT_SECRET',
-  'MCPO_OPENWEBUI_SECRET_KEY',
-  'MCPO_AUDIT_KEY',
-  'MCPO_DATABASE_URL',
-  'MCPO_REDIS_URL',
-] as const;
-
-export type SecretName = (typeof SECRET_NAMES)[number];
-
-/** Secrets by their variables, and the files that some of them were read from. */
-export interface SecretVariables {
-  readonly secrets: Readonly<Partial<Record<SecretName, string>>>;
-  readonly secretFiles: ReadonlyMap<SecretName, string>;
-}
+const secret = variable(z.string());
 
 /**
- * Reads every secret from its variable or its file. Throws `ConfigError` with all that are set twice, whose file cannot
- * be read, or that cannot be used.
+ * The service's secrets; each can also be read from a file that the variable of the same name with `_FILE` names.
+ * Messages do not repeat the URLs: they contain passwords.
  */
-export function readSecrets(variables: ReadonlyMap<string, string>): SecretVariables {
-  const secrets: Partial<Record<SecretName, string>> = {};
-  const secretFiles = new Map<SecretName, string>();
-  const problems: ConfigError[] = [];
-  for (const name of SECRET_NAMES) {
-    const given = variables.get(name)?.trim() || undefined;
-    const file = variables.get(`${name}_FILE`)?.trim() || undefined;
-    if (file !== undefined) secretFiles.set(name, file);
-    try {
-      if (given !== undefined && file !== undefined) {
-        throw problem(`${name}_FILE`, `is set beside ${name}; keep one of them.`);
-      }
-      const value = file === undefined ? given : readSecretFile(name, file);
-      if (value === undefined) continue;
-      checkUrl(name, value);
-      secrets[name] = value;
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      problems.push(error);
-    }
-  }
-  if (problems.length > 0) throw new ConfigError(problems.flatMap((error) => error.problems));
-  return { secrets, secretFiles };
-}
+export const secretSchema = z.object({
+  MCPO_API_KEY: secret,
+  API_KEY: secret,
+  JWT_SECRET: secret,
+  JWT_PUBLIC_KEY: secret,
+  MCPO_OPENWEBUI_USER_JWT_SECRET: secret,
+  MCPO_OPENWEBUI_SECRET_KEY: secret,
+  MCPO_AUDIT_KEY: secret,
+  MCPO_DATABASE_URL: variable(
+    textAs(
+      (url) => (/^postgres(ql)?:\/\//.test(url) && parseUrl(url) !== undefined ? url : undefined),
+      'must be the URL of a PostgreSQL database, such as postgres://user:password@host:5432/name.',
+    ),
+  ),
+  MCPO_REDIS_URL: variable(
+    textAs(
+      (url) => (isRedisUrl(url) ? url : undefined),
+      'must be the URL of a Redis server, such as redis://user:password@host:6379/0, or with rediss:// for TLS; write special characters of a password as %40 and the like.',
+    ),
+  ),
+});
 
-/** The secret in a file, without the white space around it. Throws `ConfigError` if there is none. */
-export function readSecretFile(name: SecretName, file: string): string {
+export type SecretName = keyof typeof secretSchema.shape;
+export const secretNames = Object.keys(secretSchema.shape) as readonly SecretName[];
+
+/** The secret in a file, without the white space around it. Throws an `Error` that says why there is none. */
+export function readSecretFile(file: string): string {
   let text: string;
   try {
     text = readTextFile(file).trim();
   } catch (error) {
-    throw problem(`${name}_FILE`, `the file "${file}" ${(error as Error).message}.`);
+    throw new Error(`the file "${file}" ${(error as Error).message}.`, { cause: error });
   }
-  if (text === '') throw problem(`${name}_FILE`, `the file "${file}" is empty.`);
+  if (text === '') throw new Error(`the file "${file}" is empty.`);
   return text;
-}
-
-/** Messages do not repeat the URLs: they contain passwords. */
-function checkUrl(name: SecretName, value: string): void {
-  if (name === 'MCPO_DATABASE_URL' && !(/^postgres(ql)?:\/\//.test(value) && parseUrl(value) !== undefined)) {
-    throw problem(name, 'must be the URL of a PostgreSQL database, such as postgres://user:password@host:5432/name.');
-  }
-  if (name === 'MCPO_REDIS_URL' && !isRedisUrl(value)) {
-    throw problem(
-      name,
-      'must be the URL of a Redis server, such as redis://user:password@host:6379/0, or with rediss:// for TLS; write special characters of a password as %40 and the like.',
-    );
-  }
 }
 
 function isRedisUrl(text: string): boolean {
@@ -92,8 +61,4 @@ export function decoded(text: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function problem(key: string, message: string): ConfigError {
-  return new ConfigError([{ key, message }]);
 }

@@ -31,6 +31,12 @@ export function textAs<Value>(parse: (text: string) => Value | undefined, rule: 
   });
 }
 
+/** A variable: an empty one is what `-e NAME=` of a container and an unfilled template leave behind, and counts as unset. */
+export function variable<Value extends z.ZodType>(schema: Value) {
+  const trimmed = (value: unknown) => (typeof value === 'string' ? value.trim() || undefined : value);
+  return z.preprocess(trimmed, schema.optional()).optional();
+}
+
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,4 @@
 import { accessTokenOf } from '../auth/authenticator.ts';
-import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { CallerValues } from '../http/tool-call/tool-route.ts';
@@ -7,18 +6,11 @@ import { toAbsoluteUrl } from '../http/urls.ts';
 import { placeholdersOf } from '../servers/user-values.ts';
 import type { LazyVault } from './lazy-vault.ts';
 
-export interface CallerValuesOptions {
-  readonly vault: LazyVault;
-  readonly settings: Pick<Settings, 'publicUrl' | 'rootPath' | 'pathPrefix'>;
-  readonly client: ClientAddress;
-  readonly tokenSigner: () => Promise<UserTokenSigner>;
-}
-
 /** The vault is opened by the first caller whose values are asked for. */
-export function createCallerValues({ vault, settings, client, tokenSigner }: CallerValuesOptions): CallerValues {
+export function createCallerValues(vault: LazyVault, settings: Settings, client: ClientAddress): CallerValues {
   return async (request, principal, server) => {
     const needsToken = placeholdersOf(server).some((one) => one.kind === 'user' && one.field === 'jwt');
-    const signer = needsToken ? await tokenSigner() : undefined;
+    const signer = needsToken ? await vault.tokenSigner() : undefined;
     return {
       variables: async (owner, name) => (await vault.openForCall()).values(owner, name),
       userJwt: (user, audience) => signer?.sign(user, audience) ?? '',

@@ -1,41 +1,51 @@
-import type { UserId } from '../auth/user.ts';
+import type { UserTokenSigner } from '../auth/user-token-signer.ts';
+import type { Settings } from '../config/settings.ts';
 import type { LazyDatabase } from '../db/lazy-database.ts';
 import { ConfigError, VaultUnavailableError } from '../errors.ts';
+import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { type DerivedKeyUse, deriveKeys, type Keyring } from '../vault/keyring.ts';
-import { openVault, type SecretChangeListener, type Vault } from '../vault/vault.ts';
+import { openVault, type Vault } from '../vault/vault.ts';
 import { findKeyring, loadKeyring, type VaultKeySource } from '../vault/vault-key.ts';
+import { Lazy } from './lazy.ts';
 
 export interface LazyVaultOptions {
   readonly database: LazyDatabase;
   readonly keySource: VaultKeySource;
-  readonly keepsLastFour: boolean;
+  readonly settings: Pick<Settings, 'vault' | 'publicUrl'>;
   readonly logger: Logger;
   readonly redactor: Redactor;
-  /** Who has sessions now. */
-  readonly sessionOwners: () => Iterable<UserId>;
-  /** Called for every change of users' values once the vault is open. */
-  readonly onChange: SecretChangeListener;
 }
 
 /** The vault with its keys, opened when it is first needed: a service without user variables needs no key for it. */
 export class LazyVault {
   readonly #options: LazyVaultOptions;
-  #keyring: Promise<Keyring> | undefined;
-  #vault: Promise<Vault> | undefined;
+  readonly #keyring: Lazy<Keyring>;
+  readonly #vault: Lazy<Vault>;
+  readonly #tokenSigner: Lazy<UserTokenSigner>;
+  #sessions: Pick<ServerRegistry, 'list' | 'endOwned'> | undefined;
 
   constructor(options: LazyVaultOptions) {
+    const { keySource, logger, settings } = options;
     this.#options = options;
+    this.#keyring = new Lazy(async () => loadKeyring(keySource, logger));
+    this.#vault = new Lazy(() => this.#open());
+    this.#tokenSigner = new Lazy(async () => {
+      // With jsonwebtoken, 12 ms of each start.
+      const { UserTokenSigner } = await import('../auth/user-token-signer.ts');
+      return new UserTokenSigner(await this.derivedKeys('signing'), settings.publicUrl ?? 'mcpo-ts');
+    });
+  }
+
+  /** From here on, sessions of these servers end when their user's values change. To be called before it is opened. */
+  endSessionsOf(servers: Pick<ServerRegistry, 'list' | 'endOwned'>): void {
+    this.#sessions = servers;
   }
 
   /** Rejects with `ConfigError` when the vault was made with other keys, or none can be had. */
   open(): Promise<Vault> {
-    this.#vault ??= this.#open().catch((error: unknown) => {
-      this.#vault = undefined;
-      throw error;
-    });
-    return this.#vault;
+    return this.#vault.get();
   }
 
   /** The same for calls: the reason is logged, and the caller gets `VaultUnavailableError` without it. */
@@ -56,44 +66,36 @@ export class LazyVault {
 
   /** 32 bytes for each of the vault's keys, the active one first. Rejects with `ConfigError`. */
   async derivedKeys(use: DerivedKeyUse): Promise<readonly Buffer[]> {
-    return deriveKeys(await this.#keys(), use);
+    return deriveKeys(await this.#keyring.get(), use);
+  }
+
+  /** Signs the service's tokens about users. Rejects with `ConfigError`. */
+  tokenSigner(): Promise<UserTokenSigner> {
+    return this.#tokenSigner.get();
   }
 
   async close(): Promise<void> {
-    await (await this.#vault?.catch(() => undefined))?.close();
+    await (await this.#vault.ifMade())?.close();
   }
 
   async #open(): Promise<Vault> {
-    const { database, keySource, keepsLastFour, logger, redactor, sessionOwners, onChange } = this.#options;
-    const keyring = await this.#keys();
-    const openStore = async () => {
-      // With the query layer, which takes 13 ms to load.
-      const { SecretStore } = await import('../vault/secret-store.ts');
-      return new SecretStore(await database.require());
-    };
-    const reloadKeyring = () => findKeyring(keySource);
+    const { database, keySource, settings, logger, redactor } = this.#options;
+    const sessions = this.#sessions;
     const vault = await openVault({
-      openStore,
-      keyring,
-      reloadKeyring,
-      keepsLastFour,
+      openStore: async () => {
+        // With the query layer, which takes 13 ms to load.
+        const { SecretStore } = await import('../vault/secret-store.ts');
+        return new SecretStore(await database.require());
+      },
+      keyring: await this.#keyring.get(),
+      reloadKeyring: () => findKeyring(keySource),
+      ...settings.vault,
       logger,
       redactor,
-      sessionOwners,
+      sessionOwners: () =>
+        (sessions?.list() ?? []).flatMap((server) => server.generations.sessions().flatMap(({ owner }) => owner ?? [])),
     });
-    vault.onChange(onChange);
+    vault.onChange((owner, server) => void sessions?.endOwned(owner, server));
     return vault;
-  }
-
-  #keys(): Promise<Keyring> {
-    this.#keyring ??= this.#loadKeys().catch((error: unknown) => {
-      this.#keyring = undefined;
-      throw error;
-    });
-    return this.#keyring;
-  }
-
-  async #loadKeys(): Promise<Keyring> {
-    return loadKeyring(this.#options.keySource, this.#options.logger);
   }
 }

@@ -1,10 +1,8 @@
-import type { AuditLog } from '../audit/audit-log.ts';
 import { mayBeAmong } from '../auth/access-list.ts';
 import { PageSessions } from '../auth/page-sessions.ts';
-import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import { createAdminFacts } from '../http/admin/admin-facts.ts';
-import { AuditTrail } from '../http/audit-trail.ts';
+import type { AuditTrail } from '../http/audit-trail.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { IdentifyDependencies } from '../http/guards/identify.ts';
 import { createOwnHosts } from '../http/guards/own-hosts.ts';
@@ -24,8 +22,7 @@ export interface VaultAppParts {
   readonly identity: IdentifyDependencies;
   readonly callLimit: RateLimit | undefined;
   readonly client: ClientAddress;
-  readonly auditLog: AuditLog | undefined;
-  readonly tokenSigner: () => Promise<UserTokenSigner>;
+  readonly audit: AuditTrail;
   readonly logger: Logger;
 }
 
@@ -34,16 +31,16 @@ export interface VaultAppParts {
  * opened now.
  */
 export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
-  const { settings, registry, identity, callLimit, client, auditLog, logger } = parts;
+  const { settings, registry, identity, callLimit, client, logger } = parts;
   const vault = await parts.vault.openForCall();
-  const signer = await parts.tokenSigner();
+  const signer = await parts.vault.tokenSigner();
   const userVariables = new VaultUserVariables({
     vault,
     registry,
     mayUse: (user, { access }) => mayBeAmong(user, access),
     userJwt: (user, audience) => signer.sign(user, audience),
   });
-  const audit = new PageAudit(new AuditTrail(auditLog), client);
+  const audit = new PageAudit(parts.audit, client);
   const access = new PageAccess({
     settings,
     ownHosts: createOwnHosts(settings, client),

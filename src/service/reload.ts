@@ -3,7 +3,7 @@ import type { AuthSettings } from '../auth/auth-settings.ts';
 import { authSecrets } from '../config/resolve-auth.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { ConfigError, formatConfigProblem } from '../errors.ts';
-import { type RegistryChange, toPublicProblems } from '../servers/reload-result.ts';
+import { toPublicProblems } from '../servers/reload-result.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
@@ -45,7 +45,7 @@ export function createReload(dependencies: ReloadDependencies): Reload {
       const change = registry.apply(servers);
       registry.noteReload({ kind: 'applied', at: Date.now(), change });
       logger.info('configuration reloaded', { ...change });
-      record({ eventType: 'reload', action: 'reload', result: 'success', details: toDetails(change) });
+      record({ eventType: 'reload', action: 'reload', result: 'success', details: { ...change } });
     },
     async authenticate(settings, variable) {
       redactor.add(authSecrets(settings));
@@ -60,8 +60,4 @@ export function createReload(dependencies: ReloadDependencies): Reload {
       record({ eventType: 'reload', action: 'reload', result: 'failure', details: { problems: problems.length } });
     },
   };
-}
-
-function toDetails({ added, changed, removed }: RegistryChange) {
-  return { added, changed, removed };
 }

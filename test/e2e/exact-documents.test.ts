@@ -143,7 +143,7 @@ test('mcpo-ts openapi --schema exact prints it', async () => {
   const refused = await runCommand(['openapi', 'shop', '--schema', 'whole'], { servers });
   expect([refused.code, refused.stderr.trim()]).toEqual([
     2,
-    'mcpo-ts: --schema must be portable or exact, and is "whole".',
+    "mcpo-ts: option '--schema <form>' argument 'whole' is invalid. Allowed choices are portable, exact.",
   ]);
 });
 

@@ -1,5 +1,9 @@
-import { describe, expect, test } from '@jest/globals';
-import { type CommandLine, parseCommandLine } from '../../../src/cli/arguments.ts';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { parseCommandLine } from '../../../src/cli/arguments.ts';
+import { readEnvironment } from '../../../src/config/environment.ts';
 import type { ServiceOptions } from '../../../src/config/service-options.ts';
 import { UsageError } from '../../../src/errors.ts';
 
@@ -7,34 +11,41 @@ const words = (line: string) => line.split(' ').filter((word) => word !== '');
 
 function optionsOf(argv: readonly string[]): ServiceOptions {
   const command = parseCommandLine(argv);
-  if (!('options' in command)) throw new Error(`${command.kind} has no options.`);
+  if (command.kind !== 'serve') throw new Error('This does not serve.');
   return command.options;
 }
 
+/** Runs a command that ends by itself. */
+function runLine(line: string, env: Readonly<Record<string, string>>) {
+  const command = parseCommandLine(words(line));
+  if (command.kind !== 'run') throw new Error('This does not end by itself.');
+  return command.run(readEnvironment(env, { envPath: command.envPath }));
+}
+
 describe('what is asked for', () => {
-  test.each<[string, Partial<CommandLine>]>([
-    ['--config s.json', { kind: 'serve' }],
-    ['-- uvx x --port 1', { kind: 'serve' }],
-    ['check --config s.json', { kind: 'check', start: false }],
-    ['--config s.json check --start', { kind: 'check', start: true }],
-    ['check -c s.json --start', { kind: 'check', start: true }],
-    ['openapi -c s.json', { kind: 'openapi', server: undefined }],
-    ['openapi time -c s.json', { kind: 'openapi', server: 'time', schemas: 'portable' }],
-    ['openapi time --schema exact -c s.json', { kind: 'openapi', server: 'time', schemas: 'exact' }],
-    ['openapi -- uvx x', { kind: 'openapi', server: undefined }],
-    ['openwebui -c s.json', { kind: 'openwebui', baseUrl: undefined, showKey: false, splitDir: undefined }],
-    [
-      'openwebui -c s.json --base-url http://mcpo:8000 --show-key --split out',
-      { kind: 'openwebui', baseUrl: 'http://mcpo:8000', showKey: true, splitDir: 'out' },
-    ],
-    ['version', { kind: 'version' }],
-  ])('%s', (line, expected) => {
-    expect(parseCommandLine(words(line))).toMatchObject(expected);
+  test.each([
+    ['--config s.json', 'serve'],
+    ['-- uvx x --port 1', 'serve'],
+    ['check --config s.json', 'run'],
+    ['--config s.json check --start', 'run'],
+    ['check -c s.json --start', 'run'],
+    ['openapi -c s.json', 'run'],
+    ['openapi time -c s.json --schema exact', 'run'],
+    ['openapi -- uvx x', 'run'],
+    ['version', 'print'],
+  ])('%s', (line, kind) => {
+    expect(parseCommandLine(words(line)).kind).toBe(kind);
+  });
+
+  test('the flags of a sub-command and those of the service go together', async () => {
+    const env = { MCPO_API_KEY: 'key-of-the-arguments-8c41' };
+    const { text } = await runLine('openwebui --base-url http://mcpo:8000 --path-prefix p --show-key -- uvx', env);
+    expect(JSON.parse(text)).toMatchObject([{ url: 'http://mcpo:8000/p', key: env.MCPO_API_KEY }]);
   });
 
   test.each(['--help', 'check --help', '--port 1 --help'])('help is text: %s', (line) => {
     const command = parseCommandLine(words(line));
-    expect(command).toMatchObject({ kind: 'help', text: expect.stringContaining('Usage: mcpo-ts') });
+    expect(command).toMatchObject({ kind: 'print', text: expect.stringContaining('Usage: mcpo-ts') });
   });
 
   test('the help of a sub-command says that it needs a configuration', () => {
@@ -44,7 +55,7 @@ describe('what is asked for', () => {
 
   test('help names every flag, the examples, and the danger of --api-key', () => {
     const command = parseCommandLine(['--help']);
-    if (command.kind !== 'help') throw new Error('This is not help.');
+    if (command.kind !== 'print') throw new Error('This is not help.');
     const flags =
       '--host -h --port -p --config -c --api-key -k --strict-auth --cors-allow-origins --allowed-hosts --env -e --env-path --type --server-type --header -H --name -n --description -d --version -v --ssl-certfile -t --ssl-keyfile -K --root-path --path-prefix --hot-reload --log-level --allow-unauthenticated --allow-weak-secrets --help check openapi openwebui version';
     for (const flag of words(flags)) expect(command.text).toContain(flag);
@@ -124,19 +135,22 @@ describe('what is wrong is reported in one sentence', () => {
       words('--config s.json -- uvx x'),
       '--config and a command after -- are two ways to say what to serve; keep one of them.',
     ],
-    [words('--config s.json -H {}'), '--header is for the one server after --; in the servers file it is "headers".'],
+    [words('--config s.json -H {}'), "option '-c, --config <file>' cannot be used with option '-H, --header <json>'"],
     [
       words('--config s.json --type sse'),
-      '--server-type is for the one server after --; in the servers file it is "type".',
+      "option '-c, --config <file>' cannot be used with option '--type, --server-type <type>'",
     ],
     [words('-H {} -- uvx x'), '--header is for a remote server; a stdio server has no headers, give it --env instead.'],
     [words('--hot-reload -- uvx x'), '--hot-reload needs --config: without a file there is nothing to watch.'],
     [words('-c s.json -t c.pem'), '--ssl-certfile and --ssl-keyfile belong together; give both or neither.'],
     [
       words('-c s.json -k a --allow-unauthenticated'),
-      '--api-key and --allow-unauthenticated contradict each other; keep one of them.',
+      "option '-k, --api-key <key>' cannot be used with option '--allow-unauthenticated'",
     ],
-    [words('openapi --schema whole -c s.json'), '--schema must be portable or exact, and is "whole".'],
+    [
+      words('openapi --schema whole -c s.json'),
+      "option '--schema <form>' argument 'whole' is invalid. Allowed choices are portable, exact.",
+    ],
     [words('uvx x'), '"uvx" is not expected here; put a server\'s command after --: mcpo-ts -- uvx …'],
     [words('uvx x --foo'), '"uvx" is not expected here; put a server\'s command after --: mcpo-ts -- uvx …'],
     [
@@ -151,14 +165,14 @@ describe('what is wrong is reported in one sentence', () => {
       words('--type ws -- http://x'),
       '--server-type must be one of stdio, sse, streamable-http, streamable_http, streamablehttp, http, and is "ws".',
     ],
-    [words('--prot 1'), 'unknown flag --prot; did you mean --port?'],
-    [words('--prot=1'), 'unknown flag --prot; did you mean --port?'],
-    [words('check --strat'), 'unknown flag --strat; did you mean --start?'],
-    [words('--zzzzz'), 'unknown flag --zzzzz; "mcpo-ts --help" lists all of them.'],
-    [words('-c s.json -x'), 'unknown flag -x; "mcpo-ts --help" lists all of them.'],
-    [words('key create --id a --scop b'), 'unknown flag --scop; did you mean --scope?'],
-    [words('vault list --zzzzz'), 'unknown flag --zzzzz; "mcpo-ts vault list --help" lists all of them.'],
-    [words('-c s.json --port'), '-p, --port <port> needs a value.'],
+    [words('--prot 1'), "unknown option '--prot' (Did you mean --port?)"],
+    [words('--port-number=1'), "unknown option '--port-number'"],
+    [words('check --strat'), "unknown option '--strat' (Did you mean --start?)"],
+    [words('--zzzzz'), "unknown option '--zzzzz'"],
+    [words('-c s.json -x'), "unknown option '-x'"],
+    [words('key create --id a --scop b'), "unknown option '--scop' (Did you mean --scope?)"],
+    [words('vault list --zzzzz'), "unknown option '--zzzzz'"],
+    [words('-c s.json --port'), "option '-p, --port <port>' argument missing"],
     [words('-c s.json --port 65536'), '--port must be a number from 0 to 65535, and is "65536".'],
     [words('-c s.json --port 80a'), '--port must be a number from 0 to 65535, and is "80a".'],
     [words('-c s.json --env FOO'), '--env needs NAME=value, and one has no name or no "=".'],
@@ -202,28 +216,33 @@ describe('what is wrong is reported in one sentence', () => {
 });
 
 describe('keys, tokens and the audit log', () => {
-  test.each([
-    [['key', 'list'], { kind: 'key', command: { action: 'list' } }],
-    [['key', 'revoke', 'ci'], { kind: 'key', command: { action: 'revoke', id: 'ci' } }],
-    [
-      ['key', 'create', '--id', 'ci', '--scope', 'call:time', '--scope', 'docs', '--asserts-user', '--expires', '90d'],
-      {
-        kind: 'key',
-        command: { action: 'create', id: 'ci', scope: ['call:time', 'docs'], assertsUser: true, expires: '90d' },
-      },
-    ],
-    [
-      ['token', 'issue', '--user', 'alice', '--name', 'Alice', '--group', 'a', '--group', 'b', '--ttl', '5m'],
-      { kind: 'token-issue', request: { user: 'alice', name: 'Alice', group: ['a', 'b'], ttl: '5m' } },
-    ],
-    [['vault', 'list', '--json'], { kind: 'vault', command: { action: 'list', json: true } }],
-    [
-      ['vault', 'restore', 'a', '--replace', '--env-path', 'x.env'],
-      { kind: 'vault', command: { action: 'restore', file: 'a', replace: true }, envPath: 'x.env' },
-    ],
-    [['audit', 'verify', 'a.log', 'b.log'], { kind: 'audit-verify', files: ['a.log', 'b.log'] }],
-  ])('%j', (argv, expected) => {
-    expect(parseCommandLine(argv)).toMatchObject(expected);
+  const folder = mkdtempSync(join(tmpdir(), 'arguments-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const env = { MCPO_DATA_DIR: folder, JWT_SECRET: 'secret-of-the-arguments-test-4b7e19c2f0' };
+
+  test('keys, with their flags', async () => {
+    await runLine('key create --id ci --scope call:time --scope docs --asserts-user --expires 90d', env);
+    expect((await runLine('key list', env)).text).toMatch(/ci +call:time docs +\(asserts any\) +20/);
+    await runLine('key revoke ci', env);
+    expect((await runLine('key list', env)).text).toContain('There are no keys');
+  });
+
+  test('a token, with its flags', async () => {
+    const { text } = await runLine('token issue --user alice --name Alice --group a --group b --ttl 5m', env);
+    const claims = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
+    expect(claims).toMatchObject({ sub: 'alice', name: 'Alice', groups: ['a', 'b'] });
+    expect(claims.exp - claims.iat).toBe(300);
+  });
+
+  test('the vault and the audit log', async () => {
+    expect((await runLine('vault list --json', env)).text).toBe('[]\n');
+    writeFileSync(join(folder, 'x.env'), `MCPO_DATA_DIR=${join(folder, 'other')}\n`);
+    const restored = runLine(`vault restore ${join(folder, 'none')} --replace --env-path ${join(folder, 'x.env')}`, {});
+    await expect(restored).rejects.toThrow(UsageError);
+    expect(existsSync(join(folder, 'other'))).toBe(true);
+    const key = Buffer.alloc(32, 1).toString('base64');
+    const verified = runLine('audit verify /nowhere/a.log /nowhere/b.log', { ...env, MCPO_AUDIT_KEY: key });
+    await expect(verified).rejects.toThrow('/nowhere/a.log');
   });
 
   test.each([['key'], ['key', 'create'], ['key', 'revoke'], ['token', 'issue'], ['audit', 'verify'], ['key', 'make']])(
@@ -235,7 +254,7 @@ describe('keys, tokens and the audit log', () => {
 
   test('their help lists their flags', () => {
     const help = parseCommandLine(['key', 'create', '--help']);
-    expect(help).toMatchObject({ kind: 'help', text: expect.stringContaining('--asserts-user') });
+    expect(help).toMatchObject({ kind: 'print', text: expect.stringContaining('--asserts-user') });
     expect(parseCommandLine(['--help'])).toMatchObject({ text: expect.stringMatching(/\n {2}token /) });
   });
 });

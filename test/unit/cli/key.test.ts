@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { hashApiKey } from '../../../src/auth/api-key.ts';
-import { type KeyCommand, type KeyOptions, keyCommand } from '../../../src/cli/key.ts';
+import { createKey, type KeyOptions, listKeys, revokeKey } from '../../../src/cli/key.ts';
 import { authSchema } from '../../../src/config/auth-schema.ts';
 import { ApiKeys } from '../../../src/db/api-keys.ts';
 import { openDatabase } from '../../../src/db/open-database.ts';
@@ -16,8 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const run = (command: KeyCommand) => keyCommand(command, { dataDir: join(folder, 'data') }, now);
-const create = (rest: Partial<KeyOptions> = {}): KeyCommand => ({ action: 'create', id: 'ci', ...rest });
+const database = () => ({ dataDir: join(folder, 'data') });
+const create = (rest: Partial<KeyOptions> = {}) => createKey({ id: 'ci', ...rest }, database(), now);
 
 async function kept() {
   const database = await openDatabase({ dataDir: join(folder, 'data') });
@@ -28,7 +28,7 @@ async function kept() {
 
 describe('key create', () => {
   test('prints the key alone, once, and keeps only its hash', async () => {
-    const result = await run(create());
+    const result = await create();
     expect(result.exitCode).toBe(0);
     expect(result.text).toMatch(/^mcpo_[A-Za-z0-9_-]{43}\n$/);
     const key = result.text.trim();
@@ -59,7 +59,7 @@ describe('key create', () => {
       { issuer: 'https://id.example.org:8443/realms/x', subject: 'f:1:a' },
     ],
   ])('--user %s', async (user, expected) => {
-    await run(create({ user }));
+    await create({ user });
     expect((await kept())[0]?.user).toEqual(expected);
   });
 
@@ -69,7 +69,7 @@ describe('key create', () => {
     ['2030-02-01', '2030-02-01T00:00:00Z'],
     ['2030-02-01T12:00:00+02:00', '2030-02-01T10:00:00Z'],
   ])('--expires %s', async (expires, expected) => {
-    await run(create({ expires }));
+    await create({ expires });
     expect((await kept())[0]?.expiresAt).toBe(Date.parse(expected));
   });
 
@@ -90,23 +90,26 @@ describe('key create', () => {
     [{ expires: '999999w' }, '--expires'],
     [{ expires: '2030-13-01' }, '--expires'],
   ])('refuses %j', async (rest, message) => {
-    const error = await run(create(rest)).catch((thrown: unknown) => thrown);
+    const error = await create(rest).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);
     expect((error as Error).message).toContain(message);
     expect(await kept()).toEqual([]);
   });
 
   test('refuses an id that is taken, and leaves that key alone', async () => {
-    await run(create());
+    await create();
     const before = await kept();
-    await expect(run(create({ scope: ['admin'] }))).rejects.toThrow('There is already a key "ci"');
+    await expect(create({ scope: ['admin'] })).rejects.toThrow('There is already a key "ci"');
     expect(await kept()).toEqual(before);
   });
 
   test('--config-entry prints what the servers file takes, and keeps nothing', async () => {
-    const { text, note } = await run(
-      create({ configEntry: true, user: 'https://x.org:a', expires: '1d', scope: ['call:fs/*'] }),
-    );
+    const { text, note } = await create({
+      configEntry: true,
+      user: 'https://x.org:a',
+      expires: '1d',
+      scope: ['call:fs/*'],
+    });
     const entry: unknown = JSON.parse(text);
     const [key = ''] = /mcpo_\S+/.exec(note ?? '') ?? [];
     expect(authSchema.parse({ keys: [entry] }).keys).toMatchObject([
@@ -126,13 +129,13 @@ describe('key create', () => {
 
 describe('key list', () => {
   test('says so when there is none', async () => {
-    expect((await run({ action: 'list' })).text).toContain('There are no keys');
+    expect((await listKeys(database())).text).toContain('There are no keys');
   });
 
   test('is a table without hashes', async () => {
-    await run(create({ id: 'owui', assertsUser: true, scope: ['call'] }));
-    await run(create({ id: 'ann', user: 'u1', expires: '1d' }));
-    const { text, exitCode } = await run({ action: 'list' });
+    await create({ id: 'owui', assertsUser: true, scope: ['call'] });
+    await create({ id: 'ann', user: 'u1', expires: '1d' });
+    const { text, exitCode } = await listKeys(database());
     expect(exitCode).toBe(0);
     expect(text).toBe(
       [
@@ -148,16 +151,16 @@ describe('key list', () => {
 
 describe('key revoke', () => {
   test('takes the key out', async () => {
-    await run(create());
-    await run(create({ id: 'other' }));
-    const { text, note, exitCode } = await run({ action: 'revoke', id: 'ci' });
+    await create();
+    await create({ id: 'other' });
+    const { text, note, exitCode } = await revokeKey('ci', database());
     expect([text, exitCode]).toEqual(['', 0]);
     expect(note).toContain('"ci" is revoked');
     expect((await kept()).map(({ id }) => id)).toEqual(['other']);
   });
 
   test('of a key that is not there is an error that says where to look', async () => {
-    const error = await run({ action: 'revoke', id: 'none' }).catch((thrown: unknown) => thrown);
+    const error = await revokeKey('none', database()).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);
     expect((error as Error).message).toContain('There is no key "none" in the database; "mcpo-ts key list"');
   });

@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const config = join(folder, 'servers.json');
 writeFileSync(config, '{"mcpServers":{"time":{"command":"x"},"my-wiki_v2":{"command":"x"},"Time":{"url":"http://x"}}}');
 
-const defaults = { baseUrl: undefined, showKey: false, splitDir: undefined };
+const defaults = { baseUrl: undefined, showKey: false, split: undefined };
 
 function load(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const command = parseCommandLine(argv);
@@ -87,11 +87,11 @@ test('a single server has its tools at the root, and the name of the API', () =>
 
 test('--split writes one file per server, for its owner only', () => {
   const { settings, secrets } = load(['-c', config], { MCPO_API_KEY: 'key-of-the-connections' });
-  const splitDir = join(folder, 'a', 'out');
-  const { text } = openWebUiCommand(settings, secrets, { ...defaults, splitDir, showKey: true });
-  const files = ['time.json', 'my-wiki_v2.json', 'Time-2.json'].map((name) => join(splitDir, name));
+  const split = join(folder, 'a', 'out');
+  const { text } = openWebUiCommand(settings, secrets, { ...defaults, split, showKey: true });
+  const files = ['time.json', 'my-wiki_v2.json', 'Time-2.json'].map((name) => join(split, name));
   expect(text).toBe(files.map((file) => `${file}\n`).join(''));
-  expect(readdirSync(splitDir)).toHaveLength(3);
+  expect(readdirSync(split)).toHaveLength(3);
   for (const file of files) {
     expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveLength(1);
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -100,7 +100,7 @@ test('--split writes one file per server, for its owner only', () => {
 
 test('a folder that cannot be created is reported', () => {
   const { settings, secrets } = load(['-c', config]);
-  const call = () => openWebUiCommand(settings, secrets, { ...defaults, splitDir: join(config, 'out') });
+  const call = () => openWebUiCommand(settings, secrets, { ...defaults, split: join(config, 'out') });
   expect(call).toThrow(UsageError);
   expect(call).toThrow('(ENOTDIR)');
 });

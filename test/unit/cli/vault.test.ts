@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { type VaultCommand, vaultCommand } from '../../../src/cli/vault.ts';
+import { vaultCommands } from '../../../src/cli/vault.ts';
+import type { RotationRequest } from '../../../src/cli/vault-rotation.ts';
 import { openDatabase } from '../../../src/db/open-database.ts';
 import { ConfigError, UsageError } from '../../../src/errors.ts';
 import { SecretStore } from '../../../src/vault/secret-store.ts';
@@ -28,10 +29,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const keySource = () => ({ value, file: undefined, dataDir, hasSharedDatabase: false });
-const run = (command: VaultCommand) => vaultCommand(command, { dataDir }, { value, file: undefined }, now);
-const rotate = (more: Partial<Extract<VaultCommand, { action: 'rotate-key' }>> = {}) =>
-  run({ action: 'rotate-key', ...more });
-const restore = (file: string, replace = false) => run({ action: 'restore', file, replace });
+const vault = () =>
+  vaultCommands({ values: { MCPO_VAULT_KEY: value }, database: { dataDir, databaseUrl: undefined } }, now);
+const rotate = (request: RotationRequest = {}) => vault().rotateKey(request);
+const restore = (file: string, replace = false) => vault().restore(file, replace);
 const keyFile = () => join(dataDir, 'vault.key');
 
 async function withStore<Result>(use: (store: SecretStore) => Promise<Result>): Promise<Result> {
@@ -73,12 +74,12 @@ const keyIds = () => withStore(async (store) => [...new Set((await store.list())
 describe('vault list', () => {
   test('says who has set what and when, never a value', async () => {
     await fill();
-    const { text, note } = await run({ action: 'list', json: false });
+    const { text, note } = await vault().list(false);
     const lines = text.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^USER +SERVER +VARIABLE +SET AT +LAST USED +READABLE +KEY$/);
     expect(lines[1]).toMatch(/^open-webui:alice +github +TOKEN +20\S+Z +never +yes +[0-9a-f]{16}$/);
     expect(lines).toHaveLength(4);
-    const json: unknown = JSON.parse((await run({ action: 'list', json: true })).text);
+    const json: unknown = JSON.parse((await vault().list(true)).text);
     expect(json).toContainEqual(
       expect.objectContaining({
         issuer: 'open-webui',
@@ -92,8 +93,8 @@ describe('vault list', () => {
   });
 
   test('needs no key where there is nothing, and makes none', async () => {
-    expect((await run({ action: 'list', json: false })).text).toBe('There are no secrets in the vault.\n');
-    expect((await run({ action: 'list', json: true })).text).toBe('[]\n');
+    expect((await vault().list(false)).text).toBe('There are no secrets in the vault.\n');
+    expect((await vault().list(true)).text).toBe('[]\n');
     expect(existsSync(keyFile())).toBe(false);
   });
 
@@ -103,19 +104,19 @@ describe('vault list', () => {
     value = `${keyText(2)},${keyText(1)}`;
     await withVault((vault) => vault.set(bob, 'github', new Map([['TOKEN', 'x']])));
     value = keyText(2);
-    const { text, note } = await run({ action: 'list', json: false });
+    const { text, note } = await vault().list(false);
     expect(text.match(/ NO /g)).toHaveLength(3);
     expect(note).toMatch(/^3 of 4 secrets cannot be decrypted/);
     expect(await withStore((store) => store.list())).toHaveLength(4);
     value = keyText(3);
-    await expect(run({ action: 'list', json: false })).rejects.toThrow(/made with another key/);
+    await expect(vault().list(false)).rejects.toThrow(/made with another key/);
   });
 });
 
 describe('vault export-user and erase-user', () => {
   test('export prints everything but the values', async () => {
     await fill();
-    const { text } = await run({ action: 'export-user', user: 'alice' });
+    const { text } = await vault().exportUser('alice');
     expect(JSON.parse(text)).toMatchObject({
       user: { issuer: 'open-webui', subject: 'alice' },
       secrets: [
@@ -131,16 +132,16 @@ describe('vault export-user and erase-user', () => {
 
   test('erase removes all of one user and nothing of another', async () => {
     await fill();
-    const { text } = await run({ action: 'erase-user', user: 'open-webui:alice' });
+    const { text } = await vault().eraseUser('open-webui:alice');
     expect(text).toMatch(/^2 secrets of open-webui:alice/);
     const empty = { secrets: [], uses: [], refusedCredentials: [] };
-    expect(JSON.parse((await run({ action: 'export-user', user: 'alice' })).text)).toMatchObject(empty);
+    expect(JSON.parse((await vault().exportUser('alice')).text)).toMatchObject(empty);
     expect(await readAll()).toEqual([undefined, undefined, `${canary}-bob`]);
-    expect((await run({ action: 'erase-user', user: 'nobody' })).text).toMatch(/^0 secrets/);
+    expect((await vault().eraseUser('nobody')).text).toMatch(/^0 secrets/);
   });
 
   test.each(['', 'a\nb', ':'])('%j is not a user', async (user) => {
-    await expect(run({ action: 'erase-user', user })).rejects.toBeInstanceOf(UsageError);
+    await expect(vault().eraseUser(user)).rejects.toBeInstanceOf(UsageError);
   });
 });
 
@@ -261,7 +262,7 @@ describe('vault rotate-key', () => {
 describe('vault backup and restore', () => {
   const backup = async (name = 'vault.json') => {
     const file = join(folder, name);
-    const { text } = await run({ action: 'backup', file });
+    const { text } = await vault().backup(file);
     return { file, text };
   };
 
@@ -273,8 +274,8 @@ describe('vault backup and restore', () => {
     const content = readFileSync(file, 'utf8');
     expect(content).not.toContain('canary');
     expect(content).not.toContain(readFileSync(keyFile(), 'utf8').trim().slice(0, 20));
-    await run({ action: 'erase-user', user: 'alice' });
-    await run({ action: 'erase-user', user: 'bob' });
+    await vault().eraseUser('alice');
+    await vault().eraseUser('bob');
     expect((await restore(file)).text).toBe('3 secrets were restored.\n');
     expect(await readAll()).toEqual(all);
     expect(readdirSync(folder).toSorted()).toEqual(['data', 'vault.json']);
@@ -307,10 +308,10 @@ describe('vault backup and restore', () => {
   test('overwrites no file', async () => {
     const { file } = await backup();
     writeFileSync(file, 'mine');
-    await expect(run({ action: 'backup', file })).rejects.toThrow(/The file .* exists already/);
+    await expect(vault().backup(file)).rejects.toThrow(/The file .* exists already/);
     expect(readFileSync(file, 'utf8')).toBe('mine');
     const nowhere = join(folder, 'no', 'folder');
-    await expect(run({ action: 'backup', file: nowhere })).rejects.toThrow(/cannot be written \(ENOENT\)/);
+    await expect(vault().backup(nowhere)).rejects.toThrow(/cannot be written \(ENOENT\)/);
   });
 
   test('with another key nothing is restored, and the needed one is named', async () => {
@@ -342,7 +343,7 @@ describe('vault backup and restore', () => {
     const { file } = await backup();
     const changed = join(folder, 'changed.json');
     writeFileSync(changed, change(readFileSync(file, 'utf8')));
-    await run({ action: 'erase-user', user: 'alice' });
+    await vault().eraseUser('alice');
     await expect(restore(changed)).rejects.toBeInstanceOf(UsageError);
     await expect(restore(changed)).rejects.toThrow(/nothing was changed\.$/);
     expect(await readAll()).toEqual([undefined, undefined, `${canary}-bob`]);
