@@ -168,7 +168,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   return {
     url: toUrl(server, settings),
     registry,
-    reload: createReload({ registry, authentication, redactor, logger, record }),
+    reload: createReload(registry, authentication, redactor, logger, record),
     reopenLogs: async () => auditLog?.reopen(),
     stop: () => closers.close(),
   };

@@ -1,6 +1,5 @@
 import { readEnvironment } from '../config/environment.ts';
 import { staysInProcess, takeEnvironment } from '../config/environment-variables.ts';
-import type { ServiceOptions } from '../config/service-options.ts';
 import { ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { hideOwnMemory, type OwnMemory } from '../process/own-memory.ts';
 import { parseCommandLine } from './arguments.ts';
@@ -11,8 +10,6 @@ import type { ServiceSignals } from './service-signals.ts';
 
 /** If the process still runs after this long with nothing left to do, something holds it that should not. */
 const EXIT_GRACE_MS = 1_000;
-
-const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Runs one command line; returns the exit code: 0, 1 for a run-time failure, 2 for a usage or configuration error. */
 export async function run(argv: readonly string[], signals: ServiceSignals): Promise<number> {
@@ -30,8 +27,12 @@ export async function run(argv: readonly string[], signals: ServiceSignals): Pro
 
 async function dispatch(command: CommandLine, signals: ServiceSignals): Promise<number> {
   switch (command.kind) {
-    case 'serve':
-      return serveUntilSignal(command.options, signals);
+    case 'serve': {
+      const { read, ownMemory } = takeOwnEnvironment(command.options.envPath);
+      await serve(command.options, read, ownMemory, signals);
+      setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
+      return 0;
+    }
     case 'print':
       process.stdout.write(command.text);
       return 0;
@@ -53,31 +54,4 @@ function takeOwnEnvironment(envPath: string | undefined): {
   const variables = takeEnvironment();
   const ownMemory = hideOwnMemory(staysInProcess, process.argv.slice(2));
   return { read: (onRead) => readEnvironment(variables, { envPath, onRead }), ownMemory };
-}
-
-/** Resolves to 0 when the service has ended: a signal to end is not a failure. */
-async function serveUntilSignal(options: ServiceOptions, signals: ServiceSignals): Promise<number> {
-  const signalled = untilSignal();
-  const { read, ownMemory } = takeOwnEnvironment(options.envPath);
-  const serving = await serve(options, read, ownMemory);
-  signals.handle({ SIGHUP: () => serving.reload(), SIGUSR2: () => void serving.reopenLogs() });
-  const signal = await signalled;
-  serving.logger.info(`${signal}: running calls may finish; a second signal ends at once`);
-  await serving.stop();
-  setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
-  return 0;
-}
-
-/** Resolves at the first signal to end; the second one ends the process at once, child processes included. */
-function untilSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    let isEnding = false;
-    for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {
-      process.on(signal, () => {
-        if (isEnding) process.exit(128 + number);
-        isEnding = true;
-        resolve(signal);
-      });
-    }
-  });
 }

@@ -5,34 +5,30 @@ import { formatConfigProblem } from '../errors.ts';
 import type { OwnMemory } from '../process/own-memory.ts';
 import { readHost, storageWarning } from '../service/container-storage.ts';
 import { type Service, startService } from '../service.ts';
-import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { createLogger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 import { WatchedFiles } from '../watched-files.ts';
 import { curlLine, startMessage } from './announcement.ts';
 import { describeProtections } from './protections.ts';
 import { type ReadEnvironment, RunningConfiguration } from './running-configuration.ts';
+import type { ServiceSignals } from './service-signals.ts';
 
 /** How long the curl line waits for servers that are still starting. */
 const EXAMPLE_WAIT_MS = 20_000;
 
-/** A running service. */
-export interface Serving {
-  readonly logger: Logger;
-  reload(): void;
-  /** Opens the audit log anew after another program has moved it. */
-  reopenLogs(): Promise<void>;
-  stop(): Promise<void>;
-}
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /**
- * Starts the service and prints the URLs; `readEnvironment` is called again at every reload. Throws the
- * `ServiceError`s of a start that fails.
+ * Starts the service, prints the URLs, and serves until a signal ends it, which is not a failure. `readEnvironment` is
+ * called again at every reload. Rejects with the `ServiceError`s of a start that fails.
  */
 export async function serve(
   options: ServiceOptions,
   readEnvironment: ReadEnvironment,
   ownMemory: OwnMemory,
-): Promise<Serving> {
+  signals: ServiceSignals,
+): Promise<void> {
+  const signalled = untilSignal();
   const watched = new WatchedFiles();
   const onRead = (file: string) => {
     if (options.hotReload) watched.note(file);
@@ -66,16 +62,11 @@ export async function serve(
   });
   const leaving = new AbortController();
   void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), leaving.signal);
-  return {
-    logger,
-    reload: () => configuration.reload(),
-    reopenLogs: () => service.reopenLogs(),
-    stop: async () => {
-      leaving.abort();
-      configuration.stop();
-      await service.stop();
-    },
-  };
+  signals.handle({ SIGHUP: () => configuration.reload(), SIGUSR2: () => void service.reopenLogs() });
+  logger.info(`${await signalled}: running calls may finish; a second signal ends at once`);
+  leaving.abort();
+  configuration.stop();
+  await service.stop();
 }
 
 /** Only a server's catalogue shows which call works, so the line comes when the servers have settled. */
@@ -83,4 +74,18 @@ async function printCurlLine(service: Service, line: () => string | undefined, l
   await Promise.all(service.registry.list().map((server) => server.whenSettled(EXAMPLE_WAIT_MS)));
   const text = leaving.aborted ? undefined : line();
   if (text !== undefined) process.stdout.write(`Try it:\n  ${text}\n\n`);
+}
+
+/** Resolves at the first signal to end; the second one ends the process at once, child processes included. */
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let isEnding = false;
+    for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {
+      process.on(signal, () => {
+        if (isEnding) process.exit(128 + number);
+        isEnding = true;
+        resolve(signal);
+      });
+    }
+  });
 }

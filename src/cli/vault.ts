@@ -1,6 +1,6 @@
 import type { UserId } from '../auth/user.ts';
 import type { Environment } from '../config/environment.ts';
-import { vaultKeyOf } from '../config/load-settings.ts';
+import { vaultKeyOf } from '../config/settings.ts';
 import { isReadable } from '../vault/cipher.ts';
 import { SecretStore } from '../vault/secret-store.ts';
 import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';

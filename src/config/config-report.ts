@@ -5,12 +5,11 @@ import type { JsonDocument, JsonPath } from './json-document.ts';
 export class ConfigReport {
   readonly problems: ConfigProblem[] = [];
   readonly warnings: ConfigProblem[] = [];
-  readonly root: ConfigPlace;
 
-  constructor(file: string, document: JsonDocument) {
-    const locate = (path: JsonPath) => ({ file, line: document.lineOf(path) });
-    this.root = new ConfigPlace(this, locate, []);
-  }
+  constructor(
+    readonly file: string,
+    readonly document: JsonDocument,
+  ) {}
 
   /** Throws `ConfigError` with the problems in the order of their lines, if there are any. */
   throwIfAny(): void {
@@ -23,36 +22,32 @@ export class ConfigReport {
 export class ConfigPlace {
   constructor(
     private readonly report: ConfigReport,
-    private readonly locate: (path: JsonPath) => Pick<ConfigProblem, 'file' | 'line'>,
-    private readonly path: JsonPath,
+    private readonly path: JsonPath = [],
     private readonly server?: string,
-    /** Where the key begins that people read. */
-    private readonly keyFrom = 0,
   ) {}
 
   /** A place inside this one. */
   at(...steps: JsonPath): ConfigPlace {
-    return new ConfigPlace(this.report, this.locate, [...this.path, ...steps], this.server, this.keyFrom);
+    return new ConfigPlace(this.report, [...this.path, ...steps], this.server);
   }
 
   /** The place of a server; keys inside are named from there. */
   atServer(list: string, name: string): ConfigPlace {
-    return new ConfigPlace(this.report, this.locate, [list, name], name, 2);
+    return new ConfigPlace(this.report, [list, name], name);
   }
 
   problem(message: string): void {
-    this.report.problems.push(this.locateMessage(message));
+    this.report.problems.push(this.#locate(message));
   }
 
   /** `line` is 1-based; without it, the place is looked up. */
   warning(message: string, line?: number): void {
-    this.report.warnings.push(this.locateMessage(message, line));
+    this.report.warnings.push(this.#locate(message, line));
   }
 
-  private locateMessage(message: string, line?: number): ConfigProblem {
-    const key = keyOf(this.path.slice(this.keyFrom));
-    const found = this.locate(this.path);
-    return { message, ...found, line: line ?? found.line, server: this.server, key: key === '' ? undefined : key };
+  #locate(message: string, line = this.report.document.lineOf(this.path)): ConfigProblem {
+    const key = keyOf(this.server === undefined ? this.path : this.path.slice(2));
+    return { message, file: this.report.file, line, server: this.server, key: key === '' ? undefined : key };
   }
 }
 

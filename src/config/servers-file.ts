@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import { authSchema, warnOfUnknownServers } from './auth-schema.ts';
 import { checkShape, reportUnknownKeys } from './check-shape.ts';
-import { type ConfigPlace, ConfigReport } from './config-report.ts';
+import { ConfigPlace, ConfigReport } from './config-report.ts';
 import { type JsonDocument, parseJsonDocument } from './json-document.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -50,6 +50,11 @@ export interface ServersFile extends Readonly<z.infer<typeof fileSchema>> {
   readonly warnings: readonly ConfigProblem[];
 }
 
+/** With the values of the file, and of `--env` and `--env-path`, that must never be printed. */
+export interface LoadedServers extends ServersFile {
+  readonly secrets: readonly string[];
+}
+
 /** Reads a servers file from the disk. Throws `ConfigError` with every problem of the file. */
 export function readServersFile(file: string, child: ChildContext): ServersFile {
   let text: string;
@@ -66,7 +71,7 @@ export function readServersFile(file: string, child: ChildContext): ServersFile 
 export function parseServersFile(text: string, file: string, child: ChildContext): ServersFile {
   const document = parseJsonDocument(text, file);
   const report = new ConfigReport(file, document);
-  const { root } = report;
+  const root = new ConfigPlace(report);
   const content = document.value;
   if (!isObject(content)) throw new ConfigError([{ file, message: 'must be an object with "mcpServers".' }]);
 

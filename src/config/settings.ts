@@ -1,82 +1,161 @@
+import { closeSync, openSync } from 'node:fs';
 import type { AuthSettings } from '../auth/auth-settings.ts';
-import type { Rate } from './rate.ts';
-import type { ServerConfig } from './server-config.ts';
-import type { LogLevel } from './spellings.ts';
-import type { TrustProxy } from './trust-proxy.ts';
+import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
+import type { Environment } from './environment.ts';
+import { authSecrets } from './resolve-auth.ts';
+import { decoded } from './secret-variables.ts';
+import type { LoadedServers } from './servers-file.ts';
+import type { ServiceOptions } from './service-options.ts';
+import { TRUST_NONE } from './trust-proxy.ts';
 
-export type OperationIdStyle = 'server' | 'mcpo' | 'tool';
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /** The whole configuration except its secrets, so it can be logged. */
-export interface Settings {
-  readonly host: string;
-  readonly port: number;
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
-  /** Title, description and version of the API as a whole, as given on the command line. */
-  readonly api: {
-    readonly name: string | undefined;
-    readonly description: string | undefined;
-    readonly version: string | undefined;
+export type Settings = Readonly<ReturnType<typeof toSettings>>;
+export type OperationIdStyle = Settings['operationIds'];
+export type Secrets = Readonly<ReturnType<typeof toSecrets>>;
+
+/**
+ * Each setting from its flag, its variable or the servers file, in this order. Throws `UsageError` for a host that would
+ * be open to everyone, `ConfigError` for TLS files that cannot be read.
+ */
+export function toSettings(
+  options: ServiceOptions,
+  { values, database, isTerminal }: Environment,
+  file: LoadedServers,
+  hasAuthentication: boolean,
+) {
+  const { rateLimit, audit, vault } = file;
+  const configFile = options.config;
+  const ownHosts: readonly string[] = [
+    ...options.allowedHosts,
+    ...(values.MCPO_ALLOWED_HOSTS ?? []),
+    ...file.auth.allowedHosts,
+  ];
+  return {
+    host: resolveHost(options, hasAuthentication),
+    port: options.port ?? 8000,
+    tls: resolveTls(options),
+    /** Title, description and version of the API as a whole, as given on the command line. */
+    api: { name: options.name, description: options.description, version: options.version },
+    /** The path that a proxy in front strips off: `""` or `/x`, no slash at the end. Only used in documents and links. */
+    rootPath: withSlashes(options.rootPath ?? '').slice(0, -1),
+    /** The path before `<server>` in our own URLs: begins and ends with a slash. */
+    pathPrefix: withSlashes(options.pathPrefix ?? ''),
+    /** `undefined`: not given; then every origin with authentication, and none without. */
+    corsAllowOrigins: options.corsAllowOrigins,
+    /** Further hosts under which the service is reached. */
+    allowedHosts: ownHosts,
+    /** Docs and OpenAPI documents need the key too. */
+    strictAuth: options.strictAuth === true,
+    publicUrl: values.MCPO_PUBLIC_URL,
+    /** The folder of the embedded database; created with mode 0700 if it does not exist. */
+    dataDir: database.dataDir,
+    /** What the vault stores beside the secrets themselves. */
+    vault: { keepsLastFour: values.MCPO_VAULT_LAST_FOUR ?? vault.lastFour ?? false },
+    /** Caps on the sessions of users, over all servers. */
+    sessions: {
+      maxSessions: values.MCPO_MAX_SESSIONS ?? vault.maxSessions ?? 1_000,
+      maxSessionsPerUser: values.MCPO_MAX_SESSIONS_PER_USER ?? vault.maxSessionsPerUser ?? 20,
+    },
+    trustProxy: values.MCPO_TRUST_PROXY ?? TRUST_NONE,
+    rateLimit: {
+      calls: values.MCPO_RATE_LIMIT ?? rateLimit.calls ?? { limit: 6_000, windowMs: 60_000 },
+      authFailures: values.MCPO_AUTH_FAILURE_LIMIT ?? rateLimit.authFailures ?? { limit: 60, windowMs: 60_000 },
+    },
+    audit: { ...audit, file: values.SECURITY_LOG_FILE, retentionDays: audit.retentionDays },
+    /** Callers must present a key or token; keys in the database may require that later. */
+    hasAuthentication,
+    hotReload: options.hotReload === true,
+    logLevel: options.logLevel ?? values.LOG_LEVEL ?? 'info',
+    logFormat: values.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
+    /** The servers file, if there is one. */
+    configFile,
+    /** The one server's tools are at the root. */
+    singleServer: configFile === undefined,
+    servers: file.servers,
+    operationIds: file.operationIds,
+    maxBodyBytes: 10 * 1024 * 1024,
+    /** Of all request bodies in memory at once. */
+    maxBodiesBytes: 256 * 1024 * 1024,
+    /** Open connections: in all, and from one address that is not a trusted proxy. */
+    connections: {
+      max: values.MCPO_MAX_CONNECTIONS ?? 8_192,
+      maxPerAddress: values.MCPO_MAX_CONNECTIONS_PER_ADDRESS ?? 2_048,
+    },
+    drainTimeMs: 10_000,
   };
-  /** The path that a proxy in front strips off: `""` or `/x`, no slash at the end. Only used in documents and links. */
-  readonly rootPath: string;
-  /** The path before `<server>` in our own URLs: begins and ends with a slash. */
-  readonly pathPrefix: string;
-  /** `undefined`: not given; then every origin with authentication, and none without. */
-  readonly corsAllowOrigins: readonly string[] | undefined;
-  /** Further hosts under which the service is reached. */
-  readonly allowedHosts: readonly string[];
-  /** Docs and OpenAPI documents need the key too. */
-  readonly strictAuth: boolean;
-  readonly publicUrl: string | undefined;
-  /** The folder of the embedded database; created with mode 0700 if it does not exist. */
-  readonly dataDir: string;
-  /** What the vault stores beside the secrets themselves. */
-  readonly vault: { readonly keepsLastFour: boolean };
-  /** Caps on the sessions of users, over all servers. */
-  readonly sessions: { readonly maxSessions: number; readonly maxSessionsPerUser: number };
-  readonly trustProxy: TrustProxy;
-  readonly rateLimit: { readonly calls: Rate | 'off'; readonly authFailures: Rate | 'off' };
-  readonly audit: {
-    readonly file: string | undefined;
-    readonly required: boolean;
-    readonly pseudonymise: boolean;
-    readonly retentionDays: number | undefined;
-  };
-  /** Callers must present a key or token; keys in the database may require that later. */
-  readonly hasAuthentication: boolean;
-  readonly hotReload: boolean;
-  readonly logLevel: LogLevel;
-  readonly logFormat: 'json' | 'pretty';
-  /** The servers file, if there is one. */
-  readonly configFile: string | undefined;
-  /** Single-server mode: the one server's tools are at the root. */
-  readonly singleServer: boolean;
-  readonly servers: readonly ServerConfig[];
-  readonly operationIds: OperationIdStyle;
-  readonly maxBodyBytes: number;
-  /** Of all request bodies in memory at once. */
-  readonly maxBodiesBytes: number;
-  /** Open connections: in all, and from one address that is not a trusted proxy. */
-  readonly connections: { readonly max: number; readonly maxPerAddress: number };
-  readonly drainTimeMs: number;
 }
 
-export interface Secrets {
-  readonly auth: AuthSettings;
-  /** 32 bytes as base64; `undefined`: created once in the data folder. */
-  readonly auditKey: string | undefined;
-  readonly vaultKey: VaultKeySettings;
-  /** PostgreSQL in place of the embedded database. */
-  readonly databaseUrl: string | undefined;
-  /** Redis, where the limits of all replicas are counted. */
-  readonly redisUrl: string | undefined;
-  /** Other values that must never be printed: those of `env`, `headers` and URL credentials in the servers file. */
-  readonly configured: readonly string[];
+export function toSecrets(environment: Environment, file: LoadedServers, auth: AuthSettings) {
+  const { secrets } = environment;
+  return {
+    auth,
+    /** 32 bytes as base64; `undefined`: created once in the data folder. */
+    auditKey: secrets.MCPO_AUDIT_KEY,
+    vaultKey: vaultKeyOf(environment),
+    /** PostgreSQL in place of the embedded database. */
+    databaseUrl: secrets.MCPO_DATABASE_URL,
+    /** Redis, where the limits of all replicas are counted. */
+    redisUrl: secrets.MCPO_REDIS_URL,
+    /** Everything that must never be printed. */
+    configured: [...authSecrets(auth), ...ownSecrets(environment), ...file.secrets],
+  };
 }
 
-/** The vault's key-encryption keys: 32 bytes as base64 each, separated by commas; or the file that contains them. */
-export interface VaultKeySettings {
-  readonly value: string | undefined;
-  /** Read by the vault itself, which checks its permissions. */
-  readonly file: string | undefined;
+/**
+ * The vault's key-encryption keys: 32 bytes as base64 each, separated by commas; or the file that contains them, which
+ * the vault itself reads, as it checks its permissions.
+ */
+export function vaultKeyOf({ values }: Pick<Environment, 'values'>) {
+  return { value: values.MCPO_VAULT_KEY, file: values.MCPO_VAULT_KEY_FILE };
+}
+
+function resolveHost(options: ServiceOptions, hasAuthentication: boolean): string {
+  const isOpenToAll = hasAuthentication && !options.allowWeakSecrets;
+  // Written as in a URL, an IPv6 address has brackets, which no socket takes.
+  const host = options.host?.replace(/^\[(.*)\]$/, '$1') ?? (isOpenToAll ? '0.0.0.0' : '127.0.0.1');
+  if (options.allowWeakSecrets && !LOOPBACK.test(host)) {
+    throw new UsageError(
+      `--allow-weak-secrets works on 127.0.0.1 only, and --host is ${host}; set strong secrets, such as "openssl rand -hex 32" prints, and remove the flag.`,
+    );
+  }
+  if (hasAuthentication || options.allowUnauthenticated || LOOPBACK.test(host)) return host;
+  throw new UsageError(
+    `--host ${host} without an API key would let anyone who can reach it use every tool; set MCPO_API_KEY, or add --allow-unauthenticated if that is intended.`,
+  );
+}
+
+/** The vault's keys and the passwords of the database and of Redis, which no output may contain. */
+function ownSecrets({ values, secrets }: Environment): readonly string[] {
+  const keys = values.MCPO_VAULT_KEY?.split(',').map((key) => key.trim()) ?? [];
+  const urls = [secrets.MCPO_DATABASE_URL, secrets.MCPO_REDIS_URL].flatMap((url) => {
+    if (url === undefined) return [];
+    const { password } = new URL(url);
+    return [url, password, decoded(password) ?? ''];
+  });
+  return [...keys, secrets.MCPO_AUDIT_KEY ?? '', ...urls].filter((secret) => secret !== '');
+}
+
+function resolveTls({ sslCertfile: certFile, sslKeyfile: keyFile }: ServiceOptions) {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const problems: ConfigProblem[] = [];
+  for (const [key, file] of [
+    ['--ssl-certfile', certFile],
+    ['--ssl-keyfile', keyFile],
+  ] as const) {
+    try {
+      closeSync(openSync(file, 'r'));
+    } catch {
+      problems.push({ key, message: `the file "${file}" does not exist or may not be read by this user.` });
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { certFile, keyFile };
+}
+
+/** `tools`, `/tools` and `//tools//` alike become `/tools/`; nothing becomes `/`. */
+function withSlashes(path: string): string {
+  const segments = path.split('/').filter((segment) => segment !== '');
+  return segments.length === 0 ? '/' : `/${segments.join('/')}/`;
 }

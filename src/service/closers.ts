@@ -1,14 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.ts';
 
-export interface CloseOptions {
-  /** Gives up waiting after this long, so that a resource that has fallen silent does not keep the service from ending. */
-  readonly withinMs?: number;
-}
-
-interface Opened extends CloseOptions {
+interface Opened {
   readonly what: string;
   readonly close: () => unknown;
+  readonly withinMs: number | undefined;
 }
 
 /**
@@ -24,9 +20,12 @@ export class Closers {
     this.#logger = logger;
   }
 
-  /** To be called as soon as there is something to close. `what` names the resource in the log. */
-  add(what: string, close: () => unknown, options: CloseOptions = {}): void {
-    this.#opened.push({ what, close, ...options });
+  /**
+   * To be called as soon as there is something to close. `what` names the resource in the log. One that has fallen
+   * silent is given up after `withinMs`, so that it does not keep the service from ending.
+   */
+  add(what: string, close: () => unknown, { withinMs }: { readonly withinMs?: number } = {}): void {
+    this.#opened.push({ what, close, withinMs });
   }
 
   /**
@@ -51,14 +50,11 @@ export class Closers {
 }
 
 async function closeInTime({ close, withinMs }: Opened): Promise<void> {
-  if (withinMs === undefined) {
-    await close();
-    return;
-  }
   const done = new AbortController();
-  const tooLong = delay(withinMs, undefined, { signal: done.signal }).catch(() => undefined);
+  const { signal } = done;
+  const isTooLong = withinMs === undefined ? [] : [delay(withinMs, undefined, { signal }).catch(() => undefined)];
   try {
-    await Promise.race([close(), tooLong]);
+    await Promise.race([close(), ...isTooLong]);
   } finally {
     done.abort();
   }

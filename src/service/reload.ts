@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
 import type { AuthSettings } from '../auth/auth-settings.ts';
+import type { Authentication } from '../auth/open-authentication.ts';
 import { authSecrets } from '../config/resolve-auth.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { ConfigError, formatConfigProblem } from '../errors.ts';
@@ -15,31 +16,23 @@ interface ChangedConfiguration {
   readonly secrets: readonly string[];
 }
 
-export interface ReloadDependencies {
-  readonly registry: ServerRegistry;
-  readonly authentication: { update(settings: AuthSettings): Promise<void> };
-  readonly redactor: Redactor;
-  readonly logger: Logger;
-  readonly record: (event: AuditEvent) => void;
-}
+/** How a running service takes over what has changed. */
+export type Reload = ReturnType<typeof createReload>;
 
-export interface Reload {
-  /**
-   * Uses a changed configuration and reports it in the log and on the start page. Rejects with `ConfigError`, having
-   * changed nothing, when an issuer's keys cannot be used.
-   */
-  apply(changed: ChangedConfiguration): Promise<void>;
-  /** Uses changed secrets of the authentication; `variable` names the one that has changed. Rejects as `apply` does. */
-  authenticate(settings: AuthSettings, variable: string): Promise<void>;
-  /** Reports, in the log and on the start page, why a changed configuration was rejected. */
-  refuse(error: unknown): void;
-}
-
-/** Applies changed configurations and reports each one as a log line and an audit event. */
-export function createReload(dependencies: ReloadDependencies): Reload {
-  const { registry, authentication, redactor, logger, record } = dependencies;
+/** Each change is reported as a log line and an audit event. */
+export function createReload(
+  registry: ServerRegistry,
+  authentication: Pick<Authentication, 'update'>,
+  redactor: Redactor,
+  logger: Logger,
+  record: (event: AuditEvent) => void,
+) {
   return {
-    async apply({ servers, auth, secrets }) {
+    /**
+     * Uses a changed configuration, which the start page shows too. Rejects with `ConfigError`, having changed nothing,
+     * when an issuer's keys cannot be used.
+     */
+    async apply({ servers, auth, secrets }: ChangedConfiguration): Promise<void> {
       redactor.add([...secrets, ...authSecrets(auth)]);
       await authentication.update(auth);
       const change = registry.apply(servers);
@@ -47,12 +40,16 @@ export function createReload(dependencies: ReloadDependencies): Reload {
       logger.info('configuration reloaded', { ...change });
       record({ eventType: 'reload', action: 'reload', result: 'success', details: { ...change } });
     },
-    async authenticate(settings, variable) {
+
+    /** Uses changed secrets of the authentication; `variable` names the one that has changed. Rejects as `apply` does. */
+    async authenticate(settings: AuthSettings, variable: string): Promise<void> {
       redactor.add(authSecrets(settings));
       await authentication.update(settings);
       record({ eventType: 'key_change', action: 'replace', resource: variable, result: 'success' });
     },
-    refuse(error) {
+
+    /** Reports, also on the start page, why a changed configuration was rejected. */
+    refuse(error: unknown): void {
       const reasons = error instanceof ConfigError ? error.problems.map(formatConfigProblem) : [String(error)];
       const problems = toPublicProblems(error).map((problem) => redactor.redact(problem));
       registry.noteReload({ kind: 'refused', at: Date.now(), problems });
