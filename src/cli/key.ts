@@ -6,6 +6,7 @@ import { ApiKeys } from '../db/api-keys.ts';
 import type { DatabaseLocation } from '../db/open-database.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
+import { parseDuration } from './duration.ts';
 import { parseUserArgument, withDatabase } from './with-database.ts';
 
 /** The flags of `mcpo-ts key create`. */
@@ -23,12 +24,6 @@ export interface KeyOptions {
 }
 
 const DEFAULT_SCOPES = ['call', 'docs'];
-const UNIT_MS: ReadonlyMap<string, number> = new Map([
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-  ['w', 604_800_000],
-]);
 /** The last time whose year has four digits: later ones would not sort as text. */
 const MAX_TIME = Date.parse('9999-12-31T23:59:59Z');
 
@@ -113,9 +108,8 @@ function toRecord(options: KeyOptions, hash: string, now: number): ApiKeyRecord 
 }
 
 function parseExpiry(text: string, now: number): number {
-  const [, count = '', unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
   const isDate = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  const time = isDate ? Date.parse(text) : now + Number(count) * (UNIT_MS.get(unit) ?? Number.NaN);
+  const time = isDate ? Date.parse(text) : now + (parseDuration(text) ?? Number.NaN) * 1_000;
   if (Number.isNaN(time) || time > MAX_TIME) {
     throw new UsageError(
       `--expires "${text}": give a time from now such as 90d (m, h, d or w), or a date such as 2030-01-31 or 2030-01-31T12:00:00Z.`,

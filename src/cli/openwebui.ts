@@ -5,27 +5,13 @@ import type { Secrets, Settings } from '../config/settings.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done, toJson } from './command-result.ts';
 
-export interface ConnectionOptions {
-  /** Where Open WebUI reaches this service, with or without a slash at the end. */
-  readonly baseUrl: string;
-  readonly hasAuthentication: boolean;
-  /** Only if it is to be printed; without it an admin enters it by hand. */
-  readonly key?: string | undefined;
-}
-
 type Connection = ReturnType<typeof toConnection>;
-type ConnectionSettings = Pick<Settings, 'servers' | 'pathPrefix' | 'singleServer' | 'api'>;
-
-/** The connections of all servers, in the order of the servers file. */
-export function toOpenWebUiConnections(settings: ConnectionSettings, options: ConnectionOptions) {
-  return settings.servers.map((server) => toConnection(server, settings, options));
-}
-
 /** One connection as Open WebUI 0.11 imports it; every field is required. */
 function toConnection(
   server: ServerConfig,
-  { pathPrefix, singleServer, api }: ConnectionSettings,
-  { baseUrl, hasAuthentication, key }: ConnectionOptions,
+  { pathPrefix, singleServer, api, hasAuthentication }: Settings,
+  baseUrl: string,
+  key: string | undefined,
 ) {
   const path = singleServer ? pathPrefix : pathPrefix + encodeURIComponent(server.name);
   const ownName = singleServer ? api.name : undefined;
@@ -79,11 +65,10 @@ export function openWebUiCommand(
   secrets: Secrets,
   { baseUrl, showKey, split }: OpenWebUiFlags,
 ): CommandResult {
-  const connections = toOpenWebUiConnections(settings, {
-    baseUrl: baseUrl ?? settings.publicUrl ?? localUrl(settings),
-    hasAuthentication: settings.hasAuthentication,
-    key: showKey ? secrets.auth.apiKey : undefined,
-  });
+  const url = baseUrl ?? settings.publicUrl ?? localUrl(settings);
+  // Without it an admin enters it by hand.
+  const key = showKey ? secrets.auth.apiKey : undefined;
+  const connections = settings.servers.map((server) => toConnection(server, settings, url, key));
   if (split === undefined) return done(toJson(connections));
   return done(
     writeSeparately(connections, split)

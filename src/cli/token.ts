@@ -6,13 +6,8 @@ import type { Environment } from '../config/environment.ts';
 import { hmacSecretWeakness } from '../config/secret-strength.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done } from './command-result.ts';
+import { parseDuration } from './duration.ts';
 
-const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
-  ['s', 1],
-  ['m', 60],
-  ['h', 3_600],
-  ['d', 86_400],
-]);
 /** Ten years. */
 const MAX_LIFETIME_SECONDS = 315_360_000;
 
@@ -87,9 +82,8 @@ function checkSecret(secret: string | undefined, { allowWeakSecrets }: TokenRequ
   return secret;
 }
 
-/** Reads `90s`, `30m`, `1h`, `7d` or a bare number of seconds; `undefined` for anything else, or for more than ten years. */
+/** In seconds, which a bare number is too; `undefined` for anything else, or for more than ten years. */
 function parseLifetime(text: string): number | undefined {
-  const [, digits, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? [];
-  const seconds = Number(digits) * (UNIT_SECONDS.get(unit) ?? Number.NaN);
+  const seconds = parseDuration(/^\d+$/.test(text) ? `${text}s` : text) ?? 0;
   return seconds >= 1 && seconds <= MAX_LIFETIME_SECONDS ? seconds : undefined;
 }

@@ -21,17 +21,14 @@ export function checkShape<Schema extends z.ZodType>(
   value: unknown,
   place: ConfigPlace,
 ): z.infer<Schema> | undefined {
-  const checked = schema.safeParse(value, { error: describeUnknownKeys });
+  const checked = schema.safeParse(value, { error: describeIssue });
   if (checked.success) return checked.data;
   for (const issue of checked.error.issues) {
-    const steps = issue.path.filter((step) => typeof step !== 'symbol');
-    if (issue.code === 'unrecognized_keys') {
-      const messages = issue.message.split('\n');
-      for (const [index, key] of issue.keys.entries())
-        place.at(...steps, key).problem(messages[index] ?? issue.message);
-    } else {
-      place.at(...steps).problem(describeIssue(issue, valueAt(value, steps)));
-    }
+    const at = place.at(...issue.path.filter((step) => typeof step !== 'symbol'));
+    if (issue.code !== 'unrecognized_keys') at.problem(issue.message);
+    else
+      for (const [index, message] of issue.message.split('\n').entries())
+        at.at(issue.keys[index] ?? '').problem(message);
   }
   return undefined;
 }
@@ -53,28 +50,29 @@ export function reportUnknownKeys(
   }
 }
 
-/** One line for each unknown key of an object with fixed keys. */
-function describeUnknownKeys(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.code !== 'unrecognized_keys') return undefined;
-  const { inst } = issue as { readonly inst?: unknown };
-  const known = inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
-  const hint = (key: string) => {
-    const nearest = nearestName(key, known);
-    if (nearest !== undefined) return `; did you mean "${nearest}"?`;
-    return known.length === 0 ? '.' : `; known here: ${known.join(', ')}.`;
-  };
-  return issue.keys.map((key) => `is not a known key${hint(key)}`).join('\n');
+/** The message of an issue for which the schema has none. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.input === undefined) return 'is missing.';
+      return `must be ${TYPE_NAMES.get(issue.expected) ?? issue.expected}, and is ${describeValue(issue.input)}.`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}.`;
+    case 'unrecognized_keys':
+      return describeUnknownKeys(issue.keys, issue.inst);
+    default:
+      return undefined;
+  }
 }
 
-function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
-  // zod's own messages begin with "Invalid"; those of the schemas do not.
-  const isCustom = !issue.message.startsWith('Invalid');
-  if (issue.code === 'invalid_type' && value === undefined) return 'is missing.';
-  if (isCustom) return issue.message;
-  if (issue.code === 'invalid_type') {
-    return `must be ${TYPE_NAMES.get(issue.expected) ?? issue.expected}, and is ${describeValue(value)}.`;
-  }
-  return issue.code === 'invalid_value' ? `must be one of ${issue.values.map(String).join(', ')}.` : issue.message;
+/** One line for each unknown key of an object with fixed keys. */
+function describeUnknownKeys(keys: readonly string[], schema: unknown): string {
+  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  const hint = (key: string) => {
+    const nearest = nearestName(key, known);
+    return nearest === undefined ? `; known here: ${known.join(', ')}.` : `; did you mean "${nearest}"?`;
+  };
+  return keys.map((key) => `is not a known key${hint(key)}`).join('\n');
 }
 
 /** The kind of a value and never the value: it may be a secret in the wrong place. */
@@ -85,13 +83,4 @@ function describeValue(value: unknown): string {
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'number') return Number.isInteger(value) ? 'a number' : 'a number with a fraction';
   return 'an object';
-}
-
-function valueAt(value: unknown, steps: readonly (string | number)[]): unknown {
-  let current = value;
-  for (const step of steps) {
-    if (typeof current !== 'object' || current === null) return undefined;
-    current = Reflect.get(current, step);
-  }
-  return current;
 }

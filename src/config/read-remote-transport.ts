@@ -3,7 +3,7 @@ import { allowedHostProblem, isAllowedHost } from '../placeholders/allowed-hosts
 import { hasUserPlaceholder, literalParts, literalText } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
 import type { TransportConfig } from './server-config.ts';
-import type { EntryContext } from './server-context.ts';
+import type { EntryContext } from './template-reader.ts';
 
 /** A header's name is a token: RFC 9110, section 5.6.2. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -6,7 +6,7 @@ import type { Template } from '../placeholders/template.ts';
 import { checkConfinement, confine } from './confinement.ts';
 import { inheritedEnvironment, isOwnVariable } from './environment-variables.ts';
 import type { TransportConfig } from './server-config.ts';
-import type { EntryContext } from './server-context.ts';
+import type { EntryContext } from './template-reader.ts';
 import { readEnvFile } from './text-file.ts';
 
 const SECRET_NAME = /key|token|secret|pass|auth|credential|(^|_)pat($|_)|dsn/i;

@@ -1,8 +1,6 @@
-import type { ConfigPlace } from './config-report.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
 import type { CommonConfinement } from './confinement.ts';
 import type { ServerEntry } from './server-schema.ts';
-import type { TemplateReader } from './template-reader.ts';
 import type { UserVariable } from './user-variables.ts';
 
 /** Where the settings of child processes come from. */
@@ -26,11 +24,4 @@ export interface ServerContext extends ChildContext {
   readonly inputs: ReadonlyMap<string, UserVariable>;
   /** For servers without their own. */
   readonly defaults: Pick<ServerEntry, 'toolErrorStatus' | 'resultImages'>;
-}
-
-/** One entry of the right shape, with its place and the reader of its strings. */
-export interface EntryContext extends ServerContext {
-  readonly entry: ServerEntry;
-  readonly place: ConfigPlace;
-  readonly templates: TemplateReader;
 }

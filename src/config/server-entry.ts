@@ -4,14 +4,17 @@ import { nearestName } from './nearest-name.ts';
 import { readRemoteTransport } from './read-remote-transport.ts';
 import { readStdioTransport } from './read-stdio-transport.ts';
 import type { Isolation, ServerConfig, TransportConfig } from './server-config.ts';
-import type { EntryContext, ServerContext } from './server-context.ts';
-import { entrySchema, restrictingServerKeys, settingsSchema } from './server-schema.ts';
+import type { ServerContext } from './server-context.ts';
+import {
+  entrySchema,
+  remoteServerKeys,
+  restrictingServerKeys,
+  settingsSchema,
+  stdioServerKeys,
+} from './server-schema.ts';
 import { isObject } from './shapes.ts';
-import { TemplateReader } from './template-reader.ts';
+import { type EntryContext, TemplateReader } from './template-reader.ts';
 import { readUserVariables, type UserVariable } from './user-variables.ts';
-
-const STDIO_KEYS = 'args env cwd envFile inheritEnv allowUserPlaceholdersInArgs runAs sandbox limits'.split(' ');
-const REMOTE_KEYS = 'headers client_header_forwarding allowPrivateAddresses rawUrlPlaceholders allowedHosts'.split(' ');
 
 /** Paths of the service itself, which a server of that name would hide. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(
@@ -50,13 +53,7 @@ export function readServer(
   if (settings === undefined || entry === undefined) return undefined;
 
   const userVars = readUserVariables(entry, given, place);
-  const templates = new TemplateReader({
-    environment: context.environment,
-    userVariables: new Set(userVars.keys()),
-    inputs: new Set(context.inputs.keys()),
-    forwardsCallerToken: entry.forwardCallerToken,
-    secrets: context.secrets,
-  });
+  const templates = new TemplateReader(context, userVars, entry.forwardCallerToken);
   const entryContext: EntryContext = { ...context, entry: { ...settings, ...entry }, place, templates };
   const transport = readTransport(entryContext);
   if (transport === undefined) return undefined;
@@ -135,11 +132,10 @@ function settleVariables(
 }
 
 function warnOfKeysWithoutEffect(given: object, { type }: TransportConfig, place: ConfigPlace): void {
-  const isStdio = type === 'stdio';
+  const [others, how] =
+    type === 'stdio' ? [remoteServerKeys, 'started by "command"'] : [stdioServerKeys, 'reached by "url"'];
   for (const key of Object.keys(given)) {
-    if (!(isStdio ? REMOTE_KEYS : STDIO_KEYS).includes(key)) continue;
-    const how = isStdio ? 'started by "command"' : 'reached by "url"';
-    place.at(key).warning(`has no effect on a server that is ${how}.`);
+    if (others.has(key)) place.at(key).warning(`has no effect on a server that is ${how}.`);
   }
 }
 

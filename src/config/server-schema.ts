@@ -40,6 +40,16 @@ const access = z
     'restricts nothing; give it "roles", "users", "groups" or "tools", or leave it out. An empty list means nobody.',
   );
 
+/** Settings of a server that is reached by `url`. */
+const remoteSettings = {
+  /** A url with a user's value in it may lead to a private address. */
+  allowPrivateAddresses: z.boolean().default(false),
+  /** Values of users are put into the url as they are, and not percent-encoded. */
+  rawUrlPlaceholders: z.boolean().default(false),
+  /** Hosts to which the url may lead, as `isAllowedHost` reads them; `undefined`: the host is the admin's own text. */
+  allowedHosts: texts.min(1, 'names no host; leave it out, or name one.').optional(),
+};
+
 /** The keys of a server's entry that `ServerConfig` has as they stand. */
 export const settingsSchema = z.object({
   /** `/readyz` answers 503 until this server is ready. */
@@ -61,41 +71,47 @@ export const settingsSchema = z.object({
   resultImages,
   /** Who may use it; `undefined`: everyone whose scopes allow it. */
   access: access.optional(),
-  /** A url with a user's value in it may lead to a private address. */
-  allowPrivateAddresses: z.boolean().default(false),
-  /** Values of users are put into the url as they are, and not percent-encoded. */
-  rawUrlPlaceholders: z.boolean().default(false),
-  /** Hosts to which the url may lead, as `isAllowedHost` reads them; `undefined`: the host is the admin's own text. */
-  allowedHosts: texts.min(1, 'names no host; leave it out, or name one.').optional(),
+  ...remoteSettings,
 });
 
-/** The other keys, of which the transport, the user variables and the isolation are made. */
-export const entrySchema = z.object({
-  command: nonEmptyText.optional(),
+const stdioKeys = {
   args: z.array(scalarText).default([]),
   env: textsByName.default(new Map()),
   cwd: nonEmptyText.optional(),
   envFile: nonEmptyText.optional(),
-  type: textAs(parseServerType, `${SERVER_TYPE_RULE}.`).optional(),
-  url: nonEmptyText.optional(),
+  inheritEnv: z
+    .union([z.literal('*'), texts], { error: 'must be a list of names, or "*" for the whole environment.' })
+    .default([]),
+  allowUserPlaceholdersInArgs: z.boolean().default(false),
+  ...confinementKeys,
+};
+const remoteKeys = {
   headers: textsByName.default(new Map()),
+  client_header_forwarding: z
+    .strictObject({ enabled: z.boolean().default(false), whitelist: headerNames, blacklist: headerNames })
+    .transform(({ enabled, ...lists }) => (enabled ? lists : undefined))
+    .optional(),
+};
+
+/** The other keys, of which the transport, the user variables and the isolation are made. */
+export const entrySchema = z.object({
+  command: nonEmptyText.optional(),
+  ...stdioKeys,
+  url: nonEmptyText.optional(),
+  ...remoteKeys,
+  type: textAs(parseServerType, `${SERVER_TYPE_RULE}.`).optional(),
   disabled: z.boolean().default(false),
   disabled_tools: toolNames.default(new Set()),
   isolation: z.enum(['shared', 'user', 'chat']).optional(),
   userVars: mapOf(userVariable, undefined, variableName).default(new Map()),
   customUserVars: mapOf(customUserVariable, undefined, variableName).default(new Map()),
   discovery: textsByName.optional(),
-  client_header_forwarding: z
-    .strictObject({ enabled: z.boolean().default(false), whitelist: headerNames, blacklist: headerNames })
-    .transform(({ enabled, ...lists }) => (enabled ? lists : undefined))
-    .optional(),
-  inheritEnv: z
-    .union([z.literal('*'), texts], { error: 'must be a list of names, or "*" for the whole environment.' })
-    .default([]),
-  allowUserPlaceholdersInArgs: z.boolean().default(false),
   forwardCallerToken: z.boolean().default(false),
-  ...confinementKeys,
 });
+
+/** Keys that have no effect on a server of the other kind. */
+export const stdioServerKeys: ReadonlySet<string> = new Set(Object.keys(stdioKeys));
+export const remoteServerKeys: ReadonlySet<string> = new Set(Object.keys({ ...remoteKeys, ...remoteSettings }));
 
 export type ServerSettings = Readonly<z.infer<typeof settingsSchema>>;
 export type ServerEntry = ServerSettings & Readonly<z.infer<typeof entrySchema>>;

@@ -8,29 +8,26 @@ import {
 } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
 import type { ConfigPlace } from './config-report.ts';
-import type { ConfiguredSecrets } from './configured-secrets.ts';
-
-export interface TemplateReaderOptions {
-  readonly environment: ReadonlyMap<string, string>;
-  readonly userVariables: ReadonlySet<string>;
-  readonly inputs: ReadonlySet<string>;
-  readonly forwardsCallerToken: boolean;
-  readonly secrets: ConfiguredSecrets;
-}
+import type { ServerContext } from './server-context.ts';
+import type { ServerEntry } from './server-schema.ts';
 
 /** Reads the strings of one server and remembers which user placeholders they name. */
 export class TemplateReader {
   readonly usedVariables = new Set<string>();
   hasUserPlaceholders = false;
 
-  constructor(private readonly options: TemplateReaderOptions) {}
+  constructor(
+    private readonly context: ServerContext,
+    private readonly userVariables: ReadonlyMap<string, unknown>,
+    private readonly forwardsCallerToken: boolean,
+  ) {}
 
   /**
    * A string that may contain user placeholders; values from the environment count as secret.
    * `undefined` if it cannot be used, which is then reported.
    */
   read(text: string, place: ConfigPlace): Template | undefined {
-    const { environment, secrets, forwardsCallerToken } = this.options;
+    const { environment, secrets } = this.context;
     const template = this.parse(text, place, {
       get(name) {
         const value = environment.get(name);
@@ -41,7 +38,7 @@ export class TemplateReader {
     for (const placeholder of userPlaceholders(template ?? [])) {
       this.hasUserPlaceholders = true;
       if (placeholder.kind === 'user-variable') this.usedVariables.add(placeholder.name);
-      if (placeholder.kind === 'user' && placeholder.field === 'token' && !forwardsCallerToken) {
+      if (placeholder.kind === 'user' && placeholder.field === 'token' && !this.forwardsCallerToken) {
         place.problem(
           '${user.token} passes the caller\'s own token to this server; allow it with "forwardCallerToken": true.',
         );
@@ -52,7 +49,7 @@ export class TemplateReader {
 
   /** A string that must be the same for every user; `why` ends the message that rejects a user placeholder. */
   readLiteral(text: string, place: ConfigPlace, why: string): string | undefined {
-    const template = this.parse(text, place, this.options.environment);
+    const template = this.parse(text, place, this.context.environment);
     if (template === undefined) return undefined;
     if (hasUserPlaceholder(template)) {
       const placeholders = userPlaceholders(template);
@@ -70,13 +67,19 @@ export class TemplateReader {
   }
 
   private parse(text: string, place: ConfigPlace, environment: { get(name: string): string | undefined }) {
-    const { userVariables, inputs } = this.options;
     try {
-      return parseTemplate(text, { environment, userVariables, inputs });
+      return parseTemplate(text, { environment, userVariables: this.userVariables, inputs: this.context.inputs });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const problem of error.problems) place.problem(`${problem.message}.`);
       return undefined;
     }
   }
+}
+
+/** One entry of the right shape, with its place and the reader of its strings. */
+export interface EntryContext extends ServerContext {
+  readonly entry: ServerEntry;
+  readonly place: ConfigPlace;
+  readonly templates: TemplateReader;
 }

@@ -1,14 +1,17 @@
 import { ConfigError } from '../errors.ts';
 import type { Template, TemplatePart, UserPlaceholder } from './template.ts';
 
+/** A `Set` of names, or a `Map` by names. */
+type Names = Pick<ReadonlySet<string>, 'has'>;
+
 /** What the names in a text can refer to. */
 export interface TemplateContext {
   /** The service's environment. A name that is set but empty gives `''`. */
   readonly environment: { get(name: string): string | undefined };
   /** Names of the user variables that the server declares: `${NAME}`, `${input:NAME}` and `{{NAME}}`. */
-  readonly userVariables: ReadonlySet<string>;
+  readonly userVariables: Names;
   /** Ids of the file's `inputs`; referred to as `${input:ID}` only. */
-  readonly inputs: ReadonlySet<string>;
+  readonly inputs: Names;
 }
 
 type User = Extract<UserPlaceholder, { kind: 'user' }>;

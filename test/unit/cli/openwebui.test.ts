@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { parseCommandLine } from '../../../src/cli/arguments.ts';
-import { openWebUiCommand, toOpenWebUiConnections } from '../../../src/cli/openwebui.ts';
+import { openWebUiCommand } from '../../../src/cli/openwebui.ts';
 import { readEnvironment } from '../../../src/config/environment.ts';
 import { loadSettings } from '../../../src/config/load-settings.ts';
 import { UsageError } from '../../../src/errors.ts';
@@ -22,12 +22,9 @@ function load(argv: readonly string[], env: Readonly<Record<string, string>> = {
 }
 
 test('a connection has every field that the import wants', () => {
-  const { settings } = load(['-c', config]);
-  const connections = toOpenWebUiConnections(settings, {
-    baseUrl: 'http://mcpo:8000/',
-    hasAuthentication: true,
-    key: 'key-of-the-connections',
-  });
+  const { settings, secrets } = load(['-c', config], { MCPO_API_KEY: 'key-of-the-connections' });
+  const { text } = openWebUiCommand(settings, secrets, { baseUrl: 'http://mcpo:8000/', showKey: true });
+  const connections: readonly { readonly info: { readonly id: string; readonly name: string } }[] = JSON.parse(text);
   expect(connections[0]).toEqual({
     type: 'openapi',
     url: 'http://mcpo:8000/time',
