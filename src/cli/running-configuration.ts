@@ -1,6 +1,6 @@
 import type { AuthFile } from '../config/auth-schema.ts';
 import type { Environment } from '../config/environment.ts';
-import { loadServers, resolveApiKey } from '../config/load-settings.ts';
+import { loadServers } from '../config/load-settings.ts';
 import { resolveAuth } from '../config/resolve-auth.ts';
 import { readSecretFile, type SecretName } from '../config/secret-variables.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
@@ -91,7 +91,7 @@ export class RunningConfiguration {
       const { auth, servers, secrets, warnings } = loadServers(options, environment, onRead);
       // Issuers and the scopes of roles and groups are those of the start.
       const authFile = { ...this.#authFile, keys: auth.keys };
-      const resolved = this.#resolveAuth(environment, authFile);
+      const resolved = resolveAuth(authFile, environment, options);
       for (const warning of warnings) logger.warn(formatConfigProblem(warning));
       await reload.apply({ servers, auth: resolved, secrets });
       this.#environment = environment;
@@ -119,6 +119,7 @@ export class RunningConfiguration {
   }
 
   async #readSecret(name: SecretName, file: string): Promise<void> {
+    const { options, reload, logger } = this.#parts;
     const before = this.#environment;
     const value = readSecretFile(file);
     if (value === before.secrets[name]) {
@@ -127,17 +128,11 @@ export class RunningConfiguration {
       this.#note(name, `${name}_FILE has changed; restart the service to use its new content`);
     } else {
       const environment = { ...before, secrets: { ...before.secrets, [name]: value } };
-      await this.#parts.reload.authenticate(this.#resolveAuth(environment, this.#authFile), name);
+      await reload.authenticate(resolveAuth(this.#authFile, environment, options), name);
       this.#environment = environment;
       this.#problems.delete(name);
-      this.#parts.logger.info('a changed secret is in use', { variable: `${name}_FILE` });
+      logger.info('a changed secret is in use', { variable: `${name}_FILE` });
     }
-  }
-
-  #resolveAuth(environment: Environment, authFile: AuthFile) {
-    const { options } = this.#parts;
-    const apiKey = resolveApiKey(options, environment);
-    return resolveAuth(authFile, environment, { apiKey, allowsWeakSecrets: options.allowWeakSecrets });
   }
 
   /** A key that replaces the vault's would make its secrets unreadable: only a rotation is followed, by the vault. */

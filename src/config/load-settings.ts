@@ -6,7 +6,7 @@ import { ConfiguredSecrets } from './configured-secrets.ts';
 import { commonConfinement } from './confinement.ts';
 import type { Environment } from './environment.ts';
 import { isOwnVariable } from './environment-variables.ts';
-import { type GivenApiKey, hasAuthentication, resolveAuth } from './resolve-auth.ts';
+import { hasAuthentication, resolveAuth } from './resolve-auth.ts';
 import type { ChildContext } from './server-context.ts';
 import { fileSchema, type LoadedServers, readServersFile, type ServersFile } from './servers-file.ts';
 import type { ServiceOptions } from './service-options.ts';
@@ -33,8 +33,7 @@ export function loadSettings(
   onRead?: (file: string) => void,
 ): LoadedSettings {
   const file = loadServers(options, environment, onRead);
-  const allowsWeakSecrets = options.allowWeakSecrets === true;
-  const auth = resolveAuth(file.auth, environment, { apiKey: resolveApiKey(options, environment), allowsWeakSecrets });
+  const auth = resolveAuth(file.auth, environment, options);
   const isRequired = hasStoredKeys || hasAuthentication(auth);
   if (options.strictAuth && !isRequired) {
     throw new UsageError(
@@ -54,7 +53,9 @@ export function loadSettings(
     warnings: [
       ...file.warnings,
       ...ambiguousUserWarnings(file.servers, auth),
-      ...(allowsWeakSecrets ? [{ key: '--allow-weak-secrets', message: 'weak keys and secrets are accepted.' }] : []),
+      ...(options.allowWeakSecrets
+        ? [{ key: '--allow-weak-secrets', message: 'weak keys and secrets are accepted.' }]
+        : []),
     ],
   };
 }
@@ -105,15 +106,4 @@ function ownPaths(options: ServiceOptions, { database, values, variables }: Envi
     options.envPath,
     ...files.map(([, path]) => path),
   ].flatMap((path) => (path === undefined || path.trim() === '' ? [] : [resolve(path)]));
-}
-
-/** The single key, with the flag or variable that gives it. Throws `UsageError` for an empty flag. */
-export function resolveApiKey({ apiKey }: ServiceOptions, { secrets }: Environment): GivenApiKey | undefined {
-  if (apiKey !== undefined) {
-    // An unset shell variable leaves this behind; taking it for "no key" would open the service.
-    if (apiKey.trim() === '') throw new UsageError('--api-key is empty; give it a value or leave it out.');
-    return { name: '--api-key', value: apiKey.trim() };
-  }
-  const name = (['MCPO_API_KEY', 'API_KEY'] as const).find((one) => secrets[one] !== undefined);
-  return name && { name, value: secrets[name] ?? '' };
 }

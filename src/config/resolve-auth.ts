@@ -1,30 +1,21 @@
 import type { AuthSettings } from '../auth/auth-settings.ts';
-import { ConfigError, type ConfigProblem } from '../errors.ts';
+import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
 import type { AuthFile } from './auth-schema.ts';
 import type { Environment } from './environment.ts';
 import { toIssuer, toOwnIssuer } from './resolve-issuers.ts';
 import { apiKeyWeakness, hashedKeyWeakness, hmacSecretWeakness } from './secret-strength.ts';
+import type { ServiceOptions } from './service-options.ts';
 
 const SECRET_KEY_ALONE =
   'needs MCPO_OPENWEBUI_URL beside it: a session token does not say whether its user is still pending, so Open WebUI must be asked.';
 
-/** The single API key, with the flag or variable that gives it. */
-export interface GivenApiKey {
-  readonly name: string;
-  readonly value: string;
-}
-
-export interface ResolveAuthOptions {
-  readonly apiKey?: GivenApiKey | undefined;
-  readonly allowsWeakSecrets?: boolean | undefined;
-}
-
-/** Combines `auth` of the servers file with the variables. Throws `ConfigError` with every problem. */
+/** Combines `auth` of the servers file with the variables and flags. Throws `ConfigError` with every problem, `UsageError` for an empty key. */
 export function resolveAuth(
   file: AuthFile,
   { values, secrets }: Pick<Environment, 'values' | 'secrets'>,
-  { apiKey, allowsWeakSecrets }: ResolveAuthOptions = {},
+  options: Pick<ServiceOptions, 'apiKey' | 'allowWeakSecrets'> = {},
 ): AuthSettings {
+  const apiKey = resolveApiKey(options, secrets);
   const problems: ConfigProblem[] = [];
   const issuers = file.issuers.map((issuer) => toIssuer(issuer, problems));
   const own = toOwnIssuer(values, secrets, problems);
@@ -33,7 +24,7 @@ export function resolveAuth(
   if (secretKey !== undefined && url === undefined) {
     problems.push({ key: 'MCPO_OPENWEBUI_SECRET_KEY', message: SECRET_KEY_ALONE });
   }
-  if (!allowsWeakSecrets) problems.push(...weakSecrets(file, secrets, apiKey));
+  if (!options.allowWeakSecrets) problems.push(...weakSecrets(file, secrets, apiKey));
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     apiKey: apiKey?.value,
@@ -51,10 +42,21 @@ export function hasAuthentication({ apiKey, keys, issuers, openWebUi }: AuthSett
   return keys.length > 0 || issuers.length > 0 || [apiKey, secretKey, url].some((one) => one !== undefined);
 }
 
+/** The single key, with the flag or variable that gives it. Throws `UsageError` for an empty flag. */
+function resolveApiKey({ apiKey }: Pick<ServiceOptions, 'apiKey'>, secrets: Environment['secrets']) {
+  if (apiKey !== undefined) {
+    // An unset shell variable leaves this behind; taking it for "no key" would open the service.
+    if (apiKey.trim() === '') throw new UsageError('--api-key is empty; give it a value or leave it out.');
+    return { name: '--api-key', value: apiKey.trim() };
+  }
+  const name = (['MCPO_API_KEY', 'API_KEY'] as const).find((one) => secrets[one] !== undefined);
+  return name && { name, value: secrets[name] ?? '' };
+}
+
 function weakSecrets(
   file: AuthFile,
   secrets: Environment['secrets'],
-  apiKey: GivenApiKey | undefined,
+  apiKey: ReturnType<typeof resolveApiKey>,
 ): readonly ConfigProblem[] {
   const found: ConfigProblem[] = [];
   const note = (key: string, weakness: string | undefined, what = '') => {

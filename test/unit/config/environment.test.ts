@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { authSchema } from '../../../src/config/auth-schema.ts';
 import { readEnvironment } from '../../../src/config/environment.ts';
-import { resolveApiKey } from '../../../src/config/load-settings.ts';
+import { resolveAuth } from '../../../src/config/resolve-auth.ts';
 import { ConfigError } from '../../../src/errors.ts';
 
-const options = { env: new Map(), header: new Map(), allowedHosts: [], positional: [] };
 const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-'));
 const keyFile = join(folder, 'key');
 const emptyFile = join(folder, 'empty');
@@ -25,7 +25,8 @@ describe('the API key', () => {
     [{ MCPO_API_KEY_FILE: keyFile, API_KEY: 'a' }, 'from-file'],
     [{ MCPO_API_KEY_FILE: keyFile, MCPO_API_KEY: '' }, 'from-file'],
   ])('%j', (env, expected) => {
-    expect(resolveApiKey(options, readEnvironment(env))?.value).toBe(expected);
+    const auth = resolveAuth(authSchema.parse({}), readEnvironment(env), { allowWeakSecrets: true });
+    expect(auth.apiKey).toBe(expected);
   });
 
   test.each([
