@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { FailureReason } from './failure-reason.ts';
 import { Generation, type GenerationOwner } from './generation.ts';
-import { fingerprint, sessionFingerprint } from './hot-reloadable.ts';
+import { hasSameSessions } from './hot-reloadable.ts';
 import type { SessionFacts } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import type { SessionQuota } from './session-quota.ts';
@@ -51,13 +52,12 @@ export class Generations implements GenerationOwner {
    * all others at once. Returns whether anything has changed.
    */
   reconfigure(config: ServerConfig): boolean {
-    if (this.isRemoved || fingerprint(config) === fingerprint(this.#wanted)) return false;
+    if (this.isRemoved || isDeepStrictEqual(config, this.#wanted)) return false;
     this.#wanted = config;
     this.current.reconfigure(config);
-    const wanted = sessionFingerprint(config);
-    if (wanted === sessionFingerprint(this.current.config)) {
+    if (hasSameSessions(config, this.current.config)) {
       this.#giveUpNext();
-    } else if (this.next !== undefined && wanted === sessionFingerprint(this.next.config)) {
+    } else if (this.next !== undefined && hasSameSessions(config, this.next.config)) {
       this.next.reconfigure(config);
     } else {
       this.#giveUpNext();

@@ -64,18 +64,15 @@ export class LeaseCount {
  * for a session when it ends, and so was not sent, goes on with the generation that took its place.
  */
 export class Lease {
-  /** What is leased now: `open` may replace it. */
-  hold: SessionHold;
   readonly #current: () => LeasedGeneration;
   readonly #caller: Caller;
-  #generation: LeasedGeneration;
+  #held: Held;
   #isReleased = false;
 
-  private constructor(current: () => LeasedGeneration, caller: Caller, { generation, hold }: Held) {
-    this.hold = hold;
+  private constructor(current: () => LeasedGeneration, caller: Caller, held: Held) {
     this.#current = current;
     this.#caller = caller;
-    this.#generation = generation;
+    this.#held = held;
   }
 
   /**
@@ -87,17 +84,21 @@ export class Lease {
     return new Lease(current, caller, await acquireHold(current, caller, signal));
   }
 
+  /** What is leased now; `open` may replace it. */
+  get hold(): SessionHold {
+    return this.#held.hold;
+  }
+
   /** Returns the open session, as `SessionHold.whenOpen` does. */
   async open(signal: AbortSignal): Promise<Session> {
     for (;;) {
       try {
         return this.hold.session ?? (await this.hold.whenOpen(signal));
       } catch (error) {
-        if (this.#isReleased || !isReplaced(this.#generation, this.#current, error)) throw error;
+        if (this.#isReleased || !isReplaced(this.#held.generation, this.#current, error)) throw error;
         const next = await acquireHold(this.#current, this.#caller, signal);
         this.#endHold();
-        this.#generation = next.generation;
-        this.hold = next.hold;
+        this.#held = next;
       }
     }
   }
@@ -109,8 +110,8 @@ export class Lease {
   }
 
   #endHold(): void {
-    this.hold.release?.();
-    this.#generation.leases.remove();
+    this.#held.hold.release?.();
+    this.#held.generation.leases.remove();
   }
 }
 

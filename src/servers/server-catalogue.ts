@@ -77,14 +77,9 @@ export class ServerCatalogue {
     this.#config = config;
     if (this.#served === undefined) return;
     const previous = this.current;
-    const catalogue = toCatalogue(this.#served.source, config);
-    if (catalogue.revision === previous?.revision) {
-      this.#reportRules(catalogue);
-      return;
-    }
-    this.current = catalogue;
-    this.#logChange(previous, catalogue);
-    this.#onChange();
+    this.current = toCatalogue(this.#served.source, config);
+    this.#logChange(previous, this.current);
+    if (this.current.revision !== previous?.revision) this.#onChange();
   }
 
   /** Serves the list that was cached in an earlier run, until its source lists again. */
@@ -209,11 +204,12 @@ export class ServerCatalogue {
   #logChange(previous: Catalogue | undefined, catalogue: Catalogue): void {
     const { logger } = this.#dependencies;
     const server = this.#config.name;
+    this.#reportRules(catalogue);
+    if (previous?.revision === catalogue.revision) return;
     for (const { name, reason } of catalogue.rejected) {
       logger.warn('tool is left out', { server, tool: name, reason });
     }
-    this.#reportRules(catalogue);
-    if (previous === undefined || previous.revision === catalogue.revision) return;
+    if (previous === undefined) return;
     logger.warn('the list of tools has changed: save the connection in Open WebUI again', {
       server,
       tools: catalogue.tools.size,

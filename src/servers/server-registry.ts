@@ -9,13 +9,14 @@ import { SessionQuota } from './session-quota.ts';
 export class ServerRegistry {
   /** By exact name. Set by this class alone; a field, since every call reads it. */
   servers: ReadonlyMap<string, Server>;
+  /** How the last reload ended; `undefined` before the first. */
+  lastReload: ReloadResult | undefined;
   readonly #dependencies: SessionDependencies;
   readonly #quota: SessionQuota;
   /** Those whose last calls still run. */
   readonly #removed = new Set<Server>();
   #isStarted = false;
   #isStopped = false;
-  #lastReload: ReloadResult | undefined;
 
   constructor(configs: readonly ServerConfig[], dependencies: SessionDependencies) {
     this.#dependencies = dependencies;
@@ -78,15 +79,6 @@ export class ServerRegistry {
     for (const server of removed) this.#remove(server);
     if (this.#isStarted) for (const server of added) server.generations.start();
     return { added: added.map(({ name }) => name), changed, removed: removed.map(({ name }) => name) };
-  }
-
-  /** How the last reload ended; `undefined` before the first. */
-  get lastReload(): ReloadResult | undefined {
-    return this.#lastReload;
-  }
-
-  noteReload(result: ReloadResult): void {
-    this.#lastReload = result;
   }
 
   #register(config: ServerConfig): Server {

@@ -39,7 +39,6 @@ export class SessionQuota {
   readonly #queue = new Map<QuotaHolder, QuotaHolder | undefined>();
   readonly #ofServer = new Map<string, number>();
   readonly #ofUser = new Map<string, number>();
-  readonly #waitingOfUser = new Map<string, number>();
 
   constructor(limits: SessionLimits) {
     this.#limits = limits;
@@ -57,28 +56,23 @@ export class SessionQuota {
       return;
     }
     const { maxSessions, maxSessionsPerUser } = this.#limits;
-    const waiting = this.#waitingOfUser.get(holder.user) ?? 0;
+    const waiting = [...this.#queue.keys()].filter(({ user }) => user === holder.user).length;
     const isQueueFull = this.#queue.size >= Math.max(MIN_QUEUE, maxSessions);
     if (isQueueFull || waiting >= Math.max(MIN_QUEUE_OF_USER, maxSessionsPerUser)) throw this.unavailable(holder);
     this.#queue.set(holder, undefined);
-    add(this.#waitingOfUser, holder.user, 1);
     this.#evictFor(holder, this.#idle());
   }
 
   /** Takes a session out of the count, or out of the queue. */
   leave(holder: QuotaHolder): void {
-    if (this.#queue.has(holder)) {
-      this.#leaveQueue(holder);
-      return;
-    }
-    if (!this.#admitted.delete(holder)) return;
+    if (this.#queue.delete(holder) || !this.#admitted.delete(holder)) return;
     add(this.#ofServer, holder.server.name, -1);
     add(this.#ofUser, holder.user, -1);
     if (this.#queue.size === 0) return;
     const idle = this.#idle();
     for (const [waiting, ending] of [...this.#queue]) {
       if (this.#reachedCap(waiting) === undefined) {
-        this.#leaveQueue(waiting);
+        this.#queue.delete(waiting);
         this.#admit(waiting);
       } else if (ending === undefined || ending === holder) {
         this.#evictFor(waiting, idle);
@@ -136,11 +130,6 @@ export class SessionQuota {
       case undefined:
         return false;
     }
-  }
-
-  #leaveQueue(holder: QuotaHolder): void {
-    this.#queue.delete(holder);
-    add(this.#waitingOfUser, holder.user, -1);
   }
 
   #admit(holder: QuotaHolder): void {

@@ -36,7 +36,7 @@ export function createReload(
       redactor.add([...secrets, ...authSecrets(auth)]);
       await authentication.update(auth);
       const change = registry.apply(servers);
-      registry.noteReload({ kind: 'applied', at: Date.now(), change });
+      registry.lastReload = { kind: 'applied', at: Date.now(), change };
       logger.info('configuration reloaded', { ...change });
       record({ eventType: 'reload', action: 'reload', result: 'success', details: { ...change } });
     },
@@ -52,7 +52,7 @@ export function createReload(
     refuse(error: unknown): void {
       const reasons = error instanceof ConfigError ? error.problems.map(formatConfigProblem) : [String(error)];
       const problems = toPublicProblems(error).map((problem) => redactor.redact(problem));
-      registry.noteReload({ kind: 'refused', at: Date.now(), problems });
+      registry.lastReload = { kind: 'refused', at: Date.now(), problems };
       logger.error('the configuration was not reloaded; the previous configuration stays in use', { reasons });
       record({ eventType: 'reload', action: 'reload', result: 'failure', details: { problems: problems.length } });
     },

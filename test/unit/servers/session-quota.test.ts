@@ -39,7 +39,7 @@ describe('the quota of sessions', () => {
   test('counts over all servers, so that a user has no more than their share', async () => {
     const quota = new SessionQuota({ maxSessions: 100, maxSessionsPerUser: 2 });
     const factory = new FakeFactory();
-    const pools = ['a', 'b', 'c'].map((server) => fakePool({ server, quota, factory, waitMs: 20 }));
+    const pools = ['a', 'b', 'c'].map((server) => fakePool({ server, quota, factory, waitMs: 200 }));
     const [one, two, three] = pools;
     await one?.acquire(user(1));
     const second = await two?.acquire(user(1));
