@@ -2,6 +2,7 @@
 // long those files are: what a reader opens to follow it. Prints a table, and with --files the files.
 // node scripts/call-path.mjs [--root DIR] [--files]; --root names another checkout.
 import { existsSync, readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -19,6 +20,8 @@ const root = resolve(values.root);
 const ROUNDS = 5;
 const API_KEY = 'key-of-the-call-path';
 const KEY = { authorization: `Bearer ${API_KEY}` };
+/** As clients of tools do: many calls on one connection. */
+const agent = new Agent({ keepAlive: true });
 const USER = { ...KEY, 'x-openwebui-user-id': 'user' };
 
 const built = buildUnbundled(root, 'call-path');
@@ -54,6 +57,7 @@ try {
     print(name, commonTo(rounds));
   }
 } finally {
+  agent.destroy();
   await service.stop();
 }
 
@@ -64,7 +68,8 @@ function actions() {
     if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`);
   };
   return {
-    'warm shared stdio call': async () => expectStatus(await service.call('shared', 'echo', {}, { headers: KEY }), 200),
+    'warm shared stdio call': async () =>
+      expectStatus(await service.call('shared', 'echo', {}, { headers: KEY, agent }), 200),
     'saved value': async () => {
       const path = '/vault/api/servers/personal/variables/TOKEN';
       expectStatus(

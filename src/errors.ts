@@ -195,7 +195,15 @@ export class UserVariablesMissingError extends failure('user_variables_missing',
 }
 
 /** A value that a user variable may not have: wrong pattern, no choice, a line break, too long. */
-export class UserVariableValueError extends failure('value_invalid', 422) {}
+export class UserVariableValueError extends failure('value_invalid', 422) {
+  constructor(
+    message: string,
+    /** The name of the variable, if it is one's. */
+    readonly variable?: string,
+  ) {
+    super(message);
+  }
+}
 
 /** The values were tried and the server did not work with them, so they were not kept. */
 export class UserVariableTestError extends failure('test_failed', 422) {}

@@ -4,9 +4,9 @@ import { openAuthentication } from './auth/open-authentication.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import { LazyDatabase } from './db/lazy-database.ts';
 import { AuditTrail } from './http/audit-trail.ts';
-import { createClientAddress } from './http/guards/client-address.ts';
+import { createClientAddress } from './http/guards/trusted-proxies.ts';
 import { createHttpServer } from './http/server.ts';
-import { FileStore } from './http/tool-call/file-store.ts';
+import { ResultFiles } from './http/tool-call/result-files.ts';
 import { RunningCalls } from './http/tool-call/running-calls.ts';
 import { openLimits } from './rate-limit/open-limits.ts';
 import type { CatalogueCache } from './servers/catalogue-cache.ts';
@@ -116,16 +116,16 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   if (settings.servers.some(({ userVars }) => userVars.size > 0)) await vault.open();
 
   const calls = new RunningCalls();
-  const files = new FileStore();
-  closers.add('files', () => files.close());
+  const files = new ResultFiles();
+  const client = createClientAddress(settings.trustProxy);
   const limits = await openLimits({ ...settings.rateLimit, redisUrl, logger });
   closers.add('connection to Redis', () => limits.close());
   const shared = {
     settings,
     identity: { authenticator, ring, limits: limits.logIns },
     callLimit: limits.calls,
-    client: createClientAddress(settings.trustProxy),
-    audit: new AuditTrail(auditLog),
+    client,
+    audit: auditLog && new AuditTrail(auditLog, client),
     registry,
     logger,
   };
@@ -146,7 +146,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
       keySet: async () => (await vault.tokenSigner()).keySet(),
     });
   });
-  const callerValues = createCallerValues(vault, settings, shared.client);
+  const callerValues = createCallerValues(vault, settings, client);
   const server = await createHttpServer({ ...shared, calls, files, callerValues, app: () => app.get() });
   closers.add('port', () => closeServer(server));
   await listen(server, settings);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Scopes } from './scopes.ts';
-import type { UserProfile } from './user.ts';
+import type { UserId, UserProfile } from './user.ts';
 
 /** The part of a request that says who calls. In `rawHeaders` duplicates are still seen. */
 export type AuthRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
@@ -42,6 +42,11 @@ export function toPrincipalId(principal: Principal): string {
     case 'api-key':
       return `key:${principal.keyId}`;
     case 'user':
-      return `user:${principal.issuer.length}:${principal.issuer}:${principal.subject}`;
+      return toUserPrincipalId(principal);
   }
+}
+
+/** Names a user as `toPrincipalId` does. */
+export function toUserPrincipalId({ issuer, subject }: UserId): string {
+  return `user:${issuer.length}:${issuer}:${subject}`;
 }

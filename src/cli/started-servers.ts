@@ -27,18 +27,19 @@ export function checkStart(options: ServiceOptions, loaded: LoadedSettings): Pro
 export function printOpenApi(
   options: ServiceOptions,
   loaded: LoadedSettings,
-  server: string | undefined,
+  serverName: string | undefined,
   schemas: 'portable' | 'exact',
 ): Promise<CommandResult> {
   const { settings } = loaded;
   return withStartedServers(options, loaded, async (registry, logger) => {
-    const name = server ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
-    if (name !== undefined && registry.servers.get(name) === undefined) {
+    const name = serverName ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
+    const server = name === undefined ? undefined : registry.servers.get(name);
+    if (name !== undefined && server === undefined) {
       const names = registry.list().map((one) => one.name);
       throw new UsageError(`There is no server "${name}"; the configuration has ${names.join(', ')}.`);
     }
     const documents = new DocumentCache(settings, registry, () => settings.hasAuthentication, logger);
-    const { body } = name === undefined ? await documents.ofAll(schemas) : await documents.ofServer(name, schemas);
+    const { body } = await documents.of(server, schemas);
     return done(toJson(JSON.parse(body.toString('utf8'))));
   });
 }

@@ -1,9 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AuditDetails, type AuditEvent, describeArguments } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type Principal, toPrincipalId } from '../auth/principal.ts';
-import { ForbiddenError, RateLimitedError, ServiceError, UnauthenticatedError } from '../errors.ts';
+import { ForbiddenError, RateLimitedError, ServiceError, SetupLinkError, UnauthenticatedError } from '../errors.ts';
 import { loggedPath } from './error-handler.ts';
+import type { ClientAddress } from './guards/client-address.ts';
 
 /** What is known of a request while it is answered; filled in as it becomes known. */
 export interface RequestFacts {
@@ -16,77 +17,103 @@ export interface RequestFacts {
   argumentDetails?: AuditDetails;
 }
 
-/** Records what requests did; without an audit log it does nothing. */
-export class AuditTrail {
-  readonly #log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined;
+/** A request with the response that carries its id. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
 
-  constructor(log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined) {
+/** Who did something, and by which request. */
+export interface Actor extends Exchange {
+  /** As `toPrincipalId` names them; `undefined` before a log-in. */
+  readonly id: string | undefined;
+}
+
+/** Records in the audit log what requests did. */
+export class AuditTrail {
+  readonly #log: Pick<AuditLog, 'assertAvailable' | 'record'>;
+  readonly #client: Pick<ClientAddress, 'addressOf'>;
+
+  constructor(log: Pick<AuditLog, 'assertAvailable' | 'record'>, client: Pick<ClientAddress, 'addressOf'>) {
     this.#log = log;
+    this.#client = client;
   }
 
   /** To be called before anything is done. Throws `AuditUnavailableError` when it could not be recorded. */
   assertAvailable(): void {
-    this.#log?.assertAvailable();
+    this.#log.assertAvailable();
+  }
+
+  record({ id, request, response }: Actor, event: Omit<AuditEvent, 'userId'>): void {
+    this.#log.record({
+      ...event,
+      userId: id,
+      clientIp: this.#client.addressOf(request),
+      userAgent: request.headers['user-agent'],
+      requestId: String(response.getHeader('X-Request-Id') ?? ''),
+    });
   }
 
   /** Adds what the log may contain of a call's arguments. */
   noteArguments(facts: RequestFacts, args: Readonly<Record<string, unknown>>, bodyBytes: number): void {
-    if (this.#log !== undefined) facts.argumentDetails = describeArguments(args, bodyBytes);
-  }
-
-  /** Records an event with where its request comes from. */
-  record(
-    request: IncomingMessage,
-    { requestId, clientAddress }: Pick<RequestFacts, 'requestId' | 'clientAddress'>,
-    event: AuditEvent,
-  ): void {
-    if (this.#log === undefined) return;
-    const userAgent = request.headers['user-agent'];
-    this.#log.record({ ...event, clientIp: clientAddress, userAgent, requestId });
+    facts.argumentDetails = describeArguments(args, bodyBytes);
   }
 
   /** A tool call that was answered. */
-  called(request: IncomingMessage, facts: RequestFacts): void {
-    this.#recordRequest('call', 'success', request, facts, { ...facts.argumentDetails, status: 200 });
+  called(exchange: Exchange, facts: RequestFacts): void {
+    this.#recordRequest('call', 'success', exchange, facts, { ...facts.argumentDetails, status: 200 });
   }
 
   /** A page or document that was read by an authenticated caller. */
-  loggedIn(request: IncomingMessage, facts: RequestFacts): void {
-    this.#recordRequest('log_in', 'success', request, facts, {});
+  loggedIn(exchange: Exchange, facts: RequestFacts): void {
+    this.#recordRequest('log_in', 'success', exchange, facts, {});
   }
 
-  /** A request that ended in an error. */
-  failed(request: IncomingMessage, facts: RequestFacts, error: unknown, status: number): void {
-    if (this.#log === undefined) return;
+  /** A tool call or a document that ended in an error. */
+  failed(exchange: Exchange, facts: RequestFacts, error: unknown, status: number): void {
+    const { request } = exchange;
     const details = { ...facts.argumentDetails, status, code: codeOf(error) };
-    const isLogIn = facts.principal === undefined;
-    if (isLogIn && (error instanceof UnauthenticatedError || error instanceof ForbiddenError)) {
+    if (facts.principal === undefined && isRejected(error)) {
       const resource = facts.resource ?? loggedPath(request);
-      this.#recordRequest('log_in', 'failure', request, { ...facts, resource }, details);
+      this.#recordRequest('log_in', 'failure', exchange, { ...facts, resource }, details);
     } else if (error instanceof ForbiddenError || error instanceof RateLimitedError) {
-      this.#recordRequest('refusal', 'refused', request, facts, details);
+      this.#recordRequest('refusal', 'refused', exchange, facts, details);
     } else if (facts.resource !== undefined && request.method === 'POST') {
-      this.#recordRequest('call', 'failure', request, facts, details);
+      this.#recordRequest('call', 'failure', exchange, facts, details);
     }
+  }
+
+  /** A log-in to the pages or the vault's API that failed. Recorded only if what was presented is the reason. */
+  logInFailed(exchange: Exchange, action: 'log_in' | 'open_link' | 'request', error: unknown): void {
+    if (!isRejected(error)) return;
+    const resource = loggedPath(exchange.request);
+    const details = { code: codeOf(error) };
+    this.record({ ...exchange, id: undefined }, { eventType: 'log_in', action, resource, result: 'failure', details });
+  }
+
+  /** A known caller of the pages or the vault's API requested something that they may not do. */
+  refused(actor: Actor, error: unknown): void {
+    const action = actor.request.method ?? '';
+    const details = { code: codeOf(error) };
+    this.record(actor, { eventType: 'refusal', action, resource: 'vault', result: 'refused', details });
   }
 
   #recordRequest(
     eventType: 'call' | 'log_in' | 'refusal',
     result: 'success' | 'failure' | 'refused',
-    request: IncomingMessage,
-    facts: RequestFacts,
-    details: AuditDetails,
+    exchange: Exchange,
+    { principal, resource }: RequestFacts,
+    facts: AuditDetails,
   ): void {
-    const { principal, resource } = facts;
-    this.record(request, facts, {
-      eventType,
-      userId: principal && toPrincipalId(principal),
-      resource,
-      action: request.method ?? '',
-      result,
-      details: principal?.kind === 'user' && principal.keyId ? { ...details, key: principal.keyId } : details,
-    });
+    const id = principal && toPrincipalId(principal);
+    const details = principal?.kind === 'user' && principal.keyId ? { ...facts, key: principal.keyId } : facts;
+    const action = exchange.request.method ?? '';
+    this.record({ ...exchange, id }, { eventType, resource, action, result, details });
   }
+}
+
+function isRejected(error: unknown): boolean {
+  return [UnauthenticatedError, ForbiddenError, SetupLinkError].some((kind) => error instanceof kind);
 }
 
 /** The public code of an error, for the audit log. */

@@ -1,13 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
-  BodyTooLargeError,
   CallCancelledError,
   ForbiddenError,
   InvalidArgumentsError,
   JsonRpcError,
   MethodNotAllowedError,
   NotFoundError,
-  ServerUnavailableError,
   ServiceError,
   ToolError,
   UnauthenticatedError,
@@ -17,7 +15,8 @@ import type { Logger } from '../telemetry/logger.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Beside `Content-Type`. */
+  readonly headers: Readonly<Record<string, string>>;
   /** Short and on one line: Open WebUI hands it to the model and shows it to the user. */
   readonly body: string;
 }
@@ -38,39 +37,28 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
   if (!(error instanceof ServiceError)) {
     return answer(500, { detail: { message: 'Internal error of the service. Its log has more.', code: 'internal' } });
   }
+  const { message, code, status } = error;
   if (error instanceof UnauthenticatedError) {
-    return answer(error.status, { detail: error.message }, [['WWW-Authenticate', error.challenge]]);
-  }
-  if (error instanceof ForbiddenError || error instanceof NotFoundError) {
-    return answer(error.status, { detail: error.message });
+    return answer(status, { detail: message }, { 'WWW-Authenticate': error.challenge });
   }
   if (error instanceof MethodNotAllowedError) {
-    return answer(error.status, { detail: error.message }, [['Allow', error.allow.join(', ')]]);
+    return answer(status, { detail: message }, { Allow: error.allow.join(', ') });
   }
-  if (error instanceof InvalidArgumentsError) return answer(error.status, { detail: error.issues });
-  if (error instanceof ToolError) return answer(error.status, { detail: { message: error.message } });
+  if (error instanceof ForbiddenError || error instanceof NotFoundError) return answer(status, { detail: message });
+  if (error instanceof InvalidArgumentsError) return answer(status, { detail: error.issues });
+  if (error instanceof ToolError) return answer(status, { detail: { message } });
   if (error instanceof JsonRpcError) {
-    const data = error.data === undefined ? {} : { data: error.data };
-    return answer(JSON_RPC_STATUSES.get(error.rpcCode) ?? 502, { detail: { message: error.message, ...data } });
+    return answer(JSON_RPC_STATUSES.get(error.rpcCode) ?? 502, { detail: { message, data: error.data } });
   }
-  const headers: [string, string][] =
-    'retryAfterSeconds' in error ? [['Retry-After', String(error.retryAfterSeconds)]] : [];
-  const missing = error instanceof UserVariablesMissingError ? { missing: error.missing } : {};
-  const setupUrl = 'setupUrl' in error && error.setupUrl !== undefined ? { setup_url: error.setupUrl } : {};
-  const detail = { message: error.message, code: error.code, ...missing, ...setupUrl };
-  return answer(error.status, { detail }, headers);
+  const headers = 'retryAfterSeconds' in error ? { 'Retry-After': String(error.retryAfterSeconds) } : {};
+  const missing = error instanceof UserVariablesMissingError ? error.missing : undefined;
+  const setupUrl = 'setupUrl' in error ? error.setupUrl : undefined;
+  return answer(status, { detail: { message, code, missing, setup_url: setupUrl } }, headers);
 }
 
-function answer(status: number, body: unknown, headers: readonly (readonly [string, string])[] = []): ErrorAnswer {
-  return {
-    status,
-    headers: [['Content-Type', 'application/json; charset=utf-8'], ...headers],
-    body: JSON.stringify(body),
-  };
+function answer(status: number, body: object, headers: ErrorAnswer['headers'] = {}): ErrorAnswer {
+  return { status, headers, body: JSON.stringify(body) };
 }
-
-/** How long the rest of a refused body is drained, so that the caller gets to read the answer. */
-const DRAIN_MS = 1_000;
 
 /** Ends a request that failed, once: the answer if none was begun, one line in the log. */
 export function answerError(error: unknown, request: IncomingMessage, response: ServerResponse, logger: Logger): void {
@@ -80,12 +68,20 @@ export function answerError(error: unknown, request: IncomingMessage, response: 
     response.destroy();
     return;
   }
-  for (const [name, value] of headers) response.setHeader(name, value);
-  if (!request.complete) response.setHeader('Connection', 'close');
-  response.writeHead(status, { 'Content-Length': Buffer.byteLength(body) });
+  refuseRest(request, response);
+  const content = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...content, ...headers });
   response.end(request.method === 'HEAD' ? undefined : body);
-  const isBodyRefused = error instanceof BodyTooLargeError || error instanceof ServerUnavailableError;
-  if (isBodyRefused && !request.complete) setTimeout(() => request.destroy(), DRAIN_MS).unref();
+}
+
+/** How long the rest of a refused body is drained, so that the caller gets to read the answer. */
+const DRAIN_MS = 1_000;
+
+/** To be called before a request is answered whose body may not have come whole, and is not read on. */
+export function refuseRest(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete) return;
+  response.setHeader('Connection', 'close');
+  setTimeout(() => request.destroy(), DRAIN_MS).unref();
 }
 
 /** One line in the log about a request that failed. */

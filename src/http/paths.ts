@@ -49,22 +49,24 @@ export function serverPath(server: string, { pathPrefix, singleServer }: PathSet
   return path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
+/** A path without its slash as the pages know it: under the root and, where it begins with the path prefix, under that. */
+export function toPagePaths(pathname: string, { pathPrefix }: Pick<PathSettings, 'pathPrefix'>): string[] {
+  const atRoot = pathname.slice(1);
+  const isPrefixed = pathPrefix !== '/' && pathname.startsWith(pathPrefix);
+  return isPrefixed ? [atRoot, pathname.slice(pathPrefix.length)] : [atRoot];
+}
+
 /**
- * Whether a path belongs to the pages of users and admins or to the vault's API, at the root or under the path prefix;
- * they identify the caller themselves. A `POST` to `/vault` or `/admin` itself does not: in single-server mode a tool may
- * have that name.
+ * Whether a path belongs to the pages of users and admins or to the vault's API, which identify the caller themselves. A
+ * `POST` to `/vault` or `/admin` itself does not: in single-server mode a tool may have that name.
  */
 export function isVaultPath(
   pathname: string,
   method: string | undefined,
-  { pathPrefix }: Pick<PathSettings, 'pathPrefix'>,
+  settings: Pick<PathSettings, 'pathPrefix'>,
 ): boolean {
-  return ['/', pathPrefix].some((base) =>
-    ['vault', 'admin'].some((page) => {
-      const path = base + page;
-      return pathname.startsWith(`${path}/`) || (pathname === path && method !== 'POST');
-    }),
-  );
+  const pages = method === 'POST' ? /^(?:vault|admin)\// : /^(?:vault|admin)(?:\/|$)/;
+  return toPagePaths(pathname, settings).some((path) => pages.test(path));
 }
 
 /** The keys that verify the service's tokens, where OpenID providers have theirs too. */
@@ -74,11 +76,9 @@ export const KEY_SET_PATH = '.well-known/jwks.json';
  * Whether a path needs no key even under strict authentication: the checks of load balancers, the keys for servers that
  * verify a user's token, and the styles and scripts of pages that users open by a link.
  */
-export function isPublicPath(pathname: string, { pathPrefix }: Pick<PathSettings, 'pathPrefix'>): boolean {
+export function isPublicPath(pathname: string, settings: Pick<PathSettings, 'pathPrefix'>): boolean {
   if (pathname === '/healthz' || pathname === '/readyz') return true;
-  return ['/', pathPrefix].some(
-    (base) => pathname === base + KEY_SET_PATH || pathname.startsWith(`${base}docs/assets/`),
-  );
+  return toPagePaths(pathname, settings).some((path) => path === KEY_SET_PATH || path.startsWith('docs/assets/'));
 }
 
 function decode(segment: string): string | undefined {

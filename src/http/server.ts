@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { requireScope } from '../auth/authorize.ts';
-import type { AuditTrail, RequestFacts } from './audit-trail.ts';
+import type { RequestFacts } from './audit-trail.ts';
 import { answerError, toErrorAnswer } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
 import { limitConnections } from './guards/connection-limit.ts';
 import { createCors } from './guards/cors.ts';
 import { createForeignPagesGuard } from './guards/foreign-pages.ts';
-import { identify } from './guards/identify.ts';
+import { identify, isAuthenticationRequired } from './guards/identify.ts';
 import { createOwnHosts } from './guards/own-hosts.ts';
 import { type HeaderList, securityHeaders, strictTransportSecurity } from './guards/security-headers.ts';
 import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
-import type { FileStore } from './tool-call/file-store.ts';
-import { answerFile, fileIdOf } from './tool-call/result-files.ts';
+import { fileIdOf, type ResultFiles } from './tool-call/result-files.ts';
 import { createToolRoute, type ToolRouteDependencies } from './tool-call/tool-route.ts';
 import { toAbsoluteUrl } from './urls.ts';
 
@@ -26,9 +25,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 export interface HttpDependencies extends Omit<ToolRouteDependencies, 'keepFile'> {
   readonly client: ClientAddress;
-  readonly audit: AuditTrail;
   /** Images of results that are served as URLs. */
-  readonly files: FileStore;
+  readonly files: ResultFiles;
   /** Everything but the tool route; loaded when the port is already open. */
   readonly app: () => Promise<RequestListener>;
 }
@@ -41,7 +39,7 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
   const server = settings.tls
     ? (await import('./tls.ts')).createTlsServer(settings.tls, options, listener, logger)
     : createServer(options, listener);
-  limitConnections(server, { limits: settings.connections, client, logger });
+  limitConnections(server, settings.connections, client, logger);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
@@ -64,30 +62,25 @@ function createListener(dependencies: HttpDependencies): RequestListener {
   const security = securityHeaders();
   const corsWithKeys = createCors(settings.corsAllowOrigins ?? ['*']);
   const corsWithoutKeys = createCors(settings.corsAllowOrigins ?? []);
-  const refuseForeignPages = createForeignPagesGuard({
-    ownHosts: createOwnHosts(settings, client),
-    client,
-    origins: settings.corsAllowOrigins ?? [],
-  });
+  const ownHosts = createOwnHosts(settings, client);
+  const refuseForeignPages = createForeignPagesGuard(ownHosts, client, settings.corsAllowOrigins ?? []);
 
   async function answer(request: IncomingMessage, response: ServerResponse, facts: RequestFacts): Promise<void> {
     const pathname = toPathname(request.url ?? '/');
-    // Keys in the database may turn authentication on later.
-    const hasAuthentication = identity.authenticator.isRequired || identity.ring.isIncomplete;
+    const hasAuthentication = isAuthenticationRequired(identity);
     if (!hasAuthentication) refuseForeignPages(request, pathname);
     const cors = hasAuthentication ? corsWithKeys : corsWithoutKeys;
+    setHeaders(response, cors(request));
     if (request.method === 'OPTIONS') {
-      setHeaders(response, cors.preflightHeaders(request));
       response.writeHead(204).end();
       return;
     }
-    setHeaders(response, cors.headers(request));
     // The pages and their API identify the caller themselves: by a cookie, a link or a key.
     if (isVaultPath(pathname, request.method, settings)) return (await app())(request, response);
     if (request.method === 'POST') return answerToolCall(request, response, pathname, facts);
     const fileId = fileIdOf(pathname, settings);
     if (fileId !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
-      return answerFile(response, files.get(fileId));
+      return files.answer(response, fileId);
     }
     if (settings.strictAuth && !isPublicPath(pathname, settings)) await requireDocsKey(request, response, facts);
     (await app())(request, response);
@@ -99,16 +92,16 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     facts.resource = toPathname(request.url ?? '/');
     facts.principal = await identify(request, response, { address, accepted: 'bearer-or-basic' }, identity);
     requireScope(facts.principal, 'docs');
-    audit.loggedIn(request, facts);
+    audit?.loggedIn({ request, response }, facts);
   }
 
   return (request, response) => {
     const facts: RequestFacts = { requestId: requestId(request), clientAddress: client.addressOf(request) };
     response.setHeader('X-Request-Id', facts.requestId);
     setHeaders(response, security);
-    setHeaders(response, strictTransportSecurity(request, client));
+    if (client.isHttps(request)) setHeaders(response, strictTransportSecurity(client.hostOf(request)));
     answer(request, response, facts).catch((error: unknown) => {
-      audit.failed(request, facts, error, toErrorAnswer(error).status);
+      audit?.failed({ request, response }, facts, error, toErrorAnswer(error).status);
       answerError(error, request, response, logger);
     });
   };

@@ -13,7 +13,7 @@ const MAX_VALUE_BYTES = 16 * 1024;
  */
 export function checkVariableValue(name: string, variable: UserVariable, value: string, config: ServerConfig): void {
   const problem = findProblem(name, variable, value, config);
-  if (problem !== undefined) throw new UserVariableValueError(`${toTitles([variable.title])} ${problem}.`);
+  if (problem !== undefined) throw new UserVariableValueError(`${toTitles([variable.title])} ${problem}.`, name);
 }
 
 function findProblem(name: string, variable: UserVariable, value: string, config: ServerConfig): string | undefined {

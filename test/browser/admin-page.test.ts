@@ -96,21 +96,18 @@ test('markup in names, reasons, users and chats is text, and nothing of it runs'
       {
         name: bad,
         title: `title ${bad}`,
-        state: bad as string,
+        state: bad,
         reason: bad,
         detail: bad,
         transport: bad,
         isolation: bad,
         tools: [bad],
-        toolsFrom: bad,
         otherLists: [
           {
             id: bad,
             owner: { issuer: bad, subject: bad },
             since: Number.NaN,
-            added: [bad],
-            removed: [bad],
-            changed: [bad],
+            changes: { added: [bad], removed: [bad], changed: [bad] },
             isServerTextChanged: true,
           },
         ],

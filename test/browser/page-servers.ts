@@ -1,4 +1,4 @@
-import type { AdminServer } from '../../src/http/admin/admin-facts.ts';
+import type { MemoryAdminServer } from '../unit/http/pages/memory-admin-server.ts';
 import type { MemoryServer } from '../unit/http/pages/memory-variables.ts';
 import { ALICE } from '../unit/http/pages/page-app.ts';
 
@@ -50,25 +50,21 @@ export const SERVERS: readonly MemoryServer[] = [
 
 const used = Date.UTC(2026, 10, 20, 14, 5);
 
-export const ADMIN_SERVERS: readonly AdminServer[] = [
+export const ADMIN_SERVERS: readonly MemoryAdminServer[] = [
   {
     name: 'jira',
     title: 'Jira',
     state: 'ready',
-    reason: undefined,
-    detail: undefined,
     transport: 'streamable-http',
     isolation: 'user',
     tools: ['search_issues', 'get_issue', 'add_comment'],
-    toolsFrom: "The list of tools comes from an admin's session.",
+    origin: 'admin',
     otherLists: [
       {
         id: 'list-1',
         owner: ALICE,
         since: used,
-        added: ['create_issue'],
-        removed: [],
-        changed: ['search_issues', 'get_issue'],
+        changes: { added: ['create_issue'], removed: [], changed: ['search_issues', 'get_issue'] },
         isServerTextChanged: false,
       },
     ],
@@ -87,13 +83,9 @@ export const ADMIN_SERVERS: readonly AdminServer[] = [
     name: 'time',
     title: 'Time',
     state: 'ready',
-    reason: undefined,
-    detail: undefined,
     transport: 'stdio',
     isolation: 'shared',
     tools: ['current_time'],
-    toolsFrom: undefined,
-    otherLists: [],
     sessions: [{ owner: undefined, chatId: undefined, state: 'ready', lastUsedAt: undefined, runningCalls: 0 }],
   },
   {
@@ -101,12 +93,8 @@ export const ADMIN_SERVERS: readonly AdminServer[] = [
     title: 'Files',
     state: 'backing off',
     reason: 'The child process ended with code 1: cannot open /srv/files.',
-    detail: undefined,
     transport: 'stdio',
     isolation: 'shared',
     tools: [],
-    toolsFrom: undefined,
-    otherLists: [],
-    sessions: [],
   },
 ];

@@ -1,7 +1,8 @@
 import express, { type Router } from 'express';
 import type { UserId } from '../../auth/user.ts';
-import { ForbiddenError, UserVariableValueError } from '../../errors.ts';
-import { showLogIn, toAccount } from '../pages/log-in.ts';
+import { ForbiddenError, NotFoundError, UserVariableValueError } from '../../errors.ts';
+import type { Vault } from '../../vault/vault.ts';
+import type { Actor } from '../audit-trail.ts';
 import { type Done, type Notice, toDoneNotice } from '../pages/notice.ts';
 import {
   type PageDependencies,
@@ -11,17 +12,16 @@ import {
   toRequestHandler,
 } from '../pages/page-visit.ts';
 import { AllowedVariables, type VariableDependencies } from '../vault/allowed-variables.ts';
-import type { PageAccess, PageSession } from '../vault/page-access.ts';
-import type { Actor } from '../vault/page-audit.ts';
+import type { PageSession } from '../vault/page-access.ts';
 import { toCaller } from '../vault/vault-caller.ts';
-import type { AdminFacts } from './admin-facts.ts';
 import { findUsers, toPageQuery } from './admin-users.ts';
+import { type AdminServer, toAdminServer } from './admin-view.ts';
 
 const MAX_SESSIONS_SHOWN = 200;
 
 export interface AdminPageDependencies extends PageDependencies, VariableDependencies {
-  readonly access: PageAccess;
-  readonly facts: AdminFacts;
+  readonly registry: { list(): readonly AdminServer[]; readonly servers: ReadonlyMap<string, AdminServer> };
+  readonly vault: Pick<Vault, 'facts'>;
 }
 
 /** A form that an admin sent. */
@@ -34,7 +34,7 @@ interface AdminForm {
 
 /** `/admin` and its forms, for log-ins with the scope `admin`. To be mounted beside `createLogInPages`. */
 export function createAdminPages(dependencies: AdminPageDependencies): Router {
-  const { access, facts, audit } = dependencies;
+  const { access, registry, vault, audit } = dependencies;
   const page = (handle: PageHandler) => toRequestHandler(handle, dependencies);
   const router = express.Router();
   router.get('/admin', page(asAdmin(sendAdmin)));
@@ -50,16 +50,20 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
 
   async function restart({ visit, actor }: AdminForm): Promise<Done> {
     const server = String(visit.request.params.server);
-    await facts.restart(server);
-    audit.record(actor, { eventType: 'reload', action: 'restart', resource: server, result: 'success' });
+    const registered = registry.servers.get(server);
+    if (registered === undefined) throw new NotFoundError('There is no such server.');
+    await registered.generations.restart();
+    audit?.record(actor, { eventType: 'reload', action: 'restart', resource: server, result: 'success' });
     return { done: 'restarted', server };
   }
 
   async function chooseTools({ visit, form, actor }: AdminForm): Promise<Done> {
     const server = String(visit.request.params.server);
-    audit.assertAvailable();
-    facts.chooseTools(server, form.get('list') ?? '');
-    audit.record(actor, {
+    audit?.assertAvailable();
+    if (registry.servers.get(server)?.tools.choose(form.get('list') ?? '') !== true) {
+      throw new NotFoundError('This list of tools no longer exists. Reload the page to see the current ones.');
+    }
+    audit?.record(actor, {
       eventType: 'tool_definition_change',
       action: 'choose',
       resource: server,
@@ -83,13 +87,13 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     session: PageSession,
     { status = 200, notice }: { readonly status?: number; readonly notice?: Notice } = {},
   ): Promise<void> {
-    const servers = facts.servers();
-    const users = findUsers(await facts.secrets(), visit.request.query);
+    const servers = registry.list().map(toAdminServer);
+    const users = findUsers(await vault.facts(), visit.request.query);
     const admin = visit.to('admin');
     const { search, page } = users;
     const hasMore = page < users.pageCount;
     visit.show(status, 'admin/admin', {
-      ...toAccount(visit, access, session),
+      ...visit.account(session),
       ...users,
       title: 'Administration',
       notice: notice ?? toDoneNotice(visit.request, new Map(servers.map(({ name }) => [name, name]))),
@@ -115,15 +119,15 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
         const text = 'You are no longer logged in, so nothing was changed. Log in again.';
         const notice = request.method === 'POST' ? ({ kind: 'problem', text } as const) : undefined;
         response.setHeader('WWW-Authenticate', 'Bearer');
-        return showLogIn(visit, access, { status: 401, notice, page: 'admin' });
+        return visit.showLogIn(401, 'admin', notice);
       }
       if (session.isAdmin) return handle(visit, session);
       const error = new ForbiddenError(
         'This page is for admins. Log out, then log in with an API key or token that has the scope "admin".',
       );
-      audit.refused({ id: toCaller(session).id, request, response }, error);
+      audit?.refused({ id: toCaller(session).id, request, response }, error);
       const { status, notice } = visit.fail(error);
-      showMessage(visit, status, 'Administration', notice.text, toAccount(visit, access, session));
+      showMessage(visit, status, 'Administration', notice.text, visit.account(session));
     };
   }
 
@@ -131,8 +135,7 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     return page(
       asAdmin(async (visit, session) => {
         const { request, response } = visit;
-        const form = await visit.readForm();
-        access.assertOwnForm(request, session, form.get('form_token'));
+        const form = await visit.readOwnForm(session);
         let done: Done;
         try {
           done = await handle({ visit, session, form, actor: { id: toCaller(session).id, request, response } });

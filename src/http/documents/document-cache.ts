@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings.ts';
-import { NotFoundError, ServerUnavailableError } from '../../errors.ts';
+import { ServerUnavailableError } from '../../errors.ts';
 import type { DocumentInput, DocumentServer, SchemaForm } from '../../openapi/document-input.ts';
 import { type SerializedDocument, serializeDocument } from '../../openapi/serialize-document.ts';
 import { toDocument } from '../../openapi/to-document.ts';
@@ -32,24 +32,16 @@ export class DocumentCache {
     this.#logger = logger;
   }
 
-  /** One server's document. Throws `NotFoundError`, or `ServerUnavailableError` while there is no catalogue. */
-  async ofServer(name: string, schemas: SchemaForm): Promise<SerializedDocument> {
-    const server = this.#registry.servers.get(name);
-    if (server === undefined) throw new NotFoundError('There is no such server. /docs lists the servers.');
-    const catalogue = await server.whenCatalogue(CATALOGUE_WAIT_MS);
-    if (catalogue === undefined && server.awaitedSource === undefined) throw noCatalogue(server);
-    return this.#cached([server], name, schemas);
-  }
-
-  /** The document of every server that has a catalogue, waiting for those on their way. */
-  async ofAll(schemas: SchemaForm): Promise<SerializedDocument> {
-    const servers = this.#registry.list();
-    await Promise.all(servers.map((server) => server.whenCatalogue(CATALOGUE_WAIT_MS)));
-    return this.#cached(
-      servers.filter((server) => server.catalogue !== undefined || server.awaitedSource !== undefined),
-      undefined,
-      schemas,
-    );
+  /**
+   * The document of one server, or of all that have a catalogue, waiting for those on their way. Rejects with
+   * `ServerUnavailableError` while the one server has no catalogue.
+   */
+  async of(server: Server | undefined, schemas: SchemaForm): Promise<SerializedDocument> {
+    const servers = server === undefined ? this.#registry.list() : [server];
+    await Promise.all(servers.map((one) => one.whenCatalogue(CATALOGUE_WAIT_MS)));
+    const listed = servers.filter(({ catalogue, awaitedSource }) => catalogue ?? awaitedSource);
+    if (server !== undefined && listed.length === 0) throw noCatalogue(server);
+    return this.#cached(listed, server?.name, schemas);
   }
 
   #cached(servers: readonly Server[], name: string | undefined, schemas: SchemaForm): SerializedDocument {

@@ -1,16 +1,21 @@
 import express, { type Request, type Response, type Router } from 'express';
+import type { Settings } from '../../config/settings.ts';
 import { InvalidArgumentsError } from '../../errors.ts';
 import type { SchemaForm } from '../../openapi/document-input.ts';
 import type { SerializedDocument } from '../../openapi/serialize-document.ts';
 import type { Server } from '../../servers/server.ts';
+import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { createAssets } from '../pages/assets.ts';
+import { renderTemplate } from '../pages/render-template.ts';
 import { parseServicePath, serverPath, toPathname, toServicePaths } from '../paths.ts';
 import { toRelativeUrl } from '../urls.ts';
-import { createAssets, renderRedocPage, renderSwaggerPage } from './docs-pages.ts';
 import { DocumentCache } from './document-cache.ts';
-import { renderStartPage, type StartPageSource, toStartPage } from './start-page.ts';
+import { type StartPageSource, toStartPage } from './start-page.ts';
 
 export interface DocumentRouteDependencies extends StartPageSource {
+  readonly settings: Settings;
+  readonly registry: ServerRegistry;
   readonly logger: Logger;
 }
 
@@ -24,7 +29,7 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
   const router = express.Router();
   router.use(toServicePaths('docs/assets', settings), createAssets());
   router.get(toServicePaths('', settings).map(toPathname), (request, response) =>
-    sendPage(response, renderStartPage(toStartPage(request, dependencies))),
+    sendPage(response, 'start-page', toStartPage(request, dependencies)),
   );
   router.get('/*path', (request, response, next) => {
     const { server: name = settings.servers[0]?.name, name: kind } =
@@ -54,17 +59,15 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
     };
     switch (kind) {
       case 'openapi.json': {
-        const schemas = requestedSchemas(request);
-        const document =
-          server === undefined ? await documents.ofAll(schemas) : await documents.ofServer(server.name, schemas);
+        const document = await documents.of(server, requestedSchemas(request));
         return sendDocument(request, response, document);
       }
       case 'redoc':
-        return sendPage(response, renderRedocPage(page));
+        return sendPage(response, 'redoc', page);
       case 'docs': {
         const startPage =
           server === undefined ? { ...toStartPage(request, dependencies), allDocsUrl: undefined } : undefined;
-        return sendPage(response, renderSwaggerPage({ ...page, startPage }));
+        return sendPage(response, 'swagger', { ...page, startPage });
       }
     }
   }
@@ -79,9 +82,12 @@ function isKind(name: string | undefined): name is Kind {
   return KINDS.some((kind) => kind === name);
 }
 
-/** `no-cache`: the page shows states, and under strict authentication it must be asked for each time. */
-function sendPage(response: Response, html: string): void {
-  response.set('Cache-Control', 'no-cache').type('html').send(html);
+/** Answers with a page. `no-cache`: it shows states, and under strict authentication it must be asked for each time. */
+function sendPage(response: Response, template: 'start-page' | 'swagger' | 'redoc', view: object): void {
+  response
+    .set('Cache-Control', 'no-cache')
+    .type('html')
+    .send(renderTemplate(`documents/${template}`, view));
 }
 
 /** Answers with a document from memory, or 304 when the client has it already (RFC 9110, section 13.1.2). */

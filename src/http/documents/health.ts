@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { LimitsStatus } from '../../rate-limit/open-limits.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
-import { shownRejectedTools } from './start-page.ts';
+import { toShownRejectedTools } from '../pages/shown-server.ts';
 
 export interface ReadinessDependencies {
   readonly registry: ServerRegistry;
@@ -31,7 +31,7 @@ export function readinessHandler({ registry, limits, isDraining }: ReadinessDepe
             reason: status.reason,
             required: config.required,
             tools: catalogue?.tools.size ?? 0,
-            rejected_tools: rejected.length === 0 ? undefined : shownRejectedTools(rejected),
+            rejected_tools: rejected.length === 0 ? undefined : toShownRejectedTools(rejected),
           };
           return [name, facts];
         }),

@@ -2,33 +2,26 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { toAddressKey } from '../../rate-limit/address-key.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { type ClientAddress, plainAddress, UNKNOWN_ADDRESS } from './client-address.ts';
+import { type ClientAddress, plainAddress } from './client-address.ts';
 
 /** Often enough for an admin to see what happens, seldom enough for a flood not to fill the log. */
 const LOG_EVERY_MS = 60_000;
 
-interface ConnectionLimits {
-  readonly max: number;
-  readonly maxPerAddress: number;
-}
-
-export interface ConnectionLimitOptions {
-  readonly limits: ConnectionLimits;
-  /** Knows the proxies, each of which may open as many connections as there are. */
-  readonly client: Pick<ClientAddress, 'isProxy'>;
-  readonly logger: Logger;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-}
-
-/** Closes at once what is connected beyond the limits: in all, and from one address. */
-export function limitConnections(server: Server, options: ConnectionLimitOptions): void {
-  const { limits, client, logger, now = Date.now } = options;
+/**
+ * Closes at once what is connected beyond the limits: in all, and from one address. Proxies that `client` knows may each
+ * open as many connections as there are.
+ */
+export function limitConnections(
+  server: Server,
+  limits: { readonly max: number; readonly maxPerAddress: number },
+  client: Pick<ClientAddress, 'isProxy'>,
+  logger: Logger,
+): void {
   const open = new Map<string, number>();
   let loggedAt = Number.NEGATIVE_INFINITY;
   const logRefusal = (limit: string, address: string | undefined): void => {
-    if (now() - loggedAt < LOG_EVERY_MS) return;
-    loggedAt = now();
+    if (performance.now() - loggedAt < LOG_EVERY_MS) return;
+    loggedAt = performance.now();
     logger.warn('connections are refused: too many are open', { limit, address });
   };
 
@@ -37,7 +30,7 @@ export function limitConnections(server: Server, options: ConnectionLimitOptions
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket;
     if (client.isProxy(remoteAddress)) return;
-    const key = remoteAddress === undefined ? UNKNOWN_ADDRESS : toAddressKey(plainAddress(remoteAddress));
+    const key = toAddressKey(plainAddress(remoteAddress));
     const count = (open.get(key) ?? 0) + 1;
     if (count > limits.maxPerAddress) {
       logRefusal('MCPO_MAX_CONNECTIONS_PER_ADDRESS', remoteAddress);

@@ -17,54 +17,30 @@ const ALLOWED_HEADERS = [
   'x-openwebui-message-id',
 ].join(', ');
 
-const EXPOSED_HEADERS = [
-  'Content-Disposition',
-  'Location',
-  'X-Request-Id',
-  'Retry-After',
-  'RateLimit',
-  'RateLimit-Policy',
-  'ETag',
-].join(', ');
-const PREFLIGHT_MAX_AGE_SECONDS = '600';
+const EXPOSED = [
+  'Access-Control-Expose-Headers',
+  'Content-Disposition, Location, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, ETag',
+] as const;
+const FOR_ALL: HeaderList = [['Access-Control-Allow-Origin', '*'], EXPOSED];
+/** Also with an allowed origin: the answer is another for another origin. */
+const FOR_NONE: HeaderList = [['Vary', 'Origin']];
+const PREFLIGHT: HeaderList = [
+  ['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE, OPTIONS'],
+  ['Access-Control-Allow-Headers', ALLOWED_HEADERS],
+  ['Access-Control-Max-Age', '600'],
+];
 
-export interface Cors {
-  /** The headers of an answer to this request. */
-  headers(request: IncomingMessage): HeaderList;
-  /** The headers of the answer to a preflight. */
-  preflightHeaders(request: IncomingMessage): HeaderList;
-}
-
-/** CORS for a list of origins, `*` for all. Credentials such as cookies are never allowed along. */
-export function createCors(origins: readonly string[]): Cors {
+/**
+ * The CORS headers of an answer, for a list of origins, `*` for all. Credentials such as cookies are never allowed along.
+ */
+export function createCors(origins: readonly string[]): (request: IncomingMessage) => HeaderList {
   const allowsAll = origins.includes('*');
   const allowed = new Set(origins);
-  const forAll: HeaderList = [
-    ['Access-Control-Allow-Origin', '*'],
-    ['Access-Control-Expose-Headers', EXPOSED_HEADERS],
-  ];
-  const forNone: HeaderList = [['Vary', 'Origin']];
-  const headers = (request: IncomingMessage): HeaderList => {
-    if (allowsAll) return forAll;
-    const { origin } = request.headers;
-    if (origin === undefined || !allowed.has(origin)) return forNone;
-    return [
-      ['Access-Control-Allow-Origin', origin],
-      ['Access-Control-Expose-Headers', EXPOSED_HEADERS],
-      ['Vary', 'Origin'],
-    ];
-  };
-  return {
-    headers,
-    preflightHeaders: (request) => {
-      const base = headers(request);
-      if (base === forNone) return base;
-      return [
-        ...base,
-        ['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE, OPTIONS'],
-        ['Access-Control-Allow-Headers', ALLOWED_HEADERS],
-        ['Access-Control-Max-Age', PREFLIGHT_MAX_AGE_SECONDS],
-      ];
-    },
+  return ({ method, headers: { origin } }) => {
+    let headers: HeaderList;
+    if (allowsAll) headers = FOR_ALL;
+    else if (origin === undefined || !allowed.has(origin)) return FOR_NONE;
+    else headers = [['Access-Control-Allow-Origin', origin], EXPOSED, ...FOR_NONE];
+    return method === 'OPTIONS' ? [...headers, ...PREFLIGHT] : headers;
   };
 }

@@ -4,13 +4,6 @@ import { requireJson } from '../tool-call/parse-arguments.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { OwnHosts } from './own-hosts.ts';
 
-export interface ForeignPagesOptions {
-  readonly ownHosts: OwnHosts;
-  readonly client: ClientAddress;
-  /** Origins of `--cors-allow-origins`; none if the flag was not given. */
-  readonly origins: readonly string[];
-}
-
 /** What load balancers request under any name; it contains no data of users. */
 const OPEN_TO_ALL = new Set(['/healthz', '/readyz']);
 /** Of a header that a caller sent. */
@@ -20,10 +13,10 @@ const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /**
  * Keeps the pages of other origins away from a service without authentication: every browser on this machine could
  * call its tools otherwise. Browsers say by `Origin` and `Sec-Fetch-Site` which page made a request, and by `Host` which
- * name it used, so that a name that an attacker points here (DNS rebinding) shows. Throws `ForbiddenError`, and
- * `UnsupportedMediaTypeError` for a body that a form could send.
+ * name it used, so that a name that an attacker points here (DNS rebinding) shows. Pages of `origins` are let through.
+ * Throws `ForbiddenError`, and `UnsupportedMediaTypeError` for a body that a form could send.
  */
-export function createForeignPagesGuard({ ownHosts, client, origins }: ForeignPagesOptions) {
+export function createForeignPagesGuard(ownHosts: OwnHosts, client: ClientAddress, origins: readonly string[]) {
   const allowsAll = origins.includes('*');
   const allowed = new Set(origins.map((origin) => origin.toLowerCase()));
 

@@ -15,6 +15,11 @@ export interface IdentifyDependencies {
   readonly limits: LogInLimits;
 }
 
+/** Keys in the database may turn authentication on later; until they are read nobody is let in without one. */
+export function isAuthenticationRequired({ authenticator, ring }: Omit<IdentifyDependencies, 'limits'>): boolean {
+  return authenticator.isRequired || ring.isIncomplete;
+}
+
 /**
  * Identifies the sender of a request, within the limits on failed attempts.
  * Rejects with the authenticator's errors, and with `RateLimitedError`.
@@ -25,7 +30,7 @@ export async function identify(
   { address, accepted }: { readonly address: string; readonly accepted: AcceptedScheme },
   { authenticator, ring, limits }: IdentifyDependencies,
 ): Promise<Principal> {
-  if (!authenticator.isRequired && !ring.isIncomplete) return ANONYMOUS;
+  if (!isAuthenticationRequired({ authenticator, ring })) return ANONYMOUS;
   const credential = request.headers.authorization;
   const isSigned = credential !== undefined && SIGNED.test(credential);
   const attempt = await limits.begin({ address, credential, isSigned }, response);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError } from '../../errors.ts';
 import { parseUrl } from '../../parse-url.ts';
@@ -17,7 +18,7 @@ export interface OwnHosts {
 
 const EVERYWHERE = new Set(['0.0.0.0', '[::]', '::']);
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-/** `Host` headers that were found to be ours; those of attackers must not fill memory. */
+/** `Host` headers that were found to be ours: one name can be written in many ways. */
 const MAX_REMEMBERED = 1_000;
 
 /**
@@ -33,7 +34,7 @@ export function createOwnHosts(settings: OwnHostSettings, client: ClientAddress)
       .map((one) => (one === undefined ? undefined : toHostname(one)))
       .filter((one) => one !== undefined),
   );
-  const remembered = new Set<string>();
+  const remembered = new BoundedMap<string, true>(MAX_REMEMBERED);
 
   const isOwn = (given: string): boolean => {
     const name = toHostname(given);
@@ -44,9 +45,7 @@ export function createOwnHosts(settings: OwnHostSettings, client: ClientAddress)
     if (given === undefined) return false;
     if (remembered.has(given)) return true;
     if (!isOwn(given)) return false;
-    // One name can be written in many ways.
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.add(given);
+    remembered.set(given, true);
     return true;
   };
   return {

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
-import type { ClientAddress } from './client-address.ts';
 
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
@@ -50,17 +49,14 @@ export function allowOwnForms(response: ServerResponse): void {
   response.setHeader('Content-Security-Policy', policy.replace("form-action 'none'", "form-action 'self'"));
 }
 
-/** A year, as preload lists ask for; not for subdomains, of which the service knows nothing. */
-const STRICT_TRANSPORT: HeaderList = [['Strict-Transport-Security', 'max-age=31536000']];
-const NONE: HeaderList = [];
 /** A browser would ask for TLS from every other program of the developer's machine too. */
 const OWN_MACHINE = /^(?:.+\.)?localhost(?::\d+)?$/i;
 
 /**
- * The header that makes browsers ask for TLS only (RFC 6797), for requests that came over TLS: to us, or to a trusted
- * proxy that says so. Over plain HTTP it must not be sent (section 7.2).
+ * The header that makes browsers ask this host for TLS only (RFC 6797), for requests that came over TLS: over plain HTTP
+ * it must not be sent (section 7.2). A year, as preload lists ask for; not for subdomains, of which the service knows
+ * nothing.
  */
-export function strictTransportSecurity(request: IncomingMessage, client: ClientAddress): HeaderList {
-  if (!client.isHttps(request)) return NONE;
-  return OWN_MACHINE.test(client.hostOf(request) ?? '') ? NONE : STRICT_TRANSPORT;
+export function strictTransportSecurity(host: string | undefined): HeaderList {
+  return OWN_MACHINE.test(host ?? '') ? [] : [['Strict-Transport-Security', 'max-age=31536000']];
 }

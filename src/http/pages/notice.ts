@@ -14,11 +14,27 @@ export type Done =
   | { readonly done: 'erased' | 'user-erased'; readonly count: number }
   | { readonly done: 'logged-out' };
 
+const OF_ALL = new Map<unknown, (count: number) => string>([
+  ['erased', (count) => `All your data is erased (${toCount(count, 'value')}), and you are logged out.`],
+  ['user-erased', (count) => `All data of the user is erased (${toCount(count, 'value')}).`],
+  ['logged-out', () => 'You are logged out.'],
+]);
+const OF_SERVER = new Map<unknown, (title: string, count: number) => string>([
+  ['saved', (title) => `Your values for ${title} are saved.`],
+  ['tested-and-saved', (title) => `${title} works with your values, and they are saved.`],
+  ['tested', (title, count) => `${title} works with your values: it offers ${toCount(count, 'tool')}.`],
+  ['removed', (title) => `The value for ${title} is removed.`],
+  [
+    'tools-chosen',
+    (title) => `All users now see the selected tools of ${title}. Save the connection in Open WebUI again.`,
+  ],
+  ['restarted', (title) => `${title} is being restarted.`],
+]);
+
 /** The query that names the result to the next page, which has the words for it. */
 export function toDoneQuery(done: Done): string {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(done)) query.set(name, String(value));
-  return `?${query}`;
+  const fields = Object.entries(done).map(([name, value]): [string, string] => [name, String(value)]);
+  return `?${new URLSearchParams(fields)}`;
 }
 
 /**
@@ -28,36 +44,8 @@ export function toDoneQuery(done: Done): string {
 export function toDoneNotice({ query, headers }: Request, titles: ReadonlyMap<string, string>): Notice | undefined {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin') return undefined;
-  const text = toSentence(query, titles);
-  return text === undefined ? undefined : { kind: 'done', text };
-}
-
-function toSentence(query: Request['query'], titles: ReadonlyMap<string, string>): string | undefined {
   const count = /^\d{1,6}$/.test(String(query.count)) ? Number(query.count) : 0;
   const title = titles.get(String(query.server));
-  switch (query.done) {
-    case 'erased':
-      return `All your data is erased (${toCount(count, 'value')}), and you are logged out.`;
-    case 'user-erased':
-      return `All data of the user is erased (${toCount(count, 'value')}).`;
-    case 'logged-out':
-      return 'You are logged out.';
-  }
-  if (title === undefined) return undefined;
-  switch (query.done) {
-    case 'saved':
-      return `Your values for ${title} are saved.`;
-    case 'tested-and-saved':
-      return `${title} works with your values, and they are saved.`;
-    case 'tested':
-      return `${title} works with your values: it offers ${toCount(count, 'tool')}.`;
-    case 'removed':
-      return `The value for ${title} is removed.`;
-    case 'tools-chosen':
-      return `All users now see the selected tools of ${title}. Save the connection in Open WebUI again.`;
-    case 'restarted':
-      return `${title} is being restarted.`;
-    default:
-      return undefined;
-  }
+  const text = OF_ALL.get(query.done)?.(count) ?? (title && OF_SERVER.get(query.done)?.(title, count));
+  return text ? { kind: 'done', text } : undefined;
 }

@@ -1,20 +1,21 @@
 import type { Request, RequestHandler, Response } from 'express';
+import type { UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ServiceError, UnsupportedMediaTypeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { logFailure, toErrorAnswer } from '../error-handler.ts';
+import { logFailure, refuseRest, toErrorAnswer } from '../error-handler.ts';
 import { allowOwnForms } from '../guards/security-headers.ts';
 import { readBody } from '../tool-call/read-body.ts';
 import { toRelativeUrl } from '../urls.ts';
+import type { PageAccess, PageSession } from '../vault/page-access.ts';
 import { type Done, type Notice, toDoneQuery } from './notice.ts';
 import { renderTemplate } from './render-template.ts';
 
-/** How long the rest of a refused form is drained, so that the browser shows the answer. */
-const DRAIN_MS = 1_000;
 /** Room for several values of the largest size: percent-encoding makes three bytes of one. */
 const MAX_FORM_BYTES = 1024 * 1024;
 
 export interface PageDependencies {
+  readonly access: PageAccess;
   readonly settings: Pick<Settings, 'pathPrefix'>;
   readonly logger: Logger;
 }
@@ -58,6 +59,19 @@ export class PageVisit {
     this.response.status(status).type('html').send(html);
   }
 
+  /** Answers with the page that asks the visitor to log in, which leads back to `page`. */
+  showLogIn(status: number, page: 'vault' | 'admin', notice: Notice | undefined): void {
+    const title = page === 'vault' ? 'Your vault' : 'Administration';
+    const hasAuthentication = this.#dependencies.access.hasAuthentication();
+    this.show(status, 'pages/log-in', { title, page, notice, hasAuthentication, logInUrl: this.to('vault/log-in') });
+  }
+
+  /** Who is logged in, for the top of a page. */
+  account(session: PageSession): Account {
+    const formToken = this.#dependencies.access.formToken(session);
+    return { who: toWho(session.user), formToken, logOutUrl: this.to('vault/log-out') };
+  }
+
   /** Leads on after a form (RFC 9110, section 15.4.4). */
   redirect(path: string, done?: Done): void {
     const query = done === undefined ? '' : toDoneQuery(done);
@@ -72,6 +86,13 @@ export class PageVisit {
     return new URLSearchParams((await readBody(this.request, MAX_FORM_BYTES)).toString('utf8'));
   }
 
+  /** What a form of a logged-in visitor sends, from a page of ours. Rejects with `ForbiddenError`, and as `readForm` does. */
+  async readOwnForm(session: PageSession | undefined): Promise<URLSearchParams> {
+    const form = await this.readForm();
+    this.#dependencies.access.assertOwnForm(this.request, session, form.get('form_token'));
+    return form;
+  }
+
   /**
    * How a page shows an error; sets its headers and logs it. Throws what is not a `ServiceError`: that is a fault of
    * ours, for the app's own handler.
@@ -80,11 +101,8 @@ export class PageVisit {
     if (!(error instanceof ServiceError)) throw error;
     const { request, response } = this;
     const { status, headers } = toErrorAnswer(error);
-    for (const [name, value] of headers) if (name !== 'Content-Type') response.setHeader(name, value);
-    if (!request.complete) {
-      response.setHeader('Connection', 'close');
-      setTimeout(() => request.destroy(), DRAIN_MS).unref();
-    }
+    response.set(headers);
+    refuseRest(request, response);
     logFailure(error, status, request, response, this.#dependencies.logger);
     return { status, notice: { kind: 'problem', text: error.message } };
   }
@@ -107,6 +125,13 @@ export function toRequestHandler(handle: PageHandler, dependencies: PageDependen
 /** A page of one sentence. */
 export function showMessage(visit: PageVisit, status: number, title: string, text: string, account?: Account): void {
   visit.show(status, 'pages/message', { title, text, account, vaultUrl: visit.to('vault') });
+}
+
+/** A user in words that they recognize. Never a name alone: people choose it, and it may be another user's. */
+export function toWho(user: Pick<UserProfile, 'name' | 'email' | 'subject'> | undefined): string {
+  if (user === undefined) return 'Admin';
+  const { name, email, subject } = user;
+  return name ? `${name} (${email || subject})` : email || subject;
 }
 
 /** Aborts when the caller has left. */

@@ -3,7 +3,7 @@ import { Eta } from 'eta';
 import { toCount, toEnumeration, toTime, toWebUrl } from './words.ts';
 
 /** The folder of the pages' folders, each with its templates, scripts and styles; the build copies them to `dist/`. */
-const root = fileURLToPath(new URL('../', import.meta.url));
+export const pagesRoot = fileURLToPath(new URL('../', import.meta.url));
 
 class PageTemplates extends Eta {
   /** What templates may call. `time` returns HTML. */
@@ -11,7 +11,7 @@ class PageTemplates extends Eta {
 }
 
 const templates = new PageTemplates({
-  views: root,
+  views: pagesRoot,
   cache: true,
   autoEscape: true,
   autoTrim: false,
@@ -21,9 +21,4 @@ const templates = new PageTemplates({
 /** A page from its template, such as `vault/vault`. Everything in `view` is escaped. */
 export function renderTemplate(name: string, view: object): string {
   return templates.render(`./${name}`, view);
-}
-
-/** The absolute path of a folder that holds scripts and styles. */
-export function assetsFolder(name: 'documents' | 'pages'): string {
-  return root + name;
 }

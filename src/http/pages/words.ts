@@ -16,10 +16,11 @@ export function toCount(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
+const listFormat = new Intl.ListFormat('en-GB');
+
 /** `A`, `A and B`, `A, B and C`. */
 export function toEnumeration(words: readonly string[]): string {
-  const last = words.at(-1) ?? '';
-  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
+  return listFormat.format(words);
 }
 
 /** The URL if a link may lead there: `http:` and `https:` only, so that nothing runs in our own origin. */

@@ -1,25 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable, Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import {
   BodyTooLargeError,
   CallCancelledError,
   InvalidArgumentsError,
   ServerUnavailableError,
-  UnsupportedMediaTypeError,
+  ServiceError,
 } from '../../errors.ts';
 import { shareOfOne } from '../../turns/fair-turns.ts';
-
-/** What comes out at a time: each piece costs a turn of the event loop. */
-const CHUNK_BYTES = 64 * 1024;
-
-/** Opens a stream that decompresses. */
-const DECOMPRESSORS: ReadonlyMap<string, () => Transform> = new Map([
-  ['gzip', () => createGunzip({ chunkSize: CHUNK_BYTES })],
-  ['x-gzip', () => createGunzip({ chunkSize: CHUNK_BYTES })],
-  ['deflate', () => createInflate({ chunkSize: CHUNK_BYTES })],
-  ['br', () => createBrotliDecompress({ chunkSize: CHUNK_BYTES })],
-]);
+import { createDecompressor } from './decompressor.ts';
 
 /** Bytes of each body that are not counted: small calls are accepted whatever the large ones take. */
 const FREE_BYTES = 16 * 1024;
@@ -44,16 +33,33 @@ export class BodyBudget {
     return this.#held;
   }
 
-  /** Throws `ServerUnavailableError` if so many more bytes are too many now. */
-  assertFits(callerId: string, bytes: number): void {
-    const ofCaller = (this.#heldBy.get(callerId) ?? 0) + bytes;
-    if (this.#held + bytes <= this.#maxBytes && ofCaller <= shareOfOne(this.#maxBytes)) return;
+  /** Counts one request's body, which is to be released when the request is done with. */
+  hold(callerId: string): HeldBody {
+    let counted = 0;
+    return {
+      expect: (bytes) => this.#assertFits(callerId, bytes - FREE_BYTES - counted),
+      grow: (bytes) => {
+        const more = bytes - FREE_BYTES - counted;
+        if (more <= 0) return;
+        this.#assertFits(callerId, more);
+        this.#add(callerId, more);
+        counted += more;
+      },
+      release: () => {
+        if (counted > 0) this.#add(callerId, -counted);
+        counted = 0;
+      },
+    };
+  }
+
+  #assertFits(callerId: string, more: number): void {
+    const ofCaller = (this.#heldBy.get(callerId) ?? 0) + more;
+    if (more <= 0 || (this.#held + more <= this.#maxBytes && ofCaller <= shareOfOne(this.#maxBytes))) return;
     const message = 'Too many large request bodies are being handled. Try again later.';
     throw new ServerUnavailableError(message, RETRY_AFTER_SECONDS);
   }
 
-  /** Counts `bytes` more, or fewer if negative. */
-  add(callerId: string, bytes: number): void {
+  #add(callerId: string, bytes: number): void {
     this.#held += bytes;
     const ofCaller = (this.#heldBy.get(callerId) ?? 0) + bytes;
     if (ofCaller > 0) this.#heldBy.set(callerId, ofCaller);
@@ -61,93 +67,46 @@ export class BodyBudget {
   }
 }
 
-/** What one request's body takes of the budget. To be released when the request is done with. */
-export class HeldBody {
-  readonly #budget: BodyBudget;
-  readonly #callerId: string;
-  #counted = 0;
-
-  constructor(budget: BodyBudget, callerId: string) {
-    this.#budget = budget;
-    this.#callerId = callerId;
-  }
-
+/** What one request's body takes of the budget. */
+export interface HeldBody {
   /** Throws `ServerUnavailableError` if a body of so many bytes could not be held now. */
-  expect(bytes: number): void {
-    if (bytes > FREE_BYTES) this.#budget.assertFits(this.#callerId, bytes - FREE_BYTES);
-  }
-
+  expect(bytes: number): void;
   /** The body has grown to so many bytes. Throws `ServerUnavailableError` if those are too many now. */
-  grow(bytes: number): void {
-    const more = bytes - FREE_BYTES - this.#counted;
-    if (more <= 0) return;
-    this.#budget.assertFits(this.#callerId, more);
-    this.#budget.add(this.#callerId, more);
-    this.#counted += more;
-  }
-
-  release(): void {
-    if (this.#counted > 0) this.#budget.add(this.#callerId, -this.#counted);
-    this.#counted = 0;
-  }
+  grow(bytes: number): void;
+  release(): void;
 }
 
 /**
  * Reads a request's body whole, decompressed. `maxBytes` bounds what is read and what comes out of it, while it comes;
  * both count for `held`.
- * Throws `BodyTooLargeError`, `UnsupportedMediaTypeError`, `CallCancelledError` when the caller leaves midway, and
- * `ServerUnavailableError` while bodies of others leave no room for this one.
+ * Throws `BodyTooLargeError`, `UnsupportedMediaTypeError`, `InvalidArgumentsError` for data that cannot be decompressed,
+ * `CallCancelledError` when the caller leaves midway, and `ServerUnavailableError` while bodies of others leave no room
+ * for this one.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number, held?: HeldBody): Promise<Buffer> {
+  const announced = request.headers['content-length'];
+  if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  held?.expect(Number(announced ?? 0));
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  const decompress = DECOMPRESSORS.get(encoding);
-  if (decompress === undefined && encoding !== 'identity') {
-    throw new UnsupportedMediaTypeError('The body may be compressed with gzip, deflate or br only.');
-  }
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maxBytes) throw tooLarge(maxBytes);
-  held?.expect(announced);
-  if (decompress === undefined) return collect(request, request, maxBytes, held);
-  return collectDecompressed(request, decompress(), { encoding, maxBytes, held });
-}
-
-interface Decompression {
-  readonly encoding: string;
-  readonly maxBytes: number;
-  readonly held: HeldBody | undefined;
-}
-
-/** Chunk by chunk, so that no more is decompressed than is kept. */
-async function collectDecompressed(
-  request: IncomingMessage,
-  stream: Transform,
-  { encoding, maxBytes, held }: Decompression,
-): Promise<Buffer> {
+  // An empty body is none, whatever it is said to be compressed with.
+  if (encoding === 'identity' || announced === '0') return collect(request, request, maxBytes, held);
+  const decompressor = createDecompressor(encoding);
   let length = 0;
-  const limited = new Promise<never>((_resolve, reject) => {
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > maxBytes) reject(tooLarge(maxBytes));
-    });
-    stream.on('error', () => {
-      const msg = `The body is not valid ${encoding} data`;
-      reject(new InvalidArgumentsError([{ type: 'json_invalid', loc: ['body'], msg }]));
-    });
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > maxBytes) decompressor.destroy(tooLarge(maxBytes));
   });
   try {
-    // An empty body is none, whatever it is said to be compressed with.
-    const ended = new Promise<Buffer>((resolve) => {
-      request.once('end', () => {
-        if (length === 0) resolve(NO_BODY);
-      });
-    });
-    request.pipe(stream);
-    return await Promise.race([limited, ended, collect(stream, request, maxBytes, held)]);
+    return await collect(request.pipe(decompressor), request, maxBytes, held);
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    const msg = `The body is not valid ${encoding} data`;
+    throw new InvalidArgumentsError([{ type: 'json_invalid', loc: ['body'], msg }]);
   } finally {
-    request.unpipe(stream);
-    request.removeAllListeners('data');
-    request.resume();
-    stream.destroy();
+    // Chunk by chunk, so that no more is decompressed than is kept.
+    request.unpipe(decompressor);
+    decompressor.destroy();
+    drain(request);
   }
 }
 
@@ -161,31 +120,35 @@ function collect(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const refuse = (error: unknown) => {
-      source.removeAllListeners('data');
-      source.resume();
-      chunks.length = 0;
-      reject(error);
-    };
     source.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length > maxBytes) {
-        refuse(tooLarge(maxBytes));
-        return;
-      }
+      chunks.push(chunk);
       try {
+        if (length > maxBytes) throw tooLarge(maxBytes);
         held?.grow(length);
-        chunks.push(chunk);
       } catch (error) {
-        refuse(error);
+        chunks.length = 0;
+        drain(source);
+        reject(error);
       }
     });
     source.on('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? NO_BODY) : Buffer.concat(chunks)));
-    request.on('error', () => reject(new CallCancelledError('The caller left before the body was whole.')));
+    if (source !== request) source.on('error', reject);
+    request.on('error', () => reject(callerLeft()));
     request.on('close', () => {
-      if (!request.complete) reject(new CallCancelledError('The caller left before the body was whole.'));
+      if (!request.complete) reject(callerLeft());
     });
   });
+}
+
+/** Reads on without keeping anything, so that the caller gets to read the answer. */
+function drain(source: Readable): void {
+  source.removeAllListeners('data');
+  source.resume();
+}
+
+function callerLeft(): CallCancelledError {
+  return new CallCancelledError('The caller left before the body was whole.');
 }
 
 function tooLarge(maxBytes: number): BodyTooLargeError {

@@ -3,13 +3,12 @@ import { requireAnyCall, requireCall } from '../../auth/authorize.ts';
 import { type Principal, toPrincipalId } from '../../auth/principal.ts';
 import type { ServerConfig } from '../../config/server-config.ts';
 import type { Settings } from '../../config/settings.ts';
-import { NotFoundError } from '../../errors.ts';
+import { CallCancelledError, NotFoundError } from '../../errors.ts';
 import type { HttpAnswer } from '../../mcp/negotiated-answer.ts';
 import type { ResultFile } from '../../mcp/result-media.ts';
 import { toAddressKey } from '../../rate-limit/address-key.ts';
 import type { RateLimit } from '../../rate-limit/rate-limit.ts';
 import { callTool, findBySpelling, type ResolvedTool, resolveTool, spellingsOf } from '../../servers/call-tool.ts';
-import type { CatalogueTool } from '../../servers/catalogue.ts';
 import { toConnectAnswer } from '../../servers/connect-tool.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
@@ -19,7 +18,7 @@ import type { AuditTrail, RequestFacts } from '../audit-trail.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
 import { parseServicePath } from '../paths.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
-import { BodyBudget, HeldBody, readBody } from './read-body.ts';
+import { BodyBudget, type HeldBody, readBody } from './read-body.ts';
 import type { RunningCalls } from './running-calls.ts';
 
 /** Where the caller's own values come from, for a server whose sessions belong to users. */
@@ -34,7 +33,8 @@ export interface ToolRouteDependencies {
   readonly identity: IdentifyDependencies;
   /** How often one principal may call; `undefined`: no limit. */
   readonly callLimit: RateLimit | undefined;
-  readonly audit: AuditTrail;
+  /** `undefined`: there is no audit log. */
+  readonly audit: AuditTrail | undefined;
   readonly registry: ServerRegistry;
   readonly logger: Logger;
   /** The tool calls that a drain waits for. */
@@ -52,22 +52,6 @@ export type ToolRoute = (
   facts: RequestFacts,
 ) => Promise<void>;
 
-/** A call that may run: who calls which tool. */
-interface AllowedCall {
-  readonly request: IncomingMessage;
-  readonly facts: RequestFacts;
-  readonly principal: Principal;
-  /** Who calls, as limits count them: the principal, or the address of an anonymous one. */
-  readonly callerId: string;
-  readonly server: Server;
-  /** As the caller spelled it. */
-  readonly name: string;
-  /** `undefined`: the tool is looked up, and the principal authorized for it, in the caller's own session. */
-  readonly tool: CatalogueTool | undefined;
-  /** Aborts when the caller leaves. */
-  readonly signal: AbortSignal;
-}
-
 /**
  * `POST {prefix}<server>/<tool>`, the hot path: written against node's own request and response, since a router and a
  * body parser would cost more than the call.
@@ -78,24 +62,52 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
 
   return async (request, response, pathname, facts) => {
-    const running = calls.follow(response);
+    const signal = calls.follow(response);
     const { clientAddress: address } = facts;
     const principal = await identify(request, response, { address, accepted: 'bearer' }, identity);
     facts.principal = principal;
-    const found = findServer(pathname);
-    const tool = authorize(principal, found, facts);
+    const { server, name } = findServer(pathname);
+    const listed = authorize(principal, server, name, facts);
+    // Who calls, as limits count them.
     const callerId = principal.kind === 'anonymous' ? `anonymous ${toAddressKey(address)}` : toPrincipalId(principal);
     await callLimit?.count(callerId, response);
-    audit.assertAvailable();
-    running.begin();
-    const held = new HeldBody(bodies, callerId);
+    audit?.assertAvailable();
+    if (signal.aborted) throw new CallCancelledError('The caller left before the call began.');
+    calls.begin(response);
+    const startedAt = performance.now();
+    const held = bodies.hold(callerId);
+    let found: ResolvedTool | undefined;
     try {
-      const { signal } = running;
-      await answerCall({ request, facts, principal, callerId, ...found, tool, signal }, held, response);
+      const values = server.isShared ? NO_VALUES : await callerValues(request, principal, server.config);
+      found = listed ?? (await resolveTool(server, name, { principal, values }, signal));
+      // From here on the call is authorized and recorded by the tool's own name.
+      facts.resource = `${server.name}/${found.name}`;
+      if (listed === undefined) requireCall(principal, server.name, found.name, server.config.access, name);
+      const { args, exactText } = await readArguments(request, facts, server, held);
+      const { contentType, body } =
+        found.kind === 'connect'
+          ? answerConnect(server, found)
+          : await callTool({
+              principal,
+              callerId,
+              values,
+              server,
+              tool: found.tool,
+              lease: found.lease,
+              arguments: args,
+              exactText,
+              headers: request.headers,
+              keepFile: (file) => keepFile(request, file),
+              signal,
+            });
+      response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
     } finally {
+      found?.lease?.release();
       held.release();
     }
-    audit.called(request, facts);
+    const ms = Math.round(performance.now() - startedAt);
+    logger.info('call', { request: facts.requestId, server: server.name, tool: found.name, status: 200, ms });
+    audit?.called({ request, response }, facts);
   };
 
   /** The server and the tool's name that a path means. Throws `NotFoundError`. */
@@ -106,50 +118,11 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
     throw new NotFoundError('There is no such server. /docs lists the servers.');
   }
 
-  async function answerCall(call: AllowedCall, held: HeldBody, response: ServerResponse): Promise<void> {
-    const { request, facts, principal, server } = call;
-    const startedAt = performance.now();
-    const values = server.isShared ? NO_VALUES : await callerValues(request, principal, server.config);
-    const resolved: ResolvedTool =
-      call.tool === undefined
-        ? await findTool(call, values)
-        : { kind: 'tool', name: call.tool.definition.name, tool: call.tool };
-    try {
-      const { args, exactText } = await readArguments(call, held);
-      const { contentType, body } =
-        resolved.kind === 'connect'
-          ? answerConnect(server, resolved)
-          : await callTool({
-              principal,
-              callerId: call.callerId,
-              values,
-              server,
-              tool: resolved.tool,
-              lease: resolved.lease,
-              arguments: args,
-              exactText,
-              headers: request.headers,
-              keepFile: (file) => keepFile(request, file),
-              signal: call.signal,
-            });
-      response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
-    } finally {
-      resolved.lease?.release();
-    }
-    logger.info('call', {
-      request: facts.requestId,
-      server: server.name,
-      tool: resolved.name,
-      status: 200,
-      ms: Math.round(performance.now() - startedAt),
-    });
-  }
-
   /** Its own function, so that the bytes of the body are free while the call runs. */
-  async function readArguments({ request, facts, server }: AllowedCall, held: HeldBody) {
+  async function readArguments(request: IncomingMessage, facts: RequestFacts, server: Server, held: HeldBody) {
     requireJson(request.headers['content-type']);
     const { value: args, exactText, bytes } = parseArguments(await readBody(request, settings.maxBodyBytes, held));
-    audit.noteArguments(facts, args, bytes);
+    audit?.noteArguments(facts, args, bytes);
     if (logger.isDebug()) {
       logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
     }
@@ -164,32 +137,19 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
  */
 function authorize(
   principal: Principal,
-  { server, name }: { readonly server: Server; readonly name: string },
+  { name: server, catalogue, config, isShared }: Server,
+  name: string,
   facts: RequestFacts,
-): CatalogueTool | undefined {
-  const { catalogue, config, isShared } = server;
+): ResolvedTool | undefined {
   const tool = isShared && catalogue ? findBySpelling(catalogue.tools, name) : undefined;
   const toolName = tool?.definition.name ?? name;
-  facts.resource = `${server.name}/${toolName}`;
-  if (tool === undefined) requireAnyCall(principal, server.name, spellingsOf(name), config.access);
-  else requireCall(principal, server.name, toolName, config.access, name);
-  return tool;
-}
-
-/** Finds the tool that the caller means; from here on the call is authorized and recorded by the tool's own name. */
-async function findTool(
-  { server, name, principal, facts, signal }: AllowedCall,
-  values: ValueSource,
-): Promise<ResolvedTool> {
-  const resolved = await resolveTool(server, name, { principal, values }, signal);
-  facts.resource = `${server.name}/${resolved.name}`;
-  try {
-    requireCall(principal, server.name, resolved.name, server.config.access, name);
-  } catch (error) {
-    resolved.lease?.release();
-    throw error;
+  facts.resource = `${server}/${toolName}`;
+  if (tool === undefined) {
+    requireAnyCall(principal, server, spellingsOf(name), config.access);
+    return undefined;
   }
-  return resolved;
+  requireCall(principal, server, toolName, config.access, name);
+  return { kind: 'tool', name: toolName, tool };
 }
 
 /** Connecting is done when the caller's session is open: the answer says what it offers. */

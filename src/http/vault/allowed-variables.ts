@@ -1,11 +1,11 @@
 import type { AuditDetails } from '../../audit/audit-event.ts';
 import { lacksScope, requireOwnValues } from '../../auth/authorize.ts';
+import { toUserPrincipalId } from '../../auth/principal.ts';
 import type { UserId, UserProfile } from '../../auth/user.ts';
 import { ForbiddenError, NotFoundError, UnauthenticatedError, UserVariableTestError } from '../../errors.ts';
 import type { ConnectionTest, ServerVariables, UserVariables } from '../../servers/user-variables.ts';
 import type { ToolUse } from '../../vault/vault.ts';
-import { codeOf } from '../audit-trail.ts';
-import { type Actor, type PageAudit, toAuditedUser } from './page-audit.ts';
+import { type Actor, type AuditTrail, codeOf, type Exchange } from '../audit-trail.ts';
 import type { VaultCaller } from './vault-caller.ts';
 
 /** What an erasure keeps, and why: the log of it says so. */
@@ -13,7 +13,7 @@ const KEPT = 'the entries of this log, which prove who did what; they end with "
 
 export interface VariableDependencies {
   readonly userVariables: UserVariables;
-  readonly audit: PageAudit;
+  readonly audit: AuditTrail | undefined;
 }
 
 interface SaveOptions {
@@ -32,13 +32,13 @@ export class AllowedVariables {
   readonly #caller: VaultCaller;
   readonly #actor: Actor;
   readonly #variables: UserVariables;
-  readonly #audit: PageAudit;
+  readonly #audit: AuditTrail | undefined;
   readonly #isOwn: boolean;
 
   /** The variables of `user`, or the caller's own. Throws `ForbiddenError`, `UnauthenticatedError`. */
   constructor(
     caller: VaultCaller,
-    { request, response }: Pick<Actor, 'request' | 'response'>,
+    { request, response }: Exchange,
     { userVariables, audit }: VariableDependencies,
     user?: UserId,
   ) {
@@ -128,11 +128,11 @@ export class AllowedVariables {
     resources: readonly (string | undefined)[],
     run: () => Promise<T>,
   ): Promise<T> {
-    const subjectId = toAuditedUser(this.#user);
+    const subjectId = toUserPrincipalId(this.#user);
     const record = ({ details, error }: { readonly details?: AuditDetails; readonly error?: unknown }) => {
       const code = error === undefined ? {} : { code: codeOf(error) };
       for (const resource of resources) {
-        this.#audit.record(this.#actor, {
+        this.#audit?.record(this.#actor, {
           eventType: 'secret_change',
           action,
           resource,
@@ -142,7 +142,7 @@ export class AllowedVariables {
         });
       }
     };
-    this.#audit.assertAvailable();
+    this.#audit?.assertAvailable();
     try {
       const outcome = await run();
       record(outcome);

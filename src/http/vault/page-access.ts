@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { ApiKeyRing } from '../../auth/api-key-ring.ts';
 import { lacksScope } from '../../auth/authorize.ts';
 import type { PageLogIn, PageSession, PageSessions } from '../../auth/page-sessions.ts';
-import type { AuthRequest, Principal } from '../../auth/principal.ts';
+import { type AuthRequest, type Principal, toUserPrincipalId } from '../../auth/principal.ts';
 import type { UserId } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, SetupLinkError, UnauthenticatedError } from '../../errors.ts';
 import type { SetupLink, Vault } from '../../vault/vault.ts';
+import type { AuditTrail, Exchange } from '../audit-trail.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
-import { type IdentifyDependencies, identify } from '../guards/identify.ts';
+import { type IdentifyDependencies, identify, isAuthenticationRequired } from '../guards/identify.ts';
 import { assertOwnOrigin, type OwnHosts } from '../guards/own-hosts.ts';
-import { type LogInAction, type PageAudit, toAuditedUser } from './page-audit.ts';
-import { createPageCookie, type PageCookie } from './page-cookie.ts';
+import { createPageCookie } from './page-cookie.ts';
 
 export type { PageSession } from '../../auth/page-sessions.ts';
 
@@ -35,14 +35,14 @@ export interface PageAccessDependencies {
   readonly client: ClientAddress;
   readonly vault: Pick<Vault, 'readLink' | 'redeemLink' | 'beginSession' | 'hasSession' | 'endSession'>;
   readonly sessions: PageSessions;
-  readonly audit: PageAudit;
+  readonly audit: AuditTrail | undefined;
   readonly now?: () => number;
 }
 
 /** Who is at the pages: by cookie, setup link or log-in. The pages and the vault's API share it. */
 export class PageAccess {
   readonly #dependencies: PageAccessDependencies;
-  readonly #cookie: PageCookie;
+  readonly #cookie: ReturnType<typeof createPageCookie>;
   readonly #now: () => number;
 
   constructor(dependencies: PageAccessDependencies) {
@@ -53,8 +53,7 @@ export class PageAccess {
 
   /** `false`: callers are not identified, so nobody can have secrets and nothing is open. */
   hasAuthentication(): boolean {
-    const { authenticator, ring } = this.#dependencies.identity;
-    return authenticator.isRequired || ring.isIncomplete;
+    return isAuthenticationRequired(this.#dependencies.identity);
   }
 
   /**
@@ -95,10 +94,10 @@ export class PageAccess {
    * Says what a setup link would do here, and changes nothing: previews and repeated requests use nothing up. Rejects
    * with `SetupLinkError`, `RateLimitedError`, `VaultUnavailableError`.
    */
-  async readLink(request: IncomingMessage, response: ServerResponse, token: string): Promise<LinkVisit> {
-    const current = await this.session(request);
+  async readLink(exchange: Exchange, token: string): Promise<LinkVisit> {
+    const current = await this.session(exchange.request);
     if (current?.id === toLinkSessionId(token)) return { kind: 'entered', session: current };
-    const link = await this.#tryLink(request, response, token, 'readLink');
+    const link = await this.#tryLink(exchange, token, 'readLink');
     if (current === undefined) return { kind: 'redeemable', link };
     if (!isSameUser(current.user, link.owner)) return { kind: 'other-user', link, session: current };
     return current.server === undefined ? { kind: 'entered', session: current } : { kind: 'redeemable', link };
@@ -108,15 +107,15 @@ export class PageAccess {
    * Uses a setup link up and sets the cookie of a session of its user and server, unless another user is logged in here;
    * `assertOwnForm` comes before it. Rejects as `readLink` does.
    */
-  async redeemLink(request: IncomingMessage, response: ServerResponse, token: string): Promise<LinkVisit> {
-    const visit = await this.readLink(request, response, token);
+  async redeemLink(exchange: Exchange, token: string): Promise<LinkVisit> {
+    const visit = await this.readLink(exchange, token);
     if (visit.kind !== 'redeemable') return visit;
-    const { owner, server, profile } = await this.#tryLink(request, response, token, 'redeemLink');
+    const { owner, server, profile } = await this.#tryLink(exchange, token, 'redeemLink');
     const { issuer, subject } = owner;
     const user = { issuer, subject, name: profile.name, email: profile.email, groups: [] };
     const logIn = { user, isAdmin: false, scopes: [`call:${server}`], server, keyId: undefined };
     const session = { ...this.#dependencies.sessions.open(logIn), id: toLinkSessionId(token) };
-    await this.#begin(request, response, 'open_link', session);
+    await this.#begin(exchange, 'open_link', session);
     return { kind: 'entered', session };
   }
 
@@ -125,8 +124,9 @@ export class PageAccess {
    * wrong key, one that belongs to no person, and a form of another site; `UnauthenticatedError`, `RateLimitedError`,
    * `ServerUnavailableError`.
    */
-  async logIn(request: IncomingMessage, response: ServerResponse, credential: string | null): Promise<PageSession> {
+  async logIn(exchange: Exchange, credential: string | null): Promise<PageSession> {
     const { ownHosts, client, identity, sessions, audit } = this.#dependencies;
+    const { request, response } = exchange;
     assertOwnOrigin(request, ownHosts);
     const text = credential?.trim() ?? '';
     if (text === '') throw new UnauthenticatedError('Enter your API key or token, then log in.', 'Bearer');
@@ -137,47 +137,37 @@ export class PageAccess {
       const key = logIn.keyId === undefined ? undefined : identity.ring.findById(logIn.keyId, this.#now());
       if (key === undefined && logIn.keyId !== undefined) throw new ForbiddenError('Invalid API key');
       const session = sessions.open({ ...logIn, keyId: key && toBoundKey(key.id, key.fingerprint) });
-      await this.#begin(request, response, 'log_in', session);
+      await this.#begin(exchange, 'log_in', session);
       return session;
     } catch (error) {
-      if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) {
-        audit.logInFailed({ id: undefined, request, response }, 'log_in', error);
-      }
+      audit?.logInFailed(exchange, 'log_in', error);
       throw error;
     }
   }
 
   /** Ends the session for every browser that has its cookie, and clears the cookie; `assertOwnForm` comes before it. */
-  async logOut(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async logOut({ request, response }: Exchange): Promise<void> {
     const current = await this.session(request);
     if (current !== undefined) await this.#dependencies.vault.endSession(current.id);
-    this.#cookie.clear(request, response);
+    this.#cookie.write(request, response, '', 0);
   }
 
   /** Replaces the session that the browser has, which is then no longer valid. */
-  async #begin(
-    request: IncomingMessage,
-    response: ServerResponse,
-    action: LogInAction,
-    started: PageSession,
-  ): Promise<void> {
+  async #begin(exchange: Exchange, action: 'log_in' | 'open_link', started: PageSession): Promise<void> {
+    const { request, response } = exchange;
     const { vault, sessions, audit } = this.#dependencies;
     const previous = await this.session(request);
     await vault.beginSession(started.id, started.user, started.expiresAt);
     if (previous !== undefined && previous.id !== started.id) await vault.endSession(previous.id);
     const seconds = Math.max(1, Math.floor((started.expiresAt - this.#now()) / 1_000));
-    this.#cookie.set(request, response, sessions.issue(started), seconds);
-    const actor = { id: toSessionId(started), request, response };
-    audit.record(actor, { eventType: 'log_in', action, resource: 'vault', result: 'success' });
+    this.#cookie.write(request, response, sessions.issue(started), seconds);
+    const actor = { request, response, id: toSessionId(started) };
+    audit?.record(actor, { eventType: 'log_in', action, resource: 'vault', result: 'success' });
   }
 
   /** Reads or redeems a link; one that does not work counts as a failed log-in. */
-  async #tryLink(
-    request: IncomingMessage,
-    response: ServerResponse,
-    token: string,
-    use: 'readLink' | 'redeemLink',
-  ): Promise<SetupLink> {
+  async #tryLink(exchange: Exchange, token: string, use: 'readLink' | 'redeemLink'): Promise<SetupLink> {
+    const { request, response } = exchange;
     const { client, identity, vault, audit } = this.#dependencies;
     const address = client.addressOf(request);
     const attempt = await identity.limits.begin({ address, credential: `setup link ${token}` }, response);
@@ -186,10 +176,8 @@ export class PageAccess {
       attempt.succeeded();
       return link;
     } catch (error) {
-      if (error instanceof SetupLinkError) {
-        attempt.failed();
-        audit.logInFailed({ id: undefined, request, response }, 'open_link', error);
-      }
+      if (error instanceof SetupLinkError) attempt.failed();
+      audit?.logInFailed(exchange, 'open_link', error);
       throw error;
     }
   }
@@ -197,7 +185,7 @@ export class PageAccess {
 
 /** Names who is logged in as `toPrincipalId` names principals; in limits and in the audit log. */
 export function toSessionId({ user, keyId }: Pick<PageSession, 'user' | 'keyId'>): string {
-  return user === undefined ? `key:${keyIdOf(keyId ?? '')}` : toAuditedUser(user);
+  return user === undefined ? `key:${keyIdOf(keyId ?? '')}` : toUserPrincipalId(user);
 }
 
 /** A session's `keyId`: the key's id with what distinguishes it from a later key of the same id. */

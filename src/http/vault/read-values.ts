@@ -1,49 +1,58 @@
 import type { IncomingMessage } from 'node:http';
-import { InvalidArgumentsError, UnsupportedMediaTypeError } from '../../errors.ts';
+import { z } from 'zod';
+import { InvalidArgumentsError, UnsupportedMediaTypeError, type ValidationIssue } from '../../errors.ts';
 import { parseArguments, requireJson } from '../tool-call/parse-arguments.ts';
 import { readBody } from '../tool-call/read-body.ts';
 
 const MAX_VALUE_BODY_BYTES = 128 * 1024;
-
 /** Room for several values of the largest size. */
 const MAX_VALUES_BODY_BYTES = 1024 * 1024;
+
+const secret = z.string().meta({ writeOnly: true });
+
+export const newValueSchema = z.strictObject({ value: secret }).meta({ description: 'A value to store.' });
+
+export const newValuesSchema = z
+  .strictObject({
+    values: z
+      .record(z.string(), secret)
+      .refine((values) => Object.keys(values).length > 0)
+      .meta({ minProperties: 1 }),
+  })
+  .meta({ description: 'Values to store, by the names of their user variables.' });
 
 /**
  * Reads `{"value": "…"}`. Rejects with `UnsupportedMediaTypeError`, `BodyTooLargeError`, `CallCancelledError`, and with
  * `InvalidArgumentsError`, which says what is wrong and quotes nothing, since it may be a secret.
  */
 export async function readValue(request: IncomingMessage): Promise<string> {
-  return toText(await readOnly(request, 'value', MAX_VALUE_BODY_BYTES), ['body', 'value']);
+  return (await readAs(newValueSchema, request, MAX_VALUE_BODY_BYTES)).value;
 }
 
 /** Reads `{"values": {"NAME": "…"}}`, with at least one name. Rejects as `readValue` does. */
 export async function readValues(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {
-  const values = await readOnly(request, 'values', MAX_VALUES_BODY_BYTES);
-  const isObject = typeof values === 'object' && values !== null && !Array.isArray(values);
-  if (!isObject || Object.keys(values).length === 0) {
-    throw invalid('dict_type', ['body', 'values'], 'Input should be an object with at least one value by its name');
-  }
-  return new Map(Object.entries(values).map(([name, value]) => [name, toText(value, ['body', 'values', name])]));
+  return new Map(Object.entries((await readAs(newValuesSchema, request, MAX_VALUES_BODY_BYTES)).values));
 }
 
-async function readOnly(request: IncomingMessage, key: string, maxBytes: number): Promise<unknown> {
+async function readAs<Body>(schema: z.ZodType<Body>, request: IncomingMessage, maxBytes: number): Promise<Body> {
   const contentType = request.headers['content-type'];
-  if (contentType === undefined)
+  if (contentType === undefined) {
     throw new UnsupportedMediaTypeError('The header Content-Type must be application/json.');
-  requireJson(contentType);
-  const { value: body } = parseArguments(await readBody(request, maxBytes));
-  if (!Object.hasOwn(body, key)) throw invalid('missing', ['body', key], 'Field required');
-  if (Object.keys(body).length > 1) {
-    throw invalid('extra_forbidden', ['body'], `Input should have the key "${key}" and no other`);
   }
-  return body[key];
+  requireJson(contentType);
+  const { value } = parseArguments(await readBody(request, maxBytes));
+  const { data, error } = schema.safeParse(value, { reportInput: true });
+  if (error !== undefined) throw new InvalidArgumentsError(error.issues.map(toIssue));
+  return data;
 }
 
-function toText(value: unknown, loc: (string | number)[]): string {
-  if (typeof value === 'string') return value;
-  throw invalid('string_type', loc, 'Input should be a valid string');
-}
-
-function invalid(type: string, loc: (string | number)[], msg: string): InvalidArgumentsError {
-  return new InvalidArgumentsError([{ type, loc, msg }]);
+function toIssue(issue: z.core.$ZodIssue): ValidationIssue {
+  const loc = ['body', ...issue.path.map(String)];
+  if (issue.code === 'unrecognized_keys')
+    return { type: 'extra_forbidden', loc, msg: 'Input should have no other keys' };
+  if (issue.code !== 'invalid_type') return { type: 'too_short', loc, msg: 'Input should have at least one value' };
+  if (issue.input === undefined) return { type: 'missing', loc, msg: 'Field required' };
+  return issue.expected === 'string'
+    ? { type: 'string_type', loc, msg: 'Input should be a valid string' }
+    : { type: 'dict_type', loc, msg: 'Input should be an object with at least one value by its name' };
 }

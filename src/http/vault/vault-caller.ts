@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Principal, toPrincipalId } from '../../auth/principal.ts';
 import { Scopes } from '../../auth/scopes.ts';
 import type { UserProfile } from '../../auth/user.ts';
-import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
+import { UnauthenticatedError } from '../../errors.ts';
+import type { AuditTrail } from '../audit-trail.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
 import { NO_AUTHENTICATION, type PageAccess, type PageSession, toSessionId } from './page-access.ts';
-import type { PageAudit } from './page-audit.ts';
 
 /** Only this scheme: browsers add `Basic` by themselves, so that it proves nothing about who made a request. */
 const BEARER = /^bearer /i;
@@ -28,7 +28,7 @@ export interface CallerDependencies {
   readonly access: PageAccess;
   readonly identity: IdentifyDependencies;
   readonly client: ClientAddress;
-  readonly audit: PageAudit;
+  readonly audit: AuditTrail | undefined;
 }
 
 /**
@@ -47,20 +47,18 @@ export async function identifyCaller(
       const caller = toCaller(session);
       try {
         if (!READS.has(request.method ?? '')) access.assertOwnForm(request, session);
-        return caller;
       } catch (error) {
-        audit.refused({ id: caller.id, request, response }, error);
+        audit?.refused({ id: caller.id, request, response }, error);
         throw error;
       }
+      return caller;
     }
   }
   try {
     const address = client.addressOf(request);
     return fromPrincipal(await identify(request, response, { address, accepted: 'bearer' }, identity));
   } catch (error) {
-    if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) {
-      audit.logInFailed({ id: undefined, request, response }, 'request', error);
-    }
+    audit?.logInFailed({ request, response }, 'request', error);
     throw error;
   }
 }
@@ -81,17 +79,6 @@ export function toCaller(session: PageSession): VaultCaller {
 function fromPrincipal(principal: Principal): VaultCaller {
   if (principal.kind === 'anonymous') throw new UnauthenticatedError(NO_AUTHENTICATION, 'Bearer');
   const { scopes } = principal;
-  return {
-    id: toPrincipalId(principal),
-    user: toProfile(principal),
-    isAdmin: scopes.allows('admin'),
-    scopes,
-    server: undefined,
-  };
-}
-
-function toProfile(principal: Principal): UserProfile | undefined {
-  if (principal.kind !== 'user') return undefined;
-  const { issuer, subject, email, name, role, groups } = principal;
-  return { issuer, subject, email, name, role, groups };
+  const user = principal.kind === 'user' ? principal : undefined;
+  return { id: toPrincipalId(principal), user, isAdmin: scopes.allows('admin'), scopes, server: undefined };
 }

@@ -1,11 +1,14 @@
-import type { OpenAPIObject, OperationObject, ParameterObject, ResponseObject, SchemaObject } from 'openapi3-ts/oas31';
+import type { OpenAPIObject, OperationObject, ParameterObject, PathItemObject, SchemaObject } from 'openapi3-ts/oas31';
 import type { Settings } from '../../config/settings.ts';
 import { readVersion } from '../../version.ts';
-import { refTo, vaultSchemas } from './vault-schemas.ts';
+import { type Method, OPERATIONS, type Operation } from './vault-operations.ts';
+import { refTo, toJsonResponse, vaultSchemas } from './vault-schemas.ts';
 
-const SERVER = toParameter('path', 'server', 'Name of the server, as in the servers file.');
-const NAME = toParameter('path', 'name', "Name of the user variable, as in the server's `userVars`.");
-const SUBJECT = toParameter('path', 'subject', "The user's subject at the issuer, percent-encoded.");
+const PATH_PARAMETERS = [
+  toParameter('path', 'subject', "The user's subject at the issuer, percent-encoded."),
+  toParameter('path', 'server', 'Name of the server, as in the servers file.'),
+  toParameter('path', 'name', "Name of the user variable, as in the server's `userVars`."),
+];
 const ISSUER = toParameter('query', 'issuer', 'The issuer of the user.', { type: 'string', default: 'open-webui' });
 const TEST = toParameter('query', 'test', 'Open a session with the value first, and store it only if that works.', {
   type: 'boolean',
@@ -24,13 +27,12 @@ const ERRORS: ReadonlyMap<number, string> = new Map([
 ]);
 const ALWAYS = [401, 403, 429, 503];
 
-const VARIABLES = '/vault/api/servers/{server}/variables';
-const VARIABLES_OF_USER = '/vault/api/users/{subject}/servers/{server}/variables';
-const ONE_VARIABLE = '/vault/api/servers/{server}/variables/{name}';
-const ONE_VARIABLE_OF_USER = '/vault/api/users/{subject}/servers/{server}/variables/{name}';
-
-/** The OpenAPI 3.1 document of the vault's API; every route of `createVaultRoutes` is in it. */
+/** The OpenAPI 3.1 document of the vault's API. */
 export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPath' | 'pathPrefix'>): OpenAPIObject {
+  const paths = Object.entries(OPERATIONS).map(([path, operations]) => [
+    `/vault/api${path}`,
+    toPathItem(path, operations),
+  ]);
   return {
     openapi: '3.1.0',
     info: {
@@ -46,38 +48,11 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
       { name: 'others', description: 'On behalf of a user; needs the scope `admin`.' },
       { name: 'document', description: 'This document.' },
     ],
-    paths: {
-      '/vault/api/servers': { get: listServers },
-      [VARIABLES]: {
-        parameters: [SERVER],
-        post: toSet('setVariables', 'own', 'Set several values: all of them or none', 'NewValues'),
-      },
-      [ONE_VARIABLE]: {
-        parameters: [SERVER, NAME],
-        put: toSet('setVariable', 'own', 'Set a value', 'NewValue'),
-        delete: toDelete('removeVariable', 'own', 'Remove a value', [404]),
-      },
-      '/vault/api/servers/{server}/test': { parameters: [SERVER], post: testServer },
-      '/vault/api/me': { delete: toDelete('eraseOwn', 'own', 'Erase all data of the user who calls') },
-      [VARIABLES_OF_USER]: {
-        parameters: [SUBJECT, SERVER, ISSUER],
-        post: toSet('setVariablesOfUser', 'others', 'Set several values for a user: all of them or none', 'NewValues'),
-      },
-      [ONE_VARIABLE_OF_USER]: {
-        parameters: [SUBJECT, SERVER, NAME, ISSUER],
-        put: toSet('setVariableOfUser', 'others', 'Set a value for a user', 'NewValue'),
-        delete: toDelete('removeVariableOfUser', 'others', 'Remove a value of a user', [404, 422]),
-      },
-      '/vault/api/users/{subject}': {
-        parameters: [SUBJECT, ISSUER],
-        delete: toDelete('eraseUser', 'others', 'Erase all data of a user', [422]),
-      },
-      '/vault/api/openapi.json': { get: describeVault },
-    },
+    paths: { ...Object.fromEntries(paths), '/vault/api/openapi.json': { get: describeVault } },
     components: {
       schemas: vaultSchemas,
       responses: Object.fromEntries(
-        [...ERRORS].map(([status, description]) => [`Error${status}`, json(description, refTo('Error'))]),
+        [...ERRORS].map(([status, description]) => [`Error${status}`, toJsonResponse(description, refTo('Error'))]),
       ),
       securitySchemes: {
         bearer: {
@@ -103,54 +78,39 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
   };
 }
 
-const listServers: OperationObject = {
-  ...toOperation('listServers', 'own', 'The servers that need values from the user, and what is set'),
-  responses: {
-    200: json('In the order of the servers file.', { type: 'array', items: refTo('ServerSettings') }),
-    ...toErrors(ALWAYS),
-  },
-};
-
-const testServer: OperationObject = {
-  ...toOperation('testServer', 'own', 'Open a session with what is set, and list the tools'),
-  responses: { 200: json('How it went.', refTo('TestResult')), ...toErrors([...ALWAYS, 404]) },
-};
-
 const describeVault: OperationObject = {
-  ...toOperation('describeVault', 'document', 'This document; needs credentials under strict authentication'),
+  operationId: 'describeVault',
+  tags: ['document'],
+  summary: 'This document; needs credentials under strict authentication',
   security: [{}, { bearer: [] }, { session: [] }],
-  responses: { 200: json('OpenAPI 3.1.', { type: 'object' }), ...toErrors([401, 403]) },
+  responses: { 200: toJsonResponse('OpenAPI 3.1.', { type: 'object' }), ...toErrors([401, 403]) },
 };
 
-function toSet(operationId: string, tag: string, summary: string, body: 'NewValue' | 'NewValues'): OperationObject {
-  return {
-    ...toOperation(operationId, tag, summary),
-    parameters: [TEST],
-    requestBody: { required: true, content: { 'application/json': { schema: refTo(body) } } },
-    responses: { 204: { description: 'Stored.' }, ...toErrors([...ALWAYS, 404, 413, 415, 422]) },
-  };
+function toPathItem(path: string, operations: Readonly<Partial<Record<Method, Operation>>>): PathItemObject {
+  const isOfUser = path.includes('{subject}');
+  const named = PATH_PARAMETERS.filter(({ name }) => path.includes(`{${name}}`));
+  const items = Object.entries(operations).map(([method, operation]) => [method, toOperation(operation, method, path)]);
+  return { parameters: isOfUser ? [...named, ISSUER] : named, ...Object.fromEntries(items) };
 }
 
-function toDelete(operationId: string, tag: string, summary: string, errors: readonly number[] = []): OperationObject {
-  return {
-    ...toOperation(operationId, tag, summary),
-    responses: {
-      204: { description: 'Removed, or nothing was set.' },
-      ...toErrors([...ALWAYS, ...errors]),
-    },
-  };
-}
-
-function toOperation(operationId: string, tag: string, summary: string) {
-  return { operationId, tags: [tag], summary };
+function toOperation({ id, summary, body, result }: Operation, method: string, path: string): OperationObject {
+  const isOfUser = path.includes('{subject}');
+  const errors = [
+    ...ALWAYS,
+    ...(path.includes('{server}') ? [404] : []),
+    ...(body === undefined ? [] : [413, 415, 422]),
+    ...(isOfUser ? [422] : []),
+  ];
+  const done = { 204: { description: method === 'delete' ? 'Removed, or nothing was set.' : 'Stored.' } };
+  const responses = { ...(result === undefined ? done : { 200: result }), ...toErrors(errors) };
+  const operation = { operationId: id, tags: [isOfUser ? 'others' : 'own'], summary, responses };
+  if (body === undefined) return operation;
+  const requestBody = { required: true, content: { 'application/json': { schema: refTo(body) } } };
+  return { ...operation, parameters: [TEST], requestBody };
 }
 
 function toErrors(statuses: readonly number[]) {
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Error${status}` }]));
-}
-
-function json(description: string, schema: NonNullable<SchemaObject['items']>): ResponseObject {
-  return { description, content: { 'application/json': { schema } } };
 }
 
 function toParameter(

@@ -1,6 +1,5 @@
 import express, { type RequestHandler, type Router } from 'express';
 import { UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
-import { showLogIn, toAccount } from '../pages/log-in.ts';
 import { type Notice, toDoneNotice } from '../pages/notice.ts';
 import {
   type PageDependencies,
@@ -10,13 +9,11 @@ import {
   toRequestHandler,
 } from '../pages/page-visit.ts';
 import { AllowedVariables, type VariableDependencies } from './allowed-variables.ts';
-import type { LinkVisit, PageAccess, PageSession } from './page-access.ts';
+import type { LinkVisit, PageSession } from './page-access.ts';
 import { toCaller } from './vault-caller.ts';
-import { readValues, toPersonRows, toServerView, type Unsaved, variableAtFault } from './vault-view.ts';
+import { readValues, toPersonRows, toServerView, type Unsaved } from './vault-view.ts';
 
-export interface VaultPageDependencies extends PageDependencies, VariableDependencies {
-  readonly access: PageAccess;
-}
+export type VaultPageDependencies = PageDependencies & VariableDependencies;
 
 /** A form that a logged-in user sent. */
 interface OwnForm {
@@ -56,19 +53,19 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
     const { request } = visit;
     const session = await access.session(request);
     if (session === undefined) {
-      return showLogIn(visit, access, { status: 200, notice: toDoneNotice(request, new Map()), page: 'vault' });
+      return visit.showLogIn(200, 'vault', toDoneNotice(request, new Map()));
     }
     if (session.user === undefined) return visit.redirect('admin');
     await sendVault(visit, session);
   }
 
   async function readLink(visit: PageVisit): Promise<void> {
-    await sendLink(visit, await access.readLink(visit.request, visit.response, linkToken(visit)));
+    await sendLink(visit, await access.readLink(visit, linkToken(visit)));
   }
 
   async function redeemLink(visit: PageVisit): Promise<void> {
     access.assertOwnForm(visit.request, undefined);
-    await sendLink(visit, await access.redeemLink(visit.request, visit.response, linkToken(visit)));
+    await sendLink(visit, await access.redeemLink(visit, linkToken(visit)));
   }
 
   /** The page that says whose vault the link opens, or the vault itself where the link's user is logged in. */
@@ -76,7 +73,7 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
     if (found.kind === 'entered') return visit.redirect('vault');
     const { owner, server, profile } = found.link;
     const { title } = await dependencies.userVariables.get(owner, server);
-    const account = found.kind === 'other-user' ? toAccount(visit, access, found.session) : undefined;
+    const account = found.kind === 'other-user' ? visit.account(found.session) : undefined;
     visit.show(account === undefined ? 200 : 409, 'vault/link', {
       title: `Your values for ${title}`,
       serverTitle: title,
@@ -115,7 +112,7 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
       throw new UserVariableValueError('Nothing was erased: tick the box to confirm.');
     }
     const count = await variables.erase();
-    await access.logOut(visit.request, visit.response);
+    await access.logOut(visit);
     visit.redirect('vault', { done: 'erased', count });
   }
 
@@ -130,7 +127,7 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
     const titles = new Map(servers.map(({ server, title }) => [server, title]));
     const only = isLink ? servers[0] : undefined;
     const notice = shown?.notice ?? toDoneNotice(visit.request, titles);
-    const account = toAccount(visit, access, session);
+    const account = visit.account(session);
     visit.show(shown?.status ?? 200, 'vault/vault', {
       ...account,
       title: only === undefined ? 'Your vault' : `Your values for ${only.title}`,
@@ -164,8 +161,7 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
     const { status, notice } = visit.fail(error);
     const { text } = notice;
     const states = (await variables.list()).find((one) => one.server === server)?.variables ?? [];
-    const isOfField = error instanceof UserVariableValueError && values.size > 0;
-    const variable = isOfField ? variableAtFault(text, values, states) : undefined;
+    const variable = error instanceof UserVariableValueError ? error.variable : undefined;
     const isEmptied = states.some((state) => state.variable.sensitive && values.has(state.name));
     const more =
       error instanceof VaultUnavailableError
@@ -184,10 +180,9 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
       const session = await access.session(request);
       if (session?.user === undefined) {
         const text = 'You are no longer logged in, so nothing was changed. Log in, or open a new link from your chat.';
-        return showLogIn(visit, access, { status: 401, notice: { kind: 'problem', text }, page: 'vault' });
+        return visit.showLogIn(401, 'vault', { kind: 'problem', text });
       }
-      const form = await visit.readForm();
-      access.assertOwnForm(request, session, form.get('form_token'));
+      const form = await visit.readOwnForm(session);
       try {
         const { server } = request.params;
         const variables = ownVariables(visit, session);

@@ -1,4 +1,6 @@
-import type { ReferenceObject, SchemaObject } from 'openapi3-ts/oas31';
+import type { ReferenceObject, ResponseObject, SchemaObject } from 'openapi3-ts/oas31';
+import { z } from 'zod';
+import { newValueSchema, newValuesSchema } from './read-values.ts';
 
 const text: SchemaObject = { type: 'string' };
 const textOrNull: SchemaObject = { type: ['string', 'null'] };
@@ -33,16 +35,8 @@ export const vaultSchemas: Readonly<Record<string, SchemaObject>> = {
     updated_at: timeOrNull,
     last_used_at: timeOrNull,
   }),
-  NewValue: {
-    ...allRequired('A value to store.', { value: { ...text, writeOnly: true } }),
-    additionalProperties: false,
-  },
-  NewValues: {
-    ...allRequired('Values to store, by the names of their user variables.', {
-      values: { type: 'object', minProperties: 1, additionalProperties: { ...text, writeOnly: true } },
-    }),
-    additionalProperties: false,
-  },
+  NewValue: toSchema(newValueSchema),
+  NewValues: toSchema(newValuesSchema),
   TestResult: allRequired('The result of a session with the stored values.', {
     ok: { type: 'boolean' },
     tools: { type: 'array', items: text, description: 'Names of the tools that were listed.' },
@@ -72,6 +66,15 @@ export const vaultSchemas: Readonly<Record<string, SchemaObject>> = {
 
 export function refTo(schema: string): ReferenceObject {
   return { $ref: `#/components/schemas/${schema}` };
+}
+
+export function toJsonResponse(description: string, schema: NonNullable<SchemaObject['items']>): ResponseObject {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function toSchema(schema: z.ZodType): SchemaObject {
+  const { $schema, ...json } = z.toJSONSchema(schema);
+  return json as SchemaObject;
 }
 
 function allRequired(description: string, properties: Record<string, SchemaObject | ReferenceObject>): SchemaObject {

@@ -93,23 +93,3 @@ export function readValues(form: URLSearchParams): Map<string, string> {
   }
   return values;
 }
-
-/**
- * Which of the typed values a sentence is about: the only one, or the one whose title or name it contains, the longest
- * if there are several; `undefined` if that is not clear.
- */
-export function variableAtFault(
-  text: string,
-  values: ReadonlyMap<string, string>,
-  variables: readonly UserVariableState[],
-): string | undefined {
-  const typed = variables.filter(({ name }) => values.has(name));
-  if (typed.length < 2) return typed[0]?.name;
-  const matches = typed.map(({ name, variable }) => ({
-    name,
-    length: Math.max(...[name, variable.title].map((word) => (text.includes(word) ? word.length : 0))),
-  }));
-  const longest = Math.max(...matches.map(({ length }) => length));
-  const [first, ...others] = matches.filter(({ length }) => length === longest);
-  return longest > 0 && others.length === 0 ? first?.name : undefined;
-}

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { TRUST_NONE } from '../../../src/config/trust-proxy.ts';
-import { createClientAddress } from '../../../src/http/guards/client-address.ts';
+import { createClientAddress } from '../../../src/http/guards/trusted-proxies.ts';
 import { toAbsoluteUrl, toRelativeUrl } from '../../../src/http/urls.ts';
 
 test.each(['/', '/docs', '/docs/', '/time/docs', '/time/docs/', '//time//docs', '/a%2Fb/docs', '/docs?x=/a/b#/c'])(

@@ -1,38 +1,65 @@
 import { describe, expect, test } from '@jest/globals';
-import { renderRedocPage, renderSwaggerPage } from '../../../../src/http/documents/docs-pages.ts';
-import { renderStartPage, type StartPage, type StartPageServer } from '../../../../src/http/documents/start-page.ts';
+import type { Request } from 'express';
+import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
+import { type StartPageSource, toStartPage } from '../../../../src/http/documents/start-page.ts';
+import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
+import { renderTemplate } from '../../../../src/http/pages/render-template.ts';
+import type { ListedServer } from '../../../../src/http/pages/shown-server.ts';
 
 const hostile = `</title><script>alert(1)</script>"' onload=alert(1) <img src=x onerror=alert(1)>`;
 
-function server(overrides: Partial<StartPageServer> = {}): StartPageServer {
-  return {
-    name: 'time',
-    title: 'Time',
-    state: 'ready',
-    transport: 'stdio',
-    registerUrl: 'http://host/time',
-    docsUrl: './time/docs',
-    redocUrl: './time/redoc',
-    documentUrl: './time/openapi.json',
-    tools: [{ name: 'now', docsUrl: './time/docs' }],
-    rejected: [],
-    ...overrides,
-  };
+interface Listed {
+  readonly name?: string;
+  readonly title?: string;
+  readonly instructions?: string;
+  readonly state?: string;
+  readonly reason?: string;
+  readonly tools?: readonly { readonly name: string; readonly title?: string; readonly description?: string }[];
+  readonly rejected?: readonly { readonly name: string; readonly reason: string }[];
 }
 
-function view(overrides: Partial<StartPage> = {}): StartPage {
-  return {
-    title: 'mcpo-ts',
-    version: '1.2.3',
-    hasAuthentication: true,
-    servers: [server(), server({ name: 'other', registerUrl: 'http://host/other' })],
-    allRegisterUrl: 'http://host',
-    allDocsUrl: './docs',
-    allDocumentUrl: './openapi.json',
-    assetsBase: './docs/assets/',
-    ...overrides,
+function server(listed: Listed = {}): ListedServer {
+  const { name = 'time', title = 'Time', instructions, state = 'ready', reason } = listed;
+  const { tools = [{ name: 'now' }], rejected = [] } = listed;
+  const found: { readonly [Key in keyof ListedServer]: unknown } = {
+    name,
+    status: { state, reason },
+    catalogue: {
+      serverInfo: { name, title },
+      instructions,
+      tools: new Map(tools.map((definition) => [definition.name, { definition }])),
+      rejected,
+    },
+    config: { transport: { type: 'stdio' } },
   };
+  return found as ListedServer;
 }
+
+interface Shown {
+  readonly title?: string;
+  readonly servers?: readonly ListedServer[];
+  readonly reload?: StartPageSource['registry']['lastReload'];
+  readonly hasAuthentication?: boolean;
+  readonly singleServer?: boolean;
+}
+
+function view(shown: Shown = {}) {
+  const { title, servers = [server(), server({ name: 'other' })], reload, hasAuthentication = true } = shown;
+  return toStartPage({ originalUrl: '/' } as Request, {
+    settings: {
+      publicUrl: 'http://host',
+      rootPath: '',
+      pathPrefix: '/',
+      singleServer: shown.singleServer ?? false,
+      api: { name: title, description: undefined, version: undefined },
+    },
+    registry: { list: () => servers, lastReload: reload },
+    hasAuthentication: () => hasAuthentication,
+    client: createClientAddress(TRUST_NONE),
+  });
+}
+
+const renderStartPage = (page: object) => renderTemplate('documents/start-page', page);
 
 /** Tags as a browser would see them: what is escaped is none. */
 function tags(html: string): string[] {
@@ -51,9 +78,8 @@ describe('the start page', () => {
   });
 
   test('offers all servers at once unless there is only the one', () => {
-    const one = server({ registerUrl: 'http://host' });
     expect(renderStartPage(view())).toContain('All servers at once');
-    expect(renderStartPage(view({ servers: [one] }))).not.toContain('All servers at once');
+    expect(renderStartPage(view({ servers: [server()], singleServer: true }))).not.toContain('All servers at once');
     expect(renderStartPage(view({ servers: [] }))).toContain('No server is configured');
   });
 
@@ -88,7 +114,7 @@ describe('the start page', () => {
   });
 
   test('shows a curl line that a shell takes as it is meant', () => {
-    const odd = server({ tools: [{ name: `it's a/b "$(id)"`, docsUrl: './time/docs' }] });
+    const odd = server({ tools: [{ name: `it's a/b "$(id)"` }] });
     const html = renderStartPage(view({ servers: [odd], hasAuthentication: false }));
     expect(html).toContain('&#39;http://host/time/it%27s%20a%2Fb%20%22%24(id)%22&#39;');
     expect(html).toContain('Authentication is disabled');
@@ -100,15 +126,14 @@ describe('the start page', () => {
 describe('every page', () => {
   const start = view({
     title: hostile,
-    version: hostile,
     servers: [
       server({
         name: hostile,
         title: hostile,
-        description: hostile,
+        instructions: hostile,
         state: 'failed',
         reason: hostile,
-        tools: [{ name: hostile, title: hostile, description: hostile, docsUrl: './time/docs' }],
+        tools: [{ name: hostile, title: hostile, description: hostile }],
       }),
     ],
   });
@@ -122,11 +147,15 @@ describe('every page', () => {
     ['start page', renderStartPage(start), renderStartPage(view())],
     [
       'Swagger UI below the list',
-      renderSwaggerPage({ ...docs, startPage: start }),
-      renderSwaggerPage({ ...docs, title: 'x', startPage: view() }),
+      renderTemplate('documents/swagger', { ...docs, startPage: start }),
+      renderTemplate('documents/swagger', { ...docs, title: 'x', startPage: view() }),
     ],
-    ['Swagger UI', renderSwaggerPage(docs), renderSwaggerPage({ ...docs, title: 'x' })],
-    ['ReDoc', renderRedocPage(docs), renderRedocPage({ ...docs, title: 'x' })],
+    [
+      'Swagger UI',
+      renderTemplate('documents/swagger', docs),
+      renderTemplate('documents/swagger', { ...docs, title: 'x' }),
+    ],
+    ['ReDoc', renderTemplate('documents/redoc', docs), renderTemplate('documents/redoc', { ...docs, title: 'x' })],
   ])('%s: what a server says is text, scripts and styles are files beside it', (_name, html, plain) => {
     for (const page of [html, plain]) {
       for (const tag of tags(page)) {

@@ -2,8 +2,8 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { parseTrustProxy } from '../../../../src/config/trust-proxy.ts';
-import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { strictTransportSecurity } from '../../../../src/http/guards/security-headers.ts';
+import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
 
 interface Given {
   readonly headers?: Record<string, string>;
@@ -108,7 +108,10 @@ describe('protocol, host and prefix', () => {
 });
 
 test('Strict-Transport-Security under TLS, or behind a trusted proxy that says https, and not on localhost', () => {
-  const sent = (setting: string, given: Given) => strictTransportSecurity(request(given), clientOf(setting)).length > 0;
+  const sent = (setting: string, given: Given) => {
+    const client = clientOf(setting);
+    return client.isHttps(request(given)) && strictTransportSecurity(client.hostOf(request(given))).length > 0;
+  };
   const proxied = { host: 'tools.example.org', 'x-forwarded-proto': 'https' };
   expect(sent('none', { tls: true, headers: { host: 'tools.example.org' } })).toBe(true);
   expect(sent('10.0.0.1', { headers: proxied })).toBe(true);

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { expect, test } from '@jest/globals';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { ForbiddenError } from '../../../../src/errors.ts';
-import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { assertOwnOrigin, createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
+import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
 
 const client = createClientAddress(TRUST_NONE);
 

@@ -86,7 +86,10 @@ export class MemoryVariables implements UserVariables {
       const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
       if (variable === undefined) throw new NotFoundError(`${title} has no user variable "${name}".`);
       if (variable.pattern !== undefined && !new RegExp(`^(?:${variable.pattern})$`, 'u').test(value)) {
-        throw new UserVariableValueError(`The value of "${variable.title ?? name}" does not have the right form.`);
+        throw new UserVariableValueError(
+          `The value of "${variable.title ?? name}" does not have the right form.`,
+          name,
+        );
       }
     }
     if (isTested && [...values.values()].some((value) => value.includes('wrong'))) {

@@ -6,17 +6,14 @@ import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
 import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserId } from '../../../../src/auth/user.ts';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
-import { NotFoundError } from '../../../../src/errors.ts';
-import type { AdminServer } from '../../../../src/http/admin/admin-facts.ts';
 import { AuditTrail } from '../../../../src/http/audit-trail.ts';
-import { createAssets } from '../../../../src/http/documents/docs-pages.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
-import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 import { securityHeaders } from '../../../../src/http/guards/security-headers.ts';
+import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
+import { createAssets } from '../../../../src/http/pages/assets.ts';
 import { toPathname } from '../../../../src/http/paths.ts';
 import { PageAccess } from '../../../../src/http/vault/page-access.ts';
-import { PageAudit } from '../../../../src/http/vault/page-audit.ts';
 import { createVaultApp } from '../../../../src/http/vault-app.ts';
 import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
@@ -24,6 +21,7 @@ import type { LinkProfile } from '../../../../src/vault/vault.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
 import { PageVault } from '../page-vault.ts';
+import { type MemoryAdminServer, toServer } from './memory-admin-server.ts';
 import { type MemoryServer, MemoryVariables } from './memory-variables.ts';
 
 export const ALICE = { issuer: 'open-webui', subject: 'alice' };
@@ -31,7 +29,7 @@ export const CHIEF = { issuer: 'open-webui', subject: 'chief' };
 
 export interface PageAppOptions {
   readonly servers?: readonly MemoryServer[];
-  readonly adminServers?: readonly AdminServer[];
+  readonly adminServers?: readonly MemoryAdminServer[];
   readonly pathPrefix?: string;
   readonly hasAuthentication?: boolean;
   /** A log-in with `key-of-odd` is of this user. */
@@ -78,7 +76,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     },
     record: (event: AuditEvent) => void (event.eventType === 'secret_change' && changes.push(event)),
   };
-  const audit = new PageAudit(new AuditTrail(auditLog), client);
+  const audit = new AuditTrail(auditLog, client);
   const vault = new PageVault();
   const settings = { pathPrefix, publicUrl: undefined, rootPath: '', strictAuth: false };
   const identity = { authenticator, ring, limits };
@@ -93,16 +91,10 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   });
   const userVariables = new MemoryVariables(servers);
   const restarted: string[] = [];
-  const facts = {
-    servers: () => adminServers,
-    secrets: async () => userVariables.facts(),
-    restart: async (server: string) => {
-      if (!adminServers.some(({ name }) => name === server)) throw new NotFoundError('There is no such server.');
-      restarted.push(server);
-    },
-    chooseTools: () => {
-      throw new NotFoundError('There is no such list of tools.');
-    },
+  const registered = adminServers.map((shown) => toServer(shown, () => restarted.push(shown.name)));
+  const registry = {
+    list: () => registered,
+    servers: new Map(registered.map((one) => [one.name, one])),
   };
   const logs: LogLine[] = [];
   const logger = collectingLogger(logs);
@@ -120,7 +112,18 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     createAssets(),
   );
   app.use(
-    createVaultApp({ settings, access, identity, client, facts, userVariables, audit, logger, callLimit: undefined }),
+    createVaultApp({
+      settings,
+      access,
+      identity,
+      client,
+      registry,
+      vault: { facts: async () => userVariables.facts() },
+      userVariables,
+      audit,
+      logger,
+      callLimit: undefined,
+    }),
   );
   app.use(failed);
   const server = createServer(app);

@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals';
 import { ServerUnavailableError } from '../../../../src/errors.ts';
-import { BodyBudget, HeldBody } from '../../../../src/http/tool-call/read-body.ts';
+import { BodyBudget } from '../../../../src/http/tool-call/read-body.ts';
 
 const FREE = 16 * 1024;
 
 test('small bodies are free, large ones count until they are released', () => {
   const budget = new BodyBudget(1_000);
-  const small = new HeldBody(budget, 'ann');
+  const small = budget.hold('ann');
   small.grow(FREE);
   expect(budget.held).toBe(0);
-  const large = new HeldBody(budget, 'ann');
+  const large = budget.hold('ann');
   large.grow(FREE + 300);
   large.grow(FREE + 700);
   expect(budget.held).toBe(700);
@@ -20,13 +20,13 @@ test('small bodies are free, large ones count until they are released', () => {
 
 test('one caller leaves a quarter to all others, who have no more than there is', () => {
   const budget = new BodyBudget(1_000);
-  const ann = new HeldBody(budget, 'ann');
+  const ann = budget.hold('ann');
   ann.grow(FREE + 750);
-  const more = new HeldBody(budget, 'ann');
+  const more = budget.hold('ann');
   expect(() => more.expect(FREE + 1)).toThrow(ServerUnavailableError);
   expect(() => more.grow(FREE + 1)).toThrow(ServerUnavailableError);
   more.release();
-  const bob = new HeldBody(budget, 'bob');
+  const bob = budget.hold('bob');
   bob.grow(FREE + 250);
   expect(() => bob.grow(FREE + 251)).toThrow(ServerUnavailableError);
   ann.release();

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
-import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
+import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
 import { createPageCookie } from '../../../../src/http/vault/page-cookie.ts';
 
 const client = createClientAddress(TRUST_NONE);
@@ -19,7 +19,7 @@ function setCookie(cookie: ReturnType<typeof createPageCookie>, from: IncomingMe
   const response = {
     setHeader: (name: string, value: unknown) => headers.push(name, value),
   } as unknown as ServerResponse;
-  cookie.set(from, response, 'a.b', 900);
+  cookie.write(from, response, 'a.b', 900);
   return headers;
 }
 

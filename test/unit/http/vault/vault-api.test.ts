@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { toPrincipalId, type UserPrincipal } from '../../../../src/auth/principal.ts';
+import { toPrincipalId, toUserPrincipalId, type UserPrincipal } from '../../../../src/auth/principal.ts';
 import { Scopes } from '../../../../src/auth/scopes.ts';
 import { toUserKey } from '../../../../src/auth/user.ts';
-import { toAuditedUser } from '../../../../src/http/vault/page-audit.ts';
 import type { HttpAnswer } from '../../../e2e/http-request.ts';
 import {
   ALICE,
@@ -127,7 +126,7 @@ describe('a value', () => {
     expect((await service.send('DELETE', VARIABLE, { headers: alice })).status).toBe(204);
     const failed = await service.send('POST', '/vault/api/servers/tracker/test', { headers: alice });
     expect(failed.json()).toEqual({ ok: false, tools: [], error: 'tracker needs your Token.' });
-    const facts = { eventType: 'secret_change', userId: toAuditedUser(ALICE), subjectId: toAuditedUser(ALICE) };
+    const facts = { eventType: 'secret_change', userId: toUserPrincipalId(ALICE), subjectId: toUserPrincipalId(ALICE) };
     const name = 'tracker/TOKEN';
     expect(service.events).toMatchObject([
       { ...facts, action: 'set', resource: name, result: 'success', details: { on_behalf: false, tested: false } },
@@ -214,7 +213,7 @@ describe('a value', () => {
     expect(service.events.at(-1)).toMatchObject({
       action: 'erase',
       details: { secrets: 1 },
-      subjectId: toAuditedUser(ALICE),
+      subjectId: toUserPrincipalId(ALICE),
     });
   });
 
@@ -234,7 +233,7 @@ describe('a cookie', () => {
     const headers = await page(service, `/vault/link/${service.createLink(ALICE, 'tracker')}`);
     expect((await put(service, VARIABLE, headers)).status).toBe(204);
     expect(setValue(service)).toBe(CANARY);
-    expect(service.events.at(-1)).toMatchObject({ action: 'set', userId: toAuditedUser(ALICE) });
+    expect(service.events.at(-1)).toMatchObject({ action: 'set', userId: toUserPrincipalId(ALICE) });
   });
 
   test.each([
@@ -297,7 +296,7 @@ describe('on behalf of a user', () => {
     expect(service.events.at(-1)).toMatchObject({
       action: 'set',
       userId: 'key:admin',
-      subjectId: toAuditedUser(BOB),
+      subjectId: toUserPrincipalId(BOB),
       details: { on_behalf: true },
     });
     const path = `${ofBob}/servers/tracker/variables/TOKEN${query}`;
@@ -370,5 +369,5 @@ test('users are named in the audit log as principals are', () => {
     chatId: undefined,
     token: undefined,
   };
-  expect(toAuditedUser(BOB)).toBe(toPrincipalId(principal));
+  expect(toUserPrincipalId(BOB)).toBe(toPrincipalId(principal));
 });

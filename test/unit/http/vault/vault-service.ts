@@ -19,10 +19,9 @@ import {
 } from '../../../../src/errors.ts';
 import { AuditTrail } from '../../../../src/http/audit-trail.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
-import { createClientAddress } from '../../../../src/http/guards/client-address.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
+import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
 import { type LinkVisit, PageAccess } from '../../../../src/http/vault/page-access.ts';
-import { PageAudit } from '../../../../src/http/vault/page-audit.ts';
 import { createVaultApi } from '../../../../src/http/vault/vault-api.ts';
 import { pageHeaders, undecodable } from '../../../../src/http/vault-app.ts';
 import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
@@ -102,7 +101,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     },
     record: (event: AuditEvent) => void events.push(event),
   };
-  const audit = new PageAudit(new AuditTrail(log), client);
+  const audit = new AuditTrail(log, client);
   const vault = new PageVault();
   const settings = {
     publicUrl: options.publicUrl,
@@ -137,20 +136,23 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     response.json({ kind: visit.kind, session: visit.session, token: access.formToken(visit.session) });
   };
   app.get('/vault/link/:token', async (request, response) => {
-    answerLink(response, await access.readLink(request, response, request.params.token));
+    answerLink(response, await access.readLink({ request, response }, request.params.token));
   });
   app.post('/vault/link/:token', async (request, response) => {
     access.assertOwnForm(request, undefined);
-    answerLink(response, await access.redeemLink(request, response, request.params.token));
+    answerLink(response, await access.redeemLink({ request, response }, request.params.token));
   });
   app.post('/vault/log-in', express.urlencoded(), async (request, response) => {
-    const session = await access.logIn(request, response, (request.body as { credential?: string }).credential ?? null);
+    const session = await access.logIn(
+      { request, response },
+      (request.body as { credential?: string }).credential ?? null,
+    );
     response.json({ session, token: access.formToken(session) });
   });
   app.post('/vault/log-out', express.urlencoded(), async (request, response) => {
     const form = request.body as { form_token?: string } | undefined;
     access.assertOwnForm(request, await access.session(request), form?.form_token);
-    await access.logOut(request, response);
+    await access.logOut({ request, response });
     response.end();
   });
   app.use(() => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { toWho } from '../../../../src/http/pages/log-in.ts';
-import { readValues, variableAtFault } from '../../../../src/http/vault/vault-view.ts';
-import { MemoryVariables } from '../pages/memory-variables.ts';
+import { toWho } from '../../../../src/http/pages/page-visit.ts';
+import { readValues } from '../../../../src/http/vault/vault-view.ts';
 
 describe('what a form brings', () => {
   test('is without the spaces that were pasted along, and what is empty is not in it', () => {
@@ -17,33 +16,6 @@ describe('what a form brings', () => {
 
   test('holds a choice as the admin wrote it', () => {
     expect([...readValues(new URLSearchParams({ 'choice.A': ' eu ', 'choice.B': '' }))]).toEqual([['A', ' eu ']]);
-  });
-});
-
-describe('the variable at fault', () => {
-  const settings = new MemoryVariables([
-    { server: 's', title: 'S', variables: { A: { title: 'Token' }, B: { title: 'Token 2' }, C: { title: 'Token' } } },
-  ]);
-  const at = async (text: string, names: readonly string[]) =>
-    variableAtFault(
-      text,
-      new Map(names.map((name) => [name, 'x'])),
-      (await settings.get({ issuer: 'i', subject: 's' }, 's')).variables,
-    );
-
-  test('is the only one that was typed', async () => {
-    expect(await at('It is too long.', ['B'])).toBe('B');
-  });
-
-  test('is the one that the sentence names best', async () => {
-    expect(await at('Token is too long.', ['A', 'B'])).toBe('A');
-    expect(await at('Token 2 is too long.', ['A', 'B'])).toBe('B');
-  });
-
-  test('is none where two have the same title, or none is named', async () => {
-    expect(await at('Token is too long.', ['A', 'C'])).toBeUndefined();
-    expect(await at('It is too long.', ['A', 'B'])).toBeUndefined();
-    expect(await at('It is too long.', [])).toBeUndefined();
   });
 });
 
