@@ -19,8 +19,11 @@ export function toSessionKey(server: string, owner: UserAndChat, settings: Sessi
   return lengthPrefixed([server, toUserAndChatKey(owner), digest]) as SessionKey;
 }
 
-/** Names a user, and the chat if there is one, in maps. */
-export function toUserAndChatKey({ issuer, subject, chatId }: UserAndChat): string {
+export function isSameOwner(one: UserAndChat, other: UserAndChat): boolean {
+  return one.issuer === other.issuer && one.subject === other.subject && one.chatId === other.chatId;
+}
+
+function toUserAndChatKey({ issuer, subject, chatId }: UserAndChat): string {
   return lengthPrefixed(chatId === undefined ? [issuer, subject] : [issuer, subject, chatId]);
 }
 

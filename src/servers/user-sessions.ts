@@ -13,7 +13,7 @@ import type { ServerCatalogue } from './server-catalogue.ts';
 import type { SessionFacts } from './server-status.ts';
 import { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
-import { type SessionKey, toSessionKey, toUserAndChatKey, type UserAndChat } from './session-key.ts';
+import { isSameOwner, type SessionKey, toSessionKey, type UserAndChat } from './session-key.ts';
 import type { SessionQuota } from './session-quota.ts';
 import { followToolList, readSource } from './tool-list-reader.ts';
 import { UserSession } from './user-session.ts';
@@ -209,10 +209,7 @@ export class UserSessions {
       failures: this.#failures,
       onStopped: (stopped) => this.#forget(stopped),
     });
-    const ownerKey = toUserAndChatKey(owner);
-    for (const older of this.#all) {
-      if (!older.isGone && toUserAndChatKey(older.owner) === ownerKey) older.retire();
-    }
+    for (const older of this.#all) if (!older.isGone && isSameOwner(older.owner, owner)) older.retire();
     this.#byKey.set(key, session);
     this.#all.add(session);
     try {
