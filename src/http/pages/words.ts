@@ -16,11 +16,10 @@ export function toCount(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-const listFormat = new Intl.ListFormat('en-GB');
-
-/** `A`, `A and B`, `A, B and C`. */
+/** `A`, `A and B`, `A, B and C`. `Intl.ListFormat` would cost the start 30 ms and 6 MB. */
 export function toEnumeration(words: readonly string[]): string {
-  return listFormat.format(words);
+  const last = words.at(-1) ?? '';
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
 }
 
 /** The URL if a link may lead there: `http:` and `https:` only, so that nothing runs in our own origin. */
