@@ -1,12 +1,9 @@
 import { isIP } from 'node:net';
 
-/** Whose `X-Forwarded-*` headers are believed. */
-export type TrustProxy =
-  | { readonly kind: 'none' }
-  /** Proxies with these addresses, each as `address/prefix`. */
-  | { readonly kind: 'networks'; readonly networks: readonly string[] };
+/** Networks of proxies whose `X-Forwarded-*` headers are believed, each as `address/prefix`. */
+export type TrustProxy = readonly string[];
 
-export const TRUST_NONE: TrustProxy = { kind: 'none' };
+export const TRUST_NONE: TrustProxy = [];
 
 /** Ends a message about a malformed setting. */
 export const TRUST_PROXY_RULE =
@@ -35,7 +32,7 @@ export function parseTrustProxy(text: string): TrustProxy | undefined {
     if (found === undefined) return undefined;
     networks.push(...found);
   }
-  return { kind: 'networks', networks };
+  return networks;
 }
 
 function toNetworks(text: string): readonly string[] | undefined {

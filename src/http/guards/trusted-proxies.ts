@@ -16,9 +16,9 @@ type ForwardedHeader = 'x-forwarded-proto' | 'x-forwarded-host' | 'x-forwarded-p
  * is the sender's. What stands further left may be made up, and is not looked at. Nothing is believed from a sender
  * who is not a trusted proxy.
  */
-export function createClientAddress(trust: TrustProxy): ClientAddress {
-  if (trust.kind === 'none') return directClient;
-  const isTrusted = createTrust(trust.networks);
+export function createClientAddress(trusted: TrustProxy): ClientAddress {
+  if (trusted.length === 0) return directClient;
+  const isTrusted = createTrust(trusted);
 
   /** The sender, and the number of trusted proxies in between. */
   const trace = (request: IncomingMessage): { address: string; proxies: number } => {

@@ -51,7 +51,7 @@ describe('defaults', () => {
       hotReload: false,
       vault: { keepsLastFour: false },
       sessions: { maxSessions: 1_000, maxSessionsPerUser: 20 },
-      trustProxy: { kind: 'none' },
+      trustProxy: [],
       rateLimit: { calls: { limit: 6_000, windowMs: 60_000 }, authFailures: { limit: 60, windowMs: 60_000 } },
       audit: { file: undefined, required: false, pseudonymise: false, retentionDays: undefined },
       hasAuthentication: false,

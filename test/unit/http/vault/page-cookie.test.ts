@@ -5,7 +5,7 @@ import { createClientAddress } from '../../../../src/http/guards/trusted-proxies
 import { createPageCookie } from '../../../../src/http/vault/page-cookie.ts';
 
 const client = createClientAddress(TRUST_NONE);
-const behindProxy = createClientAddress({ kind: 'networks', networks: ['10.0.0.1/32'] });
+const behindProxy = createClientAddress(['10.0.0.1/32']);
 
 const request = (cookie?: string, more: { socket?: object; headers?: object } = {}) =>
   ({
