@@ -10,7 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError } from './errors.ts';
@@ -63,9 +63,10 @@ export function keyProblem(key: string, message: string): ConfigError {
  * done, if the file exists already. Throws the error of the file system.
  */
 export function createPrivateFile(file: string, content: string): boolean {
-  const written = writeBeside(file, content);
+  const beside = `${file}.${randomBytes(8).toString('hex')}.tmp`;
   try {
-    linkSync(written, file);
+    writeSynced(beside, content);
+    linkSync(beside, file);
     syncFolder(file);
     return true;
   } catch (error) {
@@ -73,7 +74,7 @@ export function createPrivateFile(file: string, content: string): boolean {
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error))) throw error;
     return createInPlace(file, content);
   } finally {
-    rmSync(written, { force: true });
+    rmSync(beside, { force: true });
   }
 }
 
@@ -115,17 +116,6 @@ export function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'unknown error';
 }
 
-function writeBeside(file: string, content: string): string {
-  const beside = `${file}.${randomBytes(8).toString('hex')}.tmp`;
-  try {
-    writeSynced(beside, content);
-    return beside;
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
-  }
-}
-
 /** For file systems without hard links. */
 function createInPlace(file: string, content: string): boolean {
   try {
@@ -138,13 +128,7 @@ function createInPlace(file: string, content: string): boolean {
 }
 
 function writeSynced(file: string, content: string): void {
-  const descriptor = openSync(file, 'wx', 0o600);
-  try {
-    writeSync(descriptor, content);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  writeFileSync(file, content, { flag: 'wx', mode: 0o600, flush: true });
 }
 
 /** The name itself must survive a power cut, too; Windows has no call for that. */

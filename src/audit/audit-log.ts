@@ -48,21 +48,6 @@ const MAX_PENDING = 20_000;
 const SETTING_FAULTS = new Set(['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
 
 /**
- * Opens the audit log and continues its chain where it ended. Rejects with `ConfigError` for a file that cannot be used;
- * on a full disk only when the log is required, else it retries.
- */
-export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
-  const log = new AuditLog(options);
-  const failure = await log.start();
-  if (failure === undefined) return log;
-  const { code = 'unknown error' } = failure as NodeJS.ErrnoException;
-  if (!options.required && !SETTING_FAULTS.has(code)) return log;
-  await log.close();
-  const message = `the audit log "${options.file}" cannot be opened (${code}); check the path and its permissions.`;
-  throw new ConfigError([{ key: 'SECURITY_LOG_FILE', message }]);
-}
-
-/**
  * Appends events in the order in which they were recorded, one write at a time. Recording never waits: lines are held in
  * memory, up to a limit, and while the disk does not accept them the log retries every second.
  *
@@ -71,16 +56,16 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
 export class AuditLog {
   readonly file: string;
   readonly keys: AuditKeys;
+  /** Where the chain stood before this run's first line; `undefined` while the file cannot be opened. */
+  openedAt: ChainState | undefined;
   readonly #options: Required<AuditLogOptions>;
   readonly #texts: AuditTexts;
   #file: AuditFile | undefined;
-  #openedAt: ChainState | undefined;
   #state: AuditStatus['state'] = 'ok';
   #pending: string[] = [];
   #lost = 0;
   /** Lost, and not yet recorded in the log itself. */
   #unrecordedLoss = 0;
-  #isUnsynced = false;
   /** The day on which old files were last removed. */
   #cleanedOn: string | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -88,7 +73,22 @@ export class AuditLog {
   #syncTimer: NodeJS.Timeout | undefined;
   readonly #dayTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: AuditLogOptions) {
+  /**
+   * Opens the log and continues its chain where it ended. Rejects with `ConfigError` for a file that cannot be used; on a
+   * full disk only when the log is required, else it retries.
+   */
+  static async open(options: AuditLogOptions): Promise<AuditLog> {
+    const log = new AuditLog(options);
+    const failure = await log.#enqueue(async () => log.#rotate(await log.#open()));
+    if (failure === undefined) return log;
+    const { code = 'unknown error' } = failure as NodeJS.ErrnoException;
+    if (!options.required && !SETTING_FAULTS.has(code)) return log;
+    await log.close();
+    const message = `the audit log "${options.file}" cannot be opened (${code}); check the path and its permissions.`;
+    throw new ConfigError([{ key: 'SECURITY_LOG_FILE', message }]);
+  }
+
+  private constructor(options: AuditLogOptions) {
     this.#options = { now: Date.now, retryMs: RETRY_MS, maxPending: MAX_PENDING, ...options };
     this.file = options.file;
     this.keys = deriveAuditKeys(options.key);
@@ -104,18 +104,13 @@ export class AuditLog {
     return { state: this.#state, pending: this.#pending.length, lost: this.#lost };
   }
 
-  /** Where the chain stood before this run's first line; `undefined` while the file cannot be opened. */
-  get openedAt(): ChainState | undefined {
-    return this.#openedAt;
-  }
-
   /** Forces what was recorded so far to the disk; resolves to where the chain stands then, if that is known. */
   async synced(): Promise<ChainState | undefined> {
     if (this.#state === 'closed') return undefined;
     let chain: ChainState | undefined;
     await this.#enqueue(async () => {
       await this.#write();
-      await this.#sync();
+      if (this.#syncTimer !== undefined) await this.#sync();
       chain = this.#file?.chain;
     });
     return chain;
@@ -179,11 +174,6 @@ export class AuditLog {
     }
   }
 
-  /** Opens the file; resolves to the system's error if it cannot, after which the log is failing and retries. */
-  start(): Promise<unknown> {
-    return this.#enqueue(async () => this.#rotate(await this.#open()));
-  }
-
   #writeIn(ms: number): void {
     this.#writeTimer ??= setTimeout(() => void this.flush(), ms).unref();
   }
@@ -199,13 +189,10 @@ export class AuditLog {
     const file = this.#file ?? (await this.#open());
     await this.#rotate(file);
     // Events recorded meanwhile wait for the next write, so that a flood does not keep sync and reopen waiting.
-    let left = this.#pending.length;
-    while (left > 0) {
+    for (let left = this.#pending.length; left > 0; left -= MAX_BATCH) {
       const batch = this.#pending.slice(0, Math.min(left, MAX_BATCH));
-      left -= batch.length;
       await file.append(batch);
       this.#pending.splice(0, batch.length);
-      this.#isUnsynced = true;
       this.#syncTimer ??= setTimeout(() => void this.#enqueue(() => this.#sync()), SYNC_MS).unref();
     }
     if (this.#state === 'failing') {
@@ -223,15 +210,13 @@ export class AuditLog {
   async #sync(): Promise<void> {
     clearTimeout(this.#syncTimer);
     this.#syncTimer = undefined;
-    if (!this.#isUnsynced) return;
     await this.#file?.sync();
-    this.#isUnsynced = false;
   }
 
   async #open(): Promise<AuditFile> {
-    const { file, findings } = await AuditFile.open(this.#options.file, this.keys);
+    const { file, findings } = await AuditFile.open(this.file, this.keys);
     this.#file = file;
-    this.#openedAt ??= file.chain;
+    this.openedAt ??= file.chain;
     for (const { action, details } of findings) {
       this.#options.logger.warn('the audit log is not as the service left it', { finding: action, ...details });
       this.record({ eventType: 'audit_log', action, result: 'failure', details });
@@ -241,14 +226,15 @@ export class AuditLog {
 
   /** With a retention, begins a new file each day (UTC) and removes those that are too old. */
   async #rotate(current: AuditFile): Promise<void> {
-    const { file, retentionDays, logger } = this.#options;
+    const { retentionDays, logger } = this.#options;
     if (retentionDays === undefined) return;
     const now = this.#options.now();
     const today = new Date(now).toISOString().slice(0, 10);
-    if (current.day !== undefined && current.day < today) await current.moveTo(await rotatedName(file, current.day));
+    if (current.day !== undefined && current.day < today)
+      await current.moveTo(await rotatedName(this.file, current.day));
     if (this.#cleanedOn === today) return;
     this.#cleanedOn = today;
-    for (const resource of await removeOldFiles(file, retentionDays, now, logger)) {
+    for (const resource of await removeOldFiles(this.file, retentionDays, now, logger)) {
       this.record({ eventType: 'audit_log', resource, action: 'file_removed', result: 'success' });
     }
   }
@@ -262,8 +248,6 @@ export class AuditLog {
         : 'events wait in memory, and are lost when no more can wait';
       this.#options.logger.error(`the audit log cannot be written; ${consequence}`, { reason: reasonOf(error) });
     }
-    clearTimeout(this.#writeTimer);
-    this.#writeTimer = undefined;
     this.#writeIn(this.#options.retryMs);
     return error;
   }

@@ -28,10 +28,8 @@ export class LazyDatabase {
    * again, at the earliest after a second, and after an attempt that waited longer (for a lock, say) that long.
    */
   open(): Promise<Database | undefined> {
-    if (this.#isClosed) return Promise.resolve(undefined);
-    if (this.#hasFailed && this.#database === undefined && this.#now() < this.#retryAt) {
-      return Promise.resolve(undefined);
-    }
+    const mustWait = this.#hasFailed && this.#database === undefined && this.#now() < this.#retryAt;
+    if (this.#isClosed || mustWait) return Promise.resolve(undefined);
     this.#database ??= this.#open();
     return this.#database;
   }

@@ -112,7 +112,6 @@ export class VaultUserVariables {
       if (error !== undefined) throw new UserVariableTestError(`${error.replace(/\.$/, '')}; nothing was saved.`);
     }
     await vault.set(user, server, values);
-    if (values.size > 0) vault.noteCredentials(user, server, false);
   }
 
   /** `false` when nothing was set. Throws `NotFoundError`. */

@@ -6,7 +6,7 @@ import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { type DerivedKeyUse, deriveKeys, type Keyring } from '../vault/keyring.ts';
-import { openVault, type Vault } from '../vault/vault.ts';
+import { Vault } from '../vault/vault.ts';
 import { findKeyring, loadKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { Lazy } from './lazy.ts';
 
@@ -81,7 +81,7 @@ export class LazyVault {
   async #open(): Promise<Vault> {
     const { database, keySource, settings, logger, redactor } = this.#options;
     const sessions = this.#sessions;
-    const vault = await openVault({
+    const vault = await Vault.open({
       openStore: async () => {
         // With the query layer, which takes 13 ms to load.
         const { SecretStore } = await import('../vault/secret-store.ts');

@@ -1,6 +1,6 @@
 import { AuditAnchor, auditLogName } from '../audit/audit-anchor.ts';
 import { loadAuditKey } from '../audit/audit-keys.ts';
-import { type AuditLog, openAuditLog } from '../audit/audit-log.ts';
+import { AuditLog } from '../audit/audit-log.ts';
 import type { Secrets, Settings } from '../config/settings.ts';
 import type { LazyDatabase } from '../db/lazy-database.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -15,7 +15,7 @@ export function openAudit(
 ): Promise<AuditLog> | undefined {
   if (audit.file === undefined) return undefined;
   const key = loadAuditKey({ value: auditKey, dataDir }, logger);
-  return openAuditLog({ ...audit, file: audit.file, key, logger, redact: (...text) => redactor.redact(...text) });
+  return AuditLog.open({ ...audit, file: audit.file, key, logger, redact: (...text) => redactor.redact(...text) });
 }
 
 /** Makes the anchor of an open audit log, in the service's database. */

@@ -61,7 +61,7 @@ export class ChangeFeed {
    */
   async catchUp(): Promise<void> {
     if (this.#isClosed) return;
-    this.#schedule();
+    this.#timer ??= setInterval(() => this.#poll(), POLL_MS).unref();
     // A reading that is under way may have begun before the change.
     await this.#reading?.catch(() => undefined);
     await this.#read();
@@ -85,23 +85,15 @@ export class ChangeFeed {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#listeners.clear();
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearInterval(this.#timer);
     await this.#reading?.catch(() => undefined);
   }
 
-  #schedule(): void {
-    if (this.#timer !== undefined || this.#isClosed) return;
-    this.#timer = setTimeout(() => void this.#tick(), POLL_MS);
-    this.#timer.unref();
-  }
-
-  async #tick(): Promise<void> {
+  /** Left alone while nobody would miss a change; what is changed then need not be reported either. */
+  #poll(): void {
     const isNeeded = this.#listeners.size > 0 || !this.#options.cache.isEmpty;
-    if (isNeeded) await this.#read().catch(() => undefined);
-    this.#timer = undefined;
-    if (isNeeded) return this.#schedule();
-    this.#revision = undefined;
+    if (isNeeded) this.#read().catch(() => undefined);
+    else this.#revision = undefined;
   }
 
   #read(): Promise<void> {

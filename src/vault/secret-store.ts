@@ -22,7 +22,7 @@ import {
   toSecretRow,
   type VaultKeyRow,
 } from './secret-rows.ts';
-import { addRefusal, addToolUses } from './tool-uses.ts';
+import { addToolUses, setRefusal } from './tool-uses.ts';
 
 /** What a store offers, whatever it stores in. */
 export type Store = Pick<SecretStore, keyof SecretStore>;
@@ -199,8 +199,8 @@ export class SecretStore {
   }
 
   /** The latest uses first. */
-  async recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]> {
-    const rows = await this.#database
+  recentUses(owner: UserId, limit: number): Promise<readonly ToolUse[]> {
+    return this.#database
       .selectFrom('tool_uses')
       .select(['server', 'tool', 'last_used_at as lastUsedAt', 'calls'])
       .where((where) => where.and(ownerColumns(owner)))
@@ -209,14 +209,11 @@ export class SecretStore {
       .orderBy('tool')
       .limit(limit)
       .execute();
-    return rows;
   }
 
   /** Since when a server refuses an owner's credentials; `undefined` removes the record. */
-  async markRefused(owner: UserId, server: string, since: number | undefined): Promise<void> {
-    if (since !== undefined) return retryConflicts(() => addRefusal(this.#database, owner, server, since));
-    const refusals = this.#database.deleteFrom('refused_credentials');
-    await refusals.where((where) => where.and(serverColumns(owner, server))).execute();
+  markRefused(owner: UserId, server: string, since: number | undefined): Promise<void> {
+    return retryConflicts(() => setRefusal(this.#database, owner, server, since));
   }
 
   async refused(owner: UserId): Promise<readonly RefusedCredentials[]> {

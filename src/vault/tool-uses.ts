@@ -29,8 +29,21 @@ export async function addToolUses(database: Database, uses: readonly OwnedUse[])
   });
 }
 
-/** Notes since when a server refuses a user's credentials; another replica may have noticed it earlier. */
-export async function addRefusal(database: Database, owner: UserId, server: string, since: number): Promise<void> {
+/**
+ * Notes since when a server refuses a user's credentials; another replica may have noticed it earlier. `undefined` removes
+ * the note.
+ */
+export async function setRefusal(
+  database: Database,
+  owner: UserId,
+  server: string,
+  since: number | undefined,
+): Promise<void> {
+  if (since === undefined) {
+    const refusals = database.deleteFrom('refused_credentials');
+    await refusals.where((where) => where.and(serverColumns(owner, server))).execute();
+    return;
+  }
   await database.transaction().execute(async (transaction) => {
     await lockChanges(transaction);
     if ((await withoutErased(transaction, [{ owner }], () => since)).length === 0) return;

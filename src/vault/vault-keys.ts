@@ -9,7 +9,7 @@ import type { Store } from './secret-store.ts';
 const RELOAD_MS = 1_000;
 
 export interface VaultKeysOptions {
-  readonly store: Pick<Store, 'keys' | 'addKey'>;
+  readonly store: Pick<Store, 'keys' | 'addKey' | 'countByKey'>;
   readonly keyring: Keyring;
   readonly reloadKeyring: (() => Keyring) | undefined;
   readonly logger: Logger;
@@ -29,11 +29,20 @@ export class VaultKeys {
     this.#keyring = options.keyring;
   }
 
-  /** Rejects with `ConfigError` for a ring that is not the vault's, `VaultUnavailableError`. */
+  /**
+   * Compares the ring with the vault at the start, and logs which secrets it does not open. Rejects with `ConfigError` for
+   * a ring that is not the vault's, `VaultUnavailableError`.
+   */
   async prove(): Promise<void> {
-    if (this.#isProved) return;
-    assertOwnKeyring(await this.#options.store.keys(), this.#keyring);
+    const { store, logger } = this.#options;
+    assertOwnKeyring(await store.keys(), this.#keyring);
     this.#isProved = true;
+    const unknown = [...(await store.countByKey())].filter(([id]) => !this.#keyring.keys.has(id));
+    if (unknown.length === 0) return;
+    const message =
+      'secrets are encrypted with keys that were not given; they are not deleted, but cannot be read without them';
+    const secrets = unknown.reduce((sum, [, count]) => sum + count, 0);
+    logger.warn(message, { secrets, keys: unknown.map(([id]) => id).join() });
   }
 
   /** The ring to read rows under these keys with; read again where it lacks one of them. */

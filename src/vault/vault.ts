@@ -48,27 +48,12 @@ export interface VaultOptions {
 }
 
 /**
- * Opens the vault. Rejects with `ConfigError` when it was made with other keys than these; where the database is away
- * the keys are checked when it is back, and until then whatever needs it rejects with `VaultUnavailableError`.
- */
-export async function openVault(options: VaultOptions): Promise<Vault> {
-  const vault = new Vault(options);
-  try {
-    await vault.proveKeys();
-  } catch (error) {
-    if (!(error instanceof VaultUnavailableError)) throw error;
-  }
-  return vault;
-}
-
-/**
  * Each user's own values. Write-only towards people: only `values` returns any, to open a session with.
  * Every method rejects with `VaultUnavailableError` when the database cannot be used.
  */
 export class Vault {
   readonly #options: VaultOptions;
   readonly #store: Store;
-  readonly #logger: Logger;
   readonly #now: () => number;
   readonly #keys: VaultKeys;
   readonly #cache: ValueCache;
@@ -76,12 +61,11 @@ export class Vault {
   readonly #notes: UseNotes;
   #tidiedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: VaultOptions) {
+  private constructor(options: VaultOptions) {
     const { openStore, logger, keyring, reloadKeyring, now = Date.now } = options;
     const store = guardStore(openStore, logger);
     this.#options = options;
     this.#store = store;
-    this.#logger = logger;
     this.#now = now;
     this.#cache = new ValueCache(options.redactor);
     this.#keys = new VaultKeys({ store, logger, now, keyring, reloadKeyring });
@@ -90,19 +74,18 @@ export class Vault {
     this.#feed = new ChangeFeed({ store, cache: this.#cache, notes: this.#notes, sessionOwners, logger, now });
   }
 
-  /** Rejects with `ConfigError` for keys that are not this vault's, `VaultUnavailableError`. */
-  async proveKeys(): Promise<void> {
-    await this.#keys.prove();
-    const { keyring } = this.#options;
-    const unknown = [...(await this.#store.countByKey())].filter(([id]) => !keyring.keys.has(id));
-    if (unknown.length === 0) return;
-    this.#logger.warn(
-      'secrets are encrypted with keys that were not given; they are not deleted, but cannot be read without them',
-      {
-        secrets: unknown.reduce((sum, [, count]) => sum + count, 0),
-        keys: unknown.map(([id]) => id).join(),
-      },
-    );
+  /**
+   * Opens the vault. Rejects with `ConfigError` when it was made with other keys than these; where the database is away
+   * the keys are checked when it is back, and until then whatever needs it rejects with `VaultUnavailableError`.
+   */
+  static async open(options: VaultOptions): Promise<Vault> {
+    const vault = new Vault(options);
+    try {
+      await vault.#keys.prove();
+    } catch (error) {
+      if (!(error instanceof VaultUnavailableError)) throw error;
+    }
+    return vault;
   }
 
   /**

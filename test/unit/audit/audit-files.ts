@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
 import type { AuditEvent } from '../../../src/audit/audit-event.ts';
 import { deriveAuditKeys } from '../../../src/audit/audit-keys.ts';
-import { type AuditLog, type AuditLogOptions, openAuditLog } from '../../../src/audit/audit-log.ts';
+import { AuditLog, type AuditLogOptions } from '../../../src/audit/audit-log.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 
 export const KEY = Buffer.alloc(32, 7);
@@ -28,7 +28,7 @@ export function useAuditFolder() {
   const say = (message: string, fields?: unknown) => void context.said.push(`${message} ${JSON.stringify(fields)}`);
   const logger: Logger = { error: say, warn: say, info: say, debug: say, isDebug: () => false };
   const openLog = async (options: Partial<AuditLogOptions> = {}): Promise<AuditLog> => {
-    const log = await openAuditLog({
+    const log = await AuditLog.open({
       file: context.file,
       key: KEY,
       pseudonymise: false,

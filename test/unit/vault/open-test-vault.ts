@@ -2,7 +2,7 @@ import type { UserId } from '../../../src/auth/user.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
 import { type Keyring, parseKeyring } from '../../../src/vault/keyring.ts';
 import type { Store } from '../../../src/vault/secret-store.ts';
-import { openVault, type Vault, type VaultOptions } from '../../../src/vault/vault.ts';
+import { Vault, type VaultOptions } from '../../../src/vault/vault.ts';
 import { MemoryStore } from './memory-store.ts';
 
 export const alice: UserId = { issuer: 'open-webui', subject: 'alice' };
@@ -43,7 +43,7 @@ export async function openVaultOver<Kind extends Store>(
     isDebug: () => true,
   };
   const openStore = async () => store;
-  const vault = await openVault({ keyring: ringOf(1), keepsLastFour: false, logger, redactor, ...options, openStore });
+  const vault = await Vault.open({ keyring: ringOf(1), keepsLastFour: false, logger, redactor, ...options, openStore });
   return { vault, store, redactor, said, told: [] };
 }
 
