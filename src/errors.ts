@@ -13,6 +13,11 @@ export abstract class ServiceError extends Error {
   }
 }
 
+/** What an error says, for a log of our own: not for what may hold values of others. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The base of a class of failures with this code and HTTP status. */
 function failure<const Code extends string>(code: Code, status = 500) {
   return class extends ServiceError {

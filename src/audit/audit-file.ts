@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
-import { CHAIN_START, type ChainState, openLine, sealLine } from './audit-chain.ts';
+import { CHAIN_START, type ChainLine, type ChainState, openLine, sealLine } from './audit-chain.ts';
 import { readHead, writeHead } from './audit-head.ts';
 import type { AuditKeys } from './audit-keys.ts';
 
@@ -45,7 +45,7 @@ export class AuditFile {
    */
   static async open(path: string, keys: AuditKeys): Promise<{ file: AuditFile; findings: readonly AuditFinding[] }> {
     const found = await readHead(path, keys);
-    const opened = await openFile(path);
+    const opened = await openFile(path, keys);
     const findings: AuditFinding[] = [];
     const { ends, handle } = opened;
     if (ends.incomplete.length > 0) {
@@ -70,7 +70,7 @@ export class AuditFile {
       findings.push({ action: 'lines_missing', details: { last_seq: chain.seq, expected_seq: head.seq } });
       chain = head;
     }
-    const firstHere = firstSeqOf(ends, keys) ?? 1;
+    const firstHere = ends.first?.seq ?? 1;
     // A head that is older than the file: the process ended between creating the file and writing the head.
     const first = head === undefined || head.seq < firstHere - 1 ? firstHere : head.first;
     return { file: new AuditFile(path, keys, opened, chain, first), findings };
@@ -117,12 +117,12 @@ export class AuditFile {
 
   /** Opens the path again and continues the chain in whatever file is there now. */
   async reopen(): Promise<void> {
-    const { ends, handle } = await openFile(this.#path);
+    const { ends, handle } = await openFile(this.#path, this.#keys);
     const [before, after] = await Promise.all([this.#handle.stat(), handle.stat()]);
     if (!isSameFile(before, after)) {
       await this.#handle.datasync().catch(() => undefined);
       await endLine(handle, ends);
-      this.#first = firstSeqOf(ends, this.#keys) ?? this.#chain.seq + 1;
+      this.#first = ends.first?.seq ?? this.#chain.seq + 1;
       this.#day = ends.day;
       this.#repairAt = undefined;
     }
@@ -168,7 +168,8 @@ export class AuditFile {
 }
 
 interface Ends {
-  readonly first: Buffer | undefined;
+  /** `undefined` if there is none, or it is not of the chain's shape. */
+  readonly first: ChainLine | undefined;
   readonly last: Buffer | undefined;
   readonly day: string | undefined;
   readonly wholeBytes: number;
@@ -181,17 +182,17 @@ interface Opened {
   readonly ends: Ends;
 }
 
-async function openFile(path: string): Promise<Opened> {
+async function openFile(path: string, keys: AuditKeys): Promise<Opened> {
   const handle = await open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600);
   try {
-    return { handle, ends: await readEnds(handle) };
+    return { handle, ends: await readEnds(handle, keys) };
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-async function readEnds(handle: FileHandle): Promise<Ends> {
+async function readEnds(handle: FileHandle, keys: AuditKeys): Promise<Ends> {
   const stats = await handle.stat();
   const size = stats.isFile() ? stats.size : 0;
   const start = await readAt(handle, 0, Math.min(size, ENDS_BYTES));
@@ -201,16 +202,12 @@ async function readEnds(handle: FileHandle): Promise<Ends> {
   const lines = tail.subarray(0, Math.max(0, lastEnd));
   const first = start.subarray(0, Math.max(0, start.indexOf('\n')));
   return {
-    first: first.length > 0 ? first : undefined,
+    first: openLine(first, keys.chain),
     last: lines.length > 0 ? lines.subarray(lines.lastIndexOf('\n') + 1) : undefined,
     day: dayOf(first.toString('utf8')),
     wholeBytes: tailAt + lastEnd + 1,
     incomplete: tail.subarray(lastEnd + 1),
   };
-}
-
-function firstSeqOf({ first }: Ends, keys: AuditKeys): number | undefined {
-  return first && openLine(first, keys.chain)?.seq;
 }
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {

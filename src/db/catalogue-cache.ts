@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Database } from './open-database.ts';
 
@@ -18,7 +19,7 @@ export class SqlCatalogueCache {
     try {
       return await read(await this.#open(), server);
     } catch (error) {
-      this.#logger.warn('the cached list of tools could not be read', { server, reason: reasonOf(error) });
+      this.#logger.warn('the cached list of tools could not be read', { server, reason: messageOf(error) });
       return undefined;
     }
   }
@@ -47,7 +48,7 @@ export class SqlCatalogueCache {
         .execute();
       return before;
     } catch (error) {
-      this.#logger.warn('the list of tools could not be cached', { server, reason: reasonOf(error) });
+      this.#logger.warn('the list of tools could not be cached', { server, reason: messageOf(error) });
       return undefined;
     }
   }
@@ -60,8 +61,4 @@ async function read(database: Database | undefined, server: string): Promise<str
     .where('server', '=', server)
     .executeTakeFirst();
   return row?.content;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

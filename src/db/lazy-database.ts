@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { SqlCatalogueCache } from './catalogue-cache.ts';
 import type { Database, DatabaseLocation } from './open-database.ts';
@@ -56,9 +57,9 @@ export class LazyDatabase {
       if (this.#hasFailed) this.#logger.info('the database can be used now');
       return database;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
       if (!this.#hasFailed) {
-        this.#logger.warn('without a database no lists of tools are cached and no keys are found there', { reason });
+        const message = 'without a database no lists of tools are cached and no keys are found there';
+        this.#logger.warn(message, { reason: messageOf(error) });
       }
       this.#hasFailed = true;
       const failedAt = this.#now();

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { VaultUnavailableError } from '../errors.ts';
+import { messageOf, VaultUnavailableError } from '../errors.ts';
 import { keyProblem } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Keyring } from './keyring.ts';
@@ -71,7 +71,7 @@ export class VaultKeys {
       assertOwnKeyring(stored, this.#keyring);
       this.#isProved = true;
     } catch (error) {
-      if (!this.#hasRefused) this.#options.logger.error('the vault stays closed', { reason: reasonOf(error) });
+      if (!this.#hasRefused) this.#options.logger.error('the vault stays closed', { reason: messageOf(error) });
       this.#hasRefused = true;
       throw new VaultUnavailableError('The vault is closed because its key is missing; ask the admin.');
     }
@@ -90,7 +90,7 @@ export class VaultKeys {
       logger.info("the vault's keys were read again", { keys: ids });
     } catch (error) {
       logger.error("the vault's keys could not be read again; the previous ones stay in use", {
-        reason: reasonOf(error),
+        reason: messageOf(error),
       });
     }
   }
@@ -114,8 +114,4 @@ export function assertOwnKeyring(stored: readonly VaultKeyRow[], keyring: Keyrin
 function isSame(one: string, other: string): boolean {
   const [first, second] = [Buffer.from(one), Buffer.from(other)];
   return first.length === second.length && timingSafeEqual(first, second);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
