@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { SqliteAdapter, sql } from 'kysely';
-import type { UserId } from '../auth/user.ts';
+import { toUserKey, type UserId } from '../auth/user.ts';
 import type { Database } from '../db/open-database.ts';
 import { addToRevision } from '../db/revisions.ts';
 import { ownerColumns } from './secret-rows.ts';
@@ -26,10 +26,8 @@ export async function erasureHasher(database: Database): Promise<(owner: UserId)
     .select('value')
     .where('id', '=', 1)
     .executeTakeFirstOrThrow();
-  return ({ issuer, subject }) =>
-    createHmac('sha256', Buffer.from(value, 'base64'))
-      .update(`${issuer.length}:${issuer}${subject}`)
-      .digest('base64url');
+  const key = Buffer.from(value, 'base64');
+  return (owner) => createHmac('sha256', key).update(toUserKey(owner)).digest('base64url');
 }
 
 /** Deletes every row that names a user but for secrets, and remembers the erasure by its hash. */

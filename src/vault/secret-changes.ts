@@ -1,28 +1,32 @@
+import type { Selectable } from 'kysely';
 import type { UserId } from '../auth/user.ts';
 import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
 import { addToRevision, readRevision } from '../db/revisions.ts';
+import type { Tables } from '../db/tables.ts';
 import { ERASED, erasureHasher } from './erasures.ts';
-import { inPortions, ownerColumns, type SecretChange, type SecretPlace } from './secret-rows.ts';
+import { inPortions, ownerColumns, type SecretChange } from './secret-rows.ts';
 
-type Change = Pick<SecretPlace, 'owner'> & { readonly server: string | undefined };
+/** Whose secrets were changed; without a server all of theirs. */
+type Change = Pick<Selectable<Tables['secret_changes']>, 'issuer' | 'subject' | 'server'>;
 
 /**
  * Makes a change of secrets and records it, in one transaction. It holds the row of the revision from its first
  * statement to its end: changes are made one after the other, and a reader of a revision sees all changes before it.
- * `change` may be run again; it returns whose secrets it changed, and how many, which is what this resolves to.
+ * `change` may be run again; it returns one entry for each secret that it changed. Resolves to how many there are.
  */
 export function changeSecrets(
   database: Database,
   now: number,
-  change: (transaction: Database) => Promise<{ readonly count: number; readonly changes: readonly Change[] }>,
+  change: (transaction: Database) => Promise<readonly Change[]>,
 ): Promise<number> {
   return retryConflicts(() =>
     database.transaction().execute(async (transaction) => {
       await lockChanges(transaction);
-      const { count, changes } = await change(transaction);
-      if (changes.length > 0) await recordChanges(transaction, changes, now);
-      return count;
+      const changes = await change(transaction);
+      const distinct = [...new Map(changes.map((one) => [JSON.stringify(one), one])).values()];
+      if (distinct.length > 0) await recordChanges(transaction, distinct, now);
+      return changes.length;
     }),
   );
 }
@@ -60,17 +64,6 @@ export function lockChanges(transaction: Database): Promise<void> {
 async function recordChanges(transaction: Database, changes: readonly Change[], now: number): Promise<void> {
   const before = await readRevision(transaction, 'secrets');
   await addToRevision(transaction, 'secrets', changes.length);
-  const rows = changes.map(({ owner, server }, index) => ({
-    revision: before + index + 1,
-    ...ownerColumns(owner),
-    server: server ?? null,
-    changed_at: now,
-  }));
+  const rows = changes.map((change, index) => ({ ...change, revision: before + index + 1, changed_at: now }));
   for (const some of inPortions(rows)) await transaction.insertInto('secret_changes').values(some).execute();
-}
-
-/** Different owners and servers among the places, once each. */
-export function toChanges(places: readonly (UserId & { readonly server: string })[]): readonly Change[] {
-  const changes = places.map((place) => ({ owner: ownerColumns(place), server: place.server }));
-  return [...new Map(changes.map((change) => [JSON.stringify(change), change])).values()];
 }

@@ -3,7 +3,7 @@ import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
 import { readRevision } from '../db/revisions.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
-import { changeSecrets, secretChangesAfter, toChanges } from './secret-changes.ts';
+import { changeSecrets, secretChangesAfter } from './secret-changes.ts';
 import {
   type FoundLink,
   type NewSecret,
@@ -62,8 +62,7 @@ export class SecretStore {
         const version = (before?.version ?? 0) + 1;
         rows.push({ ...place, version, ...seal(version), lastFour, updatedAt: now, lastUsedAt: undefined });
       }
-      const written = await putSecretRows(transaction, rows, true);
-      return { count: written.length, changes: toChanges(written) };
+      return putSecretRows(transaction, rows, true);
     });
   }
 
@@ -73,8 +72,7 @@ export class SecretStore {
         .deleteFrom('secrets')
         .where((where) => where.and(placeColumns(place)))
         .executeTakeFirstOrThrow();
-      const count = Number(numDeletedRows);
-      return { count, changes: count > 0 ? [place] : [] };
+      return numDeletedRows > 0n ? [serverColumns(place.owner, place.server)] : [];
     });
   }
 
@@ -84,17 +82,18 @@ export class SecretStore {
    */
   async erase(owner: UserId, now: number): Promise<number> {
     const hash = (await erasureHasher(this.#database))(owner);
-    const erased = await changeSecrets(this.#database, now, async (transaction) => {
+    let count = 0n;
+    await changeSecrets(this.#database, now, async (transaction) => {
       await eraseRows(transaction, owner, hash, now);
       const { numDeletedRows } = await transaction
         .deleteFrom('secrets')
         .where((where) => where.and(ownerColumns(owner)))
         .executeTakeFirstOrThrow();
-      const change = { owner: { issuer: ERASED, subject: hash }, server: undefined };
-      return { count: Number(numDeletedRows), changes: [change] };
+      count = numDeletedRows;
+      return [{ issuer: ERASED, subject: hash, server: null }];
     });
     await emptyLog(this.#database);
-    return erased;
+    return Number(count);
   }
 
   /** How many secrets are under each key, by the key's id. */
@@ -121,10 +120,7 @@ export class SecretStore {
 
   /** Writes rows of a backup as they are; a taken place keeps its value unless `replaces`. */
   restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number> {
-    return changeSecrets(this.#database, now, async (transaction) => {
-      const written = await putSecretRows(transaction, rows, replaces);
-      return { count: written.length, changes: toChanges(written) };
-    });
+    return changeSecrets(this.#database, now, (transaction) => putSecretRows(transaction, rows, replaces));
   }
 
   async keys(): Promise<readonly VaultKeyRow[]> {
