@@ -22,10 +22,12 @@ export async function readHead(file: string, keys: AuditKeys): Promise<Found<Aud
     throw error;
   });
   if (text === undefined) return { kind: 'missing' };
-  const parsed = headSchema.safeParse(parseJson(text));
-  if (!parsed.success) return { kind: 'forged' };
-  const { mac, ...head } = parsed.data;
-  return openState(head.first, head, mac, keys);
+  try {
+    const { mac, ...head } = headSchema.parse(JSON.parse(text));
+    return openState(head.first, head, mac, keys);
+  } catch {
+    return { kind: 'forged' };
+  }
 }
 
 /** Writes the head of a log. Rejects with the system's error. */
@@ -36,13 +38,5 @@ export async function writeHead(file: string, head: AuditHead, keys: AuditKeys):
     await handle.write(`${text.padEnd(HEAD_BYTES - 1)}\n`, 0);
   } finally {
     await handle.close();
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

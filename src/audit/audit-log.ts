@@ -230,8 +230,7 @@ export class AuditLog {
     if (retentionDays === undefined) return;
     const now = this.#options.now();
     const today = new Date(now).toISOString().slice(0, 10);
-    if (current.day !== undefined && current.day < today)
-      await current.moveTo(await rotatedName(this.file, current.day));
+    if (current.day !== undefined && current.day < today) await current.moveTo(rotatedName(this.file, current.day));
     if (this.#cleanedOn === today) return;
     this.#cleanedOn = today;
     for (const resource of await removeOldFiles(this.file, retentionDays, now, logger)) {

@@ -1,4 +1,5 @@
-import { access, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from './audit-event.ts';
@@ -6,14 +7,10 @@ import { reasonOf } from './audit-event.ts';
 const DAY_MS = 24 * 3_600_000;
 
 /** The first free name for the lines of a day: `<file>.2025-12-31`, `<file>.2025-12-31.1` and so on. */
-export async function rotatedName(file: string, day: string): Promise<string> {
+export function rotatedName(file: string, day: string): string {
   for (let count = 0; ; count += 1) {
     const name = count === 0 ? `${file}.${day}` : `${file}.${day}.${count}`;
-    const isFree = await access(name).then(
-      () => false,
-      () => true,
-    );
-    if (isFree) return name;
+    if (!existsSync(name)) return name;
   }
 }
 

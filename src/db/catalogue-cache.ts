@@ -15,18 +15,23 @@ export class SqlCatalogueCache {
   }
 
   /** What is stored for a server, if anything is. */
-  async load(server: string): Promise<string | undefined> {
-    try {
-      return await read(await this.#open(), server);
-    } catch (error) {
-      this.#logger.warn('the cached list of tools could not be read', { server, reason: messageOf(error) });
-      return undefined;
-    }
+  load(server: string): Promise<string | undefined> {
+    return this.#use(server, 'the cached list of tools could not be read', (database) => read(database, server));
   }
 
   /** Stores one; resolves, when it was written or could not be, to what was stored before. */
   save(server: string, content: string): Promise<string | undefined> {
-    const saved = this.#saving.then(() => this.#save(server, content));
+    const row = { content, updated_at: new Date().toISOString() };
+    const write = async (database: Database) => {
+      const before = await read(database, server);
+      await database
+        .insertInto('catalogues')
+        .values({ server, ...row })
+        .onConflict((conflict) => conflict.column('server').doUpdateSet(row))
+        .execute();
+      return before;
+    };
+    const saved = this.#saving.then(() => this.#use(server, 'the list of tools could not be cached', write));
     this.#saving = saved;
     return saved;
   }
@@ -36,29 +41,22 @@ export class SqlCatalogueCache {
     await this.#saving;
   }
 
-  async #save(server: string, content: string): Promise<string | undefined> {
-    const row = { content, updated_at: new Date().toISOString() };
+  async #use(
+    server: string,
+    failure: string,
+    work: (database: Database) => Promise<string | undefined>,
+  ): Promise<string | undefined> {
     try {
       const database = await this.#open();
-      const before = await read(database, server);
-      await database
-        ?.insertInto('catalogues')
-        .values({ server, ...row })
-        .onConflict((conflict) => conflict.column('server').doUpdateSet(row))
-        .execute();
-      return before;
+      return database && (await work(database));
     } catch (error) {
-      this.#logger.warn('the list of tools could not be cached', { server, reason: messageOf(error) });
+      this.#logger.warn(failure, { server, reason: messageOf(error) });
       return undefined;
     }
   }
 }
 
-async function read(database: Database | undefined, server: string): Promise<string | undefined> {
-  const row = await database
-    ?.selectFrom('catalogues')
-    .select('content')
-    .where('server', '=', server)
-    .executeTakeFirst();
-  return row?.content;
+async function read(database: Database, server: string): Promise<string | undefined> {
+  const catalogues = database.selectFrom('catalogues').select('content');
+  return (await catalogues.where('server', '=', server).executeTakeFirst())?.content;
 }

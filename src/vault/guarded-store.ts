@@ -1,3 +1,4 @@
+import { errorCodeOf } from '../db/database-error.ts';
 import { VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Store } from './secret-store.ts';
@@ -19,9 +20,9 @@ export function guardStore(open: () => Promise<Store>, logger: Logger): Store {
       return result;
     } catch (error) {
       if (!isAway) {
-        logger.error('the vault cannot be reached; values in memory are still served', {
-          reason: reasonOf(error),
-        });
+        // Never the message of a driver: it may hold values of the statement.
+        const reason = errorCodeOf(error) ?? (error instanceof Error ? error.name : typeof error);
+        logger.error('the vault cannot be reached; values in memory are still served', { reason });
       }
       isAway = true;
       throw new VaultUnavailableError('The vault cannot be reached at the moment; try again in a few seconds.');
@@ -32,10 +33,4 @@ export function guardStore(open: () => Promise<Store>, logger: Logger): Store {
       // A promise asks for `then` to know whether this is one.
       name === 'then' ? undefined : (...args: unknown[]) => call(name as keyof Store, args),
   });
-}
-
-/** Never the message of a driver: it may hold values of the statement. */
-function reasonOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.name : typeof error;
 }

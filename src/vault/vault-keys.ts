@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { messageOf, VaultUnavailableError } from '../errors.ts';
 import { keyProblem } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -102,16 +101,11 @@ export class VaultKeys {
  */
 export function assertOwnKeyring(stored: readonly VaultKeyRow[], keyring: Keyring): void {
   const known = stored.filter(({ keyId }) => keyring.keys.has(keyId));
-  const isProved = known.every(({ keyId, check }) => isSame(check, keyring.keys.get(keyId)?.check ?? ''));
+  const isProved = known.every(({ keyId, check }) => check === keyring.keys.get(keyId)?.check);
   if (stored.length === 0 || (known.length > 0 && isProved)) return;
   const ids = stored.map(({ keyId }) => keyId).join(', ');
   throw keyProblem(
     keyring.setting,
     `the vault was made with another key; give that one (key id ${ids}), or start with an empty database and put a backup of this key's vault into it with "mcpo-ts vault restore".`,
   );
-}
-
-function isSame(one: string, other: string): boolean {
-  const [first, second] = [Buffer.from(one), Buffer.from(other)];
-  return first.length === second.length && timingSafeEqual(first, second);
 }

@@ -124,7 +124,7 @@ export class Vault {
       });
       await this.#feed.make(owner, server, () => this.#store.put(secrets, this.#now()));
     });
-    this.#forgetRefusal(owner, server);
+    this.noteCredentials(owner, server, false);
     await this.#tidy();
   }
 
@@ -132,7 +132,7 @@ export class Vault {
   async remove(owner: UserId, server: string, name: string): Promise<boolean> {
     const remove = () => this.#store.remove({ owner, server, name }, this.#now());
     const isRemoved = (await this.#feed.make(owner, server, remove)) > 0;
-    if (isRemoved) this.#forgetRefusal(owner, server);
+    if (isRemoved) this.noteCredentials(owner, server, false);
     return isRemoved;
   }
 
@@ -228,11 +228,6 @@ export class Vault {
   ): Promise<{ rows: readonly SecretRow[]; keyring: Keyring }> {
     const rows = await reading;
     return { rows, keyring: await this.#keys.forReading(rows.map(({ keyId }) => keyId)) };
-  }
-
-  #forgetRefusal(owner: UserId, server: string): void {
-    this.#notes.forgetCredentials(owner, server);
-    this.#notes.noteCredentials(owner, server, false);
   }
 
   /** Now and then; the caller is not concerned whether it works. */
