@@ -4,6 +4,11 @@ import { foldedCode, TextHash } from './text-hash.ts';
 /** What a text is looked up by: as many of its first characters as the largest of these that it has. */
 const WINDOWS = [2 ** 17, 2 ** 14, 2 ** 11, 2 ** 8, 2 ** 5, MIN_SECRET_LENGTH];
 
+/** Of 12 bits. */
+const MARKS = 2 ** 12;
+/** Spreads neighbouring numbers over all 32 bits. */
+const SPREAD = 0x9e3779b1;
+
 /** A part of a text, without its end. */
 export interface Span {
   readonly start: number;
@@ -25,6 +30,8 @@ interface Window {
 export class SecretIndex {
   /** How many texts begin with these four characters. */
   readonly #starts = new Map<number, number>();
+  /** Whether any text had such a start: rules out most places sooner than the map does, if there are few texts. */
+  readonly #marks = new Uint8Array(MARKS);
   /** By the hash of the window. */
   readonly #windows = new Map<number, Window>();
   /** How many texts have this hash. */
@@ -38,6 +45,7 @@ export class SecretIndex {
   add(text: string): void {
     const { start, window, whole } = keysOf(text);
     count(this.#starts, start, 1);
+    this.#marks[markOf(start)] = 1;
     count(this.#wholes, whole, 1);
     const known = this.#windows.get(window);
     if (known === undefined) this.#windows.set(window, { count: 1, lengths: [text.length] });
@@ -62,12 +70,13 @@ export class SecretIndex {
   find(text: string): readonly Span[] {
     const spans: Span[] = [];
     if (this.isEmpty) return spans;
+    const marks = this.#marks;
     let last: Span | undefined;
     let hash: TextHash | undefined;
     let start = 0;
     for (let end = 0; end < text.length; end++) {
       start = withNext(start, text.charCodeAt(end));
-      if (!this.#starts.has(start) || end < MIN_SECRET_LENGTH - 1) continue;
+      if (marks[markOf(start)] === 0 || !this.#starts.has(start) || end < MIN_SECRET_LENGTH - 1) continue;
       const at = end - MIN_SECRET_LENGTH + 1;
       hash ??= new TextHash(text);
       const length = this.#longestAt(hash, at, text.length - at);
@@ -107,12 +116,13 @@ function keysOf(text: string): { readonly start: number; readonly window: number
 
 /** The last four characters as 32 bits, the same in upper and lower case. */
 function withNext(start: number, code: number): number {
-  return (start << 8) | (code < 128 ? code | 32 : byteOf(code));
+  if (code < 128) return (start << 8) | code | 32;
+  const folded = foldedCode(code);
+  return (start << 8) | ((folded < 128 ? folded | 32 : folded ^ (folded >> 8)) & 255);
 }
 
-function byteOf(code: number): number {
-  const folded = foldedCode(code);
-  return (folded < 128 ? folded | 32 : folded ^ (folded >> 8)) & 255;
+function markOf(start: number): number {
+  return Math.imul(start, SPREAD) >>> 20;
 }
 
 function count(counts: Map<number, number>, key: number, by: 1 | -1): void {
