@@ -42,7 +42,7 @@ export class ArgumentChecks {
       }
       try {
         const filled = fillDefaults?.(args) ?? [];
-        const findings = check(args);
+        const findings = check.find(args);
         if (findings.length > 0) repairArguments(args, findings, filled, check);
       } catch (error) {
         throw error instanceof TooComplexError ? tooComplexArguments() : error;
@@ -56,7 +56,7 @@ export class ArgumentChecks {
     return (value) => {
       try {
         check ??= this.#toCheck(normalizeSchema(source));
-        return closestFindings(check(value)).slice(0, MAX_BREACHES).map(toBreach);
+        return closestFindings(check.find(value)).slice(0, MAX_BREACHES).map(toBreach);
       } catch {
         // Too large, or nested too deeply, to be checked.
         return [];
@@ -68,15 +68,21 @@ export class ArgumentChecks {
   #toCheck(schema: Schema): SchemaCheck {
     const first = new SchemaUnits(schema, this.#first);
     const all = new SchemaUnits(schema, this.#all);
-    return (value) => {
-      const found = first.run(value, STEPS_FOR_FIRST);
-      if (found.length === 0 || isLarger(value, MAX_NODES_FOR_ALL)) return found;
-      try {
-        return all.run(value, STEPS_FOR_ALL);
-      } catch (error) {
-        if (error instanceof TooComplexError) return found;
-        throw error;
-      }
+    return {
+      steps: 0,
+      find(value) {
+        const found = first.run(value, STEPS_FOR_FIRST);
+        this.steps += first.spent;
+        if (found.length === 0 || isLarger(value, MAX_NODES_FOR_ALL)) return found;
+        try {
+          return all.run(value, STEPS_FOR_ALL);
+        } catch (error) {
+          if (error instanceof TooComplexError) return found;
+          throw error;
+        } finally {
+          this.steps += all.spent;
+        }
+      },
     };
   }
 }

@@ -9,14 +9,16 @@ import { toValidationIssues } from './validation-issues.ts';
 const MAX_ROUNDS = 4;
 /** A default that is wrong is found among the first. */
 const MAX_FINDINGS_TRACED = 100;
-/** Checking again and again is for arguments that are quickly checked. */
-const MAX_REPEATED_MS = 100;
+/** Checking again and again is for arguments that are quickly checked: this is about 0.1 s. */
+const MAX_REPEATED_STEPS = 5_000_000;
 
-/**
- * Returns what breaks one schema: everything, or in a value that is large or takes long only what comes first. Throws
- * `TooComplexError`.
- */
-export type SchemaCheck = (value: unknown) => readonly Finding[];
+/** The check against one schema. */
+export interface SchemaCheck {
+  /** What breaks the schema: everything, or in a value that is large or takes long only what comes first. Throws `TooComplexError`. */
+  find(value: unknown): readonly Finding[];
+  /** How many steps all its checks have spent. */
+  steps: number;
+}
 
 /**
  * Makes arguments with these findings valid: coerces strings, and takes defaults out again that break the schema, by
@@ -38,29 +40,29 @@ export function repairArguments(
   );
   if (wrong.length > 0) {
     undo(wrong);
-    findings = coerceUntilValid(args, check(args), check);
+    findings = coerceUntilValid(args, check.find(args), check);
     if (findings.length === 0) return;
   }
   if (filled.length > 0) {
     undo(filled.filter((replacement) => !wrong.includes(replacement)));
-    if (coerceUntilValid(args, check(args), check).length === 0) return;
+    if (coerceUntilValid(args, check.find(args), check).length === 0) return;
   }
   throw new InvalidArgumentsError(toValidationIssues(findings, args));
 }
 
 /** Returns what breaks the schema after all strings are coerced that have to be; nothing is coerced then. */
 function coerceUntilValid(args: unknown, found: readonly Finding[], check: SchemaCheck): readonly Finding[] {
-  const startedAt = performance.now();
+  const maxSteps = check.steps + MAX_REPEATED_STEPS;
   let reported = closestFindings(found);
   // Where no string of the closest alternative can be coerced, those of the others may be.
   for (const isClosest of [true, false]) {
     const replaced: Replacement[] = [];
     let findings = found;
-    for (let round = 0; round < MAX_ROUNDS && performance.now() - startedAt < MAX_REPEATED_MS; round++) {
+    for (let round = 0; round < MAX_ROUNDS && check.steps < maxSteps; round++) {
       const coerced = coerceStrings(args, isClosest ? closestFindings(findings) : findings);
       if (coerced.length === 0) break;
       replaced.push(...coerced);
-      findings = check(args);
+      findings = check.find(args);
       if (findings.length === 0) return [];
     }
     // What the caller reads is about the arguments as they would be understood.

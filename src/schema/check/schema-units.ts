@@ -47,6 +47,11 @@ export class SchemaUnits {
     }
   }
 
+  /** How many steps the last run has spent. */
+  get spent(): number {
+    return this.#compiler.budget.spent;
+  }
+
   #unitOf(schema: Schema): Unit {
     const known = this.#units.get(schema);
     if (known !== undefined) return known;

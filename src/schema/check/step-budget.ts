@@ -15,10 +15,17 @@ let context: Context | undefined;
 /** Bounds the work of one check: each schema that is applied to a value, and each pattern, spends steps. */
 export class StepBudget {
   #left = 0;
+  #all = 0;
+
+  /** How many steps were spent since the last `reset`. */
+  get spent(): number {
+    return this.#all - this.#left;
+  }
 
   /** Sets how many steps there are. */
   reset(steps: number): void {
     this.#left = steps;
+    this.#all = steps;
   }
 
   /** Throws `TooComplexError` once no steps are left. */
