@@ -8,6 +8,8 @@ import type { RateLimit } from './rate-limit.ts';
 
 /** A credential that was right this long ago counts as one that its owner still uses. */
 const MAX_AGE_MS = 24 * 3_600_000;
+/** Noted this often at most, since each call is one more time. */
+const NOTE_EVERY_MS = 60_000;
 const MAX_CREDENTIALS = 10_000;
 
 export interface LogInLimitsOptions {
@@ -69,19 +71,16 @@ export class LogInLimits {
   /** To be called before a credential is evaluated. Throws `RateLimitedError` when it must not be. */
   async begin({ address, credential, account, isSigned }: LogIn, response: ServerResponse): Promise<LogInAttempt> {
     const digest = credential === undefined ? undefined : hash('sha256', this.#salt + credential, 'base64');
-    const addressKey = toAddressKey(address);
     const rightAt = digest === undefined ? undefined : this.#rightAt.get(digest);
-    const isKnown = rightAt !== undefined && this.#now() - rightAt < MAX_AGE_MS;
-    const failureOfAddress = `address ${addressKey}`;
-    // Cut, so that long made-up names take no memory.
-    const failureKeys = [failureOfAddress, ...(account === undefined ? [] : [`account ${account.slice(0, 200)}`])];
+    const age = this.#now() - (rightAt ?? Number.NEGATIVE_INFINITY);
+    const isKnown = age < MAX_AGE_MS;
     if (!isKnown) {
-      if (credential !== undefined && isSigned !== true) await this.#checkFailures(failureKeys);
-      await this.#requests?.count(addressKey, response);
+      if (credential !== undefined && isSigned !== true) await this.#checkFailures(address, account);
+      await this.#requests?.count(toAddressKey(address), response);
     }
     const succeeded = (): void => {
-      if (digest !== undefined) this.#rightAt.set(digest, this.#now());
-      if (!isKnown) void this.#requests?.giveBack(addressKey);
+      if (digest !== undefined && age > NOTE_EVERY_MS) this.#rightAt.set(digest, this.#now());
+      if (!isKnown) void this.#requests?.giveBack(toAddressKey(address));
     };
     return {
       succeeded,
@@ -89,14 +88,21 @@ export class LogInLimits {
         if (digest === undefined) return;
         if (isKeyRight) succeeded();
         else this.#rightAt.delete(digest);
-        for (const key of isKeyRight ? [failureOfAddress] : failureKeys) void this.#failures?.add(key);
+        for (const key of failureKeys(address, isKeyRight ? undefined : account)) void this.#failures?.add(key);
       },
     };
   }
 
-  async #checkFailures(keys: readonly string[]): Promise<void> {
+  async #checkFailures(address: string, account: string | undefined): Promise<void> {
+    const keys = failureKeys(address, account);
     const waits = await Promise.all(keys.map((key) => this.#failures?.waitMs(key) ?? 0));
     const seconds = Math.ceil(Math.max(...waits) / 1_000);
     if (seconds > 0) throw new RateLimitedError(`Too many failed log-ins; try again in ${seconds} s.`, seconds);
   }
+}
+
+function failureKeys(address: string, account: string | undefined): readonly string[] {
+  const ofAddress = `address ${toAddressKey(address)}`;
+  // Cut, so that long made-up names take no memory.
+  return account === undefined ? [ofAddress] : [ofAddress, `account ${account.slice(0, 200)}`];
 }
