@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { waitFor } from '../wait-for.ts';
 
 export const repositoryFolder = fileURLToPath(new URL('../..', import.meta.url));
 /** Node writes what the command ran to this folder when it ends; see scripts/coverage.mjs. */
@@ -56,21 +57,6 @@ export function temporaryFolder(): string {
 export function removeTemporaryFolders(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   folders.clear();
-}
-
-/** Polls until `condition` gives something other than `undefined` or `false`; throws after `timeoutMs`. */
-export async function waitFor<T>(
-  condition: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 10_000,
-  what = 'the condition',
-): Promise<T> {
-  const end = performance.now() + timeoutMs;
-  while (performance.now() < end) {
-    const value = await condition();
-    if (value !== undefined && value !== false) return value;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`Waited ${timeoutMs} ms in vain for ${what}.`);
 }
 
 export interface Command {

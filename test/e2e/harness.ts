@@ -1,4 +1,5 @@
 import { afterAll, test as jestTest } from '@jest/globals';
+import { waitFor } from '../wait-for.ts';
 import {
   commandCount,
   type Exit,
@@ -6,12 +7,12 @@ import {
   removeTemporaryFolders,
   type StartOptions,
   spawnCommand,
-  waitFor,
 } from './command.ts';
 import { type HttpAnswer, type HttpRequest, sendRequest } from './http-request.ts';
 import { descendantsOf, isRunning, type ProcessEntry } from './process-table.ts';
 
-export { fixture, fixtureFile, repositoryFolder, runCommand, temporaryFolder, waitFor } from './command.ts';
+export { waitFor } from '../wait-for.ts';
+export { fixture, fixtureFile, repositoryFolder, runCommand, temporaryFolder } from './command.ts';
 
 export interface ServerState {
   readonly state: string;

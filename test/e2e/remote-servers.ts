@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
-import { fixtureFile, repositoryFolder, waitFor } from './command.ts';
+import { waitFor } from '../wait-for.ts';
+import { fixtureFile, repositoryFolder } from './command.ts';
 
 const programs = new Set<ChildProcess>();
 

@@ -11,6 +11,7 @@ import { DatabaseError } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { Redactor } from '../../src/telemetry/redactor.ts';
 import { SecretStore } from '../../src/vault/secret-store.ts';
+import { waitFor } from '../wait-for.ts';
 import { type CuttableProxy, startProxy } from './cuttable-proxy.ts';
 import { makePostgresDatabase, onServer, rowsOf, serverUrl } from './postgres-database.ts';
 
@@ -191,7 +192,7 @@ describe('a database that goes away and comes back', () => {
 
     const sleeping = sql`select pg_sleep(9)`.execute(database);
     const waiting = expect(sleeping).rejects.toMatchObject({ code: '57P01' });
-    await until(async () => (await sleepers()) === 1);
+    await waitFor(async () => (await sleepers()) === 1);
     await terminateAll();
     await waiting;
     expect(await store.list()).toEqual([]);
@@ -284,18 +285,10 @@ async function migrations(url: string): Promise<unknown[]> {
 }
 
 async function recovered(work: () => Promise<unknown>): Promise<void> {
-  await until(() =>
+  await waitFor(() =>
     work().then(
       () => true,
       () => false,
     ),
   );
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('not within 5 seconds');
-    await delay(20);
-  }
 }

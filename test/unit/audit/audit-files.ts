@@ -68,8 +68,3 @@ export function linesOf(file: string): string[] {
 export function eventsOf(file: string): Record<string, unknown>[] {
   return linesOf(file).map((line) => JSON.parse(line) as Record<string, unknown>);
 }
-
-/** Resolves when the condition holds; the test's own time limit is the bound. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
-}

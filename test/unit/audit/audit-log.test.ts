@@ -13,7 +13,8 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { verifyAuditLog } from '../../../src/audit/verify-audit-log.ts';
 import { AuditUnavailableError, ConfigError } from '../../../src/errors.ts';
-import { event, eventsOf, KEY, KEYS, linesOf, OTHER_KEY, until, useAuditFolder } from './audit-files.ts';
+import { waitFor } from '../../wait-for.ts';
+import { event, eventsOf, KEY, KEYS, linesOf, OTHER_KEY, useAuditFolder } from './audit-files.ts';
 
 const { context, openLog, write } = useAuditFolder();
 
@@ -155,14 +156,14 @@ test('a full disk: events wait, are lost when no more can, and it recovers by it
   symlinkSync('/dev/full', context.file);
   const log = await openLog({ retryMs: 5, maxPending: 10 });
   log.record(event(0));
-  await until(() => log.status.state === 'failing');
+  await waitFor(() => log.status.state === 'failing');
   for (let index = 1; index < 15; index += 1) log.record(event(index));
   expect(log.status).toEqual({ state: 'failing', pending: 10, lost: 5 });
   expect(context.said.filter((line) => line.includes('cannot be written;'))).toHaveLength(1);
   expect(context.said.filter((line) => line.includes('being lost'))).toHaveLength(1);
 
   rmSync(context.file);
-  await until(() => log.status.state === 'ok');
+  await waitFor(() => log.status.state === 'ok');
   log.record(event(99));
   await log.close();
   const written = eventsOf(context.file);
@@ -176,11 +177,11 @@ test('a required log refuses actions that it cannot record, and keeps what has h
   const log = await openLog({ retryMs: 5, required: true });
   log.assertAvailable();
   log.record(event(0));
-  await until(() => log.status.state === 'failing');
+  await waitFor(() => log.status.state === 'failing');
   expect(() => log.assertAvailable()).toThrow(AuditUnavailableError);
   log.record(event(7));
   rmSync(context.file);
-  await until(() => log.status.state === 'ok');
+  await waitFor(() => log.status.state === 'ok');
   log.assertAvailable();
   log.record(event(2));
   await log.close();

@@ -10,6 +10,7 @@ import { loadSettings } from '../../../src/config/load-settings.ts';
 import type { Reload } from '../../../src/service/reload.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { WatchedFiles } from '../../../src/watched-files.ts';
+import { waitFor } from '../../wait-for.ts';
 
 const key = (number: number) => `key-of-this-test-${number}-8c41d2f07a6e35`;
 const hash = (digit: string) => digit.repeat(64);
@@ -73,20 +74,15 @@ function start(...flags: readonly string[]): void {
   });
 }
 
-/** The test's own time limit is the bound. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 test('a changed secret is used without --hot-reload, one that needs a restart is reported once', async () => {
   start();
   writeFileSync(path('key'), key(2));
-  await until(() => authenticated.length > 0);
+  await waitFor(() => authenticated.length > 0);
   writeFileSync(path('redis'), 'redis://cache-2');
-  await until(() => said.some((message) => message.includes('MCPO_REDIS_URL_FILE has changed; restart')));
+  await waitFor(() => said.some((message) => message.includes('MCPO_REDIS_URL_FILE has changed; restart')));
   writeServers(['b']);
   writeFileSync(path('key'), key(3));
-  await until(() => authenticated.length > 1);
+  await waitFor(() => authenticated.length > 1);
   expect(authenticated).toEqual([key(2), key(3)]);
   expect(said.filter((message) => message.includes('restart'))).toHaveLength(1);
   expect([applied, refused]).toEqual([[], []]);
@@ -95,12 +91,12 @@ test('a changed secret is used without --hot-reload, one that needs a restart is
 test('a secret that cannot be used is reported once, and its previous value stays in use', async () => {
   start();
   writeFileSync(path('key'), '');
-  await until(() => said.some((message) => message.includes('previous value stays in use')));
+  await waitFor(() => said.some((message) => message.includes('previous value stays in use')));
   writeFileSync(path('key'), ' ');
   writeFileSync(path('redis'), 'redis://cache-2');
-  await until(() => said.some((message) => message.includes('restart')));
+  await waitFor(() => said.some((message) => message.includes('restart')));
   writeFileSync(path('key'), key(4));
-  await until(() => authenticated.length > 0);
+  await waitFor(() => authenticated.length > 0);
   expect(authenticated).toEqual([key(4)]);
   expect(said.filter((message) => message.includes('previous value stays in use'))).toHaveLength(1);
 });
@@ -108,13 +104,13 @@ test('a secret that cannot be used is reported once, and its previous value stay
 test('--hot-reload takes the servers and the keys of the file, and the rest of "auth" from the start', async () => {
   start('--hot-reload');
   writeServers(['a', 'b'], { keys: [{ id: 'two', hash: hash('2') }], roles: { admin: ['admin'], user: ['admin'] } });
-  await until(() => applied.length > 0);
+  await waitFor(() => applied.length > 0);
   expect(applied).toEqual([{ servers: ['a', 'b'], keys: ['two'], roles: 1 }]);
   writeFileSync(path('servers.json'), '{');
-  await until(() => refused.length > 0);
+  await waitFor(() => refused.length > 0);
   expect(refused[0]).toContain('expected "}" before the end of the file');
   writeServers(['c']);
-  await until(() => applied.length > 1);
+  await waitFor(() => applied.length > 1);
   expect(applied[1]).toEqual({ servers: ['c'], keys: [], roles: 1 });
 });
 
@@ -122,6 +118,6 @@ test('a reload on request reads everything again', async () => {
   start();
   writeServers(['c']);
   running?.reload();
-  await until(() => applied.length > 0);
+  await waitFor(() => applied.length > 0);
   expect(applied).toEqual([{ servers: ['c'], keys: [], roles: 1 }]);
 });

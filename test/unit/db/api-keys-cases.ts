@@ -8,6 +8,7 @@ import { ApiKeys } from '../../../src/db/api-keys.ts';
 import type { Database } from '../../../src/db/open-database.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
+import { waitFor } from '../../wait-for.ts';
 import type { MakeDatabase, TestDatabase } from './test-database.ts';
 
 /** What the table of API keys does, and a service that watches it, whatever the engine. */
@@ -104,10 +105,10 @@ export function describeApiKeys(title: string, make: MakeDatabase): void {
         expect(ring.find('key old')?.id).toBe('old');
 
         await other.keys.create(stored('new'));
-        await within(2_000, () => ring.find('key new') !== undefined);
+        await waitFor(() => ring.find('key new') !== undefined, 2_000);
         expect(ring.find('key old')?.id).toBe('old');
         await other.keys.revoke('old');
-        await within(2_000, () => ring.find('key old') === undefined);
+        await waitFor(() => ring.find('key old') === undefined, 2_000);
         expect(ring.find('key new')?.id).toBe('new');
       });
 
@@ -117,14 +118,14 @@ export function describeApiKeys(title: string, make: MakeDatabase): void {
         const ring = await start(database, 5);
         const logged = readLines(log);
         await database.schema.alterTable('revisions').renameTo('hidden').execute();
-        await within(2_000, () => logged().length > 0);
+        await waitFor(() => logged().length > 0, 2_000);
         await delayedLooks(5);
         expect(ring.find('key a')?.id).toBe('a');
         expect(logged()).toEqual([expect.stringContaining('"level":"error"')]);
 
         await database.schema.alterTable('hidden').renameTo('revisions').execute();
         await keys.create(stored('b'));
-        await within(2_000, () => ring.find('key b') !== undefined);
+        await waitFor(() => ring.find('key b') !== undefined, 2_000);
         expect(logged()).toEqual([
           expect.stringContaining('"level":"error"'),
           expect.stringContaining('can be read again'),
@@ -137,7 +138,7 @@ export function describeApiKeys(title: string, make: MakeDatabase): void {
         const ring = await start(database, 5);
         expect(ring.isIncomplete).toBe(true);
         await database.schema.alterTable('hidden').renameTo('revisions').execute();
-        await within(2_000, () => !ring.isIncomplete);
+        await waitFor(() => !ring.isIncomplete, 2_000);
       });
 
       test('writes down when keys were used, at the latest when it ends', async () => {
@@ -175,14 +176,6 @@ function stored(id: string, rest: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
     createdAt: 1_700_000_000_000,
     ...rest,
   };
-}
-
-async function within(ms: number, condition: () => boolean): Promise<void> {
-  const end = Date.now() + ms;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** Lets so many looks of 5 ms go by: that nothing happens cannot be waited for otherwise. */

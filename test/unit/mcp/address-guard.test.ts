@@ -5,15 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ConnectionLostError, SessionOpenError } from '../../../src/errors.ts';
 import { createAddressGuard } from '../../../src/mcp/address-guard.ts';
 import type { Session } from '../../../src/mcp/session.ts';
-import {
-  closeAll,
-  eventually,
-  type HttpFixture,
-  type HttpType,
-  limits,
-  open,
-  startHttpFixture,
-} from './open-fixture.ts';
+import { waitFor } from '../../wait-for.ts';
+import { closeAll, type HttpFixture, type HttpType, limits, open, startHttpFixture } from './open-fixture.ts';
 
 const PRIVATE = /^its host resolves to a private address, .* set "allowPrivateAddresses" for the server/;
 const LINK_LOCAL = /^its host stands for a link-local address, /;
@@ -159,7 +152,7 @@ describe('a session whose url holds a value of a user', () => {
     });
     await session.callTool('echo', { value: 'x' }, limits);
     answers.now = ['169.254.169.254'];
-    const failure = await eventually(async () => {
+    const failure = await waitFor(async () => {
       const error = await session.callTool('reset', {}, limits).catch((caught: unknown) => caught);
       return error instanceof Error && error.message.includes('link-local') ? error : undefined;
     });

@@ -9,9 +9,9 @@ import {
   SessionExpiredError,
   SessionOpenError,
 } from '../../../src/errors.ts';
+import { waitFor } from '../../wait-for.ts';
 import {
   closeAll,
-  eventually,
   type HttpFixture,
   type HttpType,
   IDLE_HTTP_SERVER,
@@ -67,11 +67,11 @@ describe.each(WAYS)('over $path', ({ path, type }) => {
     const session = await openHttp(server, path, type);
     const leaving = new AbortController();
     const left = session.callTool('hang', {}, { ...limits, signal: leaving.signal });
-    await eventually(async () => (await server.seen()).some(({ params }) => params?.name === 'hang'));
+    await waitFor(async () => (await server.seen()).some(({ params }) => params?.name === 'hang'));
     leaving.abort();
     await expect(left).rejects.toThrow(CallCancelledError);
     await expect(session.callTool('hang', {}, { ...limits, deadlineMs: 100 })).rejects.toThrow(DeadlineError);
-    const cancelled = await eventually(async () => {
+    const cancelled = await waitFor(async () => {
       const notes = (await server.seen()).filter(({ method }) => method === 'notifications/cancelled');
       return notes.length === 2 ? notes : undefined;
     });
@@ -123,7 +123,7 @@ describe('a session that the server has forgotten', () => {
   test('is understood over SSE', async () => {
     const session = await openHttp(server, '/legacy', 'sse');
     const forgotten = session.callTool('forget', {}, limits);
-    await eventually(async () => (await server.seen()).some(({ params }) => params?.name === 'forget'));
+    await waitFor(async () => (await server.seen()).some(({ params }) => params?.name === 'forget'));
     await expect(session.callTool('echo', {}, limits)).rejects.toThrow(SessionExpiredError);
     await expect(forgotten).rejects.toThrow(ConnectionLostError);
   });
@@ -131,7 +131,7 @@ describe('a session that the server has forgotten', () => {
 
 /** Until then a call goes out on the connection that there was, and may have run. */
 async function noticeTheEndOf(stopped: HttpFixture): Promise<void> {
-  await eventually(() =>
+  await waitFor(() =>
     stopped.seen().then(
       () => undefined,
       () => true,

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once, setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import type { CallOptions, OpenSessionOptions, Session, ToolResult } from '../../../src/mcp/session.ts';
@@ -110,20 +109,6 @@ export function openHttp(
 
 export function textOf({ content }: ToolResult): string {
   return String((content[0] as { text?: unknown } | undefined)?.text);
-}
-
-/** Waits until `check` gives something, asking again and again. */
-export async function eventually<T>(
-  check: () => T | undefined | Promise<T | undefined>,
-  timeoutMs = 10_000,
-): Promise<T> {
-  const giveUpAt = performance.now() + timeoutMs;
-  for (;;) {
-    const value = await check();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > giveUpAt) throw new Error('it did not come to be in time');
-    await delay(10);
-  }
 }
 
 /** Whether a process runs; one that is dead but not collected by its parent does not. */

@@ -8,7 +8,8 @@ import {
   SessionExpiredError,
   SessionOpenError,
 } from '../../../src/errors.ts';
-import { closeAll, eventually, isRunning, limits, open, openStdio, textOf } from './open-fixture.ts';
+import { waitFor } from '../../wait-for.ts';
+import { closeAll, isRunning, limits, open, openStdio, textOf } from './open-fixture.ts';
 
 afterEach(closeAll);
 
@@ -275,7 +276,7 @@ describe('the end of the child', () => {
     call.catch(() => {});
     // Until its first progress it may not have read the call, and then nothing ran.
     const sentAt = session.lastActivityAt;
-    await eventually(() => session.lastActivityAt > sentAt || undefined);
+    await waitFor(() => session.lastActivityAt > sentAt || undefined);
     process.kill(session.pid ?? 0, 'SIGKILL');
     await expect(call).rejects.toThrow(ConnectionLostError);
     await expect(call).rejects.toThrow(/its process was killed by SIGKILL\. The tool may have run\.$/);
@@ -302,7 +303,7 @@ describe('the end of the child', () => {
     const session = await openStdio();
     await expect(session.callTool('close-output', {}, limits)).rejects.toThrow(ConnectionLostError);
     expect((await session.closed).reason).toBe('its process closed its output');
-    await eventually(async () => !(await isRunning(session.pid ?? 0)));
+    await waitFor(async () => !(await isRunning(session.pid ?? 0)));
   });
 });
 
@@ -310,7 +311,7 @@ describe('closing', () => {
   test('ends the whole process group and fails what waits', async () => {
     const lines: string[] = [];
     const session = await openStdio('grandchild', { onStderrLine: (line) => lines.push(line) });
-    const line = await eventually(() => lines.find((text) => text.startsWith('grandchild ')));
+    const line = await waitFor(() => lines.find((text) => text.startsWith('grandchild ')));
     const grandchild = Number(line.split(' ')[1]);
     const call = session.callTool('hang', {}, limits);
     const closing = session.close();

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { ConnectionLostError, SessionExpiredError } from '../../../src/errors.ts';
 import type { Session } from '../../../src/mcp/session.ts';
-import { closeAll, eventually, IDLE_STDIO_SERVER, limits, open, openStdio, textOf } from './open-fixture.ts';
+import { waitFor } from '../../wait-for.ts';
+import { closeAll, IDLE_STDIO_SERVER, limits, open, openStdio, textOf } from './open-fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mcpo-ts-unsent-'));
 let logs = 0;
@@ -81,7 +82,7 @@ test.each(['flood', 'endless_line'])(
     expect(textOf(await session.callTool('echo', { value: 'x' }, limits))).toBe('x');
     await expect(session.callTool(tool, {}, limits)).rejects.toThrow(/floods its output|larger than/);
     expect((await session.closed).reason).toBe('its process floods its output with something other than JSON-RPC');
-    await eventually(() => {
+    await waitFor(() => {
       try {
         process.kill(session.pid ?? 0, 0);
         return undefined;

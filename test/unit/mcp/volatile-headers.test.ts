@@ -1,16 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SessionOpenError, UnauthenticatedError } from '../../../src/errors.ts';
 import type { Session } from '../../../src/mcp/session.ts';
-import {
-  closeAll,
-  eventually,
-  type HttpFixture,
-  type HttpType,
-  limits,
-  open,
-  startHttpFixture,
-  textOf,
-} from './open-fixture.ts';
+import { waitFor } from '../../wait-for.ts';
+import { closeAll, type HttpFixture, type HttpType, limits, open, startHttpFixture, textOf } from './open-fixture.ts';
 
 let server: HttpFixture;
 
@@ -41,7 +33,7 @@ describe.each<{ path: string; type: HttpType; verbs: string[] }>([
     const call = { ...limits, headers: { authorization: 'of the call' } };
     await session.callTool('echo', { value: 'x' }, call);
     await session.close();
-    const seen = await eventually(async () => {
+    const seen = await waitFor(async () => {
       const all = await seenBySession();
       return verbs.every((verb) => all.some((one) => one.verb === verb)) ? all : undefined;
     });

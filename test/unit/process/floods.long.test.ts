@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { LineSplitter } from '../../../src/process/line-splitter.ts';
 import { spawnChild } from '../../../src/process/spawn-child.ts';
-import { eventually } from '../mcp/open-fixture.ts';
+import { waitFor } from '../../wait-for.ts';
 
 const MIB = 1024 * 1024;
 const MAX_LINE_BYTES = 4 * MIB;
@@ -50,7 +50,7 @@ test.each([
     splitter.push(data);
     most = Math.max(most, heldBytes());
   });
-  await eventually(() => seenBytes > (expectsLines ? 32 * MIB : FLOOD_BYTES) || undefined, 25_000);
+  await waitFor(() => seenBytes > (expectsLines ? 32 * MIB : FLOOD_BYTES) || undefined, 25_000);
   await child.terminate();
   expect(most - before).toBeLessThan(MAX_GROWTH_BYTES);
   expect(lines > 0).toBe(expectsLines);
@@ -66,7 +66,7 @@ test.each([
   const child = await flooding('stderr', chunk, () => {
     lines += 1;
   });
-  await eventually(() => performance.now() - startedAt > 2_500 || undefined);
+  await waitFor(() => performance.now() - startedAt > 2_500 || undefined);
   expect(heldBytes() - before).toBeLessThan(MAX_GROWTH_BYTES);
   expect(child.lastLines()).toEqual(Array.from({ length: kept }, () => 'noise'));
   // 200 a second and a line that tells of the rest; it began in one second, ran for two and a half, and ends in another.

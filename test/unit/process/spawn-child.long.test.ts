@@ -4,7 +4,8 @@ import { SessionOpenError } from '../../../src/errors.ts';
 import { type ChildOptions, type RunningChild, spawnChild } from '../../../src/process/spawn-child.ts';
 import { watchdog } from '../../../src/process/watchdog.ts';
 import { Redactor } from '../../../src/telemetry/redactor.ts';
-import { eventually, isRunning } from '../mcp/open-fixture.ts';
+import { waitFor } from '../../wait-for.ts';
+import { isRunning } from '../mcp/open-fixture.ts';
 
 const children: RunningChild[] = [];
 
@@ -89,14 +90,14 @@ describe('a grandchild that ignores SIGTERM and holds the pipes', () => {
     const { child, grandchild } = await startWithGrandchild('setInterval(() => {}, 1000);');
     process.kill(child.pid, 'SIGKILL');
     expect(await child.exited).toBe('was killed by SIGKILL');
-    await eventually(async () => !(await isRunning(grandchild)));
+    await waitFor(async () => !(await isRunning(grandchild)));
   });
 
   test('is killed by the last resort at the end of the service', async () => {
     const { child, grandchild } = await startWithGrandchild('setInterval(() => {}, 1000);');
     watchdog.killAll();
     await child.exited;
-    await eventually(async () => !(await isRunning(grandchild)));
+    await waitFor(async () => !(await isRunning(grandchild)));
   });
 });
 

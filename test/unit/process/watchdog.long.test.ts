@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { WATCHDOG_NAME } from '../../../src/process/watchdog.ts';
-import { eventually, isRunning } from '../mcp/open-fixture.ts';
+import { waitFor } from '../../wait-for.ts';
+import { isRunning } from '../mcp/open-fixture.ts';
 import { compileProcessRoom, type Parent, startParent } from './start-parent.ts';
 
 const MAX_SURVIVAL_MS = 20_000;
@@ -49,7 +50,7 @@ async function startFamily(next?: string): Promise<{ parent: Parent; family: num
   const parent = startParent(compiled.folder, STARTS_CHILD(next));
   pids.push(parent.pid);
   const { child, grandchild } = (await parent.nextLine()) as { child: number; grandchild: number };
-  const watchdog = await eventually(() => watchdogOf(parent.pid));
+  const watchdog = await waitFor(() => watchdogOf(parent.pid));
   pids.push(child, grandchild, watchdog);
   return { parent, family: [child, grandchild], watchdog };
 }
@@ -89,7 +90,7 @@ for (const [who, target] of [
     expect(await areGone(family)).toBe(false);
     process.kill(target(parent.pid), 'SIGKILL');
     await parent.ended;
-    await eventually(() => areGone([...family, watchdog]), MAX_SURVIVAL_MS);
+    await waitFor(() => areGone([...family, watchdog]), MAX_SURVIVAL_MS);
   });
 }
 
@@ -97,20 +98,20 @@ onLinux('the signals of a terminal do not end the watchdog', async () => {
   const { parent, family, watchdog } = await startFamily();
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const) process.kill(watchdog, signal);
   process.kill(parent.pid, 'SIGKILL');
-  await eventually(() => areGone([...family, watchdog]));
+  await waitFor(() => areGone([...family, watchdog]));
 });
 
 onLinux('a watchdog that was killed is replaced, and the new one knows the groups', async () => {
   const { parent, family, watchdog } = await startFamily();
-  await eventually(() => Date.now() - startTimeOf(watchdog) > 1_200 || undefined);
+  await waitFor(() => Date.now() - startTimeOf(watchdog) > 1_200 || undefined);
   process.kill(watchdog, 'SIGKILL');
-  const second = await eventually(() => {
+  const second = await waitFor(() => {
     const found = watchdogOf(parent.pid);
     return found === watchdog ? undefined : found;
   });
   pids.push(second);
   process.kill(parent.pid, 'SIGKILL');
-  await eventually(() => areGone([...family, second]));
+  await waitFor(() => areGone([...family, second]));
 });
 
 onLinux('the watchdog has a session of its own, no environment and no descriptor but its pipe', async () => {
@@ -143,7 +144,7 @@ onLinux('with the last child the watchdog ends, and the service can leave', asyn
 onLinux('a service that leaves without having ended its children kills them and its watchdog', async () => {
   const { parent, family, watchdog } = await startFamily(`setTimeout(() => process.exit(0), 500);`);
   await parent.ended;
-  await eventually(() => areGone([...family, watchdog]), MAX_SURVIVAL_MS);
+  await waitFor(() => areGone([...family, watchdog]), MAX_SURVIVAL_MS);
 });
 
 onLinux('a group that has ended is struck off: the number may be another’s by then', async () => {
@@ -163,7 +164,7 @@ onLinux('a group that has ended is struck off: the number may be another’s by 
   const found = (await parent.nextLine()) as { stranger: number; kept: number; watchdog: number };
   pids.push(parent.pid, found.stranger, found.kept, found.watchdog);
   process.kill(parent.pid, 'SIGKILL');
-  await eventually(() => areGone([found.kept, found.watchdog]));
+  await waitFor(() => areGone([found.kept, found.watchdog]));
   expect(await isRunning(found.stranger)).toBe(true);
 });
 

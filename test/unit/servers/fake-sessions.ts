@@ -185,15 +185,6 @@ export function toUserId([issuer = '', subject = '']: readonly string[]) {
   return { issuer, subject };
 }
 
-/** Waits until the condition holds; fails the test if it does not within two seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 2_000;
-  while (!condition()) {
-    if (Date.now() > giveUpAt) throw new Error(`Not within two seconds: ${condition}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 export async function thrownBy(work: Promise<unknown>): Promise<Error> {
   return work.then(
     () => new Error('It did not throw.'),

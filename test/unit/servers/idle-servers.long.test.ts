@@ -2,9 +2,9 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { openSession } from '../../../src/mcp/open-session.ts';
 import type { SessionSettings } from '../../../src/mcp/session.ts';
 import { type SessionState, SharedSession } from '../../../src/servers/shared-session.ts';
+import { waitFor } from '../../wait-for.ts';
 import {
   closeAll,
-  eventually,
   IDLE_HTTP_SERVER,
   IDLE_STDIO_SERVER,
   isRunning,
@@ -65,7 +65,7 @@ describe('a child process', () => {
     const { shared, states } = supervise(stdio);
     const { pid = 0 } = await shared.whenOpen(never, 8_000);
     process.kill(pid, 'SIGSTOP');
-    await eventually(() => states.filter((state) => state === 'ready').length === 2);
+    await waitFor(() => states.filter((state) => state === 'ready').length === 2);
     expect(states).toEqual(['starting', 'ready', 'backing off', 'starting', 'ready']);
     expect(await isRunning(pid)).toBe(false);
     expect(await call(shared, 'again')).toBe('again');
@@ -98,16 +98,16 @@ describe.each([
     const { control, shared, states, session } = await startServer();
     await control({ ping });
     const before = (await control({})).ping ?? 0;
-    await eventually(async () => ((await control({})).ping ?? 0) >= before + 3);
+    await waitFor(async () => ((await control({})).ping ?? 0) >= before + 3);
     expect([shared.session === session, states]).toEqual([true, ['starting', 'ready']]);
   });
 
   test.each(['nothing', 'reset'])('a server from which a ping gets %s is given a new session', async (ping) => {
     const { control, shared, states, session } = await startServer();
     await control({ ping });
-    await eventually(() => shared.session !== session);
+    await waitFor(() => shared.session !== session);
     await control({ ping: 'answer' });
-    await eventually(() => shared.session !== undefined && shared.state === 'ready');
+    await waitFor(() => shared.session !== undefined && shared.state === 'ready');
     expect(states.slice(0, 3)).toEqual(['starting', 'ready', 'backing off']);
     expect(await call(shared, 'again')).toBe('again');
   });
@@ -115,12 +115,12 @@ describe.each([
   test('a server that refuses the credentials on a ping is reported as such, without a loop', async () => {
     const { control, shared, states, session } = await startServer();
     await control({ ping: 'refuse' });
-    await eventually(() => shared.state === 'degraded');
+    await waitFor(() => shared.state === 'degraded');
     expect(shared.why?.reason).toBe('Server "idle" refused the credentials (HTTP 401)');
     const { ping = 0, initialize } = await control({});
-    await eventually(async () => ((await control({})).ping ?? 0) >= ping + 2);
+    await waitFor(async () => ((await control({})).ping ?? 0) >= ping + 2);
     await control({ ping: 'answer' });
-    await eventually(() => shared.state === 'ready');
+    await waitFor(() => shared.state === 'ready');
     expect((await control({})).initialize).toBe(initialize);
     expect([shared.session === session, states]).toEqual([true, ['starting', 'ready', 'degraded', 'ready']]);
   });
@@ -131,6 +131,6 @@ test('a session that a ping finds forgotten is replaced quietly', async () => {
   const { shared, states } = supervise({ type: 'streamable-http', url: `${server.origin}/mcp`, headers: {} });
   const session = await shared.whenOpen(never, 8_000);
   await fetch(`${server.origin}/control`, { method: 'POST', body: '{"forget":true}' });
-  await eventually(() => shared.session !== undefined && shared.session !== session);
+  await waitFor(() => shared.session !== undefined && shared.session !== session);
   expect(states).toEqual(['starting', 'ready', 'starting', 'ready']);
 });

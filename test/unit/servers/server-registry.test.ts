@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ConnectionLostError, NotFoundError } from '../../../src/errors.ts';
 import type { CatalogueCache } from '../../../src/servers/catalogue-cache.ts';
+import { waitFor } from '../../wait-for.ts';
 import { type Entries, entry, FakeServers, turn } from './fake-servers.ts';
-import { thrownBy, until, user } from './user-servers.ts';
+import { thrownBy, user } from './user-servers.ts';
 
 const started = new Set<FakeServers>();
 
@@ -33,7 +34,7 @@ describe('a changed configuration', () => {
     });
     expect(fakes.registry.list().map(({ name }) => name)).toEqual(['two', 'one', 'new']);
     expect(fakes.server()).toBe(server);
-    await until(() => isReady(fakes, 'new'));
+    await waitFor(() => isReady(fakes, 'new'));
     expect(fakes.opened).toEqual(['a', 'b', 'c']);
   });
 
@@ -49,11 +50,11 @@ describe('a changed configuration', () => {
     fakes.apply({ one: entry('a', { maxConcurrency: 1 }) });
     expect([...(fakes.server().catalogue?.tools.keys() ?? [])]).toEqual(['args', 'hold']);
     const calls = [fakes.call('hold'), fakes.call('hold')];
-    await until(() => fakes.held === 1);
+    await waitFor(() => fakes.held === 1);
     await turn();
     expect(fakes.held).toBe(1);
     fakes.apply({ one: entry('a', { maxConcurrency: 2, maxConcurrencyPerUser: 2 }) });
-    await until(() => fakes.held === 2);
+    await waitFor(() => fakes.held === 2);
     fakes.letGo();
     expect(await Promise.all(calls)).toEqual(['a', 'a']);
     expect(fakes.opened).toEqual(['a']);
@@ -62,13 +63,13 @@ describe('a changed configuration', () => {
   test('starts new sessions beside the old, which serve until the new ones work and end after their last call', async () => {
     const fakes = await start({ one: entry('a') });
     const running = fakes.call('hold');
-    await until(() => fakes.held === 1);
+    await waitFor(() => fakes.held === 1);
     fakes.apply({ one: entry('held b more') });
-    await until(() => fakes.opened.length === 2);
+    await waitFor(() => fakes.opened.length === 2);
     expect(fakes.server().status).toEqual({ state: 'ready', reason: 'its changed settings are starting' });
     expect(await fakes.call('args')).toBe('a');
     fakes.letOpen();
-    await until(() => fakes.server().status.reason === undefined);
+    await waitFor(() => fakes.server().status.reason === undefined);
     expect(await fakes.call('args')).toBe('held b more');
     expect(fakes.server().catalogue?.tools.has('more')).toBe(true);
     expect(fakes.log.join('')).toContain('server runs with its changed settings');
@@ -76,14 +77,14 @@ describe('a changed configuration', () => {
     expect(aliveArgs(fakes)).toEqual(['a', 'held b more']);
     fakes.letGo();
     expect(await running).toBe('a');
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
     expect(aliveArgs(fakes)).toEqual(['held b more']);
   });
 
   test('that does not work leaves the old sessions serving, is reported, and is given up when it is changed again', async () => {
     const fakes = await start({ one: entry('a') });
     fakes.apply({ one: entry('broken', { access: { roles: ['admin'], users: [], groups: [] } }) });
-    await until(() => fakes.server().status.reason?.includes('do not work yet') === true);
+    await waitFor(() => fakes.server().status.reason?.includes('do not work yet') === true);
     expect(fakes.server().status).toEqual({
       state: 'ready',
       reason: 'its changed settings do not work yet: it is broken',
@@ -94,12 +95,12 @@ describe('a changed configuration', () => {
     expect(fakes.log.join('')).toContain('the changed settings of the server do not work yet');
     expect(fakes.apply({ one: entry('a') })).toEqual({ added: [], changed: ['one'], removed: [] });
     expect(fakes.server().status).toEqual({ state: 'ready', reason: undefined });
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
     fakes.apply({ one: entry('broken') });
     fakes.apply({ one: entry('b') });
-    await until(() => fakes.server().status.reason === undefined);
+    await waitFor(() => fakes.server().status.reason === undefined);
     expect(await fakes.call('args')).toBe('b');
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
   });
 
   test('takes the place of what does not work at once, and calls that wait go on with it', async () => {
@@ -107,19 +108,19 @@ describe('a changed configuration', () => {
     const waiting = fakes.call('args');
     fakes.apply({ one: entry('held b') });
     expect(fakes.server().status.state).toBe('starting');
-    await until(() => fakes.opened.includes('held b'));
+    await waitFor(() => fakes.opened.includes('held b'));
     const other = fakes.call('args');
     fakes.apply({ one: entry('c') });
     expect(await Promise.all([waiting, other])).toEqual(['c', 'c']);
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
   });
 
   test('that another one overtakes opens nothing: of a thousand at once only the newest is', async () => {
     const fakes = await start({ one: entry('a') });
     for (let turns = 0; turns < 1_000; turns++) fakes.apply({ one: entry(`b${turns}`), [`new${turns}`]: entry('c') });
-    await until(() => fakes.server().status.reason === undefined && isReady(fakes, 'new999'));
+    await waitFor(() => fakes.server().status.reason === undefined && isReady(fakes, 'new999'));
     expect(fakes.opened.sort()).toEqual(['a', 'b999', 'c']);
-    await until(() => fakes.alive.size === 2);
+    await waitFor(() => fakes.alive.size === 2);
     expect(aliveArgs(fakes).sort()).toEqual(['b999', 'c']);
   });
 
@@ -130,10 +131,10 @@ describe('a changed configuration', () => {
       if (turns % 3 === 0) await turn();
       expect(await fakes.call('args')).toMatch(/^[ab]/);
     }
-    await until(() => fakes.server().status.reason === undefined);
+    await waitFor(() => fakes.server().status.reason === undefined);
     expect(await fakes.call('args')).toBe('b299');
     expect(fakes.mostStarting).toBe(1);
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
   });
 
   test('fails no call of the servers that it changes again and again', async () => {
@@ -149,13 +150,13 @@ describe('a changed configuration', () => {
     });
     for (let turns = 0; turns < 100; turns++) {
       fakes.apply({ one: entry(`b${turns}`) });
-      await until(() => fakes.server().status.reason === undefined);
+      await waitFor(() => fakes.server().status.reason === undefined);
     }
     isOver = true;
     await Promise.all(callers);
     expect(answered).toBeGreaterThan(100);
     expect(new Set(fakes.opened).size).toBe(101);
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
   });
 
   test('adds a server whose cached list of tools is served until it lists its own', async () => {
@@ -169,16 +170,16 @@ describe('a changed configuration', () => {
     };
     const first = new FakeServers({ one: entry('held a') }, { cache });
     started.add(first);
-    await until(() => first.opened.length === 1);
+    await waitFor(() => first.opened.length === 1);
     first.letOpen();
-    await until(() => isReady(first));
+    await waitFor(() => isReady(first));
     const second = await start({ other: entry('b') }, { cache });
     second.apply({ other: entry('b'), one: entry('held a') });
     expect((await second.server().whenCatalogue(5_000))?.tools.has('args')).toBe(true);
     expect(second.server().status.state).toBe('starting');
     // It has its lease, and goes on with the sessions that take the place of those it waits for.
     const waiting = second.call('args');
-    await until(() => second.opened.includes('held a'));
+    await waitFor(() => second.opened.includes('held a'));
     second.apply({ other: entry('b'), one: entry('c') });
     expect(await waiting).toBe('c');
   });
@@ -190,7 +191,7 @@ describe('a server that is removed', () => {
     const server = fakes.server();
     const tool = server.catalogue?.tools.get('args');
     const running = fakes.call('hold');
-    await until(() => fakes.held === 1);
+    await waitFor(() => fakes.held === 1);
     expect(fakes.apply({ two: entry('b') })).toEqual({ added: [], changed: [], removed: ['one'] });
     expect(fakes.registry.servers.get('one')).toBeUndefined();
     if (tool === undefined) throw new Error('There is no tool.');
@@ -198,29 +199,29 @@ describe('a server that is removed', () => {
     expect(aliveArgs(fakes)).toContain('a');
     fakes.letGo();
     expect(await running).toBe('a');
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
     expect(aliveArgs(fakes)).toEqual(['b']);
   });
 
   test('waits for its calls no longer than the drain time', async () => {
     const fakes = await start({ one: entry('a'), two: entry('b') }, { drainTimeMs: 50 });
     const running = thrownBy(fakes.call('hold'));
-    await until(() => fakes.held === 1);
+    await waitFor(() => fakes.held === 1);
     fakes.apply({ two: entry('b') });
     expect(await running).toBeInstanceOf(ConnectionLostError);
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
   });
 
   test('does not stand in the way of one of the same name', async () => {
     const fakes = await start({ one: entry('a'), two: entry('b') });
     const running = fakes.call('hold');
-    await until(() => fakes.held === 1);
+    await waitFor(() => fakes.held === 1);
     fakes.apply({ two: entry('b') });
     fakes.apply({ two: entry('b'), one: entry('c') });
     expect(await fakes.call('args')).toBe('c');
     fakes.letGo();
     expect(await running).toBe('a');
-    await until(() => fakes.alive.size === 2);
+    await waitFor(() => fakes.alive.size === 2);
   });
 });
 
@@ -228,9 +229,9 @@ describe('the end of the service', () => {
   test('ends what is starting, what is draining and what is removed', async () => {
     const fakes = await start({ one: entry('a'), two: entry('b'), three: entry('c') });
     const calls = ['one', 'two', 'three'].map((name) => thrownBy(fakes.call('hold', fakes.server(name))));
-    await until(() => fakes.held === 3);
+    await waitFor(() => fakes.held === 3);
     fakes.apply({ one: entry('d'), two: entry('held e') });
-    await until(() => fakes.server('one').status.reason === undefined && fakes.opened.includes('held e'));
+    await waitFor(() => fakes.server('one').status.reason === undefined && fakes.opened.includes('held e'));
     expect(fakes.alive.size).toBe(5);
     await fakes.registry.stop();
     expect(fakes.alive.size).toBe(0);
@@ -247,7 +248,7 @@ describe('the sessions of users of a changed server', () => {
   test('end after their last call; the next call opens a new one, and the tools stay known', async () => {
     const fakes = await start({ one: perUser('a') });
     const running = fakes.call('hold');
-    await until(() => fakes.held === 1);
+    await waitFor(() => fakes.held === 1);
     fakes.apply({ one: perUser('a', { idleTimeoutMs: 5_000 }) });
     expect(fakes.server().catalogue?.tools.has('args')).toBe(true);
     expect(await fakes.call('args')).toBe('a');
@@ -255,13 +256,13 @@ describe('the sessions of users of a changed server', () => {
     expect(fakes.server().generations.sessions()).toHaveLength(2);
     fakes.letGo();
     expect(await running).toBe('a');
-    await until(() => fakes.alive.size === 1);
+    await waitFor(() => fakes.alive.size === 1);
   });
 
   test('end with what their owner has set, those with former settings too', async () => {
     const fakes = await start({ one: perUser('a'), two: perUser('b') });
     const calls = ['one', 'two'].map((name) => thrownBy(fakes.call('hold', fakes.server(name))));
-    await until(() => fakes.held === 2);
+    await waitFor(() => fakes.held === 2);
     fakes.apply({ one: perUser('c') });
     await fakes.registry.endOwned(user('ann'));
     expect(fakes.alive.size).toBe(0);
@@ -271,16 +272,16 @@ describe('the sessions of users of a changed server', () => {
   test('go on until the tools are listed with the changed settings, where the service lists them', async () => {
     const listed = (args: string) => perUser(args, { discovery: { TOKEN: 'token' } });
     const fakes = await start({ one: listed('a') });
-    await until(() => isReady(fakes));
+    await waitFor(() => isReady(fakes));
     fakes.apply({ one: listed('held b more') });
-    await until(() => fakes.opened.includes('held b more'));
+    await waitFor(() => fakes.opened.includes('held b more'));
     expect(fakes.server().status).toMatchObject({
       state: 'ready',
       reason: 'starts for each user; its changed settings are starting',
     });
     expect(fakes.server().catalogue?.tools.has('more')).toBe(false);
     fakes.letOpen();
-    await until(() => fakes.server().catalogue?.tools.has('more') === true);
+    await waitFor(() => fakes.server().catalogue?.tools.has('more') === true);
     expect(fakes.server().status.reason).toBe('starts for each user');
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { CallCancelledError, ServerUnavailableError } from '../../../src/errors.ts';
 import { SessionQuota } from '../../../src/servers/session-quota.ts';
-import { FakeFactory, fakePool, never, thrownBy, toUserId, until } from './fake-sessions.ts';
+import { waitFor } from '../../wait-for.ts';
+import { FakeFactory, fakePool, never, thrownBy, toUserId } from './fake-sessions.ts';
 
 const user = (name: string | number) => ['iss', `user ${name}`];
 
@@ -60,7 +61,7 @@ describe('the quota of sessions', () => {
     oldest.release();
     for (const name of ['first', 'second']) {
       const before = Date.now();
-      await until(() => Date.now() > before);
+      await waitFor(() => Date.now() > before);
       (await acquire(chat(name))).release();
     }
     await (await acquire(chat('third'))).whenOpen(never);
@@ -79,7 +80,7 @@ describe('the quota of sessions', () => {
     leaving.abort();
     expect(await left).toBeInstanceOf(CallCancelledError);
     busy.release();
-    await until(() => quota.size === 1);
+    await waitFor(() => quota.size === 1);
     expect(factory.opened).toHaveLength(1);
     expect((await (await acquire(user(4))).whenOpen(never)).who).toBe('iss/user 4 token');
   });

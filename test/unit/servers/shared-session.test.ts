@@ -8,7 +8,7 @@ import {
 } from '../../../src/errors.ts';
 import type { Session, SessionEnd } from '../../../src/mcp/session.ts';
 import { type SessionState, SharedSession } from '../../../src/servers/shared-session.ts';
-import { until } from './fake-sessions.ts';
+import { waitFor } from '../../wait-for.ts';
 
 /** The life cycle is what is tested, so the session is only its end. */
 class Ending {
@@ -138,7 +138,7 @@ describe('shared session', () => {
     shared.start();
     const first = await shared.whenOpen(never, 1_000);
     (sessions[0] as Ending).pingFailure = new DeadlineError('no answer');
-    await until(() => shared.session !== first);
+    await waitFor(() => shared.session !== first);
     expect([shared.state, shared.why?.reason]).toEqual(['backing off', 'it did not answer a ping within 1 s']);
     expect(await shared.whenOpen(never, 1_000)).toBe(sessions[1]?.session);
     expect(await sessions[0]?.closed).toEqual({ reason: 'closed by us' });
@@ -152,10 +152,10 @@ describe('shared session', () => {
     shared.start();
     await shared.whenOpen(never, 1_000);
     ending.pingFailure = new CredentialsRefusedError('it refused the secret');
-    await until(() => shared.state === 'degraded');
+    await waitFor(() => shared.state === 'degraded');
     expect([shared.why?.reason, shared.session]).toEqual(['it refused the secret', ending.session]);
     ending.pingFailure = undefined;
-    await until(() => shared.state === 'ready');
+    await waitFor(() => shared.state === 'ready');
     expect([states, shared.why?.reason]).toEqual([['starting', 'ready', 'degraded', 'ready'], undefined]);
     await shared.stop();
   });
@@ -168,7 +168,7 @@ describe('shared session', () => {
     };
     const { shared, states } = supervise(async () => new Ending().session, prepare);
     shared.start();
-    await until(() => shared.state === 'ready');
+    await waitFor(() => shared.state === 'ready');
     expect(states).toEqual(['starting', 'degraded', 'ready']);
     await shared.stop();
   });

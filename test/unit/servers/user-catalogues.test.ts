@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ServerUnavailableError } from '../../../src/errors.ts';
 import type { CatalogueCache } from '../../../src/servers/catalogue-cache.ts';
-import { fixtureFile, never, startServers, stopAll, thrownBy, until, user, whoami } from './user-servers.ts';
+import { waitFor } from '../../wait-for.ts';
+import { fixtureFile, never, startServers, stopAll, thrownBy, user, whoami } from './user-servers.ts';
 
 afterEach(stopAll);
 
@@ -112,7 +113,7 @@ describe('the tools of a server with a session for each user', () => {
     expect(server().status.state).toBe('starting');
     await server().whenCatalogue(8_000);
     expect(toolNames(server())).toEqual(['only_admins-own']);
-    await until(() => server().status.state === 'ready');
+    await waitFor(() => server().status.state === 'ready');
     expect(server().generations.sessions()).toEqual([]);
     expect((await thrownBy(call(user('ann')))).message).toContain('jira needs your Jira token');
     values.set(user('ann'), 'jira', { TOKEN: 'ann' });
@@ -122,9 +123,9 @@ describe('the tools of a server with a session for each user', () => {
 
   test('are tried again when they cannot be listed; until then the server is degraded and says why', async () => {
     const { server, values, log } = startServers({ jira: whoami({ discovery: { TOKEN: 'dies-canary' } }) });
-    await until(() => log.filter((line) => line.includes('could not be listed')).length >= 2);
+    await waitFor(() => log.filter((line) => line.includes('could not be listed')).length >= 2);
     expect(server().status.state).toMatch(/degraded|starting/);
-    await until(() => server().status.state === 'degraded');
+    await waitFor(() => server().status.state === 'degraded');
     expect(server().status).toMatchObject({
       reason: 'its tools could not be listed: its process ended with code 1 before it was ready',
       detail: expect.stringContaining('[redacted]'),

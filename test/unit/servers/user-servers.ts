@@ -185,14 +185,6 @@ export async function thrownBy(work: Promise<unknown>): Promise<Error> {
   );
 }
 
-export async function until(condition: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > giveUpAt) throw new Error(`Not within ten seconds: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** Whether a process of this id is there. */
 export function isAlive(pid: number): boolean {
   try {

@@ -7,7 +7,8 @@ import {
   ServerUnavailableError,
   SessionOpenError,
 } from '../../../src/errors.ts';
-import { FakeFactory, type FakeSession, fakePool, never, thrownBy, toUserId, until } from './fake-sessions.ts';
+import { waitFor } from '../../wait-for.ts';
+import { FakeFactory, type FakeSession, fakePool, never, thrownBy, toUserId } from './fake-sessions.ts';
 
 const ann = ['iss', 'ann'];
 const bob = ['iss', 'bob'];
@@ -42,13 +43,13 @@ describe('sessions of users', () => {
     const { acquire, factory } = fakePool({ idleTimeoutMs: 30 });
     const used = await acquire(ann);
     (await acquire(bob)).release();
-    await until(() => factory.alive.size === 1);
+    await waitFor(() => factory.alive.size === 1);
     expect([...factory.alive][0]?.who).toBe('iss/ann token');
     const usedSince = Date.now();
-    await until(() => Date.now() - usedSince > 100);
+    await waitFor(() => Date.now() - usedSince > 100);
     expect(factory.alive.size).toBe(1);
     used.release();
-    await until(() => factory.alive.size === 0);
+    await waitFor(() => factory.alive.size === 0);
   });
 
   test('ends the older session of a user whose settings changed, after its last call', async () => {
@@ -58,7 +59,7 @@ describe('sessions of users', () => {
     expect((await old.whenOpen(never)).who).toBe('iss/ann old');
     expect(factory.alive.size).toBe(2);
     old.release();
-    await until(() => factory.alive.size === 1);
+    await waitFor(() => factory.alive.size === 1);
     expect([...factory.alive][0]?.who).toBe('iss/ann new');
     now.release();
   });
@@ -79,7 +80,7 @@ describe('sessions of users', () => {
       open = resolve;
     });
     const waiting = acquire(ann);
-    await until(() => factory.opened.length === 1);
+    await waitFor(() => factory.opened.length === 1);
     const ended = pool.endOwned(toUserId(ann));
     open();
     await ended;
@@ -117,7 +118,7 @@ describe('sessions of users', () => {
     const lease = await acquire(ann);
     (await lease.whenOpen(never)).crash('ended with code 1');
     lease.release();
-    await until(() => factory.alive.size === 0);
+    await waitFor(() => factory.alive.size === 0);
     expect(factory.opened).toHaveLength(1);
     await (await acquire(ann)).whenOpen(never);
     expect(factory.opened).toHaveLength(2);
@@ -186,7 +187,7 @@ describe('sessions of users', () => {
     factory.gate = new Promise(() => undefined);
     const leaving = new AbortController();
     const waiting = thrownBy(acquire(ann, 'token', leaving.signal));
-    await until(() => factory.opened.length === 1);
+    await waitFor(() => factory.opened.length === 1);
     leaving.abort();
     expect(await waiting).toBeInstanceOf(CallCancelledError);
     expect(pool.facts().map(({ runningCalls }) => runningCalls)).toEqual([0]);
@@ -204,7 +205,7 @@ describe('sessions of users', () => {
         () => 'refused',
       ),
     );
-    await until(() => factory.opened.length === 1);
+    await waitFor(() => factory.opened.length === 1);
     open();
     const results = await Promise.all(calls);
     expect(results.filter((result) => result === 'open')).toHaveLength(128);
@@ -225,11 +226,11 @@ describe('sessions of users', () => {
     const lease = await acquire(ann);
     const session = await lease.whenOpen(never);
     lease.release();
-    await until(() => session.pings > 1);
+    await waitFor(() => session.pings > 1);
     expect(session.isClosed).toBe(false);
     for (let time = 1; time <= 6; time++) {
       factory.pingFailure = new DeadlineError('no answer');
-      await until(() => factory.alive.size === 0);
+      await waitFor(() => factory.alive.size === 0);
       factory.pingFailure = undefined;
       const next = await acquire(ann);
       next.release();
@@ -243,9 +244,9 @@ describe('sessions of users', () => {
     await acquire(ann);
     factory.transportType = 'streamable-http';
     const remote = await (await acquire(bob)).whenOpen(never);
-    await until(() => remote.pings === 1);
+    await waitFor(() => remote.pings === 1);
     const since = Date.now();
-    await until(() => Date.now() - since > 100);
+    await waitFor(() => Date.now() - since > 100);
     expect(factory.opened.map(({ pings }) => pings)).toEqual([0, 1]);
     expect(factory.alive.size).toBe(2);
   });

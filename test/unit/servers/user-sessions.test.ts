@@ -10,7 +10,8 @@ import {
   UnauthenticatedError,
   UserVariablesMissingError,
 } from '../../../src/errors.ts';
-import { isAlive, startServers, startWhoamiHttp, stopAll, thrownBy, until, user, whoami } from './user-servers.ts';
+import { waitFor } from '../../wait-for.ts';
+import { isAlive, startServers, startWhoamiHttp, stopAll, thrownBy, user, whoami } from './user-servers.ts';
 
 afterEach(stopAll);
 
@@ -54,7 +55,7 @@ describe('a server with a session for each user', () => {
     const other = (await call(bob)) as Who;
     expect([first.token, other.token]).toEqual(['token of ann', 'token of bob']);
     const running = thrownBy(call(ann, 'wait', { args: { ms: 60_000 } }));
-    await until(
+    await waitFor(
       () =>
         registry.servers
           .get('jira')
@@ -215,7 +216,7 @@ describe('a server with a session for each user', () => {
     const { call, values, log } = startServers({ jira: whoami() });
     values.set(user('ann'), 'jira', { TOKEN: 'canary-token' });
     await call(user('ann'), 'say_on_stderr');
-    await until(() => log.some((line) => line.includes('the token is [redacted]')));
+    await waitFor(() => log.some((line) => line.includes('the token is [redacted]')));
     const error = await thrownBy(call(user('ann'), 'fail_with_token'));
     expect(error).toBeInstanceOf(JsonRpcError);
     expect(error.message).toContain('bad token [redacted]');
