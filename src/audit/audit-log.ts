@@ -161,6 +161,8 @@ export class AuditLog {
     if (this.#state === 'closed') return;
     clearInterval(this.#dayTimer);
     await this.flush();
+    // That events were lost is recorded by the write after them.
+    if (this.#state === 'ok' && this.#pending.length > 0) await this.flush();
     clearTimeout(this.#writeTimer);
     clearTimeout(this.#syncTimer);
     this.#state = 'closed';

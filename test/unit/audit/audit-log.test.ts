@@ -163,13 +163,23 @@ test('a full disk: events wait, are lost when no more can, and it recovers by it
   expect(context.said.filter((line) => line.includes('being lost'))).toHaveLength(1);
 
   rmSync(context.file);
-  await waitFor(() => log.status.state === 'ok');
+  await waitFor(() => log.status.state === 'ok' && log.status.pending === 0);
   log.record(event(99));
   await log.close();
   const written = eventsOf(context.file);
   expect(written.map(({ action }) => action)).toEqual([...Array(10).fill('call'), 'events_lost', 'call']);
   expect(written[10]).toMatchObject({ details: { lost: 5 } });
   await expectIntact([context.file], 12);
+});
+
+test('events that are lost right before the end are recorded as lost', async () => {
+  const log = await openLog({ maxPending: 3 });
+  for (let index = 0; index < 5; index += 1) log.record(event(index));
+  await log.close();
+  const written = eventsOf(context.file);
+  expect(written.map(({ action }) => action)).toEqual(['call', 'call', 'call', 'events_lost']);
+  expect(written[3]).toMatchObject({ details: { lost: 2 } });
+  await expectIntact([context.file], 4);
 });
 
 test('a required log refuses actions that it cannot record, and keeps what has happened already', async () => {
