@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 
 /** Looks before which no time passes: what needs only turns of the event loop is seen at once. */
 const QUICK_LOOKS = 20;
-const LOOK_EVERY_MS = 10;
+const LOOK_EVERY_MS = 5;
 
 /** Polls until `condition` gives something other than `undefined` or `false`, and returns it; throws after `timeoutMs`. */
 export async function waitFor<T>(
