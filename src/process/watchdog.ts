@@ -46,11 +46,6 @@ export class Watchdog {
   #shell: ChildProcess | undefined;
   #isWatchingExit = false;
 
-  /** Of the shell. */
-  get pid(): number | undefined {
-    return this.#shell?.pid;
-  }
-
   /** Starts the shell if it does not run. To be called before a child is started, lest the child be unknown to it. */
   start(): void {
     if (this.#shell !== undefined || process.platform === 'win32') return;

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeIf, isRoot, sandboxObstacle } from '../confinement.ts';
@@ -157,6 +157,43 @@ describeIf(rootObstacle, 'a hostile server under another user', () => {
   test('the start says which servers have which protection', () => {
     expect(service.stderr()).toContain('Under another user: auto, second, fixed.');
     expect(service.stderr()).toContain("other servers' variables: off;");
+  });
+});
+
+describeIf(rootObstacle, 'sessions of users under users of their own', () => {
+  test('each has a home that is closed to the others, and with its session ends all that is left of it', async () => {
+    const folder = serviceFolder();
+    const leftover = join(folder, 'homes/sessions/999999999-killed');
+    mkdirSync(leftover, { recursive: true });
+    const config = { runAs: 'auto', env: { TOKEN: '${TOKEN}' }, userVars: { TOKEN: { required: false } } };
+    const service = await startService({
+      servers: { own: fixture('hostile.js', [], config) },
+      env: { ...environment(folder), MCPO_DATA_DIR: temporaryFolder(), MCPO_TRUST_USER_HEADERS: 'true' },
+    });
+    const as = (user: string) => ({ ...authorization, 'x-openwebui-user-id': user });
+    const own = async (user: string, tool: string, body: object = {}): Promise<unknown> =>
+      (await service.call('own', tool, body, as(user))).json();
+    const ann = (await own('ann', 'identity')) as { uid: number; home: string };
+    const bob = (await own('bob', 'identity')) as { uid: number; home: string };
+    expect(new Set([ann.uid, bob.uid, 0]).size).toBe(3);
+    expect(ann.home).toContain(join(folder, 'homes/sessions/'));
+    expect(existsSync(leftover)).toBe(false);
+    expect(await own('ann', 'write', { path: join(ann.home, 'mine') })).toBe('written');
+    expect(await own('ann', 'write', { path: join(bob.home, 'mine') })).toMatch(/^refused/);
+
+    const escaped = `/proc/${await own('ann', 'escape')}/cmdline`;
+    expect(readFileSync(escaped, 'utf8')).toContain('sleep');
+    const saved = await service.request('PUT', '/vault/api/servers/own/variables/TOKEN', {
+      headers: { ...as('ann'), 'content-type': 'application/json' },
+      body: JSON.stringify({ value: 'of ann' }),
+    });
+    expect(saved.status).toBe(204);
+    await waitFor(() => !existsSync(ann.home), 10_000, "the end of Ann's home");
+    // That of a process that has ended is empty until its parent has collected it.
+    await waitFor(() => !existsSync(escaped) || readFileSync(escaped, 'utf8') === '', 5_000, 'the end of what escaped');
+    expect(existsSync(bob.home)).toBe(true);
+    await service.stop();
+    expect(existsSync(bob.home)).toBe(false);
   });
 });
 

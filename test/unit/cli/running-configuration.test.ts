@@ -35,6 +35,7 @@ beforeEach(() => {
   writeServers(['a'], { keys: [{ id: 'one', hash: hash('1') }], roles: { admin: ['admin'] } });
   writeFileSync(path('key'), key(1));
   writeFileSync(path('redis'), 'redis://cache-1');
+  writeFileSync(path('vault'), 'a key');
 });
 afterEach(() => {
   running?.stop();
@@ -45,7 +46,11 @@ function start(...flags: readonly string[]): void {
   const command = parseCommandLine(['--config', path('servers.json'), ...flags]);
   if (command.kind !== 'serve') throw new Error('This does not serve.');
   const { options } = command;
-  const env = { MCPO_API_KEY_FILE: path('key'), MCPO_REDIS_URL_FILE: path('redis') };
+  const env = {
+    MCPO_API_KEY_FILE: path('key'),
+    MCPO_REDIS_URL_FILE: path('redis'),
+    MCPO_VAULT_KEY_FILE: path('vault'),
+  };
   const watched = new WatchedFiles({ lookMs: 25, restMs: 10 });
   const readOnce = (onRead?: (file: string) => void) => readEnvironment(env, { onRead });
   const onRead = (file: string) => {
@@ -99,6 +104,16 @@ test('a secret that cannot be used is reported once, and its previous value stay
   await waitFor(() => authenticated.length > 0);
   expect(authenticated).toEqual([key(4)]);
   expect(said.filter((message) => message.includes('previous value stays in use'))).toHaveLength(1);
+});
+
+test('a changed or missing key file of the vault is reported, and nothing else is done', async () => {
+  start();
+  writeFileSync(path('vault'), 'another key');
+  await waitFor(() => said.some((message) => message.includes('MCPO_VAULT_KEY_FILE has changed')));
+  rmSync(path('vault'));
+  await waitFor(() => said.some((message) => message.includes('MCPO_VAULT_KEY_FILE cannot be read now')));
+  expect(said).toHaveLength(2);
+  expect([applied, authenticated, refused]).toEqual([[], [], []]);
 });
 
 test('--hot-reload takes the servers and the keys of the file, and the rest of "auth" from the start', async () => {

@@ -158,14 +158,16 @@ onLinux('a group that has ended is struck off: the number may be another’s by 
     const watchdog = new Watchdog();
     for (const group of [kept.pid, stranger.pid, 999_999_999]) watchdog.watch(group);
     watchdog.unwatch(stranger.pid);
-    console.log(JSON.stringify({ stranger: stranger.pid, kept: kept.pid, watchdog: watchdog.pid }));
+    console.log(JSON.stringify({ stranger: stranger.pid, kept: kept.pid }));
     setInterval(() => {}, 1000);`,
   );
-  const found = (await parent.nextLine()) as { stranger: number; kept: number; watchdog: number };
-  pids.push(parent.pid, found.stranger, found.kept, found.watchdog);
+  const { stranger, kept } = (await parent.nextLine()) as { stranger: number; kept: number };
+  pids.push(parent.pid, stranger, kept);
+  const watchdog = await waitFor(() => watchdogOf(parent.pid));
+  pids.push(watchdog);
   process.kill(parent.pid, 'SIGKILL');
-  await waitFor(() => areGone([found.kept, found.watchdog]));
-  expect(await isRunning(found.stranger)).toBe(true);
+  await waitFor(() => areGone([kept, watchdog]));
+  expect(await isRunning(stranger)).toBe(true);
 });
 
 function descriptorsOf(pid: number): string[] {
