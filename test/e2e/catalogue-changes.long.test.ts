@@ -36,6 +36,15 @@ test('a changed list of tools changes routes, documents and ETags', async () => 
   expect((await service.get('/mutating/openapi.json')).text).toBe(first.text);
 });
 
+test('a changed list that the server does not give is logged, and the tools before stay', async () => {
+  const service = await startService({ servers: { announcing: fixture('announcing.js') } });
+  expect((await service.call('announcing', 'change', { refuse: true })).status).toBe(200);
+  const line = await waitFor(() => /.*the changed list of tools could not be read.*/.exec(service.stderr())?.[0]);
+  expect(line).toMatch(/announcing.*no list today/);
+  expect(Object.keys((await document(service, '/announcing/openapi.json')).paths)).toContain('/version_0');
+  expect((await service.call('announcing', 'version_0', {})).status).toBe(200);
+});
+
 test('a tool whose schema cannot be compiled is left out with a warning; the others stay', async () => {
   const service = await startService({
     servers: { partly: fixture('one-bad-tool.js'), answers: fixture('answers.js') },

@@ -1,13 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import { openDatabase } from '../../src/db/open-database.ts';
 import { isReadable, open, seal } from '../../src/vault/cipher.ts';
 import type { SecretPlace, SecretRow } from '../../src/vault/secret-rows.ts';
 import { SecretStore } from '../../src/vault/secret-store.ts';
 import { findKeyring } from '../../src/vault/vault-key.ts';
 import { spawnCommand } from './command.ts';
-import { runCommand, temporaryFolder, test, waitFor } from './harness.ts';
+import { fixture, runCommand, startService, temporaryFolder, test, waitFor } from './harness.ts';
 
 const canary = 'canary-51c0ffee';
 const keyText = (byte: number) => Buffer.alloc(32, byte).toString('base64');
@@ -110,4 +110,53 @@ test('backup, erasure and restore: everything is back; with another key it is re
     expect(text).not.toContain(canary);
     expect(text).not.toContain(keyText(1));
   }
+});
+
+/** As on a network share: makes hard links fail in the command. */
+const WITHOUT_LINKS = `import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+fs.linkSync = () => { throw Object.assign(new Error('no links'), { code: 'EPERM' }); };
+syncBuiltinESMExports();`;
+
+describe('a running service', () => {
+  const key = 'key-of-the-test-of-vault-commands';
+  const headers = { authorization: `Bearer ${key}`, 'x-openwebui-user-id': 'ann' };
+  const servers = {
+    jira: fixture('whoami.js', [], { env: { TOKEN: '${TOKEN}' }, userVars: { TOKEN: { title: 'Jira token' } } }),
+  };
+  const start = (dataDir: string, env: Readonly<Record<string, string>> = {}) =>
+    startService({
+      servers,
+      env: { MCPO_API_KEY: key, MCPO_TRUST_USER_HEADERS: 'true', MCPO_DATA_DIR: dataDir, ...env },
+    });
+  const put = async (dataDir: string, value: string) => {
+    const service = await start(dataDir);
+    const saved = await service.request('PUT', '/vault/api/servers/jira/variables/TOKEN', {
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ value }),
+    });
+    expect(saved.status).toBe(204);
+    await service.stop();
+  };
+
+  test('reads what a rotation has encrypted meanwhile with a key that it did not know at its start', async () => {
+    const dataDir = join(temporaryFolder(), 'data');
+    await put(dataDir, canary);
+    const service = await start(dataDir);
+    expect((await run(dataDir, ['rotate-key'])).code).toBe(0);
+    expect((await run(dataDir, ['rotate-key', '--drop-old'])).code).toBe(0);
+    const answer = await service.call('jira', 'whoami', {}, headers);
+    expect([answer.status, answer.json()]).toEqual([200, expect.objectContaining({ token: canary })]);
+  });
+
+  test('makes its key, for its owner only, where the file system has no hard links', async () => {
+    const dataDir = join(temporaryFolder(), 'data');
+    const preload = `--import=data:text/javascript,${encodeURIComponent(WITHOUT_LINKS)}`;
+    await start(dataDir, { NODE_OPTIONS: preload });
+    const file = join(dataDir, 'vault.key');
+    expect(Buffer.from(readFileSync(file, 'utf8'), 'base64')).toHaveLength(32);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(statSync(file).nlink).toBe(1);
+    expect(readdirSync(dataDir).filter((name) => name.startsWith('vault.key'))).toEqual(['vault.key']);
+  });
 });

@@ -152,6 +152,20 @@ test('with a retention each day has its file, and only its own old files go', as
   expect(kept.flatMap(eventsOf).filter(({ action }) => action === 'file_removed')).toHaveLength(3);
 });
 
+test('lines of a day never take the place of a file that has its name already', async () => {
+  let now = Date.parse('2025-03-01T23:59:00Z');
+  const taken = `${context.file}.2025-03-01`;
+  writeFileSync(taken, 'kept');
+  const log = await openLog({ retentionDays: 2, now: () => now });
+  log.record(event(1));
+  await log.flush();
+  now += 3_600_000;
+  log.record(event(2));
+  await log.close();
+  expect(readFileSync(taken, 'utf8')).toBe('kept');
+  await expectIntact([`${taken}.1`, context.file], 2);
+});
+
 test('a full disk: events wait, are lost when no more can, and it recovers by itself', async () => {
   symlinkSync('/dev/full', context.file);
   const log = await openLog({ retryMs: 5, maxPending: 10 });

@@ -43,6 +43,28 @@ describe('the admin’s page', () => {
     expect(text).toContain('action="../../tools/admin/servers/jira/restart"');
   });
 
+  test('shows many users on pages that lead to each other and keep the search', async () => {
+    const app = await start();
+    for (let number = 1; number <= 201; number += 1) {
+      app.userVariables.put({ issuer: 'a&b', subject: `user-${number}-` }, 'jira', 'JIRA_TOKEN', 'any');
+    }
+    const cookie = await logIn(app, 'key-of-admin');
+    const linksOf = async (query: string) => {
+      const { text } = await sendRequest(app.port, 'GET', `/tools/admin/${query}`, { headers: { Cookie: cookie } });
+      const nav = /<nav class="pages".*?<\/nav>/s.exec(text)?.[0] ?? '';
+      const links = [...nav.matchAll(/href="[^"]*(\?[^"]*)">(\w+)/g)].map(([, link, name]) => `${name} ${link}`);
+      return { links, isLastShown: text.includes('user-201-') };
+    };
+    expect(await linksOf('?user=A%26B')).toEqual({
+      links: ['Next ?user=A%26B&amp;page=2#users'],
+      isLastShown: false,
+    });
+    expect(await linksOf('?user=A%26B&page=2')).toEqual({
+      links: ['Previous ?user=A%26B&amp;page=1#users'],
+      isLastShown: true,
+    });
+  });
+
   test.each([
     ['a visitor', undefined, 401],
     ['a user', 'key-of-alice', 403],
