@@ -101,14 +101,21 @@ export class AuditTrail {
   #recordRequest(
     eventType: 'call' | 'log_in' | 'refusal',
     result: 'success' | 'failure' | 'refused',
-    exchange: Exchange,
-    { principal, resource }: RequestFacts,
+    { request }: Exchange,
+    { principal, resource, clientAddress, requestId }: RequestFacts,
     facts: AuditDetails,
   ): void {
-    const id = principal && toPrincipalId(principal);
-    const details = principal?.kind === 'user' && principal.keyId ? { ...facts, key: principal.keyId } : facts;
-    const action = exchange.request.method ?? '';
-    this.record({ ...exchange, id }, { eventType, resource, action, result, details });
+    this.#log.record({
+      eventType,
+      userId: principal && toPrincipalId(principal),
+      clientIp: clientAddress,
+      userAgent: request.headers['user-agent'],
+      resource,
+      action: request.method ?? '',
+      result,
+      requestId,
+      details: principal?.kind === 'user' && principal.keyId ? { ...facts, key: principal.keyId } : facts,
+    });
   }
 }
 

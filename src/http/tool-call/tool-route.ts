@@ -3,7 +3,7 @@ import { requireAnyCall, requireCall } from '../../auth/authorize.ts';
 import { type Principal, toPrincipalId } from '../../auth/principal.ts';
 import type { ServerConfig } from '../../config/server-config.ts';
 import type { Settings } from '../../config/settings.ts';
-import { CallCancelledError, NotFoundError } from '../../errors.ts';
+import { NotFoundError } from '../../errors.ts';
 import type { HttpAnswer } from '../../mcp/negotiated-answer.ts';
 import type { ResultFile } from '../../mcp/result-media.ts';
 import { toAddressKey } from '../../rate-limit/address-key.ts';
@@ -62,7 +62,8 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
 
   return async (request, response, pathname, facts) => {
-    const signal = calls.follow(response);
+    const call = calls.follow(response);
+    const { signal } = call;
     const { clientAddress: address } = facts;
     const principal = await identify(request, response, { address, accepted: 'bearer' }, identity);
     facts.principal = principal;
@@ -72,8 +73,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
     const callerId = principal.kind === 'anonymous' ? `anonymous ${toAddressKey(address)}` : toPrincipalId(principal);
     await callLimit?.count(callerId, response);
     audit?.assertAvailable();
-    if (signal.aborted) throw new CallCancelledError('The caller left before the call began.');
-    calls.begin(response);
+    call.begin();
     const startedAt = performance.now();
     const held = bodies.hold(callerId);
     let found: ResolvedTool | undefined;
