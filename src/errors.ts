@@ -106,9 +106,6 @@ export class UnsupportedMediaTypeError extends failure('unsupported_media_type',
 /** The body is larger than what is read. */
 export class BodyTooLargeError extends failure('body_too_large', 413) {}
 
-/** The body did not arrive in time. */
-export class BodyTimeoutError extends failure('body_timeout', 408) {}
-
 /** The server is starting, failed, or full; answered with `Retry-After`. */
 export class ServerUnavailableError extends failure('server_unavailable', 503) {
   readonly detail: string | undefined;

@@ -1,5 +1,5 @@
 /** What one keyword says at one place of a schema; a list such as `enum` or `required` is one statement of several values. */
-export interface Statement {
+interface Statement {
   /** Property names and the like from the root, with alternatives (`anyOf`, `oneOf`, `allOf`) at the path of their node. */
   readonly path: string;
   readonly keyword: string;
@@ -73,7 +73,7 @@ export function compareKeywords(
 }
 
 /** Every statement of a schema, 2020-12 or draft-07; parts that are no JSON Schema, such as `required: null`, make none. */
-export function readStatements(schema: unknown, root: unknown = schema): readonly Statement[] {
+function readStatements(schema: unknown, root: unknown = schema): readonly Statement[] {
   const statements: Statement[] = [];
   walk(schema, '', false, [root]);
   return statements;

@@ -54,7 +54,7 @@ export const confinementKeys = {
 type ConfinementEntry = { readonly [Key in keyof typeof confinementKeys]?: z.infer<(typeof confinementKeys)[Key]> };
 
 /** `auto`: a user of the server's own, chosen by the service. */
-export type RunAs = Exclude<NonNullable<ConfinementEntry['runAs']>, false>;
+type RunAs = Exclude<NonNullable<ConfinementEntry['runAs']>, false>;
 /** The paths are absolute, and seen in addition. */
 export type Sandbox = Readonly<NonNullable<ConfinementEntry['sandbox']>>;
 export type ResourceLimits = Readonly<NonNullable<ConfinementEntry['limits']>>;

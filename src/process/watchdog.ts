@@ -41,7 +41,7 @@ for group in $groups; do kill -KILL "-$group"; done`;
  * Not reached: a process that has left its group (`setsid`), and anything on Windows and in images without `/bin/sh`,
  * where the end of their input is the only sign that the children get.
  */
-export class Watchdog {
+class Watchdog {
   readonly #groups = new Set<number>();
   #shell: ChildProcess | undefined;
   #isWatchingExit = false;

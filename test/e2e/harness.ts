@@ -14,7 +14,7 @@ import { descendantsOf, isRunning, type ProcessEntry } from './process-table.ts'
 export { waitFor } from '../wait-for.ts';
 export { fixture, fixtureFile, repositoryFolder, runCommand, temporaryFolder } from './command.ts';
 
-export interface ServerState {
+interface ServerState {
   readonly state: string;
   readonly reason: string;
 }

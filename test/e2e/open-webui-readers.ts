@@ -9,7 +9,7 @@ export interface ReadTool {
   readonly mangled: readonly string[];
 }
 
-export type ReadProperty = Readonly<Record<string, unknown>>;
+type ReadProperty = Readonly<Record<string, unknown>>;
 
 type Node = Readonly<Record<string, unknown>>;
 

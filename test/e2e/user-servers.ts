@@ -9,7 +9,7 @@ afterAll(() => {
   for (const program of programs) program.kill('SIGKILL');
 });
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly url: string;
   readonly method: string | undefined;
   readonly headers: Readonly<Record<string, string | undefined>>;

@@ -10,7 +10,7 @@ import type { VaultCaller } from './vault-caller.ts';
 import { refTo, toJsonResponse } from './vault-schemas.ts';
 
 /** One request by an identified caller. */
-export interface Exchange {
+interface VaultExchange {
   readonly request: Request;
   readonly response: Response;
   readonly caller: VaultCaller;
@@ -28,7 +28,7 @@ export interface Operation {
   readonly body?: 'NewValue' | 'NewValues';
   /** What it answers; 204 without it. */
   readonly result?: ResponseObject;
-  readonly answer: (exchange: Exchange) => Promise<void>;
+  readonly answer: (exchange: VaultExchange) => Promise<void>;
 }
 
 /** Every operation of the API by path and method: the router and the document are made of it. */
@@ -77,17 +77,17 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method,
   '/users/{subject}': { delete: { id: 'eraseUser', summary: 'Erase all data of a user', answer: erase } },
 };
 
-async function listServers({ response, caller, variables }: Exchange): Promise<void> {
+async function listServers({ response, caller, variables }: VaultExchange): Promise<void> {
   if (!caller.scopes.allowsAnyOwnValues) throw lacksScope('vault');
   response.json((await variables.list()).map(toServerJson));
 }
 
-async function test({ request, response, variables }: Exchange): Promise<void> {
+async function test({ request, response, variables }: VaultExchange): Promise<void> {
   const { ok, tools, error } = await variables.test(param(request, 'server'), { signal: signalOf(response) });
   response.json({ ok, tools, error: error ?? null });
 }
 
-async function save({ request, response, variables }: Exchange): Promise<void> {
+async function save({ request, response, variables }: VaultExchange): Promise<void> {
   const signal = signalOf(response);
   const isTested = flag(request, 'test');
   const name = param(request, 'name');
@@ -96,12 +96,12 @@ async function save({ request, response, variables }: Exchange): Promise<void> {
   response.status(204).end();
 }
 
-async function remove({ request, response, variables }: Exchange): Promise<void> {
+async function remove({ request, response, variables }: VaultExchange): Promise<void> {
   await variables.remove(param(request, 'server'), param(request, 'name'));
   response.status(204).end();
 }
 
-async function erase({ response, variables }: Exchange): Promise<void> {
+async function erase({ response, variables }: VaultExchange): Promise<void> {
   await variables.erase();
   response.status(204).end();
 }

@@ -67,7 +67,7 @@ export interface HttpFixture {
   stop(): Promise<void>;
 }
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly path: string;
   readonly verb: string;
   readonly method?: string;

@@ -111,7 +111,7 @@ export class FakeFactory {
   }
 }
 
-export type FakeHold = Required<Omit<SessionHold, 'whenOpen'>> & {
+type FakeHold = Required<Omit<SessionHold, 'whenOpen'>> & {
   whenOpen(signal: AbortSignal): Promise<FakeSession>;
 };
 

@@ -108,7 +108,7 @@ export interface UserServers {
   call(principal: Caller['principal'], tool?: string, options?: CallOptions): Promise<unknown>;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly server?: string;
   readonly args?: Record<string, unknown>;
   readonly source?: Partial<ValueSource>;

@@ -214,7 +214,7 @@ function closeServer(server: Server): Promise<void> {
 }
 
 /** User settings in memory: the servers `tracker` and `wiki` with the variable `TOKEN` each. */
-export class MemoryVariables implements UserVariables {
+class MemoryVariables implements UserVariables {
   readonly values = new Map<string, Map<string, string>>();
   /** The users it was asked about, with what was known of them. */
   readonly users: UserProfile[] = [];
