@@ -40,8 +40,10 @@ for group in $groups; do kill -KILL "-$group"; done`;
  *
  * Not reached: a process that has left its group (`setsid`), and anything on Windows and in images without `/bin/sh`,
  * where the end of their input is the only sign that the children get.
+ *
+ * Exported for the tests that start one in a process of its own; the service has `watchdog`.
  */
-class Watchdog {
+export class Watchdog {
   readonly #groups = new Set<number>();
   #shell: ChildProcess | undefined;
   #isWatchingExit = false;
