@@ -61,9 +61,11 @@ export class AuditAnchor {
   }
 
   async #note(): Promise<void> {
+    const state = await this.#log.synced();
+    // A database that nothing has to be written to is left alone: opening it again and again would fill its log.
+    if (this.#isCompared && (state === undefined || state.seq === this.#notedSeq)) return;
     const database = await this.#openDatabase();
     await this.#compare(database);
-    const state = await this.#log.synced();
     if (state === undefined || state.seq === this.#notedSeq) return;
     const { seq, hmac } = state;
     const row = { seq, hmac, mac: signState('anchor', state, this.#log.keys), noted_at: Date.now() };

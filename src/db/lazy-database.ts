@@ -50,6 +50,7 @@ export class LazyDatabase {
   }
 
   async #open(): Promise<Database | undefined> {
+    // With the query layer, which takes 13 ms to load; see `LazyVault`.
     const { openDatabase } = await import('./open-database.ts');
     const startedAt = this.#now();
     try {

@@ -57,7 +57,7 @@ export type SendMessage = (message: RpcObject, request?: PendingRequest) => Prom
 
 /**
  * The requests of one session that have no answer yet, with their deadlines. They do not pass through the SDK's client,
- * so that an answer is judged once, is told apart from the client's own errors and keeps its digits.
+ * so that an answer is judged once, is never confused with an error of the client itself, and keeps its digits.
  */
 export class PendingRequests {
   readonly server: string;

@@ -48,7 +48,7 @@ export class Watchdog {
   #shell: ChildProcess | undefined;
   #isWatchingExit = false;
 
-  /** Starts the shell if it does not run. To be called before a child is started, lest the child be unknown to it. */
+  /** Starts the shell if it does not run. Call it before a child is started: a child that it does not know is not ended. */
   start(): void {
     if (this.#shell !== undefined || process.platform === 'win32') return;
     const startedAt = performance.now();

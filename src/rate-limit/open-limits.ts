@@ -39,6 +39,7 @@ export interface OpenLimitsOptions {
  * Redis is logged, and used once it is there. Never rejects because of it.
  */
 export async function openLimits({ calls, authFailures, redisUrl, logger }: OpenLimitsOptions): Promise<Limits> {
+  // The client of Redis: 120 ms and 15 MB.
   const shared =
     redisUrl === undefined ? undefined : new (await import('./shared-counts.ts')).SharedCounts(redisUrl, logger);
   const limitOf = (name: string, rate: Rate, tooMuch: string) =>

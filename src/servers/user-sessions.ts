@@ -23,7 +23,7 @@ import {
   requireUser,
   toPlaceholderValues,
   toRefusal,
-  toSessionOwner,
+  toUserAndChat,
   type UserCaller,
 } from './user-values.ts';
 
@@ -91,7 +91,7 @@ export class UserSessions {
   async acquire(caller: Caller, signal: AbortSignal): Promise<SessionHold> {
     const { config } = this.#options;
     const user = requireUser(caller, config);
-    const owner = toSessionOwner(user.user, config);
+    const owner = toUserAndChat(user.user, config);
     for (let reading = 1; ; reading++) {
       const pending: PendingAcquire = { owner, isStale: false };
       this.#pending.add(pending);

@@ -67,7 +67,7 @@ export function requireUser({ principal, values }: Caller, { name, isolation }: 
 }
 
 /** Whose session it is: a chat's, where the isolation or a placeholder separates chats. */
-export function toSessionOwner({ issuer, subject, chatId }: UserCaller['user'], config: ServerConfig): UserAndChat {
+export function toUserAndChat({ issuer, subject, chatId }: UserCaller['user'], config: ServerConfig): UserAndChat {
   const isOfChat = config.isolation === 'chat' || placeholdersOf(config).some(({ kind }) => kind === 'chat');
   return { issuer, subject, chatId: isOfChat ? chatId : undefined };
 }

@@ -33,3 +33,30 @@ test('a database that is away is reported once, and the anchor is written when i
     await database.destroy();
   }
 });
+
+test('the database is asked for again only once lines were written', async () => {
+  const log = await openLog();
+  log.record(event(1));
+  const database = await openDatabase({ dataDir: join(context.folder, 'data'), databaseUrl: undefined });
+  let asked = 0;
+  const anchor = new AuditAnchor(
+    log,
+    'audit',
+    async () => {
+      asked += 1;
+      return database;
+    },
+    logger,
+  );
+  try {
+    await anchor.note();
+    await anchor.note();
+    expect(asked).toBe(1);
+    log.record(event(2));
+    await anchor.close();
+    expect(asked).toBe(2);
+    expect(await readAnchor(database, 'audit', KEYS)).toEqual({ kind: 'found', state: await log.synced() });
+  } finally {
+    await database.destroy();
+  }
+});
