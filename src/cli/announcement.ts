@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-import type { CatalogueTool } from '../servers/catalogue.ts';
+import { type CatalogueTool, publishedTools } from '../servers/catalogue.ts';
 import type { Server } from '../servers/server.ts';
 import type { Service } from '../service.ts';
 
@@ -30,7 +30,7 @@ export function startMessage(service: Service, settings: Settings): string {
 export function curlLine(service: Service, settings: Settings, hasApiKey: boolean): string | undefined {
   const candidates = service.registry
     .list()
-    .flatMap((server) => [...(server.catalogue?.tools.values() ?? [])].map((tool) => ({ server, tool })))
+    .flatMap((server) => publishedTools(server.catalogue).map((tool) => ({ server, tool })))
     .filter(({ tool }) => !PRIVATE.test(tool.definition.name) && requiresNothing(tool));
   const choice = READS.map((reads) =>
     candidates.find(({ tool }) => reads.test(tool.definition.name) && takesNoArguments(tool)),

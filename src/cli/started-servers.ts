@@ -2,7 +2,7 @@ import type { LoadedSettings } from '../config/load-settings.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { UsageError } from '../errors.ts';
 import { DocumentCache } from '../http/documents/document-cache.ts';
-import { describeUnmatchedRule } from '../servers/catalogue.ts';
+import { type CatalogueTool, describeUnmatchedRule, publishedTools } from '../servers/catalogue.ts';
 import { NO_CACHE } from '../servers/catalogue-cache.ts';
 import type { Server } from '../servers/server.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
@@ -75,13 +75,21 @@ function isOk({ status, config: { isolation, discovery } }: Server): boolean {
 function describeServer(server: Server): string {
   const { name, catalogue, status } = server;
   const { state, reason, detail } = status;
-  const tools = catalogue === undefined ? '' : `, ${catalogue.tools.size} tools`;
+  const tools = catalogue === undefined ? '' : `, ${publishedTools(catalogue).length} tools`;
   const why = (reason === undefined ? '' : `: ${reason}`) + (detail === undefined ? '' : `; ${detail}`);
   const lines = [
-    ...[...(catalogue?.tools.keys() ?? [])].map((tool) => tool.slice(0, 200)),
+    ...[...(catalogue?.tools.values() ?? [])].map(describeTool),
     ...(catalogue?.rejected ?? []).map((tool) => `tool "${tool.name.slice(0, 200)}" is left out: ${tool.reason}`),
     ...(catalogue?.unmatchedRules ?? []).map(describeUnmatchedRule),
   ];
   const first = `${isOk(server) ? 'ok    ' : 'failed'}  ${name}  ${state}${tools}${why}`;
   return [first, ...lines].map((line, index) => `${index === 0 ? '' : ' '.repeat(10)}${line}\n`).join('');
+}
+
+function describeTool({ ownName, definition: { name }, isHidden }: CatalogueTool): string {
+  const notes = [
+    ...(name === ownName ? [] : [`the server's ${ownName.slice(0, 200)}`]),
+    ...(isHidden ? ['hidden'] : []),
+  ];
+  return name.slice(0, 200) + (notes.length === 0 ? '' : ` (${notes.join(', ')})`);
 }

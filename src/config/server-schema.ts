@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { confinementKeys } from './confinement.ts';
 import { count, mapOf, nonEmptyText, resultImages, text, textAs, texts, toolErrorStatus } from './shapes.ts';
 import { parseServerType, SERVER_TYPE_RULE } from './spellings.ts';
+import { toolOverrides } from './tool-overrides.ts';
 import { customUserVariable, userVariable, variableName } from './user-variables.ts';
 
 /** The longest time that a timer of Node can wait; a longer one would fire at once. */
@@ -57,6 +58,8 @@ export const settingsSchema = z.object({
   disabledTools: toolNames.default(new Set()),
   /** `undefined`: all tools but the disabled ones. */
   enabledTools: toolNames.optional(),
+  /** What callers see of a tool, by the server's own name for it. */
+  tools: toolOverrides.default(new Map()),
   startTimeoutMs: milliseconds.default(30_000),
   timeoutMs: milliseconds.default(300_000),
   idleTimeoutMs: milliseconds.default(900_000),

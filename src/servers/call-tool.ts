@@ -21,7 +21,7 @@ import type { Caller, ValueSource } from './user-values.ts';
 /** Progress extends a call's deadline, up to this many times its length. */
 const HARD_DEADLINE_FACTOR = 4;
 
-/** What a call means. The lease, of the session that was asked for its tools, is to be released in any case. */
+/** What a call means; `name` is the server's own for the tool. The lease, of the session that was asked for its tools, is to be released in any case. */
 export type ResolvedTool =
   | { readonly kind: 'tool'; readonly name: string; readonly tool: CatalogueTool; readonly lease?: Lease }
   | { readonly kind: 'connect'; readonly name: string; readonly catalogue: Catalogue; readonly lease: Lease };
@@ -43,7 +43,7 @@ export async function resolveTool(
     const { catalogue } = lease.hold;
     if (catalogue === undefined) throw server.unavailable();
     const tool = findBySpelling(catalogue.tools, name);
-    if (tool !== undefined) return { kind: 'tool', name: tool.definition.name, tool, lease };
+    if (tool !== undefined) return { kind: 'tool', name: tool.ownName, tool, lease };
     if (!server.isShared && name === connectToolName(server.name)) return { kind: 'connect', name, catalogue, lease };
     throw new NotFoundError(`Server "${server.name}" has no tool of this name; see its openapi.json for those it has.`);
   } catch (error) {
@@ -135,7 +135,7 @@ async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {
   for (let isReplay = false; ; isReplay = true) {
     const session = await lease.open(signal);
     try {
-      return await session.callTool(tool.definition.name, call.arguments, {
+      return await session.callTool(tool.ownName, call.arguments, {
         signal,
         deadlineMs: timeoutMs,
         hardDeadlineMs: timeoutMs * HARD_DEADLINE_FACTOR,

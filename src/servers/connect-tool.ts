@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../mcp/session.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import type { Catalogue } from './catalogue.ts';
+import { type Catalogue, publishedTools } from './catalogue.ts';
 
 const MAX_TOOLS = 200;
 const MAX_DESCRIPTION_CHARACTERS = 300;
@@ -38,15 +38,16 @@ export function toConnectTool(server: string): ToolDefinition {
 /** What the caller's own session lists, without their values; `isListed`: the document has these tools by now. */
 export function toConnectAnswer(
   server: string,
-  { tools }: Catalogue,
+  catalogue: Catalogue,
   { isListed, redact }: { readonly isListed: boolean; readonly redact: Redact },
 ) {
+  const tools = publishedTools(catalogue);
   const next = isListed
     ? `The OpenAPI document of ${server} lists the tools now: save the connection in Open WebUI again to use them in chats.`
     : `The OpenAPI document of ${server} does not list them: an admin can take this list over at /admin, or set "discovery" for ${server}. Until then each one is called as POST /${server}/<tool>.`;
   return {
-    message: `Connected to ${server}, which offers you ${tools.size === 1 ? '1 tool' : `${tools.size} tools`}. ${next}`,
-    tools: [...tools.values()].slice(0, MAX_TOOLS).map(({ definition: { name, description } }) => ({
+    message: `Connected to ${server}, which offers you ${tools.length === 1 ? '1 tool' : `${tools.length} tools`}. ${next}`,
+    tools: tools.slice(0, MAX_TOOLS).map(({ definition: { name, description } }) => ({
       name: redact(name),
       ...(description === undefined ? {} : { description: redact(description, MAX_DESCRIPTION_CHARACTERS) }),
     })),

@@ -6,6 +6,7 @@ const HOT_RELOADABLE_KEYS = [
   'required',
   'disabledTools',
   'enabledTools',
+  'tools',
   'timeoutMs',
   'maxConcurrency',
   'maxConcurrencyPerUser',

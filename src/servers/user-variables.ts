@@ -10,9 +10,11 @@ import {
 } from '../errors.ts';
 import { FairTurns } from '../turns/fair-turns.ts';
 import type { RefusedCredentials, SecretFacts, ToolUse, Vault } from '../vault/vault.ts';
+import { publishedTools, toCatalogue } from './catalogue.ts';
 import { withUserSession } from './open-server-session.ts';
 import type { Server } from './server.ts';
 import type { ServerRegistry } from './server-registry.ts';
+import { readSource } from './tool-list-reader.ts';
 import { completeValues, titleOf, toPlaceholderValues, toTitles } from './user-values.ts';
 import { checkVariableValue } from './user-variable-value.ts';
 
@@ -170,7 +172,9 @@ export class VaultUserVariables {
         dependencies,
         values,
         async (session, redact) =>
-          (await session.listTools(either)).tools.map(({ name }) => redact(name, MAX_NAME_CHARACTERS)),
+          publishedTools(toCatalogue(await readSource(session, either), config)).map(({ definition: { name } }) =>
+            redact(name, MAX_NAME_CHARACTERS),
+          ),
         either,
       );
       if (candidates.size === 0) vault.noteCredentials(user, config.name, false);

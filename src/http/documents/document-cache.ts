@@ -3,6 +3,7 @@ import { ServerUnavailableError } from '../../errors.ts';
 import type { DocumentInput, DocumentServer, SchemaForm } from '../../openapi/document-input.ts';
 import { type SerializedDocument, serializeDocument } from '../../openapi/serialize-document.ts';
 import { toDocument } from '../../openapi/to-document.ts';
+import { publishedTools } from '../../servers/catalogue.ts';
 import { toConnectTool } from '../../servers/connect-tool.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
@@ -96,7 +97,7 @@ function toDocumentServer(server: Server): DocumentServer {
     toolErrorStatus: server.config.toolErrorStatus,
     tools:
       awaitedSource === undefined
-        ? [...(catalogue?.tools.values() ?? [])].map((tool) => tool.definition)
+        ? publishedTools(catalogue).map((tool) => tool.definition)
         : [toConnectTool(server.name)],
   };
 }

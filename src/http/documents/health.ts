@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { LimitsStatus } from '../../rate-limit/open-limits.ts';
+import { publishedTools } from '../../servers/catalogue.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { toShownRejectedTools } from '../pages/shown-server.ts';
 
@@ -30,7 +31,7 @@ export function readinessHandler({ registry, limits, isDraining }: ReadinessDepe
             state: status.state,
             reason: status.reason,
             required: config.required,
-            tools: catalogue?.tools.size ?? 0,
+            tools: publishedTools(catalogue).length,
             rejected_tools: rejected.length === 0 ? undefined : toShownRejectedTools(rejected),
           };
           return [name, facts];

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import type { Settings } from '../../config/settings.ts';
+import { publishedTools } from '../../servers/catalogue.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { readVersion } from '../../version.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
@@ -32,7 +33,7 @@ export function toStartPage(request: Request, source: StartPageSource) {
     const path = serverPath(server.name, settings);
     const registerUrl = baseUrl + path;
     const docsUrl = to(`${path}/docs`);
-    const tools = [...(catalogue?.tools.values() ?? [])].map(({ definition: { name, title, description } }) => ({
+    const tools = publishedTools(catalogue).map(({ definition: { name, title, description } }) => ({
       name,
       title,
       description,

@@ -9,9 +9,11 @@ import type { ResultFile } from '../../mcp/result-media.ts';
 import { toAddressKey } from '../../rate-limit/address-key.ts';
 import type { RateLimit } from '../../rate-limit/rate-limit.ts';
 import { callTool, findBySpelling, type ResolvedTool, resolveTool, spellingsOf } from '../../servers/call-tool.ts';
+import { publishedTools } from '../../servers/catalogue.ts';
 import { toConnectAnswer } from '../../servers/connect-tool.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
+import { ownNamesOf } from '../../servers/tool-overrides.ts';
 import { NO_VALUES, type ValueSource } from '../../servers/user-values.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { AuditTrail, RequestFacts } from '../audit-trail.ts';
@@ -142,10 +144,10 @@ function authorize(
   facts: RequestFacts,
 ): ResolvedTool | undefined {
   const tool = isShared && catalogue ? findBySpelling(catalogue.tools, name) : undefined;
-  const toolName = tool?.definition.name ?? name;
+  const toolName = tool?.ownName ?? name;
   facts.resource = `${server}/${toolName}`;
   if (tool === undefined) {
-    requireAnyCall(principal, server, spellingsOf(name), config.access);
+    requireAnyCall(principal, server, ownNamesOf(spellingsOf(name), config.tools), config.access);
     return undefined;
   }
   requireCall(principal, server, toolName, config.access, name);
@@ -155,7 +157,7 @@ function authorize(
 /** Connecting is done when the caller's session is open: the answer says what it offers. */
 function answerConnect(server: Server, { catalogue, lease }: ResolvedTool & { kind: 'connect' }): HttpAnswer {
   const listed = server.catalogue?.tools;
-  const isListed = [...catalogue.tools.keys()].every((name) => listed?.has(name));
+  const isListed = publishedTools(catalogue).every(({ definition }) => listed?.has(definition.name));
   const answer = toConnectAnswer(server.name, catalogue, { isListed, redact: lease.hold.redact });
   return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(answer) };
 }

@@ -27,6 +27,7 @@ describe('defaults and values', () => {
       isolation: 'shared',
       required: false,
       disabledTools: new Set(),
+      tools: new Map(),
       enabledTools: undefined,
       startTimeoutMs: 30_000,
       timeoutMs: 300_000,

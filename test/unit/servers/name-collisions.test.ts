@@ -1,9 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { findBySpelling } from '../../../src/servers/call-tool.ts';
-import { nameCollisions, toCatalogue } from '../../../src/servers/catalogue.ts';
+import { toCatalogue } from '../../../src/servers/catalogue.ts';
+import { collisionReasons } from '../../../src/servers/name-collisions.ts';
 
 const composed = 'größe'.normalize('NFC');
 const decomposed = 'größe'.normalize('NFD');
+const nameCollisions = (names: readonly string[]) => {
+  const tools = names.map((name) => ({ ownName: name, definition: { name } }));
+  return [...collisionReasons(tools)].map(([{ ownName: name }, reason]) => ({ name, reason }));
+};
 const refused = (...names: string[]) => nameCollisions(names).map(({ name }) => name);
 
 describe('name collisions', () => {
@@ -20,7 +25,7 @@ describe('name collisions', () => {
     [composed, decomposed, 'URL'],
     ['%67et', 'get', 'URL'],
   ])('of %j and %j the later is refused with both names', (first, second, what) => {
-    const reason = `it would have the same ${what} as ${JSON.stringify(first)}; put the one that is not wanted in "disabledTools"`;
+    const reason = `it would have the same ${what} as ${JSON.stringify(first)}; disable one in "disabledTools", or rename it in "tools"`;
     expect(nameCollisions([first, second])).toEqual([{ name: second, reason }]);
   });
 
