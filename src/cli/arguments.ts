@@ -34,6 +34,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
       return { kind: 'print', text: output.join('') };
     }
+    if (error.code === 'commander.version') return { kind: 'print', text: `${error.message}\n` };
     throw toUsageError(error, program);
   }
   if (chosen === undefined) throw new UsageError(NOTHING_TO_SERVE);

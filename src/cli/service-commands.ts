@@ -84,6 +84,7 @@ export function addServiceCommands(
         .default('portable'),
     )
     .action((server: string | undefined, { schema }: { schema: 'portable' | 'exact' }, { args }: Command) => {
+      if (server !== undefined && isServersFile(server)) throw misplacedWord(server, program);
       const options = toOptions(args.slice(1));
       chooseLoaded(options, async (loaded) =>
         (await import('./started-servers.ts')).printOpenApi(options, loaded, server, schema),
@@ -109,13 +110,22 @@ export function addServiceCommands(
     .action(() => choose({ kind: 'print', text: `${readVersion()}\n` }));
 }
 
+function isServersFile(word: string): boolean {
+  return /\.(jsonc?|json5|ya?ml|toml)$/i.test(word);
+}
+
 function toBaseUrl(value: string): string {
   if (isHttpUrl(value)) return value;
   throw new UsageError(`--base-url must be a URL such as http://mcpo:8000, and is "${value}".`);
 }
 
-/** A word that is neither a flag nor a sub-command: mostly a server's command without `--` in front. */
+/** A word that is neither a flag nor a sub-command: a servers file, or a server's command without `--` in front. */
 export function misplacedWord(word: string, program: Command): UsageError {
+  if (isServersFile(word)) {
+    const command = program.commands.map((one) => one.name()).find((name) => program.args[0] === name);
+    const before = command === undefined ? 'mcpo-ts' : `mcpo-ts ${command}`;
+    return new UsageError(`"${word}" is not expected here; did you mean "${before} --config ${word}"?`);
+  }
   const command = nearestName(
     word,
     program.commands.map((one) => one.name()),

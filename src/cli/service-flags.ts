@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, CommanderError, Option } from 'commander';
 import { headerValueProblem, isHeaderName, isHttpUrl } from '../config/read-remote-transport.ts';
 import type { Flags, ServiceOptions } from '../config/service-options.ts';
 import {
@@ -10,6 +10,7 @@ import {
   SERVER_TYPE_RULE,
 } from '../config/spellings.ts';
 import { UsageError } from '../errors.ts';
+import { readVersion } from '../version.ts';
 
 export const NOTHING_TO_SERVE =
   'Nothing to serve: give a servers file (mcpo-ts --config servers.json) or one server\'s command after -- (mcpo-ts -- npx -y @modelcontextprotocol/server-memory); "mcpo-ts --help" shows all options.';
@@ -62,7 +63,10 @@ export function addServiceFlags(program: Command): void {
   group = 'API:';
   add('-n, --name <name>', 'title of the API');
   add('-d, --description <text>', 'description of the API');
-  add('-v, --version <version>', 'version of the API; the program\'s own is "mcpo-ts version"');
+  add('-v, --version [version]', "version of the API; without one, print the program's own and exit");
+  program.on('option:version', (version: string | null) => {
+    if (version === null) throw new CommanderError(0, 'commander.version', readVersion());
+  });
 
   group = 'Log:';
   add('--log-level <level>', 'error, warn, info (default) or debug', toLogLevel);

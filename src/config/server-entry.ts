@@ -1,5 +1,6 @@
 import { checkShape, reportUnknownKeys } from './check-shape.ts';
 import type { ConfigPlace } from './config-report.ts';
+import { describeMisspeltTransport } from './misplaced-servers.ts';
 import { nearestName } from './nearest-name.ts';
 import { readRemoteTransport } from './read-remote-transport.ts';
 import { readStdioTransport } from './read-stdio-transport.ts';
@@ -20,6 +21,11 @@ import { readUserVariables, type UserVariable } from './user-variables.ts';
 const RESERVED_NAMES: ReadonlySet<string> = new Set(
   'docs redoc openapi.json healthz readyz metrics vault admin oauth files .well-known'.split(' '),
 );
+
+const knownKeys: ReadonlySet<string> = new Set([
+  ...Object.keys(settingsSchema.shape),
+  ...Object.keys(entrySchema.shape),
+]);
 
 /**
  * One entry of `mcpServers`, read whole: problems and warnings are reported at the place.
@@ -46,8 +52,11 @@ export function readServer(
   if (nameProblem !== undefined) place.problem(nameProblem);
   const { oauth, ...others } = given;
   if (oauth !== undefined) place.at('oauth').warning('is not supported by this version yet and has no effect.');
-  const { shape } = settingsSchema;
-  reportUnknownKeys(others, [...Object.keys(shape), ...Object.keys(entrySchema.shape)], place, restrictingServerKeys);
+  reportUnknownKeys(others, [...knownKeys], place, restrictingServerKeys);
+  if (Array.isArray(given.command)) {
+    place.at('command').problem('is a list; put its first word into "command" and the others into "args".');
+    return undefined;
+  }
   const settings = checkShape(settingsSchema, { ...context.defaults, ...given }, place);
   const entry = checkShape(entrySchema, given, place);
   if (settings === undefined || entry === undefined) return undefined;
@@ -55,7 +64,7 @@ export function readServer(
   const userVars = readUserVariables(entry, given, place);
   const templates = new TemplateReader(context, userVars, entry.forwardCallerToken);
   const entryContext: EntryContext = { ...context, entry: { ...settings, ...entry }, place, templates };
-  const transport = readTransport(entryContext);
+  const transport = readTransport(entryContext, given);
   if (transport === undefined) return undefined;
   warnOfKeysWithoutEffect(given, transport, place);
   settleVariables(userVars, templates.usedVariables, place, context.inputs);
@@ -83,7 +92,7 @@ export function serverNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-function readTransport(context: EntryContext): TransportConfig | undefined {
+function readTransport(context: EntryContext, given: Readonly<Record<string, unknown>>): TransportConfig | undefined {
   const { entry, place } = context;
   const { command, url, type } = entry;
   if (command !== undefined && url !== undefined) {
@@ -95,7 +104,9 @@ function readTransport(context: EntryContext): TransportConfig | undefined {
     if (type !== 'stdio') return readRemoteTransport(url, context);
     place.at('type').problem('stdio needs "command", not "url".');
   } else {
-    place.problem('has neither "command" (a program to start) nor "url" (a server to reach).');
+    const remedy = describeMisspeltTransport(given, knownKeys);
+    const message = 'has neither "command" (a program to start) nor "url" (a server to reach)';
+    place.problem(remedy === undefined ? `${message}.` : `${message}; ${remedy}`);
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { authSchema, warnOfUnknownServers } from './auth-schema.ts';
 import { checkShape, reportUnknownKeys } from './check-shape.ts';
 import { ConfigPlace, ConfigReport } from './config-report.ts';
 import { type JsonDocument, parseJsonDocument } from './json-document.ts';
+import { describeMisplacedServers } from './misplaced-servers.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 import type { ServerConfig } from './server-config.ts';
 import type { ChildContext, ServerContext } from './server-context.ts';
@@ -69,7 +70,7 @@ export function readServersFile(file: string, child: ChildContext): ServersFile 
 
 /** Reads the text of a servers file; `file` names it in messages and is where its relative paths begin. */
 export function parseServersFile(text: string, file: string, child: ChildContext): ServersFile {
-  const document = parseJsonDocument(text, file);
+  const document = parseDocument(text, file);
   const report = new ConfigReport(file, document);
   const root = new ConfigPlace(report);
   const content = document.value;
@@ -108,10 +109,22 @@ export function parseServersFile(text: string, file: string, child: ChildContext
   return { ...settings, servers, warnings: report.warnings };
 }
 
+function parseDocument(text: string, file: string): JsonDocument {
+  try {
+    return parseJsonDocument(text, file);
+  } catch (error) {
+    const [, format] = /\.(ya?ml|toml)$/i.exec(file) ?? [];
+    if (format === undefined) throw error;
+    const name = format.toLowerCase() === 'toml' ? 'TOML' : 'YAML';
+    throw new ConfigError([{ file, message: `is ${name}; write the servers file as JSON, {"mcpServers": {…}}.` }]);
+  }
+}
+
 function findServerList(content: Readonly<Record<string, unknown>>, root: ConfigPlace) {
   const [key, second] = serverListKeys.filter((one) => content[one] !== undefined);
   if (key === undefined) {
-    root.problem('has no "mcpServers" object, so it names no server.');
+    const remedy = describeMisplacedServers(content);
+    root.problem(`has no "mcpServers" object, so it names no server${remedy === undefined ? '.' : `; ${remedy}`}`);
     return undefined;
   }
   if (second !== undefined) root.at(second).problem('is set beside "mcpServers"; keep all servers in one of them.');

@@ -71,7 +71,7 @@ export class TemplateReader {
       return parseTemplate(text, { environment, userVariables: this.userVariables, inputs: this.context.inputs });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      for (const problem of error.problems) place.problem(`${problem.message}.`);
+      for (const { message } of error.problems) place.problem(message.endsWith('?') ? message : `${message}.`);
       return undefined;
     }
   }

@@ -27,6 +27,21 @@ const DOLLAR_SPELLINGS: ReadonlyMap<string, UserPlaceholder> = new Map([
   ['chat.id', CHAT],
 ]);
 
+/** What people write for these, without case, dots and underscores. */
+const MEANT_SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ...[...DOLLAR_SPELLINGS.keys()].map((spelling) => [toWord(spelling), spelling] as const),
+  ['user', 'user.id'],
+  ['uid', 'user.id'],
+  ['email', 'user.email'],
+  ['mail', 'user.email'],
+  ['usermail', 'user.email'],
+  ['username', 'user.name'],
+  ['role', 'user.role'],
+  ['issuer', 'user.issuer'],
+  ['jwt', 'user.jwt'],
+  ['chat', 'chat.id'],
+]);
+
 /** `{{…}}` spellings that need no declaration: Open WebUI's and LibreChat's names for the same things. */
 const BRACE_SPELLINGS: ReadonlyMap<string, UserPlaceholder> = new Map([
   ...(['id', 'email', 'name', 'role'] as const).flatMap((field) => [
@@ -99,7 +114,9 @@ function readDollar(body: string, context: TemplateContext): Reading {
   const placeholder = DOLLAR_SPELLINGS.get(body);
   if (placeholder !== undefined) return placeholder;
   if (NAME.test(body)) {
-    return userVariables.has(body) ? { kind: 'user-variable', name: body } : fromEnvironment(body, context);
+    if (userVariables.has(body)) return { kind: 'user-variable', name: body };
+    const text = environment.get(body);
+    return text === undefined ? undeclared(body) : { kind: 'literal', text };
   }
   const variable = ENVIRONMENT.exec(body)?.[1];
   if (variable !== undefined) return fromEnvironment(variable, context);
@@ -110,6 +127,8 @@ function readDollar(body: string, context: TemplateContext): Reading {
   }
   const [, name, defaultText = ''] = DEFAULT.exec(body) ?? [];
   if (name === undefined) {
+    const meant = meantSpelling(body);
+    if (meant !== undefined) return problem(`\${${body}} is not a known placeholder; did you mean ${meant}?`);
     return problem(`\${${body}} is not a known placeholder; write $\${${body}} if it is meant literally`);
   }
   // Read as the environment's, it would silently give every user the same value.
@@ -124,6 +143,24 @@ function fromEnvironment(name: string, { environment }: TemplateContext): Readin
   const text = environment.get(name);
   if (text !== undefined) return { kind: 'literal', text };
   return problem(`environment variable ${name} is not set; set it, or give a default as \${${name}:-default}`);
+}
+
+/** Neither the environment nor the server knows the name. */
+function undeclared(name: string): Reading {
+  const meant = meantSpelling(name);
+  const ways = `set it, give a default as \${${name}:-default}, or declare ${name} in "userVars" if each user has their own`;
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+  return problem(`environment variable ${name} is not set; ${ways}${hint}`);
+}
+
+/** `${user.name}` for `username`, `userName` or `USER_NAME`; `undefined` if the name resembles none. */
+function meantSpelling(name: string): string | undefined {
+  const spelling = MEANT_SPELLINGS.get(toWord(name));
+  return spelling && `\${${spelling}}`;
+}
+
+function toWord(name: string): string {
+  return name.toLowerCase().replace(/[._-]/g, '');
 }
 
 function problem(message: string): Reading {

@@ -124,6 +124,13 @@ describe('flags', () => {
     expect(optionsOf(words('-p 1 -- uvx --help -- -p 2')).positional).toEqual(['uvx', '--help', '--', '-p', '2']);
   });
 
+  test.each(['--version', '-v', '-c x --version', '--version -c x', 'check --version', '-v -- uvx x'])(
+    "without a value it is the program's own: %s",
+    (line) => {
+      expect(parseCommandLine(words(line))).toEqual({ kind: 'print', text: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    },
+  );
+
   test('an API version may look like anything', () => {
     expect(optionsOf(['--config', 'x', '--version', '1.0.0-beta']).version).toBe('1.0.0-beta');
   });
@@ -157,6 +164,12 @@ describe('what is wrong is reported in one sentence', () => {
       words('chekc -c s.json'),
       '"chekc" is not expected here; put a server\'s command after --: mcpo-ts -- chekc … (or did you mean "mcpo-ts check"?)',
     ],
+    [words('servers.json'), '"servers.json" is not expected here; did you mean "mcpo-ts --config servers.json"?'],
+    [words('-p 1 my.jsonc'), '"my.jsonc" is not expected here; did you mean "mcpo-ts --config my.jsonc"?'],
+    [words('s.json --foo'), '"s.json" is not expected here; did you mean "mcpo-ts --config s.json"?'],
+    [words('check s.json'), '"s.json" is not expected here; did you mean "mcpo-ts check --config s.json"?'],
+    [words('openapi s.json'), '"s.json" is not expected here; did you mean "mcpo-ts openapi --config s.json"?'],
+    [words('openwebui s.json'), '"s.json" is not expected here; did you mean "mcpo-ts openwebui --config s.json"?'],
     [words('-c s.json check more'), '"more" is not expected here; put a server\'s command after --: mcpo-ts -- more …'],
     [words('--type sse -- uvx'), "--server-type sse needs the server's URL after --: mcpo-ts --type sse -- https://…"],
     [words('--type sse --'), "--server-type sse needs the server's URL after --: mcpo-ts --type sse -- https://…"],

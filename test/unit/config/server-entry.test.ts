@@ -74,6 +74,19 @@ describe('defaults and values', () => {
       'has both "command" and "url"; keep the one that starts or reaches the server.',
     ],
     [{ args: [] }, 'has neither "command" (a program to start) nor "url" (a server to reach).'],
+    [
+      { comand: 'x' },
+      'has neither "command" (a program to start) nor "url" (a server to reach); did you mean "command" for "comand"?',
+    ],
+    [
+      { COMMAND: 'x' },
+      'has neither "command" (a program to start) nor "url" (a server to reach); did you mean "command" for "COMMAND"?',
+    ],
+    [
+      { serverUrl: 'http://x' },
+      'has neither "command" (a program to start) nor "url" (a server to reach); did you mean "url" for "serverUrl"?',
+    ],
+    [{ command: ['npx', 'x'] }, '"command": is a list; put its first word into "command" and the others into "args".'],
     [{ command: '' }, '"command": is empty.'],
     [{ command: '${EMPTY}' }, '"command": is empty.'],
     [{ command: 'x', type: 'sse' }, '"type": sse needs "url", not "command".'],

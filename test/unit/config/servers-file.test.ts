@@ -45,6 +45,29 @@ describe('the text', () => {
     expect(problems.join()).not.toContain('12345678');
   });
 
+  test.each([
+    [{ mcpservers: { a: npx } }, 'did you mean "mcpServers" for "mcpservers"?'],
+    [{ mcp_servers: { a: npx } }, 'did you mean "mcpServers" for "mcp_servers"?'],
+    [{ MCPServer: { a: npx } }, 'did you mean "mcpServers" for "MCPServer"?'],
+    [{ context_servers: { a: npx } }, 'rename "context_servers" to "mcpServers".'],
+    [{ mcp: { servers: { a: npx } } }, 'move the content of "mcp.servers" to "mcpServers" at the top.'],
+    [{ a: npx, b: { url: 'http://x' } }, 'put everything into {"mcpServers": …}.'],
+    [npx, 'this is one server; put it into {"mcpServers": {"NAME": …}}.'],
+  ])('where the servers are instead is reported: %j', (content, remedy) => {
+    expect(problemsOf(content)).toEqual([
+      `servers.json:1: has no "mcpServers" object, so it names no server; ${remedy}`,
+    ]);
+  });
+
+  test.each([
+    ['librechat.yaml', 'YAML'],
+    ['config.toml', 'TOML'],
+  ])('%s is not JSON', (file, format) => {
+    expect(problemsOf('mcpServers:\n  a:\n', { file })).toEqual([
+      `${file}: is ${format}; write the servers file as JSON, {"mcpServers": {…}}.`,
+    ]);
+  });
+
   test('a file that does not exist is a problem', () => {
     expect(problemsOf('{}', { file: 'x.json' })).toEqual([
       'x.json:1: has no "mcpServers" object, so it names no server.',

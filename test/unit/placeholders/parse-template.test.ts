@@ -82,18 +82,21 @@ describe('a text is read in one pass', () => {
 });
 
 const refusals: readonly (readonly [string, string])[] = [
-  ['${UNSET}', 'environment variable UNSET is not set; set it, or give a default as ${UNSET:-default}'],
+  [
+    '${UNSET}',
+    'environment variable UNSET is not set; set it, give a default as ${UNSET:-default}, or declare UNSET in "userVars" if each user has their own',
+  ],
   ['${env:UNSET}', 'environment variable UNSET is not set; set it, or give a default as ${UNSET:-default}'],
   // The environment is a map: an object's own properties are no variables.
   [
     '${constructor}',
-    'environment variable constructor is not set; set it, or give a default as ${constructor:-default}',
+    'environment variable constructor is not set; set it, give a default as ${constructor:-default}, or declare constructor in "userVars" if each user has their own',
   ],
   ['${foo bar}', '${foo bar} is not a known placeholder; write $${foo bar} if it is meant literally'],
   ['${}', '${} is not a known placeholder; write $${} if it is meant literally'],
   ['${1A}', '${1A} is not a known placeholder; write $${1A} if it is meant literally'],
   ['${user.password}', '${user.password} is not a known placeholder; write $${user.password} if it is meant literally'],
-  ['${USER.ID}', '${USER.ID} is not a known placeholder; write $${USER.ID} if it is meant literally'],
+  ['${USER.ID}', '${USER.ID} is not a known placeholder; did you mean ${user.id}?'],
   ['${HOST:default}', '${HOST:default} is not a known placeholder; write $${HOST:default} if it is meant literally'],
   ['${a${b}}', '${a${b} is not a known placeholder; write $${a${b} if it is meant literally'],
   ['${input:other}', '${input:other} names no input; declare "other" in "inputs" or "userVars"'],
@@ -105,6 +108,23 @@ const refusals: readonly (readonly [string, string])[] = [
 describe('what cannot be meant is refused', () => {
   test.each(refusals)('%j', (given, message) => {
     expect(problemsOf(given)).toEqual([message]);
+  });
+
+  test.each([
+    ['${username}', '${user.name}'],
+    ['${user_name}', '${user.name}'],
+    ['${userName}', '${user.name}'],
+    ['${user_id}', '${user.id}'],
+    ['${userId}', '${user.id}'],
+    ['${user}', '${user.id}'],
+    ['${email}', '${user.email}'],
+    ['${USER_EMAIL}', '${user.email}'],
+    ['${user.Email}', '${user.email}'],
+    ['${role}', '${user.role}'],
+    ['${chat_id}', '${chat.id}'],
+  ])('%s names %s', (given, meant) => {
+    expect(problemsOf(given)).toEqual([expect.stringMatching(/did you mean .*\?$/)]);
+    expect(problemsOf(given)[0]).toContain(`did you mean ${meant}?`);
   });
 
   test('every problem of one text is reported', () => {
