@@ -94,6 +94,16 @@ describe('paths', () => {
 });
 
 describe('bodies', () => {
+  for (const encoding of ['gzip', 'deflate', 'br', 'identity']) {
+    for (const length of [{ 'transfer-encoding': 'chunked' }, { 'content-length': '0' }]) {
+      test(`an empty one is none, ${encoding} ${Object.keys(length)[0]}`, async () => {
+        const headers = { ...json, 'content-encoding': encoding, ...length };
+        const answer = await service.request('POST', '/answers/text', { headers });
+        expect([answer.status, answer.text]).toEqual([200, '"hello"']);
+      });
+    }
+  }
+
   for (const type of [
     'text/plain',
     'application/x-www-form-urlencoded',

@@ -88,7 +88,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number, held?
   if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
   held?.expect(Number(announced ?? 0));
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  // An empty body is none, whatever it is said to be compressed with.
+  // An empty body is none, whatever it is said to be compressed with; one in chunks shows it at its end.
   if (encoding === 'identity' || announced === '0') return collect(request, request, maxBytes, held);
   const decompressor = createDecompressor(encoding);
   let length = 0;
@@ -100,6 +100,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number, held?
     return await collect(request.pipe(decompressor), request, maxBytes, held);
   } catch (error) {
     if (error instanceof ServiceError) throw error;
+    if (length === 0) return NO_BODY;
     const msg = `The body is not valid ${encoding} data`;
     throw new InvalidArgumentsError([{ type: 'json_invalid', loc: ['body'], msg }]);
   } finally {
