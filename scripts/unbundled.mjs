@@ -18,10 +18,9 @@ export function buildUnbundled(root, name) {
   mkdirSync(out, { recursive: true });
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', version }));
-  // Before the modules: a page's script may have the name of a module beside it, which is needed here.
-  layPageFiles(source, out);
   const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js');
   const emit = ['--noCheck', '--sourceMap', '--outDir', out, '--rootDir', source];
   execFileSync(process.execPath, [tsc, '-p', source, ...emit], { stdio: 'inherit' });
+  layPageFiles(source, out);
   return out;
 }
