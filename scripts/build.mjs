@@ -13,7 +13,7 @@ const require = createRequire(import.meta.url);
 const EXTERNAL = ['libsql', 'pg', 'redis', 'rate-limit-redis', 'swagger-ui-express'];
 
 /** Files that look for others by where they lie themselves: all code lies in dist/ now. */
-const PLACED = /src\/(?:http\/pages\/render-template|version)\.ts$/;
+const PLACED = /src\/(?:http\/pages\/pages-root|version)\.ts$/;
 
 /** @type {import('esbuild').Plugin} */
 const keepPlaces = {

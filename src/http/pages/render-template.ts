@@ -1,13 +1,11 @@
-import { fileURLToPath } from 'node:url';
 import { Eta } from 'eta';
+import { toHashedName } from './asset-names.ts';
+import { pagesRoot } from './pages-root.ts';
 import { toCount, toEnumeration, toTime, toWebUrl } from './words.ts';
-
-/** The folder of the pages' folders, each with its templates, scripts and styles; the build copies them to `dist/`. */
-export const pagesRoot = fileURLToPath(new URL('../', import.meta.url));
 
 class PageTemplates extends Eta {
   /** What templates may call. `time` returns HTML. */
-  readonly words = { count: toCount, enumerate: toEnumeration, time: toTime, webUrl: toWebUrl };
+  readonly words = { asset: toHashedName, count: toCount, enumerate: toEnumeration, time: toTime, webUrl: toWebUrl };
 }
 
 const templates = new PageTemplates({
@@ -15,7 +13,7 @@ const templates = new PageTemplates({
   cache: true,
   autoEscape: true,
   autoTrim: false,
-  functionHeader: 'const { count, enumerate, time, webUrl } = this.words;',
+  functionHeader: 'const { asset, count, enumerate, time, webUrl } = this.words;',
 });
 
 /** A page from its template, such as `vault/vault`. Everything in `view` is escaped. */
