@@ -44,7 +44,7 @@ export interface IssuerSettings {
   readonly scopes: TokenScopes;
 }
 
-/** How Open WebUI says who its user is; see the README for what each asks of its admin. */
+/** How Open WebUI says who its user is; docs/open-webui.md says what each asks of its admin. */
 export interface OpenWebUiSettings {
   /** Of `X-OpenWebUI-User-Jwt`. Set: plain headers are never believed. */
   readonly userJwtSecret: string | undefined;

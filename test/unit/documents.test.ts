@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
 const root = join(import.meta.dirname, '../..');
@@ -19,4 +19,43 @@ describe.each(['CONTRIBUTING.md', 'docs/architecture.md', 'SECURITY.md'])('%s', 
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((file) => !existsSync(join(root, file)) && !existsSync(join(root, 'src', file)))).toEqual([]);
   });
+});
+
+/** The headings of a document as GitHub makes anchors of them. */
+function anchorsOf(file: string): readonly string[] {
+  const text = readFileSync(file, 'utf8').replace(/^```.*?^```/gms, '');
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+const pages = readdirSync(join(root, 'docs'))
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => `docs/${file}`);
+
+describe.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pages])('the links of %s', (document) => {
+  const text = readFileSync(join(root, document), 'utf8').replace(/`[^`\n]*`/g, '');
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g)].map(
+    ([, link, source]) => link ?? source,
+  );
+
+  test('lead to files and headings that are there', () => {
+    const broken = links.filter((link = '') => {
+      if (/^[a-z]+:/.test(link)) return false;
+      const [path = '', anchor] = link.split('#');
+      const file = path === '' ? join(root, document) : join(root, dirname(document), path);
+      return !existsSync(file) || (anchor !== undefined && !anchorsOf(file).includes(anchor));
+    });
+    expect(broken).toEqual([]);
+  });
+});
+
+test('README has at most 200 lines, the two commands, and a link to every page', () => {
+  const text = readFileSync(join(root, 'README.md'), 'utf8');
+  expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(200);
+  for (const command of ['npm ci && npm start', 'npm ci && npm test']) expect(text).toContain(`\n${command}`);
+  for (const page of pages) expect(text).toContain(`(${page})`);
 });
