@@ -4,6 +4,8 @@ import type { Redact } from '../telemetry/redactor.ts';
 type AuditEventType =
   | 'call'
   | 'log_in'
+  | 'log_out'
+  | 'session_ended'
   | 'refusal'
   | 'secret_change'
   | 'key_change'

@@ -9,6 +9,15 @@ const LOG_IN_SESSION_MS = 8 * 3_600_000;
 /** A token does not say what changed after it was issued, such as a role: sessions that it opened are short. */
 const TOKEN_SESSION_MS = 3_600_000;
 const ADMIN_TOKEN_SESSION_MS = 15 * 60_000;
+/** A provider can end its sessions here, but does not report that a role was taken away. */
+const ADMIN_PROVIDER_SESSION_MS = 3_600_000;
+
+/**
+ * How a session was opened: by a setup link, an API key, a token that was pasted, an OpenID provider, or the session that
+ * the browser has at Open WebUI.
+ */
+export const LOG_IN_WAYS = ['link', 'key', 'token', 'provider', 'open-webui'] as const;
+export type LogInWay = (typeof LOG_IN_WAYS)[number];
 
 /** Characters: browsers keep cookies of 4,096 bytes with their name and attributes. */
 const MAX_COOKIE_LENGTH = 3_800;
@@ -33,6 +42,7 @@ const pageSessionSchema = z.strictObject({
     })
     .readonly()
     .optional(),
+  way: z.enum(LOG_IN_WAYS),
   isAdmin: z.boolean(),
   /** Those that say for which servers the user may set values. */
   scopes: z.array(text).readonly(),
@@ -40,7 +50,8 @@ const pageSessionSchema = z.strictObject({
   server: text.optional(),
   /** The API key that it was opened with: readers of the session ask the ring whether the key is still valid. */
   keyId: text.optional(),
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, as is `expiresAt`. */
+  createdAt: z.int(),
   expiresAt: z.int(),
 });
 
@@ -48,14 +59,14 @@ const pageSessionSchema = z.strictObject({
 export type PageSession = Readonly<z.infer<typeof pageSessionSchema>>;
 
 /** What a session is opened for. */
-export interface PageLogIn extends Omit<PageSession, 'id' | 'expiresAt'> {
+export interface PageLogIn extends Omit<PageSession, 'id' | 'createdAt' | 'expiresAt'> {
   /** When the token or key that was presented expires itself, in milliseconds since the epoch. */
   readonly credentialExpiresAt?: number | undefined;
 }
 
 /**
  * Sessions of the pages as cookies hold them: every replica reads what another one issued. Whether a session was ended
- * is for the vault to say.
+ * is for the database to say (`vault/page-session-store.ts`).
  */
 export class PageSessions {
   readonly #keys: readonly KeyObject[];
@@ -75,12 +86,13 @@ export class PageSessions {
   }
 
   /**
-   * A new session: fifteen minutes for a setup link, eight hours for an API key, an hour for a token, or fifteen minutes
-   * if it gives admin rights; and never longer than its credential.
+   * A new session: fifteen minutes for a setup link, eight hours for an API key or a provider, an hour for a token; with
+   * admin rights an hour for a provider and fifteen minutes for a token. Never longer than its credential.
    */
   open({ credentialExpiresAt = Number.POSITIVE_INFINITY, ...logIn }: PageLogIn): PageSession {
-    const expiresAt = Math.floor(Math.min(this.#now() + longestMs(logIn), credentialExpiresAt));
-    return { id: randomBytes(ID_BYTES).toString('base64url'), ...logIn, expiresAt };
+    const createdAt = Math.floor(this.#now());
+    const expiresAt = Math.floor(Math.min(createdAt + longestMs(logIn), credentialExpiresAt));
+    return { id: randomBytes(ID_BYTES).toString('base64url'), ...logIn, createdAt, expiresAt };
   }
 
   /** The cookie's value. A user with so many groups that it would not fit loses the last of them. */
@@ -119,10 +131,18 @@ export class PageSessions {
   }
 }
 
-function longestMs({ isAdmin, server, keyId }: Pick<PageLogIn, 'isAdmin' | 'server' | 'keyId'>): number {
-  if (server !== undefined) return LINK_SESSION_MS;
-  if (keyId !== undefined) return LOG_IN_SESSION_MS;
-  return isAdmin ? ADMIN_TOKEN_SESSION_MS : TOKEN_SESSION_MS;
+function longestMs({ way, isAdmin }: Pick<PageLogIn, 'way' | 'isAdmin'>): number {
+  switch (way) {
+    case 'link':
+      return LINK_SESSION_MS;
+    case 'key':
+      return LOG_IN_SESSION_MS;
+    case 'provider':
+      return isAdmin ? ADMIN_PROVIDER_SESSION_MS : LOG_IN_SESSION_MS;
+    case 'token':
+    case 'open-webui':
+      return isAdmin ? ADMIN_TOKEN_SESSION_MS : TOKEN_SESSION_MS;
+  }
 }
 
 type MacUse = 'session' | 'form';

@@ -72,6 +72,19 @@ function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
         await run(`alter table setup_links add column ${condition}profile ${text}`).up(database);
       },
     },
+    // Made anew: who is logged in logs in again. The defaults are for replicas of the former version.
+    '0007-page-session-facts': run(
+      'drop table if exists page_sessions',
+      `create table page_sessions (
+        hash ${text} primary key, issuer ${text}, subject ${text}, expires_at bigint not null,
+        created_at bigint not null default 0, last_seen_at bigint not null default 0, way text not null default 'key',
+        key_id ${text}, browser ${text}, provider_issuer ${text}, provider_subject ${text}, provider_sid ${text})`,
+      'create index if not exists page_sessions_owner on page_sessions (issuer, subject)',
+      'create index if not exists page_sessions_expiry on page_sessions (expires_at)',
+      'create index if not exists page_sessions_provider on page_sessions (provider_issuer, provider_sid)',
+      `create table if not exists used_ids (hash ${text} primary key, expires_at bigint not null)`,
+      'create index if not exists used_ids_expiry on used_ids (expires_at)',
+    ),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { LogInWay } from '../auth/page-sessions.ts';
+
 /** The tables as the queries see them; `migrations.ts` makes them so. */
 export interface Tables {
   readonly catalogues: {
@@ -58,6 +60,22 @@ export interface Tables {
     /** Both `null`: an admin whose key belongs to no user. */
     readonly issuer: string | null;
     readonly subject: string | null;
+    readonly expires_at: number;
+    readonly created_at: number;
+    readonly last_seen_at: number;
+    readonly way: LogInWay;
+    /** The API key that opened it. */
+    readonly key_id: string | null;
+    readonly browser: string | null;
+    /** The session at an OpenID provider: `iss`, `sub` and `sid` of its ID token. */
+    readonly provider_issuer: string | null;
+    readonly provider_subject: string | null;
+    readonly provider_sid: string | null;
+  };
+  /** What may be used once, such as the id of a logout token, until it expires. */
+  readonly used_ids: {
+    /** SHA-256 of the id, lower-case hex. */
+    readonly hash: string;
     readonly expires_at: number;
   };
   readonly tool_uses: OwnerColumns & {

@@ -3,10 +3,16 @@ import { NotFoundError } from '../errors.ts';
 import { type AdminPageDependencies, createAdminPages } from './admin/admin-pages.ts';
 import { createLogInPages } from './pages/log-in.ts';
 import { toServicePaths } from './paths.ts';
+import { createCredentialLogIn } from './vault/credential-log-in.ts';
+import { createSessionPages } from './vault/session-pages.ts';
+import { SetupLinkAccess, type SetupLinkAccessDependencies } from './vault/setup-link-access.ts';
 import { createVaultApi, type VaultApiDependencies } from './vault/vault-api.ts';
 import { createVaultPages, type VaultPageDependencies } from './vault/vault-pages.ts';
 
-export type VaultAppDependencies = AdminPageDependencies & VaultPageDependencies & VaultApiDependencies;
+export type VaultAppDependencies = AdminPageDependencies &
+  Omit<VaultPageDependencies, 'links'> &
+  VaultApiDependencies &
+  SetupLinkAccessDependencies;
 
 export type VaultApp = RequestHandler;
 
@@ -14,7 +20,14 @@ export type VaultApp = RequestHandler;
 export function createVaultApp(dependencies: VaultAppDependencies): VaultApp {
   const app = express.Router({ caseSensitive: true });
   app.use(pageHeaders);
-  const routers = [createLogInPages(dependencies), createVaultPages(dependencies), createAdminPages(dependencies)];
+  const links = new SetupLinkAccess(dependencies);
+  const logIn = createCredentialLogIn(dependencies);
+  const routers = [
+    createLogInPages({ ...dependencies, logIn }),
+    createSessionPages(dependencies),
+    createVaultPages({ ...dependencies, links }),
+    createAdminPages(dependencies),
+  ];
   app.use(toServicePaths('vault/api', dependencies.settings), createVaultApi(dependencies));
   for (const base of toServicePaths('', dependencies.settings)) app.use(base, ...routers);
   app.use(undecodable);

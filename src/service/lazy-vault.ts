@@ -5,7 +5,9 @@ import { ConfigError, VaultUnavailableError } from '../errors.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
+import { guardStore } from '../vault/guarded-store.ts';
 import { type DerivedKeyUse, deriveKeys, type Keyring } from '../vault/keyring.ts';
+import type { PageSessionRegister } from '../vault/page-session-store.ts';
 import { Vault } from '../vault/vault.ts';
 import { findKeyring, loadKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { Lazy } from './lazy.ts';
@@ -62,6 +64,15 @@ export class LazyVault {
   /** Writes something down that may get lost where the vault cannot be opened. */
   note(write: (vault: Vault) => void): void {
     this.open().then(write, () => undefined);
+  }
+
+  /** The log-ins of the pages; their methods reject with `VaultUnavailableError` while the database is away. */
+  pageSessions(): PageSessionRegister {
+    const { database, logger } = this.#options;
+    return guardStore<PageSessionRegister>(async () => {
+      const { PageSessionStore } = await import('../vault/page-session-store.ts');
+      return new PageSessionStore(await database.require());
+    }, logger);
   }
 
   /** 32 bytes for each of the vault's keys, the active one first. Rejects with `ConfigError`. */

@@ -39,6 +39,7 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
     userJwt: (user, audience) => signer.sign(user, audience),
   });
   const sessions = new PageSessions(await parts.vault.derivedKeys('cookies'));
-  const access = new PageAccess({ ...parts, ownHosts: createOwnHosts(settings, client), vault, sessions });
+  const pageSessions = parts.vault.pageSessions();
+  const access = new PageAccess({ ...parts, ownHosts: createOwnHosts(settings, client), pageSessions, sessions });
   return createVaultApp({ ...parts, access, userVariables, vault });
 }

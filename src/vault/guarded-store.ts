@@ -1,13 +1,12 @@
 import { errorCodeOf } from '../db/database-error.ts';
 import { VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Store } from './secret-store.ts';
 
 /**
  * A store that is opened when it is first used, and tried again while it cannot be. Every error becomes
  * `VaultUnavailableError`; an outage is logged when it begins and when it ends.
  */
-export function guardStore(open: () => Promise<Store>, logger: Logger): Store {
+export function guardStore<Store extends object>(open: () => Promise<Store>, logger: Logger): Store {
   let store: Store | undefined;
   let isAway = false;
   const call = async (name: keyof Store, args: unknown[]): Promise<unknown> => {

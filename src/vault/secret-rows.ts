@@ -44,15 +44,6 @@ export interface FoundLink extends SetupLinkRow {
   readonly wasUsed: boolean;
 }
 
-/** A current log-in of the pages. */
-export interface PageSessionRow {
-  /** SHA-256 of the session's id, lower-case hex. */
-  readonly hash: string;
-  /** `undefined`: an admin whose key belongs to no user. */
-  readonly owner: UserId | undefined;
-  readonly expiresAt: number;
-}
-
 /** A value to be stored; `seal` encrypts it for the version that the place gets. */
 export interface NewSecret {
   readonly place: SecretPlace;

@@ -9,7 +9,6 @@ import {
   type NewSecret,
   type OwnedUse,
   ownerColumns,
-  type PageSessionRow,
   placeColumns,
   putSecretRows,
   type RefusedCredentials,
@@ -167,28 +166,6 @@ export class SecretStore {
     return numUpdatedRows > 0n;
   }
 
-  /** Records a session of the pages; one of the same hash gets the later end. */
-  async addSession({ hash, owner, expiresAt }: PageSessionRow): Promise<void> {
-    const whose = owner === undefined ? { issuer: null, subject: null } : ownerColumns(owner);
-    await retryConflicts(() =>
-      this.#database
-        .insertInto('page_sessions')
-        .values({ hash, ...whose, expires_at: expiresAt })
-        .onConflict((conflict) => conflict.column('hash').doUpdateSet({ expires_at: expiresAt }))
-        .execute(),
-    );
-  }
-
-  /** `false` for a session that was ended, has expired, or whose owner was erased. */
-  async hasSession(hash: string, now: number): Promise<boolean> {
-    const sessions = this.#database.selectFrom('page_sessions').select('hash').where('hash', '=', hash);
-    return (await sessions.where('expires_at', '>', now).executeTakeFirst()) !== undefined;
-  }
-
-  async endSession(hash: string): Promise<void> {
-    await this.#database.deleteFrom('page_sessions').where('hash', '=', hash).execute();
-  }
-
   /** Records uses: the later time, and the calls added. */
   addUses(uses: readonly OwnedUse[]): Promise<void> {
     return retryConflicts(() => addToolUses(this.#database, uses));
@@ -227,10 +204,9 @@ export class SecretStore {
     return secretChangesAfter(this.#database, revision, known);
   }
 
-  /** Deletes links, page sessions and changes from before these times. */
-  async tidy(times: { readonly links: number; readonly sessions: number; readonly changes: number }): Promise<void> {
+  /** Deletes links and changes from before these times. */
+  async tidy(times: { readonly links: number; readonly changes: number }): Promise<void> {
     await this.#database.deleteFrom('setup_links').where('expires_at', '<', times.links).execute();
-    await this.#database.deleteFrom('page_sessions').where('expires_at', '<', times.sessions).execute();
     await this.#database.deleteFrom('secret_changes').where('changed_at', '<', times.changes).execute();
     await this.#database.deleteFrom('erased_users').where('erased_at', '<', times.changes).execute();
   }

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { UserId } from '../auth/user.ts';
 import { UserVariableValueError, VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -191,21 +190,6 @@ export class Vault {
     return redeemLink(this.#store, token, this.#now());
   }
 
-  /** Records a session of the pages, of an owner or of an admin who is none, until it expires. */
-  async beginSession(id: string, owner: UserId | undefined, expiresAt: number): Promise<void> {
-    await this.#store.addSession({ hash: hash('sha256', id), owner, expiresAt });
-    await this.#tidy();
-  }
-
-  /** Whether a session is neither ended nor expired and its owner was not erased, on whichever replica. */
-  hasSession(id: string): Promise<boolean> {
-    return this.#store.hasSession(hash('sha256', id), this.#now());
-  }
-
-  endSession(id: string): Promise<void> {
-    return this.#store.endSession(hash('sha256', id));
-  }
-
   /** Calls back after changes of any replica and of the command line; returns how to stop that. */
   onChange(listener: SecretChangeListener): () => void {
     return this.#feed.listen(listener);
@@ -235,7 +219,7 @@ export class Vault {
     const now = this.#now();
     if (now - this.#tidiedAt < TIDY_EVERY_MS) return;
     this.#tidiedAt = now;
-    const times = { links: now - LINK_REMEMBERED_MS, sessions: now, changes: now - CHANGES_KEPT_MS };
+    const times = { links: now - LINK_REMEMBERED_MS, changes: now - CHANGES_KEPT_MS };
     await this.#store.tidy(times).catch(() => undefined);
   }
 }

@@ -38,6 +38,7 @@ describe('opening', () => {
       '0004-audit-anchors',
       '0005-erasures',
       '0006-page-sessions',
+      '0007-page-session-facts',
     ]);
     for (const database of databases) expect(await new SecretStore(database).list()).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import { SecretStore } from '../../src/vault/secret-store.ts';
+import { describePageSessions } from '../unit/vault/page-session-cases.ts';
 import { describeSecretStore } from '../unit/vault/secret-store-cases.ts';
 import { describeUnstorableNames } from '../unit/vault/secret-store-names-cases.ts';
 import { makePostgresDatabase } from './postgres-database.ts';
@@ -8,3 +9,4 @@ describeSecretStore('secrets in PostgreSQL', async () => {
   return { open: async () => new SecretStore(await open()), remove };
 });
 describeUnstorableNames('names in PostgreSQL', makePostgresDatabase);
+describePageSessions('log-ins in PostgreSQL', makePostgresDatabase);

@@ -1,13 +1,18 @@
 import express, { type Router } from 'express';
+import type { CredentialLogIn } from '../vault/credential-log-in.ts';
 import type { PageSession } from '../vault/page-access.ts';
 import { type PageDependencies, toRequestHandler } from './page-visit.ts';
 
 /** A setup link that is opened again after the log-out. */
 const LINK_TOKEN = /^[\w-]{1,64}$/;
 
+export interface LogInPageDependencies extends PageDependencies {
+  readonly logIn: CredentialLogIn;
+}
+
 /** The forms that log in and out. */
-export function createLogInPages(dependencies: PageDependencies): Router {
-  const { access } = dependencies;
+export function createLogInPages(dependencies: LogInPageDependencies): Router {
+  const { access, logIn } = dependencies;
   const router = express.Router();
   router.post(
     '/vault/log-in',
@@ -16,7 +21,8 @@ export function createLogInPages(dependencies: PageDependencies): Router {
       const page = form.get('page') === 'admin' ? 'admin' : 'vault';
       let session: PageSession;
       try {
-        session = await access.logIn(visit, form.get('credential'));
+        access.assertOwnForm(visit.request, undefined);
+        session = await logIn(visit, form.get('credential'));
       } catch (error) {
         const { status, notice } = visit.fail(error);
         return visit.showLogIn(status, page, notice);

@@ -11,13 +11,15 @@ export interface Notice {
 export type Done =
   | { readonly done: 'saved' | 'tested-and-saved' | 'removed' | 'restarted' | 'tools-chosen'; readonly server: string }
   | { readonly done: 'tested'; readonly server: string; readonly count: number }
-  | { readonly done: 'erased' | 'user-erased'; readonly count: number }
-  | { readonly done: 'logged-out' };
+  | { readonly done: 'erased' | 'user-erased' | 'logged-out-everywhere'; readonly count: number }
+  | { readonly done: 'logged-out' | 'session-ended' };
 
 const OF_ALL = new Map<unknown, (count: number) => string>([
   ['erased', (count) => `All your data is erased (${toCount(count, 'value')}), and you are logged out.`],
   ['user-erased', (count) => `All data of the user is erased (${toCount(count, 'value')}).`],
   ['logged-out', () => 'You are logged out.'],
+  ['logged-out-everywhere', (count) => `You are logged out everywhere (${toCount(count, 'log-in')}).`],
+  ['session-ended', () => 'That log-in has ended.'],
 ]);
 const OF_SERVER = new Map<unknown, (title: string, count: number) => string>([
   ['saved', (title) => `Your values for ${title} are saved.`],

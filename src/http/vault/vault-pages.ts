@@ -9,11 +9,15 @@ import {
   toRequestHandler,
 } from '../pages/page-visit.ts';
 import { AllowedVariables, type VariableDependencies } from './allowed-variables.ts';
-import type { LinkVisit, PageSession } from './page-access.ts';
+import type { PageSession } from './page-access.ts';
+import { toSessionRows } from './session-view.ts';
+import type { LinkVisit, SetupLinkAccess } from './setup-link-access.ts';
 import { toCaller } from './vault-caller.ts';
 import { readValues, toPersonRows, toServerView, type Unsaved } from './vault-view.ts';
 
-export type VaultPageDependencies = PageDependencies & VariableDependencies;
+export interface VaultPageDependencies extends PageDependencies, VariableDependencies {
+  readonly links: Pick<SetupLinkAccess, 'read' | 'redeem'>;
+}
 
 /** A form that a logged-in user sent. */
 interface OwnForm {
@@ -32,7 +36,7 @@ interface Shown {
 
 /** `/vault` and its forms. To be mounted before whatever takes paths of two parts for a server's. */
 export function createVaultPages(dependencies: VaultPageDependencies): Router {
-  const { access } = dependencies;
+  const { access, links } = dependencies;
   const page = (handle: PageHandler) => toRequestHandler(handle, dependencies);
   const router = express.Router();
   router.get('/vault', page(showVault));
@@ -60,12 +64,12 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
   }
 
   async function readLink(visit: PageVisit): Promise<void> {
-    await sendLink(visit, await access.readLink(visit, linkToken(visit)));
+    await sendLink(visit, await links.read(visit, linkToken(visit)));
   }
 
   async function redeemLink(visit: PageVisit): Promise<void> {
     access.assertOwnForm(visit.request, undefined);
-    await sendLink(visit, await access.redeemLink(visit, linkToken(visit)));
+    await sendLink(visit, await links.redeem(visit, linkToken(visit)));
   }
 
   /** The page that says whose vault the link opens, or the vault itself where the link's user is logged in. */
@@ -146,6 +150,9 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
         }),
       ),
       uses: (await variables.recentUses()).map((use) => ({ ...use, server: titles.get(use.server) ?? use.server })),
+      logIns: isLink ? [] : toSessionRows(await access.listOwn(session)),
+      endSessionUrl: visit.to('vault/sessions/end'),
+      endSessionsUrl: visit.to('vault/sessions/end-all'),
       eraseUrl: visit.to('vault/erase'),
       adminUrl: session.isAdmin ? visit.to('admin') : undefined,
     });

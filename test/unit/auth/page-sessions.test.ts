@@ -8,9 +8,16 @@ const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
 
 const ada = { issuer: 'open-webui', subject: 'u1', email: 'a@b.c', name: 'Ada Ø', role: 'user', groups: ['x', 'y'] };
-const byKey: PageLogIn = { user: ada, isAdmin: false, scopes: ['vault'], server: undefined, keyId: 'k1' };
-const byLink: PageLogIn = { user: ada, isAdmin: false, scopes: ['call:jira'], server: 'jira', keyId: undefined };
-const adminOnly: PageLogIn = { user: undefined, isAdmin: true, scopes: [], server: undefined, keyId: 'ci' };
+const byKey: PageLogIn = { user: ada, way: 'key', isAdmin: false, scopes: ['vault'], server: undefined, keyId: 'k1' };
+const byLink: PageLogIn = {
+  user: ada,
+  way: 'link',
+  isAdmin: false,
+  scopes: ['call:jira'],
+  server: 'jira',
+  keyId: undefined,
+};
+const adminOnly: PageLogIn = { user: undefined, way: 'key', isAdmin: true, scopes: [], server: undefined, keyId: 'ci' };
 
 function sessionsAt(now = NOW, keys: readonly Buffer[] = [NEW]) {
   return new PageSessions(keys, () => now);
@@ -99,9 +106,14 @@ describe('a session ends', () => {
   test.each([
     ['fifteen minutes after its link was opened', byLink, HOUR / 4],
     ['eight hours after a log-in', byKey, 8 * HOUR],
+    ['an hour after a log-in with a token', { ...byKey, way: 'token', keyId: undefined }, HOUR],
+    ['fifteen minutes after one with the token of an admin', { ...adminOnly, way: 'token' }, HOUR / 4],
+    ['eight hours after one at a provider', { ...byKey, way: 'provider', keyId: undefined }, 8 * HOUR],
+    ['an hour after one of an admin at a provider', { ...adminOnly, way: 'provider' }, HOUR],
+    ['an hour after one by Open WebUI', { ...byKey, way: 'open-webui', keyId: undefined }, HOUR],
     ['with the token that opened it', { ...byKey, credentialExpiresAt: NOW + 1_500 }, 1_500],
     ['eight hours after a log-in with a longer token', { ...byKey, credentialExpiresAt: NOW + 9 * HOUR }, 8 * HOUR],
-  ])('%s', (_when, logIn, lifetimeMs) => {
+  ] satisfies [string, PageLogIn, number][])('%s', (_when, logIn, lifetimeMs) => {
     const cookie = sessionsAt().issue(sessionsAt().open(logIn));
     expect(sessionsAt(NOW + lifetimeMs - 1).read(cookie)).toBeDefined();
     expect(sessionsAt(NOW + lifetimeMs).read(cookie)).toBeUndefined();

@@ -49,6 +49,7 @@ test('migrations are written down once, in order', async () => {
     '0004-audit-anchors',
     '0005-erasures',
     '0006-page-sessions',
+    '0007-page-session-facts',
   ]);
   await database.destroy();
 });

@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto';
 import { SetupLinkError } from '../../../src/errors.ts';
 import type { LinkProfile, SetupLink, Vault } from '../../../src/vault/vault.ts';
 
-type Asked = Pick<Vault, 'readLink' | 'redeemLink' | 'beginSession' | 'hasSession' | 'endSession'>;
+type Asked = Pick<Vault, 'readLink' | 'redeemLink'>;
 
 /** What the pages ask of the vault beside its values, in memory. */
 export class PageVault implements Asked {
   readonly #links = new Map<string, { readonly link: SetupLink; isUsed: boolean }>();
-  readonly sessions = new Map<string, { readonly issuer: string; readonly subject: string } | undefined>();
 
   /** The token of a setup link. */
   createLink({ owner, server }: Omit<SetupLink, 'profile'>, profile: LinkProfile = {}): string {
@@ -24,18 +23,6 @@ export class PageVault implements Asked {
     const entry = this.#unused(token);
     entry.isUsed = true;
     return entry.link;
-  }
-
-  async beginSession(...[id, owner]: Parameters<Vault['beginSession']>) {
-    this.sessions.set(id, owner);
-  }
-
-  async hasSession(id: string) {
-    return this.sessions.has(id);
-  }
-
-  async endSession(id: string) {
-    this.sessions.delete(id);
   }
 
   #unused(token: string) {

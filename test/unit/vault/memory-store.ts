@@ -3,7 +3,6 @@ import type {
   FoundLink,
   NewSecret,
   OwnedUse,
-  PageSessionRow,
   RefusedCredentials,
   SecretChange,
   SecretPlace,
@@ -21,7 +20,6 @@ export class MemoryStore implements Store {
   uses: OwnedUse[] = [];
   refusals: (RefusedCredentials & { readonly owner: UserId })[] = [];
   readonly links = new Map<string, FoundLink>();
-  readonly sessions = new Map<string, PageSessionRow>();
   readonly asked = new Map<string, number>();
   isAway = false;
   /** Awaited after `get` has read its rows. */
@@ -75,9 +73,6 @@ export class MemoryStore implements Store {
     this.rows = rows;
     this.uses = this.uses.filter((use) => !isOwner(use, owner));
     this.refusals = this.refusals.filter((refusal) => !isOwner(refusal, owner));
-    for (const [hash, row] of this.sessions) {
-      if (row.owner !== undefined && isOwner({ owner: row.owner }, owner)) this.sessions.delete(hash);
-    }
     this.#note(owner, undefined, now);
     return count;
   }
@@ -127,21 +122,6 @@ export class MemoryStore implements Store {
     return this.links.get(hash);
   }
 
-  async addSession(row: PageSessionRow) {
-    this.#ask('addSession');
-    this.sessions.set(row.hash, row);
-  }
-
-  async hasSession(hash: string, now: number) {
-    this.#ask('hasSession');
-    return (this.sessions.get(hash)?.expiresAt ?? 0) > now;
-  }
-
-  async endSession(hash: string) {
-    this.#ask('endSession');
-    this.sessions.delete(hash);
-  }
-
   async useLink(hash: string) {
     this.#ask('useLink');
     const found = this.links.get(hash);
@@ -182,10 +162,9 @@ export class MemoryStore implements Store {
     return this.changes.filter((change) => change.revision > revision);
   }
 
-  async tidy({ links, sessions, changes }: Parameters<Store['tidy']>[0]) {
+  async tidy({ links, changes }: Parameters<Store['tidy']>[0]) {
     this.#ask('tidy');
     for (const [hash, { expiresAt }] of this.links) if (expiresAt < links) this.links.delete(hash);
-    for (const [hash, { expiresAt }] of this.sessions) if (expiresAt < sessions) this.sessions.delete(hash);
     this.changes = this.changes.filter((change) => change.time >= changes);
   }
 

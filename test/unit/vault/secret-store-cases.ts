@@ -34,8 +34,7 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
     const put = (place: SecretPlace, text = 'text', now = NOW) =>
       store.put([{ place, seal: sealAs(text), lastFour: undefined }], now);
 
-    const tidy = (times: Partial<Parameters<SecretStore['tidy']>[0]>) =>
-      store.tidy({ links: 0, sessions: 0, changes: 0, ...times });
+    const tidy = (times: Partial<Parameters<SecretStore['tidy']>[0]>) => store.tidy({ links: 0, changes: 0, ...times });
 
     test('gives back what was put, numbers as numbers and names as they were', async () => {
       const owner = { issuer: 'https://id.example/ü', subject: "o'b\\%_|\n😀" };
@@ -204,7 +203,6 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
         await put(at(owner, 'jira', 'A'));
         await put(at(owner, 'git', 'A'));
         await store.addLink({ ...link, hash: `of ${owner.subject}`, owner });
-        await store.addSession({ hash: `of ${owner.subject}`, owner, expiresAt: NOW + 9 });
         await store.addUses([{ owner, server: 'jira', tool: 't', lastUsedAt: NOW, calls: 1 }]);
         await store.markRefused(owner, 'jira', NOW);
       }
@@ -213,7 +211,6 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(await store.recentUses(ann, 9)).toEqual([]);
       expect(await store.refused(ann)).toEqual([]);
       expect(await store.useLink('of ann', NOW)).toBe(false);
-      expect(await store.hasSession('of ann', NOW)).toBe(false);
       expect(await store.changesAfter(4, [bob, ann])).toStrictEqual([{ revision: 5, owner: ann, server: undefined }]);
       expect(await store.changesAfter(4, [bob])).toStrictEqual([{ revision: 5, owner: undefined, server: undefined }]);
 
@@ -221,7 +218,6 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(await store.recentUses(bob, 9)).toHaveLength(1);
       expect(await store.refused(bob)).toHaveLength(1);
       expect(await store.useLink('of bob', NOW)).toBe(true);
-      expect(await store.hasSession('of bob', NOW)).toBe(true);
       expect(await store.erase(ann, NOW)).toBe(0);
     });
 
@@ -374,20 +370,6 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       await store.useLink('ab12', NOW);
       expect(await store.getLink('ab12')).toStrictEqual({ ...link, profile: undefined, wasUsed: true });
       expect(await store.getLink('ab13')).toBeUndefined();
-    });
-
-    test('keeps sessions of the pages until they end or expire', async () => {
-      await store.addSession({ hash: 'a', owner: ann, expiresAt: NOW + 9 });
-      await store.addSession({ hash: 'b', owner: undefined, expiresAt: NOW + 9 });
-      await store.addSession({ hash: 'b', owner: undefined, expiresAt: NOW + 20 });
-      const other = await underTest.open();
-      expect(await other.hasSession('a', NOW + 8)).toBe(true);
-      expect(await other.hasSession('a', NOW + 9)).toBe(false);
-      expect(await other.hasSession('b', NOW + 19)).toBe(true);
-      await other.endSession('b');
-      expect(await store.hasSession('b', NOW)).toBe(false);
-      await tidy({ sessions: NOW + 10 });
-      expect(await store.hasSession('a', NOW)).toBe(false);
     });
 
     test('forgets links that have expired', async () => {

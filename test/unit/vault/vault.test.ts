@@ -159,7 +159,7 @@ describe('values', () => {
     store.isAway = true;
     await seconds(2 * 3_600);
     store.isAway = false;
-    await store.tidy({ links: 0, sessions: 0, changes: Date.now() });
+    await store.tidy({ links: 0, changes: Date.now() });
     await seconds(2);
     expect(here.told.toSorted()).toEqual(['alice/jira', 'bob/github']);
     expect((await here.vault.values(alice, 'jira')).get('TOKEN')).toBe('second');
@@ -339,27 +339,6 @@ describe('setup links', () => {
     expect([...store.links.values()].map(({ server }) => server)).toEqual(['github']);
     expect(store.changes).toEqual([]);
     await vault.close();
-  });
-});
-
-describe('sessions of the pages', () => {
-  test('end at their time, by ending them, and with their owner, on every replica', async () => {
-    const store = new MemoryStore();
-    const [here, there] = [await openTestVault({ store }), await openTestVault({ store })];
-    await here.vault.beginSession('of-alice', alice, start + 60_000);
-    await here.vault.beginSession('of-bob', bob, start + 60_000);
-    await here.vault.beginSession('of-admin', undefined, start + 60_000);
-    expect(JSON.stringify([...store.sessions])).not.toContain('of-alice');
-    expect(await there.vault.hasSession('of-alice')).toBe(true);
-    expect(await there.vault.hasSession('of-nobody')).toBe(false);
-    await there.vault.endSession('of-bob');
-    expect(await here.vault.hasSession('of-bob')).toBe(false);
-    await there.vault.erase(alice);
-    expect(await here.vault.hasSession('of-alice')).toBe(false);
-    expect(await here.vault.hasSession('of-admin')).toBe(true);
-    await seconds(60);
-    expect(await here.vault.hasSession('of-admin')).toBe(false);
-    await Promise.all([here.vault.close(), there.vault.close()]);
   });
 });
 

@@ -20,6 +20,7 @@ import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
 import type { LinkProfile } from '../../../../src/vault/vault.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
+import { MemoryPageSessions } from '../memory-page-sessions.ts';
 import { PageVault } from '../page-vault.ts';
 import { type MemoryAdminServer, toServer } from './memory-admin-server.ts';
 import { type MemoryServer, MemoryVariables } from './memory-variables.ts';
@@ -49,6 +50,7 @@ export interface PageApp {
   /** The path of a setup link. */
   createLink(owner: UserId, server: string, profile?: LinkProfile): string;
   readonly vault: PageVault;
+  readonly pageSessions: MemoryPageSessions;
   close(): Promise<void>;
 }
 
@@ -78,6 +80,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   };
   const audit = new AuditTrail(auditLog, client);
   const vault = new PageVault();
+  const pageSessions = new MemoryPageSessions();
   const settings = { pathPrefix, publicUrl: undefined, rootPath: '', strictAuth: false };
   const identity = { authenticator, ring, limits };
   const access = new PageAccess({
@@ -85,7 +88,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     ownHosts: createOwnHosts({ host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] }, client),
     identity,
     client,
-    vault,
+    pageSessions,
     sessions: new PageSessions([Buffer.alloc(32, 7)]),
     audit,
   });
@@ -118,7 +121,11 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       identity,
       client,
       registry,
-      vault: { facts: async () => userVariables.facts() },
+      vault: {
+        facts: async () => userVariables.facts(),
+        readLink: (token) => vault.readLink(token),
+        redeemLink: (token) => vault.redeemLink(token),
+      },
       userVariables,
       audit,
       logger,
@@ -140,6 +147,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       auditFailure = error;
     },
     vault,
+    pageSessions,
     createLink: (owner, server, profile) => `${pathPrefix}vault/link/${vault.createLink({ owner, server }, profile)}`,
     close: () =>
       new Promise((resolve) => {

@@ -21,7 +21,9 @@ import { AuditTrail } from '../../../../src/http/audit-trail.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
 import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
-import { type LinkVisit, PageAccess } from '../../../../src/http/vault/page-access.ts';
+import { createCredentialLogIn } from '../../../../src/http/vault/credential-log-in.ts';
+import { PageAccess } from '../../../../src/http/vault/page-access.ts';
+import { type LinkVisit, SetupLinkAccess } from '../../../../src/http/vault/setup-link-access.ts';
 import { createVaultApi } from '../../../../src/http/vault/vault-api.ts';
 import { pageHeaders, undecodable } from '../../../../src/http/vault-app.ts';
 import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
@@ -31,6 +33,7 @@ import type { ServerVariables, UserVariables } from '../../../../src/servers/use
 import { type HttpAnswer, type HttpRequest, sendRequest } from '../../../e2e/http-request.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
+import { MemoryPageSessions } from '../memory-page-sessions.ts';
 import { PageVault } from '../page-vault.ts';
 
 export const ALICE = { issuer: 'open-webui', subject: 'alice' };
@@ -114,11 +117,13 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     ownHosts: createOwnHosts({ host: '127.0.0.1', publicUrl: options.publicUrl, allowedHosts: [] }, client),
     identity,
     client,
-    vault,
+    pageSessions: new MemoryPageSessions(now),
     sessions: new PageSessions([Buffer.alloc(32, 7)], now),
     audit,
     now,
   });
+  const links = new SetupLinkAccess({ access, identity, client, vault, audit });
+  const logIn = createCredentialLogIn({ access, identity, client, audit, now });
   const userVariables = new MemoryVariables();
   const rate = { limit: options.callLimit ?? 10_000, windowMs: 60_000 };
   const callLimit = new RateLimit({ rate, tooMuch: 'Too many calls from you' });
@@ -136,17 +141,15 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     response.json({ kind: visit.kind, session: visit.session, token: access.formToken(visit.session) });
   };
   app.get('/vault/link/:token', async (request, response) => {
-    answerLink(response, await access.readLink({ request, response }, request.params.token));
+    answerLink(response, await links.read({ request, response }, request.params.token));
   });
   app.post('/vault/link/:token', async (request, response) => {
     access.assertOwnForm(request, undefined);
-    answerLink(response, await access.redeemLink({ request, response }, request.params.token));
+    answerLink(response, await links.redeem({ request, response }, request.params.token));
   });
   app.post('/vault/log-in', express.urlencoded(), async (request, response) => {
-    const session = await access.logIn(
-      { request, response },
-      (request.body as { credential?: string }).credential ?? null,
-    );
+    access.assertOwnForm(request, undefined);
+    const session = await logIn({ request, response }, (request.body as { credential?: string }).credential ?? null);
     response.json({ session, token: access.formToken(session) });
   });
   app.post('/vault/log-out', express.urlencoded(), async (request, response) => {
