@@ -14,6 +14,7 @@ export interface ClaimNames {
   readonly subject: string;
   readonly email: string;
   readonly name: string;
+  readonly username: string;
   readonly role: string;
   readonly groups: string;
   /** Space-separated text, or a list. */
@@ -60,8 +61,13 @@ export interface OpenWebUiSettings {
     readonly userEmail: string;
     readonly userName: string;
     readonly userRole: string;
+    readonly userGroups: string;
+    readonly userGroupIds: string;
     readonly chatId: string;
+    readonly messageId: string;
   };
+  /** Something depends on a user's groups, so Open WebUI is asked for those of a session's user. */
+  readonly asksForGroups: boolean;
 }
 
 /** A stored API key: only the digest of the key itself. */

@@ -40,6 +40,7 @@ export function toUserPrincipal(payload: JsonObject, rules: ClaimRules, token?: 
     subject,
     email: readText(payload, claims.email),
     name: readText(payload, claims.name),
+    username: readText(payload, claims.username),
     role,
     groups,
     scopes: new Scopes(withAddedScopes(granted, rules, role, groups)),

@@ -9,7 +9,17 @@ import { OPEN_WEBUI_ISSUER, type UserProfile } from './user.ts';
 type Header = keyof OpenWebUiSettings['headers'];
 type Values = ReadonlyMap<Header, string>;
 
-/** Not the chat: it does not say who calls. */
+/** Groups only ever allow: a user of more of them is denied what the further ones would add. */
+const MAX_GROUPS = 1_000;
+
+/** Who calls, and for what. */
+export interface AssertedUser {
+  readonly user: UserProfile;
+  readonly chatId: string | undefined;
+  readonly messageId: string | undefined;
+}
+
+/** Not the chat or the groups: they do not say who calls. */
 const USER_HEADERS: readonly Header[] = ['userJwt', 'userId', 'userEmail', 'userName', 'userRole'];
 
 /** The headers in which the holder of a key names the user it speaks for, and the chat of the call. */
@@ -19,6 +29,7 @@ export class IdentityHeaders {
   readonly #names: OpenWebUiSettings['headers'];
   readonly #headers: ReadonlyMap<string, Header>;
   readonly #check: OpenWebUiTokenCheck | undefined;
+  readonly #trustsPlain: boolean;
 
   constructor({ headers, userJwtSecret, trustUserHeaders }: OpenWebUiSettings) {
     const entries = Object.entries(headers) as [Header, string][];
@@ -26,15 +37,45 @@ export class IdentityHeaders {
     this.userHeaders = isBelieved ? USER_HEADERS.map((header) => headers[header].toLowerCase()) : [];
     this.#names = headers;
     this.#headers = new Map(entries.map(([header, name]) => [name.toLowerCase(), header]));
+    this.#trustsPlain = trustUserHeaders;
     this.#check = userJwtSecret === undefined ? undefined : createOpenWebUiTokenCheck(userJwtSecret);
   }
 
   /** Throws `UnauthenticatedError` for headers that cannot be believed, which names the header and holds no value. */
-  read(request: AuthRequest): { readonly user: UserProfile; readonly chatId: string | undefined } {
+  read(request: AuthRequest): AssertedUser {
     const values = this.#values(request);
-    // With a secret for user JWTs the plain headers are never read: every holder of the key could write them.
+    // With a secret for user JWTs the plain headers never say who calls: every holder of the key could write them.
     const user = this.#check === undefined ? this.#plainUser(values) : this.#signedUser(values, this.#check);
-    return { user, chatId: this.#text(values, 'chatId') };
+    const groups = this.#groups(values, user);
+    return {
+      user: groups === undefined ? user : { ...user, groups },
+      chatId: this.#text(values, 'chatId'),
+      messageId: this.#text(values, 'messageId'),
+    };
+  }
+
+  /**
+   * The names and ids of the user's groups, which Open WebUI sends in plain headers only: beside a user JWT they count
+   * where plain headers are trusted as well, and not if the plain id is another user's. Names are percent-encoded, so
+   * that a comma separates. `undefined` if nothing was sent that counts.
+   */
+  #groups(values: Values, { subject }: UserProfile): readonly string[] | undefined {
+    if (!this.#trustsPlain || (values.get('userId') ?? subject) !== subject) return undefined;
+    const groups = new Set<string>();
+    for (const header of ['userGroups', 'userGroupIds'] as const) {
+      const value = values.get(header);
+      if (!value) continue;
+      this.#assertFilledIn(header, value);
+      for (const item of value.split(',')) {
+        const group = (header === 'userGroups' ? decode(item) : item).trim();
+        if (group === '' || groups.size >= MAX_GROUPS) continue;
+        if (!isIdentifier(group)) {
+          throw this.#refusal(header, 'holds a group that is longer than 255 characters or has control characters');
+        }
+        groups.add(group);
+      }
+    }
+    return [...groups];
   }
 
   /**
@@ -89,12 +130,16 @@ export class IdentityHeaders {
   #text(values: Values, header: Header, read = (value: string) => value): string | undefined {
     const value = values.get(header);
     if (!value) return undefined;
-    if (value.includes('{{')) {
-      throw this.#refusal(header, 'holds a placeholder that was not filled in; check its spelling in Open WebUI');
-    }
+    this.#assertFilledIn(header, value);
     const text = read(value);
     if (isIdentifier(text)) return text;
     throw this.#refusal(header, 'is longer than 255 characters or holds control characters');
+  }
+
+  #assertFilledIn(header: Header, value: string): void {
+    if (!value.includes('{{')) return;
+    const advice = 'check its spelling in Open WebUI, and whether your version of Open WebUI knows it';
+    throw this.#refusal(header, `holds a placeholder that was not filled in; ${advice}`);
   }
 
   #refusal(header: Header, reason: string): UnauthenticatedError {

@@ -39,8 +39,9 @@ export async function openAuthentication(settings: AuthSettings, logger: Logger)
   };
 }
 
-function digestOf({ issuers, openWebUi }: AuthSettings): string {
-  return JSON.stringify([issuers, openWebUi]);
+function digestOf({ issuers, openWebUi, scopesByRole, scopesByGroup }: AuthSettings): string {
+  const toEntries = (_: string, value: unknown) => (value instanceof Map ? [...value] : value);
+  return JSON.stringify([issuers, openWebUi, scopesByRole, scopesByGroup], toEntries);
 }
 
 async function openUserSources(settings: AuthSettings, logger: Logger): Promise<UserSources> {

@@ -4,6 +4,7 @@ import { ServerUnavailableError } from '../errors.ts';
 import { FairTurns } from '../turns/fair-turns.ts';
 import { isIdentifier } from './claims.ts';
 import { parseJsonObject, readBody } from './json-body.ts';
+import { readGroups } from './open-webui-groups.ts';
 import { toOpenWebUiUser } from './open-webui-token.ts';
 import type { UserProfile } from './user.ts';
 
@@ -46,6 +47,7 @@ interface Answer {
 /** Asks Open WebUI to whom a session token or `sk-` key belongs. Caches answers by digest, never what was presented. */
 export class OpenWebUiDirectory {
   readonly #url: string;
+  readonly #groupsUrl: string | undefined;
   // Apart, so that a flood of forged ones does not push the known ones out.
   readonly #known = new BoundedMap<string, Answer>(MAX_ANSWERS);
   readonly #refused = new BoundedMap<string, Answer>(MAX_ANSWERS);
@@ -53,8 +55,11 @@ export class OpenWebUiDirectory {
   readonly #unknownTurns = new FairTurns({ maxRunning: MAX_UNKNOWN_AT_ONCE, maxWaiting: MAX_WAITING });
   readonly #asking = new Map<string, Promise<UserProfile | undefined>>();
 
-  constructor(baseUrl: string) {
-    this.#url = `${baseUrl.replace(/\/+$/, '')}/api/v1/auths/`;
+  /** With `asksForGroups` it reads the groups of each user as well, with a second request. */
+  constructor(baseUrl: string, { asksForGroups = false }: { readonly asksForGroups?: boolean } = {}) {
+    const base = baseUrl.replace(/\/+$/, '');
+    this.#url = `${base}/api/v1/auths/`;
+    this.#groupsUrl = asksForGroups ? `${base}/api/v1/users/groups` : undefined;
   }
 
   /**
@@ -88,17 +93,38 @@ export class OpenWebUiDirectory {
 
   async #ask(credential: string, signal: AbortSignal): Promise<UserProfile | undefined> {
     try {
-      const headers = { accept: 'application/json', authorization: `Bearer ${credential}` };
-      const response = await fetch(this.#url, { headers, redirect: 'manual', signal });
-      if (response.status === 200) return await readUser(response);
-      await response.body?.cancel();
-      if (response.status === 401 || response.status === 403) return undefined;
-      throw unavailable(`answered with HTTP ${response.status}`);
+      const answer = await this.#get(this.#url, credential, signal);
+      if (answer.status !== 200) {
+        await answer.body?.cancel();
+        if (answer.status === 401 || answer.status === 403) return undefined;
+        throw unavailable(`answered with HTTP ${answer.status}`);
+      }
+      const user = await readUser(answer);
+      if (this.#groupsUrl === undefined) return user;
+      return { ...user, groups: await this.#askForGroups(this.#groupsUrl, credential, signal) };
     } catch (error) {
       if (error instanceof ServerUnavailableError) throw error;
       // Node's own message may hold the URL.
       throw unavailable(signal.aborted ? 'did not answer in time' : 'could not be reached', error);
     }
+  }
+
+  /** None for a user who may not read them (yet), and from a version of Open WebUI that cannot be asked. */
+  async #askForGroups(url: string, credential: string, signal: AbortSignal): Promise<readonly string[]> {
+    const answer = await this.#get(url, credential, signal);
+    if (answer.status === 200) {
+      const groups = readGroups(await readBody(answer, MAX_BYTES));
+      if (groups !== undefined) return groups;
+      throw unavailable('gave an answer about groups that cannot be read');
+    }
+    await answer.body?.cancel();
+    if (answer.status < 500 && answer.status !== 429) return [];
+    throw unavailable(`answered with HTTP ${answer.status}`);
+  }
+
+  #get(url: string, credential: string, signal: AbortSignal): Promise<Response> {
+    const headers = { accept: 'application/json', authorization: `Bearer ${credential}` };
+    return fetch(url, { headers, redirect: 'manual', signal });
   }
 }
 

@@ -40,7 +40,8 @@ export class OpenWebUiIdentity {
     this.#headers = new IdentityHeaders(settings.openWebUi);
     this.userHeaders = this.#headers.userHeaders;
     this.#check = secretKey === undefined ? undefined : createOpenWebUiTokenCheck(secretKey);
-    this.#directory = url === undefined ? undefined : new OpenWebUiDirectory(url);
+    const { asksForGroups } = settings.openWebUi;
+    this.#directory = url === undefined ? undefined : new OpenWebUiDirectory(url, { asksForGroups });
   }
 
   /**
@@ -49,8 +50,8 @@ export class OpenWebUiIdentity {
    * WebUI has not approved.
    */
   assertedUser(request: AuthRequest, key: RingKey): UserPrincipal {
-    const { user, chatId } = this.#headers.read(request);
-    return this.#toPrincipal(user, key, { chatId });
+    const { user, ...message } = this.#headers.read(request);
+    return this.#toPrincipal(user, key, message);
   }
 
   /**
@@ -88,15 +89,18 @@ export class OpenWebUiIdentity {
     if (user.role?.trim().toLowerCase() === PENDING_ROLE) {
       throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
     }
-    return { kind: 'user', ...user, groups: [], scopes: this.#scopesOf(user.role, key), keyId: key?.id, ...more };
+    const { role, groups = [] } = user;
+    return { kind: 'user', ...user, groups, scopes: this.#scopesOf(role, groups, key), keyId: key?.id, ...more };
   }
 
-  #scopesOf(role: string | undefined, key: RingKey | undefined): Scopes {
-    const name = JSON.stringify([role, key?.principal.scopes.texts]);
+  #scopesOf(role: string | undefined, groups: readonly string[], key: RingKey | undefined): Scopes {
+    const { scopesByGroup } = this.#settings;
+    const granting = scopesByGroup.size === 0 ? [] : groups.filter((group) => scopesByGroup.has(group));
+    const name = JSON.stringify([role, granting, key?.principal.scopes.texts]);
     const cached = this.#scopes.use(name);
     if (cached !== undefined) return cached;
     const base = key === undefined ? DEFAULT_USER_SCOPES : ASSERTED_SCOPES;
-    const scopes = new Scopes(withAddedScopes(base, this.#settings, role, []), key?.principal.scopes);
+    const scopes = new Scopes(withAddedScopes(base, this.#settings, role, granting), key?.principal.scopes);
     this.#scopes.set(name, scopes);
     return scopes;
   }

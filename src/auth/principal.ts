@@ -20,6 +20,8 @@ export interface UserPrincipal extends UserProfile {
   readonly keyId?: string | undefined;
   /** The chat that the call belongs to, as Open WebUI reports it. */
   readonly chatId?: string | undefined;
+  /** The message of that chat which the call is for. */
+  readonly messageId?: string | undefined;
   /** `undefined` when an API key was presented. */
   readonly token?: PresentedToken | undefined;
 }

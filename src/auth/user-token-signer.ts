@@ -16,6 +16,8 @@ const USER_TOKEN_SECONDS = 300;
 /** Receivers' clocks may be behind ours by so much. */
 const NOT_BEFORE_SLACK_SECONDS = 30;
 const MAX_CACHED_TOKENS = 5_000;
+/** Of all groups in a token together: it travels in a header, of which servers take 8 to 16 kB. */
+const MAX_GROUP_BYTES = 4_096;
 
 /** A public key as it is published (RFC 7517). */
 export type PublishedKey = Readonly<Record<'kty' | 'crv' | 'x' | 'y' | 'kid' | 'use' | 'alg', string>>;
@@ -59,13 +61,23 @@ export class UserTokenSigner {
    */
   sign(user: UserProfile, audience: string): string {
     const time = this.#now();
-    const { issuer, subject, email, name, role } = user;
-    const id = JSON.stringify([issuer, subject, email, name, role, audience]);
+    const { issuer, subject, email, name, username, role } = user;
+    const groups = groupsThatFit(user.groups ?? []);
+    const id = JSON.stringify([issuer, subject, email, name, username, role, groups, audience]);
     const cached = this.#cache.use(id);
     if (cached !== undefined && time >= cached.signedAt && time < cached.renewAt) return cached.token;
     const iat = Math.floor(time / 1_000);
     const times = { iat, nbf: iat - NOT_BEFORE_SLACK_SECONDS, exp: iat + USER_TOKEN_SECONDS };
-    const claims = { iss: this.#issuer, sub: subject, user_issuer: issuer, email, name, role, aud: audience, ...times };
+    const about = { email, name, preferred_username: username, role, roles: role && [role] };
+    const claims = {
+      iss: this.#issuer,
+      sub: subject,
+      user_issuer: issuer,
+      ...about,
+      ...(groups.length > 0 && { groups }),
+      aud: audience,
+      ...times,
+    };
     const { privateKey, published } = this.#active;
     const token = signToken(claims, privateKey, 'ES256', published.kid);
     const renewAt = (iat + USER_TOKEN_SECONDS / 2) * 1_000;
@@ -77,6 +89,15 @@ export class UserTokenSigner {
   keySet(): { readonly keys: readonly PublishedKey[] } {
     return { keys: this.#keys.map(({ published }) => published) };
   }
+}
+
+/** Groups only ever allow: those that are left out give a user less, never more. */
+function groupsThatFit(groups: readonly string[]): readonly string[] {
+  let bytes = 0;
+  return groups.filter((group) => {
+    bytes += Buffer.byteLength(group);
+    return bytes <= MAX_GROUP_BYTES;
+  });
 }
 
 /**

@@ -11,6 +11,8 @@ export interface UserId {
 export interface UserProfile extends UserId {
   readonly email?: string | undefined;
   readonly name?: string | undefined;
+  /** As the identity provider's `preferred_username`; identifies nobody, since providers let users change it. */
+  readonly username?: string | undefined;
   readonly role?: string | undefined;
   readonly groups?: readonly string[] | undefined;
 }

@@ -4,14 +4,17 @@ import type { ServerConfig } from '../config/server-config.ts';
 import type { Secrets, Settings } from '../config/settings.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done, toJson } from './command-result.ts';
+import { type ConnectionHeaders, connectionHeaders } from './connection-headers.ts';
 
 type Connection = ReturnType<typeof toConnection>;
+
 /** One connection as Open WebUI 0.11 imports it; every field is required. */
 function toConnection(
   server: ServerConfig,
   { pathPrefix, singleServer, api, hasAuthentication }: Settings,
   baseUrl: string,
   key: string | undefined,
+  headers: ConnectionHeaders,
 ) {
   const path = singleServer ? pathPrefix : pathPrefix + encodeURIComponent(server.name);
   const ownName = singleServer ? api.name : undefined;
@@ -24,7 +27,7 @@ function toConnection(
     spec: '',
     path: 'openapi.json',
     auth_type: hasAuthentication ? 'bearer' : 'none',
-    headers: null,
+    headers,
     key: hasAuthentication ? (key ?? '') : '',
     config: {
       enable: true,
@@ -68,7 +71,8 @@ export function openWebUiCommand(
   const url = baseUrl ?? settings.publicUrl ?? localUrl(settings);
   // Without it an admin enters it by hand.
   const key = showKey ? secrets.auth.apiKey : undefined;
-  const connections = settings.servers.map((server) => toConnection(server, settings, url, key));
+  const headers = connectionHeaders(settings.servers, secrets.auth);
+  const connections = settings.servers.map((server) => toConnection(server, settings, url, key, headers));
   if (split === undefined) return done(toJson(connections));
   return done(
     writeSeparately(connections, split)

@@ -29,7 +29,8 @@ export function ambiguousUserWarnings(servers: readonly ServerConfig[], auth: Au
   return servers.filter(isAmbiguous).map(({ name }) => ({ server: name, message }));
 }
 
-function templatesOf(transport: TransportConfig): readonly Template[] {
+/** The strings of a server in which users' values may be. */
+export function templatesOf(transport: TransportConfig): readonly Template[] {
   return transport.type === 'stdio'
     ? [...transport.args, ...transport.env.values()]
     : [transport.url, ...transport.headers.values()];

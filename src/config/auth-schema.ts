@@ -68,6 +68,7 @@ const claims = z.strictObject({
   subject: nonEmptyText.default('sub'),
   email: nonEmptyText.default('email'),
   name: nonEmptyText.default('name'),
+  username: nonEmptyText.default('preferred_username'),
   role: nonEmptyText.default('role'),
   groups: nonEmptyText.default('groups'),
   scope: nonEmptyText.default('scope'),
@@ -118,7 +119,10 @@ export const authSchema = z.strictObject({
           userEmail: headerName.default('x-openwebui-user-email'),
           userName: headerName.default('x-openwebui-user-name'),
           userRole: headerName.default('x-openwebui-user-role'),
+          userGroups: headerName.default('x-openwebui-user-groups'),
+          userGroupIds: headerName.default('x-openwebui-user-group-ids'),
           chatId: headerName.default('x-openwebui-chat-id'),
+          messageId: headerName.default('x-openwebui-message-id'),
         })
         .prefault({}),
     })

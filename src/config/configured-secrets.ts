@@ -1,3 +1,4 @@
+import { literalPieces } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
 import { decoded } from './secret-variables.ts';
 
@@ -67,7 +68,7 @@ export class ConfiguredSecrets {
 
   /** What the admin wrote around the values of users. */
   addParts(template: Template): void {
-    for (const part of template) if (part.kind === 'literal') this.addVariable('', part.text);
+    for (const text of literalPieces(template)) this.addVariable('', text);
   }
 
   /**

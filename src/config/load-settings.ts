@@ -6,6 +6,7 @@ import { ConfiguredSecrets } from './configured-secrets.ts';
 import { commonConfinement } from './confinement.ts';
 import type { Environment } from './environment.ts';
 import { isOwnVariable } from './environment-variables.ts';
+import { dependsOnGroups, groupWarnings } from './group-use.ts';
 import { hasAuthentication, resolveAuth } from './resolve-auth.ts';
 import type { ChildContext } from './server-context.ts';
 import { fileSchema, type LoadedServers, readServersFile, type ServersFile } from './servers-file.ts';
@@ -33,7 +34,9 @@ export function loadSettings(
   onRead?: (file: string) => void,
 ): LoadedSettings {
   const file = loadServers(options, environment, onRead);
-  const auth = resolveAuth(file.auth, environment, options);
+  const authBase = resolveAuth(file.auth, environment, options);
+  const asksForGroups = dependsOnGroups(file.servers, authBase);
+  const auth = { ...authBase, openWebUi: { ...authBase.openWebUi, asksForGroups } };
   const isRequired = hasStoredKeys || hasAuthentication(auth);
   if (options.strictAuth && !isRequired) {
     throw new UsageError(
@@ -53,6 +56,7 @@ export function loadSettings(
     warnings: [
       ...file.warnings,
       ...ambiguousUserWarnings(file.servers, auth),
+      ...groupWarnings(file.servers, auth),
       ...(options.allowWeakSecrets
         ? [{ key: '--allow-weak-secrets', message: 'weak keys and secrets are accepted.' }]
         : []),

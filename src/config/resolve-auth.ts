@@ -32,7 +32,14 @@ export function resolveAuth(
     issuers: own === undefined ? issuers : [own, ...issuers],
     scopesByRole: file.roles,
     scopesByGroup: file.groups,
-    openWebUi: { userJwtSecret, secretKey, url, trustUserHeaders, headers: file.openWebUi.headers },
+    openWebUi: {
+      userJwtSecret,
+      secretKey,
+      url,
+      trustUserHeaders,
+      headers: file.openWebUi.headers,
+      asksForGroups: false,
+    },
   };
 }
 

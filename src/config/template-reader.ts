@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { parseTemplate } from '../placeholders/parse-template.ts';
 import {
@@ -10,6 +12,10 @@ import type { Template } from '../placeholders/template.ts';
 import type { ConfigPlace } from './config-report.ts';
 import type { ServerContext } from './server-context.ts';
 import type { ServerEntry } from './server-schema.ts';
+import { readTextFile } from './text-file.ts';
+
+/** Of `${file:…}`: a secret is short, and a larger file is a mistake. */
+const MAX_FILE_BYTES = 64 * 1024;
 
 /** Reads the strings of one server and remembers which user placeholders they name. */
 export class TemplateReader {
@@ -66,14 +72,40 @@ export class TemplateReader {
     return undefined;
   }
 
+  /** Without the line break at its end. What files hold counts as secret. */
+  private readFile(path: string): string {
+    const { folder, secrets, onRead } = this.context;
+    const file = resolve(folder, path);
+    onRead?.(file);
+    const problem = fileProblem(file);
+    if (problem !== undefined) throw new Error(problem);
+    const text = readTextFile(file).replace(/\r?\n$/, '');
+    secrets.addVariable('', text);
+    return text;
+  }
+
   private parse(text: string, place: ConfigPlace, environment: { get(name: string): string | undefined }) {
     try {
-      return parseTemplate(text, { environment, userVariables: this.userVariables, inputs: this.context.inputs });
+      const { inputs } = this.context;
+      const readFile = (path: string) => this.readFile(path);
+      return parseTemplate(text, { environment, readFile, userVariables: this.userVariables, inputs });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const { message } of error.problems) place.problem(message.endsWith('?') ? message : `${message}.`);
       return undefined;
     }
+  }
+}
+
+/** Why a file cannot be a secret, beside what reading it shows. */
+function fileProblem(file: string): string | undefined {
+  try {
+    const facts = statSync(file);
+    if (facts.isDirectory()) return undefined;
+    if (!facts.isFile()) return 'is not a regular file';
+    return facts.size > MAX_FILE_BYTES ? `is larger than ${MAX_FILE_BYTES / 1024} kB` : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import { hasUserPlaceholder, literalText, toBase64 } from './resolve-template.ts';
 import type { Template, TemplatePart, UserPlaceholder } from './template.ts';
 
 /** A `Set` of names, or a `Map` by names. */
@@ -8,6 +9,8 @@ type Names = Pick<ReadonlySet<string>, 'has'>;
 export interface TemplateContext {
   /** The service's environment. A name that is set but empty gives `''`. */
   readonly environment: { get(name: string): string | undefined };
+  /** The text of a file of the admin's, for `${file:PATH}`. Throws an `Error` that says in a phrase why it has none. */
+  readonly readFile?: ((path: string) => string) | undefined;
   /** Names of the user variables that the server declares: `${NAME}`, `${input:NAME}` and `{{NAME}}`. */
   readonly userVariables: Names;
   /** Ids of the file's `inputs`; referred to as `${input:ID}` only. */
@@ -21,7 +24,7 @@ const CHAT: UserPlaceholder = { kind: 'chat', field: 'id' };
 
 /** `${…}` spellings that need no declaration. */
 const DOLLAR_SPELLINGS: ReadonlyMap<string, UserPlaceholder> = new Map([
-  ...(['id', 'issuer', 'email', 'name', 'role', 'jwt', 'token'] as const).map(
+  ...(['id', 'issuer', 'email', 'name', 'username', 'role', 'groups', 'jwt', 'token'] as const).map(
     (field) => [`user.${field}`, user(field)] as const,
   ),
   ['chat.id', CHAT],
@@ -44,7 +47,7 @@ const MEANT_SPELLINGS: ReadonlyMap<string, string> = new Map([
 
 /** `{{…}}` spellings that need no declaration: Open WebUI's and LibreChat's names for the same things. */
 const BRACE_SPELLINGS: ReadonlyMap<string, UserPlaceholder> = new Map([
-  ...(['id', 'email', 'name', 'role'] as const).flatMap((field) => [
+  ...(['id', 'email', 'name', 'username', 'role', 'groups'] as const).flatMap((field) => [
     [`USER_${field.toUpperCase()}`, user(field)] as const,
     [`LIBRECHAT_USER_${field.toUpperCase()}`, user(field)] as const,
   ]),
@@ -55,8 +58,10 @@ const BRACE_SPELLINGS: ReadonlyMap<string, UserPlaceholder> = new Map([
 const PLACEHOLDER = /\$\$\{|\$\{(?<dollar>[^}]*)(?<close>\}?)|\{\{(?<braces>[^{}]*)\}\}/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const ENVIRONMENT = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;
-const DEFAULT = /^([A-Za-z_][A-Za-z0-9_]*):-(.*)$/s;
+const DEFAULT = /^(env:)?([A-Za-z_][A-Za-z0-9_]*):-(.*)$/s;
 const INPUT = /^input:([A-Za-z0-9_.-]+)$/;
+const FILE = /^file:(.+)$/s;
+const BASE64 = '${base64:';
 
 /** What a placeholder gives: text of the admin's, a user's placeholder, or a problem. */
 type Reading = TemplatePart | { readonly kind: 'problem'; readonly message: string };
@@ -81,11 +86,21 @@ export function parseTemplate(text: string, context: TemplateContext): Template 
   };
   let position = 0;
   for (const match of text.matchAll(PLACEHOLDER)) {
+    // Inside of `${base64:…}`, which was read as a whole.
+    if (match.index < position) continue;
     const [whole] = match;
     const { dollar, close, braces } = match.groups ?? {};
     literal += text.slice(position, match.index);
     position = match.index + whole.length;
-    if (dollar !== undefined) add(close === '' ? unclosed(match.index) : readDollar(dollar, context));
+    if (text.startsWith(BASE64, match.index)) {
+      const end = endOfNested(text, match.index);
+      position = end ?? text.length;
+      add(
+        end === undefined
+          ? unclosed(match.index)
+          : readBase64(text.slice(match.index + BASE64.length, end - 1), context),
+      );
+    } else if (dollar !== undefined) add(close === '' ? unclosed(match.index) : readDollar(dollar, context));
     // Anything else in double braces belongs to the server itself, such as a template of its own.
     else if (braces !== undefined) add(readBraces(braces, context) ?? { kind: 'literal', text: whole });
     else literal += '${';
@@ -109,6 +124,37 @@ function readBraces(name: string, { userVariables }: TemplateContext): UserPlace
   return userVariables.has(name) ? { kind: 'user-variable', name } : BRACE_SPELLINGS.get(name);
 }
 
+/** Where the placeholder that begins at `start` ends, with the placeholders inside of it; `undefined`: nowhere. */
+function endOfNested(text: string, start: number): number | undefined {
+  let depth = 0;
+  for (const match of text.slice(start).matchAll(/\$\$\{|\$\{|\{\{[^{}]*\}\}|\}/g)) {
+    if (match[0] === '${') depth += 1;
+    if (match[0] === '}') depth -= 1;
+    if (depth === 0) return start + match.index + 1;
+  }
+  return undefined;
+}
+
+function readBase64(body: string, context: TemplateContext): Reading {
+  try {
+    const template = parseTemplate(body, context);
+    if (hasUserPlaceholder(template)) return { kind: 'base64', template };
+    return { kind: 'literal', text: toBase64(literalText(template)) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return problem(error.problems.map(({ message }) => message).join('; '));
+  }
+}
+
+function fromFile(path: string, { readFile }: TemplateContext): Reading {
+  if (readFile === undefined) return problem(`\${file:${path}} cannot be read here`);
+  try {
+    return { kind: 'literal', text: readFile(path) };
+  } catch (error) {
+    return problem(`the file "${path}" of \${file:…} ${(error as Error).message}`);
+  }
+}
+
 function readDollar(body: string, context: TemplateContext): Reading {
   const { environment, userVariables, inputs } = context;
   const placeholder = DOLLAR_SPELLINGS.get(body);
@@ -120,19 +166,21 @@ function readDollar(body: string, context: TemplateContext): Reading {
   }
   const variable = ENVIRONMENT.exec(body)?.[1];
   if (variable !== undefined) return fromEnvironment(variable, context);
+  const file = FILE.exec(body)?.[1];
+  if (file !== undefined) return fromFile(file.trim(), context);
   const input = INPUT.exec(body)?.[1];
   if (input !== undefined) {
     if (userVariables.has(input) || inputs.has(input)) return { kind: 'user-variable', name: input };
     return problem(`\${${body}} names no input; declare "${input}" in "inputs" or "userVars"`);
   }
-  const [, name, defaultText = ''] = DEFAULT.exec(body) ?? [];
+  const [, isEnvironment, name, defaultText = ''] = DEFAULT.exec(body) ?? [];
   if (name === undefined) {
     const meant = meantSpelling(body);
     if (meant !== undefined) return problem(`\${${body}} is not a known placeholder; did you mean ${meant}?`);
     return problem(`\${${body}} is not a known placeholder; write $\${${body}} if it is meant literally`);
   }
   // Read as the environment's, it would silently give every user the same value.
-  if (userVariables.has(name)) {
+  if (isEnvironment === undefined && userVariables.has(name)) {
     return problem(`\${${name}:-…} gives a default to a user variable; set "default" of ${name} in "userVars" instead`);
   }
   // As in a shell: `:-` treats an empty variable as unset.

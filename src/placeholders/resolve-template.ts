@@ -1,5 +1,5 @@
 import { PlaceholderValueError } from '../errors.ts';
-import type { Template, TemplatePart, UserPlaceholder } from './template.ts';
+import type { Placeholder, Template, TemplatePart, UserPlaceholder } from './template.ts';
 
 /** What is known about the principal of one call. Whatever is absent is unset. */
 export interface PlaceholderValues {
@@ -16,7 +16,7 @@ const forbidden = /[\r\n\0]/;
 /** A part of a template with its text for one principal; `placeholder` is set where the text is a value. */
 export interface ResolvedPart {
   readonly text: string;
-  readonly placeholder?: UserPlaceholder;
+  readonly placeholder?: Placeholder;
 }
 
 /**
@@ -52,12 +52,14 @@ export function resolveParts(template: Template, values: PlaceholderValues): rea
 
 /** Whether the text depends on who calls. */
 export function hasUserPlaceholder(template: Template): boolean {
-  return template.some(isUserPlaceholder);
+  return template.some(isPlaceholder);
 }
 
-/** The placeholders that depend on who calls, in their order in the text. */
+/** The placeholders that depend on who calls, in their order in the text; those inside `${base64:…}` too. */
 export function userPlaceholders(template: Template): readonly UserPlaceholder[] {
-  return template.filter(isUserPlaceholder);
+  return template
+    .filter(isPlaceholder)
+    .flatMap((one) => (one.kind === 'base64' ? userPlaceholders(one.template) : one));
 }
 
 /** The text of a template without user placeholders. Asking for one that has some is a fault of the program. */
@@ -75,9 +77,19 @@ export function literalParts(template: Template): string {
   return template.map((part) => (part.kind === 'literal' ? part.text : '')).join('');
 }
 
+/** The texts that the admin wrote between placeholders, also inside `${base64:…}`. */
+export function literalPieces(template: Template): readonly string[] {
+  return template.flatMap((part) => {
+    if (part.kind === 'literal') return part.text;
+    return part.kind === 'base64' ? literalPieces(part.template) : [];
+  });
+}
+
 /** How a placeholder is named in messages: `JIRA_TOKEN`, `user.email`, `chat.id`. */
-export function describePlaceholder(placeholder: UserPlaceholder): string {
+export function describePlaceholder(placeholder: Placeholder): string {
   switch (placeholder.kind) {
+    case 'base64':
+      return userPlaceholders(placeholder.template).map(describePlaceholder).join(', ');
     case 'user-variable':
       return placeholder.name;
     case 'user':
@@ -87,12 +99,16 @@ export function describePlaceholder(placeholder: UserPlaceholder): string {
   }
 }
 
-function isUserPlaceholder(part: TemplatePart): part is UserPlaceholder {
+function isPlaceholder(part: TemplatePart): part is Placeholder {
   return part.kind !== 'literal';
 }
 
-function lookUp(placeholder: UserPlaceholder, values: PlaceholderValues): string | undefined {
+function lookUp(placeholder: Placeholder, values: PlaceholderValues): string | undefined {
   switch (placeholder.kind) {
+    case 'base64': {
+      const text = resolveTemplate(placeholder.template, values);
+      return text === undefined ? undefined : toBase64(text);
+    }
     case 'user-variable':
       return values.variables.get(placeholder.name);
     case 'user':
@@ -100,4 +116,9 @@ function lookUp(placeholder: UserPlaceholder, values: PlaceholderValues): string
     case 'chat':
       return values.chatId;
   }
+}
+
+/** Of the text's UTF-8, which Basic authentication needs too (RFC 7617, section 2.1). */
+export function toBase64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
 }

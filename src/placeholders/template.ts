@@ -3,11 +3,20 @@ export type UserPlaceholder =
   | { readonly kind: 'user-variable'; readonly name: string }
   | {
       readonly kind: 'user';
-      readonly field: 'id' | 'issuer' | 'email' | 'name' | 'role' | 'jwt' | 'token';
+      readonly field: 'id' | 'issuer' | 'email' | 'name' | 'username' | 'role' | 'groups' | 'jwt' | 'token';
     }
   | { readonly kind: 'chat'; readonly field: 'id' };
 
-export type TemplatePart = { readonly kind: 'literal'; readonly text: string } | UserPlaceholder;
+/** `${base64:…}` around a text that depends on who calls: Base64 of its UTF-8 (RFC 4648, section 4). */
+export interface Base64Placeholder {
+  readonly kind: 'base64';
+  readonly template: Template;
+}
+
+/** What depends on who calls. */
+export type Placeholder = UserPlaceholder | Base64Placeholder;
+
+export type TemplatePart = { readonly kind: 'literal'; readonly text: string } | Placeholder;
 
 /** One string of a server's settings after the admin's own placeholders were resolved. */
 export type Template = readonly TemplatePart[];

@@ -124,7 +124,7 @@ export function toPlaceholderValues(
   variables: ReadonlyMap<string, string>,
   config: ServerConfig,
 ): PlaceholderValues {
-  const { issuer, subject, email, name, role, chatId } = user;
+  const { issuer, subject, email, name, username, role, groups = [], chatId } = user;
   return {
     variables,
     user: {
@@ -132,7 +132,9 @@ export function toPlaceholderValues(
       issuer,
       email,
       name,
+      username,
       role,
+      groups: groups.length === 0 ? undefined : groups.map(toListItem).join(','),
       get jwt() {
         return values.userJwt(user, audienceOf(config));
       },
@@ -142,6 +144,11 @@ export function toPlaceholderValues(
     },
     chatId,
   };
+}
+
+/** A comma in a group's name is encoded, so that nobody's group can be read as two. */
+function toListItem(group: string): string {
+  return group.replace(/[%,]/g, (character) => (character === ',' ? '%2C' : '%25'));
 }
 
 /** The error for a user whose credentials a server refused, with the place where they can set them again. */

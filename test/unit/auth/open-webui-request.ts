@@ -16,8 +16,12 @@ export const OPEN_WEBUI: OpenWebUiSettings = {
     userEmail: 'x-openwebui-user-email',
     userName: 'x-openwebui-user-name',
     userRole: 'x-openwebui-user-role',
+    userGroups: 'x-openwebui-user-groups',
+    userGroupIds: 'x-openwebui-user-group-ids',
     chatId: 'x-openwebui-chat-id',
+    messageId: 'x-openwebui-message-id',
   },
+  asksForGroups: false,
 };
 
 export function keyRecord(id: string, key: string, rest: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
@@ -38,18 +42,26 @@ export interface Setup {
   readonly openWebUi?: Partial<OpenWebUiSettings>;
   readonly keys?: readonly ApiKeyRecord[];
   readonly scopesByRole?: AuthSettings['scopesByRole'];
+  readonly scopesByGroup?: AuthSettings['scopesByGroup'];
   readonly tokens?: UserSources['tokens'];
   readonly ring?: ApiKeyRing;
 }
 
-export function setUp({ openWebUi, keys = [], scopesByRole = new Map(), tokens, ring }: Setup): Authenticator {
+export function setUp({
+  openWebUi,
+  keys = [],
+  scopesByRole = new Map(),
+  scopesByGroup = new Map(),
+  tokens,
+  ring,
+}: Setup): Authenticator {
   const settings = { ...OPEN_WEBUI, ...openWebUi };
   const theRing = ring ?? new ApiKeyRing();
   theRing.replace('file', keys);
   return new Authenticator(theRing, {
     takesTokens: tokens !== undefined || settings.secretKey !== undefined || settings.url !== undefined,
     tokens,
-    identity: new OpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup: new Map() }),
+    identity: new OpenWebUiIdentity({ openWebUi: settings, scopesByRole, scopesByGroup }),
   });
 }
 

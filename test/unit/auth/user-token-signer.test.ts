@@ -39,6 +39,24 @@ async function servedBy(signer: { keySet(): object }) {
 }
 
 describe('a token about a user', () => {
+  const claimsFor = (groups: readonly string[]) =>
+    jsonwebtoken.decode(signerOf([NEW]).sign({ ...ada, username: 'ada', groups }, AUDIENCE)) as JwtPayload;
+
+  test('names the groups, the roles and the name to log in with', () => {
+    const { groups, roles, preferred_username: username } = claimsFor(['Finance, EU', 'g-1']);
+    expect([groups, roles, username]).toEqual([['Finance, EU', 'g-1'], ['user'], 'ada']);
+  });
+
+  test('holds as many groups as a header has room for', () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => `${index}`.padStart(36, 'g'));
+    expect(claimsFor(many).groups).toEqual(many.slice(0, Math.floor(4_096 / 36)));
+  });
+
+  test('is another one when the groups are others', () => {
+    const signer = signerOf([NEW]);
+    expect(signer.sign({ ...ada, groups: ['a'] }, AUDIENCE)).not.toBe(signer.sign({ ...ada, groups: ['b'] }, AUDIENCE));
+  });
+
   test('is verified with the published key set and says who it is about', async () => {
     const signer = signerOf([NEW]);
     await using server = await servedBy(signer);
@@ -51,6 +69,7 @@ describe('a token about a user', () => {
       email: 'ada@example.org',
       name: 'Ada Ø',
       role: 'user',
+      roles: ['user'],
       aud: AUDIENCE,
     });
     expect(iat).toBeGreaterThanOrEqual(before);

@@ -48,6 +48,42 @@ test('a connection has every field that the import wants', () => {
   ]);
 });
 
+test.each<[string, object, Readonly<Record<string, string>>]>([
+  ['a server with sessions of users', { env: { TOKEN: '${user.id}' } }, {}],
+  ['a server for some users only', { access: { groups: ['finance'] } }, {}],
+  ['headers that are trusted', {}, { MCPO_TRUST_USER_HEADERS: 'true' }],
+  ['user JWTs', {}, { MCPO_OPENWEBUI_USER_JWT_SECRET: 'c2VjcmV0LW9mLXRoZS11c2VyLWp3dHM' }],
+])('%s: a connection has the headers that name the user, and nothing is left to be typed', (_, entry, env) => {
+  const file = join(folder, 'users.json');
+  writeFileSync(file, JSON.stringify({ mcpServers: { time: { command: 'x', ...entry } } }));
+  const { settings, secrets } = load(['-c', file], { MCPO_API_KEY: 'key-of-the-connections', ...env });
+  expect(JSON.parse(openWebUiCommand(settings, secrets, defaults).text)[0].headers).toEqual({
+    'X-OpenWebUI-User-Id': '{{USER_ID}}',
+    'X-OpenWebUI-User-Email': '{{USER_EMAIL}}',
+    'X-OpenWebUI-User-Name': '{{USER_NAME}}',
+    'X-OpenWebUI-User-Role': '{{USER_ROLE}}',
+    'X-OpenWebUI-User-Groups': '{{USER_GROUPS}}',
+    'X-OpenWebUI-User-Group-Ids': '{{USER_GROUP_IDS}}',
+    'X-OpenWebUI-Chat-Id': '{{CHAT_ID}}',
+    'X-OpenWebUI-Message-Id': '{{MESSAGE_ID}}',
+  });
+});
+
+test('the headers have the names that this service reads', () => {
+  const file = join(folder, 'named.json');
+  const headers = { userId: 'X-User-Id', userGroups: 'X-User-Groups' };
+  writeFileSync(
+    file,
+    JSON.stringify({ mcpServers: { t: { command: 'x', isolation: 'user' } }, auth: { openWebUi: { headers } } }),
+  );
+  const { settings, secrets } = load(['-c', file], { MCPO_API_KEY: 'key-of-the-connections' });
+  expect(JSON.parse(openWebUiCommand(settings, secrets, defaults).text)[0].headers).toMatchObject({
+    'X-User-Id': '{{USER_ID}}',
+    'X-User-Groups': '{{USER_GROUPS}}',
+    'X-OpenWebUI-User-Group-Ids': '{{USER_GROUP_IDS}}',
+  });
+});
+
 test('the key is printed only when asked for', () => {
   const { settings, secrets } = load(['-c', config], { MCPO_API_KEY: 'key-of-the-connections' });
   const hidden = openWebUiCommand(settings, secrets, defaults);

@@ -12,12 +12,17 @@ const context = {
   ]),
   userVariables: new Set(['TOKEN', 'BOTH', '__proto__']),
   inputs: new Set(['api-key', 'HOST']),
+  readFile: (path: string) => {
+    if (path === '/run/secrets/token') return 'from ${HOST} a file';
+    throw new Error('does not exist');
+  },
 };
 
 const parse = (text: string) => parseTemplate(text, context);
 const text = (value: string): TemplatePart => ({ kind: 'literal', text: value });
 const variable = (name: string): TemplatePart => ({ kind: 'user-variable', name });
-const user = (field: 'id' | 'email' | 'name' | 'role' | 'jwt' | 'token'): TemplatePart => ({ kind: 'user', field });
+const base64 = (...template: TemplatePart[]): TemplatePart => ({ kind: 'base64', template });
+const user = (field: Extract<TemplatePart, { kind: 'user' }>['field']): TemplatePart => ({ kind: 'user', field });
 const chatId: TemplatePart = { kind: 'chat', field: 'id' };
 
 const readings: readonly (readonly [string, readonly TemplatePart[]])[] = [
@@ -66,7 +71,22 @@ const readings: readonly (readonly [string, readonly TemplatePart[]])[] = [
   ['{{USER_ID}}{{USER_EMAIL}}{{USER_NAME}}{{USER_ROLE}}', [user('id'), user('email'), user('name'), user('role')]],
   ['{{LIBRECHAT_USER_ID}}{{LIBRECHAT_USER_EMAIL}}', [user('id'), user('email')]],
   ['{{LIBRECHAT_USER_NAME}}{{LIBRECHAT_USER_ROLE}}', [user('name'), user('role')]],
+  ['{{USER_GROUPS}}{{USER_USERNAME}}', [user('groups'), user('username')]],
+  ['${user.username}${user.issuer}${user.groups}', [user('username'), user('issuer'), user('groups')]],
   ['{{CHAT_ID}}', [chatId]],
+  ['${env:UNSET:-}', []],
+  ['${env:UNSET:-fallback}', [text('fallback')]],
+  // By `env:` it is the environment's, whatever users declare.
+  ['${env:BOTH:-x}', [text('from the environment')]],
+  ['${file:/run/secrets/token}', [text('from ${HOST} a file')]],
+  ['Basic ${base64:${HOST}:x}', [text('Basic ZXhhbXBsZS5vcmc6eA==')]],
+  ['${base64:Zoë}', [text('Wm/Dqw==')]],
+  ['${base64:}', []],
+  ['${base64:${user.id}:${TOKEN}}!', [base64(user('id'), text(':'), variable('TOKEN')), text('!')]],
+  ['${base64:{{USER_EMAIL}}:${file:/run/secrets/token}}', [base64(user('email'), text(':from ${HOST} a file'))]],
+  ['${base64:${base64:${TOKEN}}}', [base64(base64(variable('TOKEN')))]],
+  ['${base64:$${TOKEN}', [text('JHtUT0tFTg==')]],
+  ['$${base64:${TOKEN}}', [text('${base64:'), variable('TOKEN'), text('}')]],
   ['{{CHAT_ID}${HOST}', [text('{{CHAT_ID}example.org')]],
 ];
 
@@ -99,6 +119,9 @@ const refusals: readonly (readonly [string, string])[] = [
   ['${USER.ID}', '${USER.ID} is not a known placeholder; did you mean ${user.id}?'],
   ['${HOST:default}', '${HOST:default} is not a known placeholder; write $${HOST:default} if it is meant literally'],
   ['${a${b}}', '${a${b} is not a known placeholder; write $${a${b} if it is meant literally'],
+  ['${file:/absent}', 'the file "/absent" of ${file:…} does not exist'],
+  ['${base64:${UNSET}}', 'environment variable UNSET is not set; set it, or give a default as ${UNSET:-default}'],
+  ['ab${base64:${TOKEN}', 'the "${" at character 3 has no closing "}"; write $${ for a literal ${'],
   ['${input:other}', '${input:other} names no input; declare "other" in "inputs" or "userVars"'],
   ['${TOKEN:-x}', '${TOKEN:-…} gives a default to a user variable; set "default" of TOKEN in "userVars" instead'],
   ['ab${HOST', 'the "${" at character 3 has no closing "}"; write $${ for a literal ${'],
