@@ -178,7 +178,9 @@ export class CredentialsRefusedError extends failure('credentials_refused', 502)
   constructor(
     message: string,
     /** Where the user can set other credentials, if they are the user's own. */
-    readonly setupUrl?: string,
+    readonly setupUrl?: string | undefined,
+    /** What the server answered. */
+    readonly httpStatus?: number | undefined,
   ) {
     super(message);
   }

@@ -38,7 +38,7 @@ function toConnection(
     info: {
       // Open WebUI splits ids at these two.
       id: server.name.replace(/[:|]/g, '-'),
-      name: ownName ?? titleCase(server.name),
+      name: ownName ?? server.title ?? titleCase(server.name),
       description: ownDescription ?? `Tools of the MCP server ${server.name}`,
     },
   };

@@ -152,7 +152,8 @@ function warnOfKeysWithoutEffect(given: object, { type }: TransportConfig, place
 
 /**
  * A server's `discovery`. Without it, a server whose settings are the same for every user can list its tools all the
- * same; `undefined`: the tools are known only from a user's session.
+ * same; `undefined`: the tools are known only from a user's session. A value that is empty, as `${NAME:-}` is without
+ * the variable, is none, and without a value that it needs there is no discovery.
  */
 function readDiscovery(
   { entry, templates, place, secrets }: EntryContext,
@@ -168,6 +169,7 @@ function readDiscovery(
     return undefined;
   }
   const values = new Map<string, string>();
+  const unset = new Set<string>();
   for (const [name, text] of entry.discovery) {
     const at = root.at(name);
     if (!variables.has(name)) {
@@ -176,8 +178,13 @@ function readDiscovery(
       at.problem(`is not a user variable of this server${hint}`);
       continue;
     }
-    const value = templates.readLiteral(text, at, 'it is the value with which the service itself lists the tools.');
+    const value = templates.readDiscovery(text, at);
     if (value === undefined) continue;
+    // `${NAME:-}` of a variable that is not set: whoever runs the service gives none.
+    if (value === '') {
+      unset.add(name);
+      continue;
+    }
     if (/[\r\n]/.test(value)) at.problem('contains a line break.');
     secrets.add(value);
     values.set(name, value);
@@ -186,5 +193,9 @@ function readDiscovery(
     if (!required || given !== undefined || entry.discovery.has(name)) continue;
     root.problem(`lacks a value for ${name}, which is required and has no default.`);
   }
-  return values;
+  const isNeeded = (name: string) => {
+    const { required, default: given } = variables.get(name) ?? {};
+    return values.size === 0 || (required && given === undefined);
+  };
+  return [...unset].some(isNeeded) ? undefined : values;
 }

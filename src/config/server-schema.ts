@@ -53,6 +53,8 @@ const remoteSettings = {
 
 /** The keys of a server's entry that `ServerConfig` has as they stand. */
 export const settingsSchema = z.object({
+  /** What people call the server, on pages, in messages and for models; `undefined`: its own title, else its name. */
+  title: nonEmptyText.optional(),
   /** `/readyz` answers 503 until this server is ready. */
   required: z.boolean().default(false),
   disabledTools: toolNames.default(new Set()),

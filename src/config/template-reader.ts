@@ -55,7 +55,29 @@ export class TemplateReader {
 
   /** A string that must be the same for every user; `why` ends the message that rejects a user placeholder. */
   readLiteral(text: string, place: ConfigPlace, why: string): string | undefined {
-    const template = this.parse(text, place, this.context.environment);
+    const literal = this.literal(text, place, why, this.userVariables);
+    if (literal?.trim() !== '') return literal;
+    place.problem('is empty.');
+    return undefined;
+  }
+
+  /**
+   * A value of `discovery`, perhaps empty. `${NAME}` is the environment's here even if a user variable has the same name,
+   * since no user is there to have a value.
+   */
+  readDiscovery(text: string, place: ConfigPlace): string | undefined {
+    const why = 'it is the value with which the service itself lists the tools.';
+    const literal = this.literal(text, place, why, new Map());
+    return literal?.trim() === '' ? '' : literal;
+  }
+
+  private literal(
+    text: string,
+    place: ConfigPlace,
+    why: string,
+    userVariables: ReadonlyMap<string, unknown>,
+  ): string | undefined {
+    const template = this.parse(text, place, this.context.environment, userVariables);
     if (template === undefined) return undefined;
     if (hasUserPlaceholder(template)) {
       const placeholders = userPlaceholders(template);
@@ -67,8 +89,8 @@ export class TemplateReader {
       return undefined;
     }
     const literal = literalText(template);
-    if (literal.trim() !== '' && !literal.includes('\0')) return literal;
-    place.problem(literal.trim() === '' ? 'is empty.' : 'contains a NUL character.');
+    if (!literal.includes('\0')) return literal;
+    place.problem('contains a NUL character.');
     return undefined;
   }
 
@@ -84,11 +106,16 @@ export class TemplateReader {
     return text;
   }
 
-  private parse(text: string, place: ConfigPlace, environment: { get(name: string): string | undefined }) {
+  private parse(
+    text: string,
+    place: ConfigPlace,
+    environment: { get(name: string): string | undefined },
+    userVariables = this.userVariables,
+  ) {
     try {
       const { inputs } = this.context;
       const readFile = (path: string) => this.readFile(path);
-      return parseTemplate(text, { environment, readFile, userVariables: this.userVariables, inputs });
+      return parseTemplate(text, { environment, readFile, userVariables, inputs });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const { message } of error.problems) place.problem(message.endsWith('?') ? message : `${message}.`);

@@ -1,6 +1,6 @@
-import { CredentialsRefusedError, ServiceError, SessionOpenError } from '../errors.ts';
+import { ServiceError, SessionOpenError } from '../errors.ts';
 import type { OpenSessionOptions } from './session.ts';
-import { UpstreamError } from './upstream-error.ts';
+import { credentialsRefused, UpstreamError } from './upstream-error.ts';
 
 /** Characters of what a server says of its refusal. */
 const MAX_SAID = 500;
@@ -13,7 +13,7 @@ export function toOpenError(error: unknown, { server, redact }: OpenSessionOptio
   if (error instanceof ServiceError) return error;
   if (error instanceof UpstreamError) {
     if (!error.isCredentialProblem) return new SessionOpenError(error.reason);
-    return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${error.facts.status}).`);
+    return credentialsRefused(server, error.facts.status);
   }
   const { code, issues, message } = error as { code?: unknown; issues?: unknown; message?: unknown };
   if (Array.isArray(issues)) {

@@ -55,9 +55,7 @@ export function toCallError(server: string, error: unknown, method: string): Ser
     return new ServerUnavailableError(`Server "${server}" cannot be reached: ${reason}; nothing was sent.`, 5);
   }
   if (isNotSent) return new ConnectionLostError(`Server "${server}" was not asked: ${reason}.`);
-  if (error.isCredentialProblem) {
-    return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${status}).`);
-  }
+  if (error.isCredentialProblem) return credentialsRefused(server, status);
   if (rpcError !== undefined) return rpcError;
   if (status === 429 || status === 503) {
     return new ServerUnavailableError(`Server "${server}" is busy (HTTP ${status}).`, retryAfterSeconds ?? 5);
@@ -99,4 +97,8 @@ export function toNetworkError(error: unknown): UpstreamError {
     return new UpstreamError(`its TLS certificate or connection was not accepted (${code})`);
   }
   return new UpstreamError(`the connection failed (${code})`);
+}
+
+export function credentialsRefused(server: string, status: number | undefined): CredentialsRefusedError {
+  return new CredentialsRefusedError(`Server "${server}" refused the credentials (HTTP ${status}).`, undefined, status);
 }

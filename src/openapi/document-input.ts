@@ -5,6 +5,8 @@ import type { NamedServer } from './operation-id.ts';
 /** One server's part of a document. */
 export interface DocumentServer {
   readonly name: string;
+  /** The admin's own; wins over `serverInfo`. */
+  readonly title?: string | undefined;
   readonly serverInfo: ServerInfo | undefined;
   readonly instructions: string | undefined;
   readonly tools: readonly ToolDefinition[];

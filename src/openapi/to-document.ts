@@ -71,11 +71,13 @@ function toInfo({ api, scope, servers }: DocumentInput): InfoObject {
   const server = scope === 'server' ? servers[0] : undefined;
   const info = server?.serverInfo;
   return {
-    title: api.name || info?.title || info?.name || server?.name || DEFAULT_TITLE,
+    title: api.name || server?.title || info?.title || info?.name || server?.name || DEFAULT_TITLE,
     description: [
       api.description ||
         server?.instructions ||
-        (server === undefined ? 'The tools of every configured MCP server.' : `The tools of ${server.name}.`),
+        (server === undefined
+          ? 'The tools of every configured MCP server.'
+          : `The tools of ${server.title || server.name}.`),
       ...servers.filter(({ awaitedSource }) => awaitedSource !== undefined).map(describeAwaiting),
     ].join('\n\n'),
     version: api.version || info?.version || DEFAULT_VERSION,
@@ -83,18 +85,19 @@ function toInfo({ api, scope, servers }: DocumentInput): InfoObject {
 }
 
 /** A document without the tools must say why, and what the admin can do about it. */
-function describeAwaiting({ name, awaitedSource }: DocumentServer): string {
+function describeAwaiting({ name, title = name, awaitedSource }: DocumentServer): string {
   const why =
     awaitedSource === 'admin'
       ? "a user's value is part of its url, command or args, so each user may reach a different server, and one user's list is not shown to others. They appear here once an admin has connected"
       : 'each user has their own session, and no user has opened one. They appear here once one has';
-  return `The tools of ${name} are not known yet: ${why}, or at once if the admin sets "discovery" values for ${name}. Then save the connection in Open WebUI again.`;
+  return `The tools of ${title} are not known yet: ${why}, or at once if the admin sets "discovery" values for ${name}. Until then the one operation, ${name}_connect, signs a user in: it answers with a link to set what is missing, then with the names of the tools. Then save the connection in Open WebUI again.`;
 }
 
 function toTag(server: DocumentServer): TagObject {
   return {
     name: server.name,
-    description: server.instructions || server.serverInfo?.title || server.serverInfo?.name || server.name,
+    description:
+      server.instructions || server.title || server.serverInfo?.title || server.serverInfo?.name || server.name,
   };
 }
 

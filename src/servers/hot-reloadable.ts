@@ -3,6 +3,7 @@ import type { ServerConfig } from '../config/server-config.ts';
 
 /** Settings that apply without reopening sessions. */
 const HOT_RELOADABLE_KEYS = [
+  'title',
   'required',
   'disabledTools',
   'enabledTools',

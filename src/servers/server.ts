@@ -9,6 +9,7 @@ import { Lease } from './lease.ts';
 import { ResultWatch } from './result-watch.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
 import { type ServerStatus, toChangingStatus } from './server-status.ts';
+import { titleOfServer } from './server-title.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import type { SessionQuota } from './session-quota.ts';
 import type { Caller } from './user-values.ts';
@@ -28,6 +29,11 @@ export class Server {
   /** What applies now: changed session settings apply once the new generation works. */
   get config(): ServerConfig {
     return this.generations.current.config;
+  }
+
+  /** What people call it, in lists that show its name as well. */
+  get title(): string {
+    return titleOfServer(this.config, this.catalogue?.serverInfo);
   }
 
   get catalogue(): Catalogue | undefined {

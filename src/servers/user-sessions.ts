@@ -11,6 +11,7 @@ import { openUserSession, secretsOf } from './open-server-session.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
 import type { SessionFacts } from './server-status.ts';
+import { titleOfServer } from './server-title.ts';
 import { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { isSameOwner, type SessionKey, toSessionKey, type UserAndChat } from './session-key.ts';
@@ -40,7 +41,7 @@ export interface UserSessionsOptions {
   >;
   readonly quota: SessionQuota;
   /** Each session's list is offered to it. */
-  readonly catalogue: Pick<ServerCatalogue, 'begin' | 'offer'>;
+  readonly catalogue: Pick<ServerCatalogue, 'begin' | 'offer' | 'current'>;
   /** Called when a session that was open has announced another list of tools. */
   readonly onAnnouncedList: () => void;
   /** How long a call waits for the quota and an open session, in milliseconds. */
@@ -98,7 +99,7 @@ export class UserSessions {
       let variables: Variables = new Map();
       let hold: SessionHold | undefined;
       try {
-        variables = await readUserValues(user, config);
+        variables = await readUserValues(user, config, this.#title);
         // Never opened with values that were replaced while they were read.
         if (pending.isStale) {
           throw new ServerUnavailableError(
@@ -147,6 +148,10 @@ export class UserSessions {
     return [...this.#all].map(({ owner: { issuer, subject, chatId }, state, lastUsedAt, calls }) => {
       return { owner: { issuer, subject }, chatId, state, lastUsedAt, runningCalls: calls };
     });
+  }
+
+  get #title(): string {
+    return titleOfServer(this.#toolRules, this.#options.catalogue.current?.serverInfo);
   }
 
   #hold(pending: PendingAcquire, caller: UserCaller, variables: Variables): SessionHold {
@@ -263,6 +268,6 @@ export class UserSessions {
     if (!(error instanceof CredentialsRefusedError) || variables.size === 0) return redactError(error, redact);
     const { config, dependencies } = this.#options;
     dependencies.noteCredentials?.(user.user, config.name, true);
-    return toRefusal(user, config, variables);
+    return toRefusal(user, config, this.#title, variables);
   }
 }

@@ -11,6 +11,7 @@ import {
 import { parseUrl } from '../parse-url.ts';
 import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
+import { toLine } from './server-title.ts';
 import type { UserAndChat } from './session-key.ts';
 
 /** Where the values of the calling user come from. */
@@ -73,29 +74,33 @@ export function toUserAndChat({ issuer, subject, chatId }: UserCaller['user'], c
 }
 
 /**
- * Reads what the user has set and fills in defaults.
+ * Reads what the user has set and fills in defaults; `title` names the server to the user.
  * Rejects with `UserVariablesMissingError` and the errors of the vault.
  */
-export async function readUserValues(caller: UserCaller, config: ServerConfig): Promise<ReadonlyMap<string, string>> {
+export async function readUserValues(
+  caller: UserCaller,
+  config: ServerConfig,
+  title: string,
+): Promise<ReadonlyMap<string, string>> {
   if (config.userVars.size === 0) return new Map();
-  const set = await readSetValues(caller, config.name);
+  const set = await readSetValues(caller, config.name, title);
   const { variables, missing } = completeValues(config, set);
   if (missing.length === 0) return variables;
   const url = await setupUrl(caller, config.name);
   const titles = toTitles(missing.map((name) => titleOf(config, name)));
   const next = whereToSet(url, 'set it');
-  throw new UserVariablesMissingError(`${config.name} needs your ${titles}: ${next}, then try again.`, missing, url);
+  throw new UserVariablesMissingError(`${title} needs your ${titles}: ${next}, then try again.`, missing, url);
 }
 
 /** An error about one that cannot be decrypted names the place where it can be set again. */
-async function readSetValues(caller: UserCaller, server: string): Promise<ReadonlyMap<string, string>> {
+async function readSetValues(caller: UserCaller, server: string, title: string): Promise<ReadonlyMap<string, string>> {
   try {
     return await caller.values.variables(caller.user, server);
   } catch (error) {
     const url = error instanceof SecretUnreadableError ? await setupUrl(caller, server) : undefined;
     if (url === undefined) throw error;
     throw new SecretUnreadableError(
-      `${server} cannot be given what you have set, because it can no longer be decrypted: open ${url} to set it again.`,
+      `${title} cannot be given what you have set, because it can no longer be decrypted: open ${url} to set it again.`,
       url,
     );
   }
@@ -154,14 +159,20 @@ function toListItem(group: string): string {
 /** The error for a user whose credentials a server refused, with the place where they can set them again. */
 export async function toRefusal(
   caller: UserCaller,
-  { name, userVars }: ServerConfig,
+  config: ServerConfig,
+  title: string,
   variables: ReadonlyMap<string, string>,
 ): Promise<CredentialsRefusedError> {
-  const url = await setupUrl(caller, name);
+  const url = await setupUrl(caller, config.name);
+  const titles = refusedTitles(config, variables);
+  return new CredentialsRefusedError(`${title} refused your ${titles}: ${whereToSet(url, 'set it again')}.`, url);
+}
+
+/** The titles of the values that a server may have refused: the secret ones, or all where none is. */
+export function refusedTitles(config: Pick<ServerConfig, 'userVars'>, variables: ReadonlyMap<string, string>): string {
   const names = [...variables.keys()];
-  const secret = names.filter((one) => userVars.get(one)?.sensitive);
-  const titles = toTitles((secret.length > 0 ? secret : names).map((one) => titleOf({ userVars }, one)));
-  return new CredentialsRefusedError(`${name} refused your ${titles}: ${whereToSet(url, 'set it again')}.`, url);
+  const secret = names.filter((one) => config.userVars.get(one)?.sensitive);
+  return toTitles((secret.length > 0 ? secret : names).map((one) => titleOf(config, one)));
 }
 
 function whereToSet(url: string | undefined, what: string): string {
@@ -180,10 +191,7 @@ async function setupUrl({ user, values }: UserCaller, server: string): Promise<s
 
 /** `A`, `A and B`, `A, B and C`: the admin's titles, each on one line and of bounded length. */
 export function toTitles(titles: readonly string[]): string {
-  const shown = titles.map((title) => {
-    const line = title.replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ').trim();
-    return line.length > 100 ? `${line.slice(0, 99).toWellFormed()}…` : line;
-  });
+  const shown = titles.map(toLine);
   const last = shown.pop() ?? 'values';
   return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
 }

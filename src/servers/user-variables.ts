@@ -15,7 +15,7 @@ import { withUserSession } from './open-server-session.ts';
 import type { Server } from './server.ts';
 import type { ServerRegistry } from './server-registry.ts';
 import { readSource } from './tool-list-reader.ts';
-import { completeValues, titleOf, toPlaceholderValues, toTitles } from './user-values.ts';
+import { completeValues, refusedTitles, titleOf, toPlaceholderValues, toTitles } from './user-values.ts';
 import { checkVariableValue } from './user-variable-value.ts';
 
 const MAX_TESTS_PER_USER = 2;
@@ -148,15 +148,15 @@ export class VaultUserVariables {
 
   async #test(
     user: UserProfile,
-    { config, generations: { dependencies } }: Server,
+    { config, title, generations: { dependencies } }: Server,
     candidates: ReadonlyMap<string, string>,
     signal: AbortSignal,
   ): Promise<ConnectionTest> {
     const { vault, userJwt } = this.#options;
     const set = await this.#setValues(user, config.name);
     const { variables, missing } = completeValues(config, new Map([...set, ...candidates]));
-    const titles = (names: Iterable<string>) => toTitles([...names].map((name) => titleOf(config, name)));
-    if (missing.length > 0) return failed(`${config.name} needs your ${titles(missing)} first.`);
+    if (missing.length > 0)
+      return failed(`${title} needs your ${toTitles(missing.map((name) => titleOf(config, name)))} first.`);
     const timeUp = AbortSignal.timeout(config.startTimeoutMs);
     const either = AbortSignal.any([signal, timeUp]);
     // A chat of its own, so that no chat's session is disturbed.
@@ -181,11 +181,12 @@ export class VaultUserVariables {
       return { ok: true, tools, error: undefined };
     } catch (error) {
       if (error instanceof CredentialsRefusedError) {
-        return failed(`${config.name} refused your ${titles(variables.keys())}: check it and save it again.`);
+        const answer = error.httpStatus === undefined ? '' : ` (HTTP ${error.httpStatus})`;
+        return failed(`${title} refused your ${refusedTitles(config, variables)}${answer}.`);
       }
       if (!(error instanceof ServiceError)) throw error;
-      if (timeUp.aborted) return failed(`${config.name} did not answer within ${config.startTimeoutMs / 1000} s.`);
-      return failed(`The connection test of ${config.name} failed: ${error.message.replace(/\.$/, '')}.`);
+      if (timeUp.aborted) return failed(`${title} did not answer within ${config.startTimeoutMs / 1000} s.`);
+      return failed(`The connection test of ${title} failed: ${error.message.replace(/\.$/, '')}.`);
     }
   }
 
@@ -211,10 +212,11 @@ export class VaultUserVariables {
 }
 
 function toServerVariables(
-  { config, catalogue }: Server,
+  server: Server,
   allFacts: readonly SecretFacts[],
   allRefused: readonly RefusedCredentials[],
 ): ServerVariables {
+  const { config, title } = server;
   const facts = new Map(allFacts.filter(({ server }) => server === config.name).map((fact) => [fact.name, fact]));
   const refusedSince = allRefused.find(({ server }) => server === config.name)?.since;
   const variables = [...config.userVars].map(([name, variable]) => {
@@ -222,7 +224,6 @@ function toServerVariables(
     return { name, variable, isSet: facts.has(name), isReadable, updatedAt, lastUsedAt, lastFour };
   });
   const { missing } = completeValues(config, new Map([...facts.keys()].map((name) => [name, ''])));
-  const title = toTitles([catalogue?.serverInfo.title ?? config.name]);
   const isUnreadable = variables.some(({ isReadable }) => !isReadable);
   const whenSet = refusedSince === undefined ? 'ready' : 'failing';
   const status = isUnreadable ? 'unreadable' : missing.length > 0 ? 'missing' : whenSet;

@@ -7,6 +7,7 @@ import { publishedTools } from '../../servers/catalogue.ts';
 import { toConnectTool } from '../../servers/connect-tool.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
+import { spokenTitleOfServer } from '../../servers/server-title.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { serverPath } from '../paths.ts';
 
@@ -54,7 +55,7 @@ export class DocumentCache {
         .list()
         .map(
           ({ name, catalogue, awaitedSource, config }) =>
-            `${name} ${catalogue?.revision ?? ''} ${awaitedSource} ${config.userVars.size > 0} ${config.toolErrorStatus}`,
+            `${name} ${catalogue?.revision ?? ''} ${awaitedSource} ${config.userVars.size > 0} ${config.toolErrorStatus} ${config.title ?? ''}`,
         )
         .join('\n') + String(this.#hasAuthentication());
     const cached = this.#documents.get(key);
@@ -90,6 +91,7 @@ function toDocumentServer(server: Server): DocumentServer {
   const { catalogue, awaitedSource } = server;
   return {
     name: server.name,
+    title: server.config.title,
     serverInfo: catalogue?.serverInfo,
     instructions: catalogue?.instructions,
     hasUserVariables: server.config.userVars.size > 0,
@@ -98,7 +100,7 @@ function toDocumentServer(server: Server): DocumentServer {
     tools:
       awaitedSource === undefined
         ? publishedTools(catalogue).map((tool) => tool.definition)
-        : [toConnectTool(server.name)],
+        : [toConnectTool(server.name, spokenTitleOfServer(server.config))],
   };
 }
 

@@ -72,9 +72,9 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
     }
   }
 
-  function titleOf({ name, catalogue }: Server): string {
+  function titleOf(server: Server): string {
     const given = settings.singleServer ? settings.api.name : undefined;
-    return given ?? catalogue?.serverInfo.title ?? name;
+    return given ?? server.title;
   }
 }
 

@@ -12,7 +12,7 @@ export type ListedServer = Pick<Server, 'name' | 'status' | 'catalogue' | 'confi
 export function toShownServer({ name, status, catalogue, config }: ListedServer) {
   return {
     name,
-    title: catalogue?.serverInfo.title ?? catalogue?.serverInfo.name ?? name,
+    title: config.title ?? catalogue?.serverInfo.title ?? catalogue?.serverInfo.name ?? name,
     state: status.state,
     reason: status.reason,
     transport: config.transport.type === 'auto' ? 'streamable-http' : config.transport.type,

@@ -158,6 +158,6 @@ function authorize(
 function answerConnect(server: Server, { catalogue, lease }: ResolvedTool & { kind: 'connect' }): HttpAnswer {
   const listed = server.catalogue?.tools;
   const isListed = publishedTools(catalogue).every(({ definition }) => listed?.has(definition.name));
-  const answer = toConnectAnswer(server.name, catalogue, { isListed, redact: lease.hold.redact });
+  const answer = toConnectAnswer(server, catalogue, { isListed, redact: lease.hold.redact });
   return { contentType: 'application/json; charset=utf-8', body: JSON.stringify(answer) };
 }

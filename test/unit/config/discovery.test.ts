@@ -37,6 +37,21 @@ describe('discovery', () => {
     expect(server.discovery).toEqual(new Map());
   });
 
+  test('is none where a value that it needs is empty, as that of a variable without a default is', () => {
+    const env = { A: '${TOKEN}', B: '${REGION}' };
+    const given = (discovery: object, environment = {}) =>
+      parseServers(
+        { mcpServers: { s: { ...base, env, userVars: { TOKEN: {}, REGION: { required: false } }, discovery } } },
+        { environment },
+      ).servers[0]?.discovery;
+    const token = '${ADMIN_TOKEN:-}';
+    expect(given({ TOKEN: token })).toBeUndefined();
+    expect(given({ TOKEN: token, REGION: 'eu' })).toBeUndefined();
+    expect(given({ TOKEN: token, REGION: '' }, { ADMIN_TOKEN: 'x' })).toEqual(new Map([['TOKEN', 'x']]));
+    expect(given({ TOKEN: '${TOKEN:-}' })).toBeUndefined();
+    expect(given({ TOKEN: '${TOKEN:-}' }, { TOKEN: 'of the service' })).toEqual(new Map([['TOKEN', 'of the service']]));
+  });
+
   test('needs no values where the settings are the same for all users', () => {
     expect(parseServer({ command: 'x', isolation: 'user' }).discovery).toEqual(new Map());
     expect(parseServer(base).discovery).toBeUndefined();

@@ -159,7 +159,7 @@ export function fakePool(
     config: { ...config, maxSessions, idleTimeoutMs },
     dependencies: { openSession: (opening) => factory.open(opening), logger, redactor },
     quota,
-    catalogue: { begin: () => 1, offer: async () => undefined },
+    catalogue: { begin: () => 1, offer: async () => undefined, current: undefined },
     onAnnouncedList: () => undefined,
     waitMs,
     pingTimes,

@@ -163,7 +163,7 @@ describe('user settings', () => {
     });
     const candidates = new Map([['TOKEN', 'bad']]);
     expect((await settings.testConnection(ann, 'http', { candidates })).error).toBe(
-      'http refused your Jira token: check it and save it again.',
+      'http refused your Jira token (HTTP 401).',
     );
   });
 
