@@ -87,7 +87,10 @@ export class Generation implements LeasedGeneration {
   }
 
   get status(): ServerStatus {
-    if (this.shared !== undefined) return { state: this.shared.state, ...this.shared.why };
+    if (this.shared !== undefined) {
+      const { state, why, times } = this.shared;
+      return { state, ...why, since: times.since, nextTryAt: times.nextTryAt };
+    }
     return toUserServerStatus(this.#isStarted, this.#lister, this.catalogue.current !== undefined);
   }
 

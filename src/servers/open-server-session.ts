@@ -9,12 +9,12 @@ import type { SessionDependencies } from './session-dependencies.ts';
 /** A child's last lines may come after its end. */
 const LATE_OUTPUT_MS = 5_000;
 
-export type OpeningDependencies = Pick<SessionDependencies, 'openSession' | 'logger' | 'redactor'>;
+export type OpeningDependencies = Pick<SessionDependencies, 'openSession' | 'logger' | 'redactor' | 'noteStderr'>;
 
 /** Opens a session of a configured server. Throws `ServiceError`s. */
 export function openServerSession(
   config: ServerConfig,
-  { openSession, logger }: OpeningDependencies,
+  { openSession, logger, noteStderr }: OpeningDependencies,
   { settings, redact, signal }: { settings: SessionSettings; redact: Redact; signal: AbortSignal },
 ): Promise<Session> {
   return openSession({
@@ -25,7 +25,10 @@ export function openServerSession(
     signal,
     redact,
     logger,
-    onStderrLine: (line) => logger.debug('server wrote to stderr', { server: config.name, line }),
+    onStderrLine: (line) => {
+      noteStderr?.(line);
+      logger.debug('server wrote to stderr', { server: config.name, line });
+    },
   });
 }
 

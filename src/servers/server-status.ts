@@ -10,6 +10,10 @@ export interface ServerStatus {
   readonly reason?: string | undefined;
   /** For admins only: what the server or its process said, without secrets. */
   readonly detail?: string | undefined;
+  /** Since when it works, or fails: milliseconds since the epoch. */
+  readonly since?: number | undefined;
+  /** When it is tried again by itself: milliseconds since the epoch. */
+  readonly nextTryAt?: number | undefined;
 }
 
 /** A session of which something is left, as admins see it; a shared one has no owner. */
@@ -43,15 +47,16 @@ export function toChangingStatus(status: ServerStatus, problem: FailureReason | 
  */
 export function toUserServerStatus(
   isStarted: boolean,
-  { state, why }: Pick<ToolLister, 'state' | 'why'>,
+  { state, why, times }: Pick<ToolLister, 'state' | 'why' | 'times'>,
   hasCatalogue: boolean,
 ): ServerStatus {
   if (!isStarted) return { state: 'stopped', reason: PER_USER };
   if (why !== undefined) {
     const { reason, detail } = why;
+    const { since, nextTryAt } = times;
     return hasCatalogue
-      ? { state: 'ready', reason: `${PER_USER}; its tools could not be listed again: ${reason}`, detail }
-      : { state: 'degraded', reason: `its tools could not be listed: ${reason}`, detail };
+      ? { state: 'ready', reason: `${PER_USER}; its tools could not be listed again: ${reason}`, detail, nextTryAt }
+      : { state: 'degraded', reason: `its tools could not be listed: ${reason}`, detail, since, nextTryAt };
   }
   return { state: state === 'running' && !hasCatalogue ? 'starting' : 'ready', reason: PER_USER };
 }

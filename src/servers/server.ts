@@ -12,6 +12,7 @@ import { type ServerStatus, toChangingStatus } from './server-status.ts';
 import { titleOfServer } from './server-title.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import type { SessionQuota } from './session-quota.ts';
+import { StderrLog } from './stderr-log.ts';
 import type { Caller } from './user-values.ts';
 
 /** One configured server, as calls and documents use it: its state, its catalogue and its sessions. */
@@ -19,10 +20,13 @@ export class Server {
   readonly name: string;
   readonly generations: Generations;
   readonly resultWatch: ResultWatch;
+  /** What its child processes said last, over all sessions and configurations. */
+  readonly stderr = new StderrLog();
 
   constructor(config: ServerConfig, dependencies: SessionDependencies, quota: SessionQuota) {
     this.name = config.name;
-    this.generations = new Generations(config, dependencies, quota);
+    const noteStderr = (line: string) => this.stderr.add(line);
+    this.generations = new Generations(config, { ...dependencies, noteStderr }, quota);
     this.resultWatch = new ResultWatch(config.name, dependencies.logger);
   }
 

@@ -16,6 +16,8 @@ export interface SessionDependencies {
   readonly limits: SessionLimits;
   /** How long the running calls of a server that is removed may take. */
   readonly drainTimeMs: number;
+  /** Called with each line that a child process of the server writes to stderr: bounded, without secrets. */
+  readonly noteStderr?: ((line: string) => void) | undefined;
   /** Called when a server refuses what a user has set for it, and when it accepts it. */
   readonly noteCredentials?: ((owner: UserId, server: string, isRefused: boolean) => void) | undefined;
   /** Called after each call that ran on a user's session. */

@@ -7,6 +7,7 @@ import type { Catalogue } from './catalogue.ts';
 import { type FailureReason, redactError, toFailureReason } from './failure-reason.ts';
 import { IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
 import { type SessionHold, START_WAIT_MS } from './lease.ts';
+import { StatusTimes } from './status-times.ts';
 import { Waiters } from './waiters.ts';
 
 export type SessionState = 'starting' | 'ready' | 'degraded' | 'backing off' | 'failed' | 'stopped';
@@ -61,6 +62,7 @@ export class SharedSession implements SessionHold {
   /** The reason for the state, if there is one. */
   why: FailureReason | undefined;
   session: Session | undefined;
+  readonly times = new StatusTimes();
   readonly #options: SharedSessionOptions;
   #policy = new RestartPolicy();
   readonly #waiters = new Waiters();
@@ -227,14 +229,15 @@ export class SharedSession implements SessionHold {
   #retryLater({ reason, detail }: Pick<SessionEnd, 'reason' | 'detail'>, upForMs: number): void {
     const { delayMs, isFailed } = this.#policy.next(performance.now(), upForMs, Math.random());
     this.#nextTryAt = performance.now() + delayMs;
-    this.#setState(isFailed ? 'failed' : 'backing off', { reason, detail });
+    this.#setState(isFailed ? 'failed' : 'backing off', { reason, detail }, delayMs);
     this.#retryTimer = setTimeout(() => this.#startOnce(), delayMs);
     this.#retryTimer.unref();
   }
 
-  #setState(state: SessionState, why: FailureReason | undefined): void {
+  #setState(state: SessionState, why: FailureReason | undefined, retryInMs?: number): void {
     this.state = state;
     this.why = why;
+    this.times.note(why === undefined ? state : 'failing', retryInMs);
     this.#waiters.wake();
     this.#options.onStateChange(state, why);
   }

@@ -3,6 +3,7 @@ import { RestartPolicy } from '../process/restart-policy.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { type FailureReason, toFailureReason } from './failure-reason.ts';
+import { StatusTimes } from './status-times.ts';
 import { Waiters } from './waiters.ts';
 
 /** Between two listings that were asked for; a server that announces changes all the time is not asked all the time. */
@@ -34,6 +35,7 @@ export class ToolLister {
   state: ToolListerState = 'stopped';
   /** Why the last try failed. */
   why: FailureReason | undefined;
+  readonly times = new StatusTimes();
   readonly #options: ToolListerOptions;
   readonly #requests = new Waiters();
   #isRequested = false;
@@ -78,8 +80,9 @@ export class ToolLister {
         await this.#requests.until(() => this.#isRequested, Number.POSITIVE_INFINITY, signal);
         await pause(startedAt + MIN_INTERVAL_MS - performance.now(), signal);
       } else {
-        this.#setState('failing', failure);
-        await pause(policy.next(performance.now(), 0, Math.random()).delayMs, signal);
+        const { delayMs } = policy.next(performance.now(), 0, Math.random());
+        this.#setState('failing', failure, delayMs);
+        await pause(delayMs, signal);
       }
       if (!signal.aborted) this.#setState('running', failure);
     }
@@ -95,9 +98,10 @@ export class ToolLister {
     }
   }
 
-  #setState(state: ToolListerState, why: FailureReason | undefined): void {
+  #setState(state: ToolListerState, why: FailureReason | undefined, retryInMs?: number): void {
     this.state = state;
     this.why = why;
+    this.times.note(why === undefined ? state : 'failing', retryInMs);
     this.#options.onStateChange(state, why);
   }
 }

@@ -37,7 +37,7 @@ export interface UserSessionsOptions {
   readonly config: ServerConfig;
   readonly dependencies: Pick<
     SessionDependencies,
-    'openSession' | 'logger' | 'redactor' | 'noteCredentials' | 'noteUse'
+    'openSession' | 'logger' | 'redactor' | 'noteStderr' | 'noteCredentials' | 'noteUse'
   >;
   readonly quota: SessionQuota;
   /** Each session's list is offered to it. */

@@ -66,7 +66,7 @@ describe('a changed configuration', () => {
     await waitFor(() => fakes.held === 1);
     fakes.apply({ one: entry('held b more') });
     await waitFor(() => fakes.opened.length === 2);
-    expect(fakes.server().status).toEqual({ state: 'ready', reason: 'its changed settings are starting' });
+    expect(fakes.server().status).toMatchObject({ state: 'ready', reason: 'its changed settings are starting' });
     expect(await fakes.call('args')).toBe('a');
     fakes.letOpen();
     await waitFor(() => fakes.server().status.reason === undefined);
@@ -85,7 +85,7 @@ describe('a changed configuration', () => {
     const fakes = await start({ one: entry('a') });
     fakes.apply({ one: entry('broken', { access: { roles: ['admin'], users: [], groups: [] } }) });
     await waitFor(() => fakes.server().status.reason?.includes('do not work yet') === true);
-    expect(fakes.server().status).toEqual({
+    expect(fakes.server().status).toMatchObject({
       state: 'ready',
       reason: 'its changed settings do not work yet: it is broken',
     });
@@ -94,7 +94,8 @@ describe('a changed configuration', () => {
     expect(await fakes.call('args')).toBe('a');
     expect(fakes.log.join('')).toContain('the changed settings of the server do not work yet');
     expect(fakes.apply({ one: entry('a') })).toEqual({ added: [], changed: ['one'], removed: [] });
-    expect(fakes.server().status).toEqual({ state: 'ready', reason: undefined });
+    expect(fakes.server().status.state).toBe('ready');
+    expect(fakes.server().status.reason).toBeUndefined();
     await waitFor(() => fakes.alive.size === 1);
     fakes.apply({ one: entry('broken') });
     fakes.apply({ one: entry('b') });

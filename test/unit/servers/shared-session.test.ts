@@ -228,3 +228,29 @@ describe('shared session', () => {
     }
   });
 });
+
+describe('the times of a shared session', () => {
+  test('a failure lasts since the first of the tries, and says when the next one is; what works lasts since then', async () => {
+    let opens = 0;
+    const ending = new Ending();
+    const { shared, states } = supervise(async () => {
+      opens += 1;
+      if (opens <= 2) throw new SessionOpenError('not there');
+      return ending.session;
+    });
+    const startedAt = Date.now();
+    shared.start();
+    await waitFor(() => opens === 1 && shared.state === 'backing off');
+    const { since: failingSince, nextTryAt } = shared.times;
+    expect(failingSince).toBeGreaterThanOrEqual(startedAt);
+    expect(nextTryAt).toBeGreaterThanOrEqual(startedAt);
+    await waitFor(() => opens === 2 && shared.state === 'backing off');
+    expect(shared.times.since).toBe(failingSince);
+    expect(shared.times.nextTryAt).toBeGreaterThan(Number(nextTryAt));
+    await waitFor(() => states.at(-1) === 'ready');
+    expect(shared.times.nextTryAt).toBeUndefined();
+    expect(shared.times.since).toBeGreaterThanOrEqual(Number(failingSince));
+    await shared.stop();
+    expect(shared.times.nextTryAt).toBeUndefined();
+  });
+});
