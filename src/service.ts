@@ -132,7 +132,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const vaultPages = new Lazy(async () => {
     // The pages of users and admins with their templates: 40 ms.
     const { openVaultApp } = await import('./service/open-vault-app.ts');
-    return openVaultApp({ ...shared, vault });
+    return openVaultApp({ ...shared, vault, redactor });
   });
   const app = new Lazy(async () => {
     // Express and the pages: 129 ms and 12 MB.

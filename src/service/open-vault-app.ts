@@ -11,6 +11,7 @@ import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import { VaultUserVariables } from '../servers/user-variables.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Redactor } from '../telemetry/redactor.ts';
 import type { LazyVault } from './lazy-vault.ts';
 
 export interface VaultAppParts {
@@ -22,6 +23,7 @@ export interface VaultAppParts {
   readonly client: ClientAddress;
   readonly audit: AuditTrail | undefined;
   readonly logger: Logger;
+  readonly redactor: Redactor;
 }
 
 /**
@@ -41,5 +43,6 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const sessions = new PageSessions(await parts.vault.derivedKeys('cookies'));
   const pageSessions = parts.vault.pageSessions();
   const access = new PageAccess({ ...parts, ownHosts: createOwnHosts(settings, client), pageSessions, sessions });
-  return createVaultApp({ ...parts, access, userVariables, vault });
+  const redact = (text: string) => parts.redactor.redact(text);
+  return createVaultApp({ ...parts, access, userVariables, vault, redact });
 }

@@ -128,6 +128,43 @@ test('markup in names, reasons, users and chats is text, and nothing of it runs'
   expect(unlessStatus(problems)).toEqual([]);
 });
 
+test('states, reasons and new lines on stderr appear by themselves; what is typed, opened or focused stays', async () => {
+  const app = await start();
+  const { page } = await logIn(app, 'key-of-chief');
+  const files = page.getByRole('article', { name: 'files' });
+  await page.getByLabel('User (part of the subject or issuer)').fill('half typ');
+  const jira = page.getByRole('article', { name: 'jira' });
+  await jira.getByText('2 sessions', { exact: true }).click();
+  await jira.getByText('2 sessions', { exact: true }).focus();
+  app.show('files', { state: 'failed', reason: 'its process ended with code 3', stderr: ['<i>disk</i> full'] });
+  app.show('jira', { tools: ['search_issues'] });
+  await files.getByText('failed', { exact: true }).waitFor();
+  await files.getByText('its process ended with code 3').waitFor();
+  expect(await files.textContent()).toContain('<i>disk</i> full');
+  expect(await files.locator('i').count()).toBe(0);
+  await jira.getByText('isolation: user · 1 tool ·').waitFor();
+  expect(await page.locator('#announcement').textContent()).toBe('files: failed');
+  expect(await jira.getByRole('row').nth(1).isVisible()).toBe(true);
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('2 sessions');
+  expect(await page.getByRole('searchbox').inputValue()).toBe('half typ');
+  expect(await page.locator('time[datetime$="Z"]').first().textContent()).not.toContain('UTC');
+
+  app.registry.lastReload = { kind: 'refused', at: Date.now(), problems: ['servers.json:7: server "x": is wrong'] };
+  await page.getByText('the previous configuration stays in use').waitFor();
+  await page.getByText('servers.json:7: server "x": is wrong').waitFor();
+});
+
+test('an admin who loses the role meanwhile reads so on the open page', async () => {
+  const app = await start();
+  const { page } = await logIn(app, 'key-of-chief');
+  app.setScopes('chief', ['vault']);
+  await page.getByText('You are no longer an admin, so this page is out of date.').waitFor();
+  app.setScopes('chief', ['vault', 'admin']);
+  await page.reload();
+  app.setScopes('chief', []);
+  await page.getByText('You are no longer logged in, so this page is out of date.').waitFor();
+});
+
 test('many secrets are on several pages, which a search narrows down', async () => {
   const app = await start();
   for (let i = 0; i < 450; i += 1) {

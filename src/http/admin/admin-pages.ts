@@ -1,76 +1,47 @@
+import { hash } from 'node:crypto';
 import express, { type Router } from 'express';
 import type { UserId } from '../../auth/user.ts';
-import { ForbiddenError, NotFoundError, UserVariableValueError } from '../../errors.ts';
+import { UserVariableValueError } from '../../errors.ts';
+import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Vault } from '../../vault/vault.ts';
-import type { Actor } from '../audit-trail.ts';
-import { type Done, type Notice, toDoneNotice } from '../pages/notice.ts';
-import {
-  type PageDependencies,
-  type PageHandler,
-  type PageVisit,
-  showMessage,
-  toRequestHandler,
-} from '../pages/page-visit.ts';
+import { type Done, toDoneNotice } from '../pages/notice.ts';
+import type { PageVisit } from '../pages/page-visit.ts';
+import { toChangeText } from '../pages/reload-change.ts';
+import { renderTemplate } from '../pages/render-template.ts';
+import { toRelativeUrl } from '../urls.ts';
 import { AllowedVariables, type VariableDependencies } from '../vault/allowed-variables.ts';
 import type { PageSession } from '../vault/page-access.ts';
 import { toCaller } from '../vault/vault-caller.ts';
+import { type AdminForm, type AdminGuardDependencies, createAdminGuard, type ShownBeside } from './admin-guard.ts';
 import { findUsers, toPageQuery } from './admin-users.ts';
 import { type AdminServer, toAdminServer } from './admin-view.ts';
+import { createServerForms } from './server-forms.ts';
 
 const MAX_SESSIONS_SHOWN = 200;
+const MAX_NAMES_SHOWN = 20;
 
-export interface AdminPageDependencies extends PageDependencies, VariableDependencies {
-  readonly registry: { list(): readonly AdminServer[]; readonly servers: ReadonlyMap<string, AdminServer> };
+export interface AdminPageDependencies extends AdminGuardDependencies, VariableDependencies {
+  readonly registry: {
+    list(): readonly AdminServer[];
+    readonly servers: ReadonlyMap<string, AdminServer>;
+    readonly lastReload: ServerRegistry['lastReload'];
+  };
   readonly vault: Pick<Vault, 'facts'>;
-}
-
-/** A form that an admin sent. */
-interface AdminForm {
-  readonly visit: PageVisit;
-  readonly session: PageSession;
-  readonly form: URLSearchParams;
-  readonly actor: Actor;
+  /** Removes known secrets from a text. */
+  readonly redact: (text: string) => string;
 }
 
 /** `/admin` and its forms, for log-ins with the scope `admin`. To be mounted beside `createLogInPages`. */
 export function createAdminPages(dependencies: AdminPageDependencies): Router {
-  const { access, registry, vault, audit } = dependencies;
-  const page = (handle: PageHandler) => toRequestHandler(handle, dependencies);
+  const { registry, vault, redact, settings } = dependencies;
+  const guard = createAdminGuard(dependencies, sendAdmin);
   const router = express.Router();
-  router.get('/admin', page(asAdmin(sendAdmin)));
-  router.post('/admin/servers/:server/restart', adminForm(restart));
-  router.post('/admin/servers/:server/tools', adminForm(chooseTools));
-  router.post('/admin/erase', adminForm(erase));
-  // Where the browser stands after a form that failed, and loads the page again.
-  router.get(
-    ['/admin/erase', '/admin/servers/:server/restart', '/admin/servers/:server/tools'],
-    page(async (visit) => visit.redirect('admin')),
-  );
+  router.get('/admin', guard.page(sendAdmin));
+  router.get('/admin/live', guard.page(sendLive));
+  router.use(createServerForms(guard, dependencies));
+  router.post('/admin/erase', guard.form(erase));
+  router.get('/admin/erase', guard.back);
   return router;
-
-  async function restart({ visit, actor }: AdminForm): Promise<Done> {
-    const server = String(visit.request.params.server);
-    const registered = registry.servers.get(server);
-    if (registered === undefined) throw new NotFoundError('There is no such server.');
-    await registered.generations.restart();
-    audit?.record(actor, { eventType: 'reload', action: 'restart', resource: server, result: 'success' });
-    return { done: 'restarted', server };
-  }
-
-  async function chooseTools({ visit, form, actor }: AdminForm): Promise<Done> {
-    const server = String(visit.request.params.server);
-    audit?.assertAvailable();
-    if (registry.servers.get(server)?.tools.choose(form.get('list') ?? '') !== true) {
-      throw new NotFoundError('This list of tools no longer exists. Reload the page to see the current ones.');
-    }
-    audit?.record(actor, {
-      eventType: 'tool_definition_change',
-      action: 'choose',
-      resource: server,
-      result: 'success',
-    });
-    return { done: 'tools-chosen', server };
-  }
 
   async function erase({ visit, session, form }: AdminForm): Promise<Done> {
     const issuer = form.get('issuer') ?? '';
@@ -85,23 +56,22 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
   async function sendAdmin(
     visit: PageVisit,
     session: PageSession,
-    { status = 200, notice }: { readonly status?: number; readonly notice?: Notice } = {},
+    { status = 200, notice, typed, newKey }: ShownBeside = {},
   ): Promise<void> {
-    const servers = registry.list().map(toAdminServer);
+    const live = toLive(visit, session, (path) => visit.to(path));
     const users = findUsers(await vault.facts(), visit.request.query);
     const admin = visit.to('admin');
     const { search, page } = users;
     const hasMore = page < users.pageCount;
     visit.show(status, 'admin/admin', {
+      ...live,
       ...visit.account(session),
       ...users,
       title: 'Administration',
-      notice: notice ?? toDoneNotice(visit.request, new Map(servers.map(({ name }) => [name, name]))),
-      servers,
-      readyCount: servers.filter(({ state }) => state === 'ready').length,
-      maxSessions: MAX_SESSIONS_SHOWN,
-      toWho,
-      serversUrl: `${admin}/servers/`,
+      notice: notice ?? toDoneNotice(visit.request, new Map(live.servers.map(({ name }) => [name, name]))),
+      typed,
+      newKey,
+      liveUrl: `${visit.to('admin/live')}?depth=${toDepth(visit.request.originalUrl)}`,
       searchUrl: `${admin}#users`,
       previousUrl: page > 1 ? admin + toPageQuery(search, page - 1) : undefined,
       nextUrl: hasMore ? admin + toPageQuery(search, page + 1) : undefined,
@@ -110,42 +80,46 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     });
   }
 
-  /** Lets admins through; others have to log in, or are refused. */
-  function asAdmin(handle: (visit: PageVisit, session: PageSession) => Promise<void>): PageHandler {
-    return async (visit) => {
-      const { request, response } = visit;
-      const session = await access.session(request);
-      if (session === undefined) {
-        const text = 'You are no longer logged in, so nothing was changed. Log in again.';
-        const notice = request.method === 'POST' ? ({ kind: 'problem', text } as const) : undefined;
-        response.setHeader('WWW-Authenticate', 'Bearer');
-        return visit.showLogIn(401, 'admin', notice);
-      }
-      if (session.isAdmin) return handle(visit, session);
-      const error = new ForbiddenError(
-        'This page is for admins. Log out, then log in with an API key or token that has the scope "admin".',
-      );
-      audit?.refused({ id: toCaller(session).id, request, response }, error);
-      const { status, notice } = visit.fail(error);
-      showMessage(visit, status, 'Administration', notice.text, visit.account(session));
-    };
+  /** The parts of the page that change by themselves, for its script; 304 while they are as the script knows them. */
+  async function sendLive(visit: PageVisit, session: PageSession): Promise<void> {
+    const { request, response } = visit;
+    const page = toPageOfDepth(request.query.depth);
+    const to = (path: string) => toRelativeUrl(page, settings.pathPrefix + path);
+    const html = renderTemplate('admin/admin-live', toLive(visit, session, to));
+    const tag = `"${hash('sha256', html, 'base64url')}"`;
+    response.setHeader('ETag', tag);
+    if (request.headers['if-none-match'] === tag) response.status(304).end();
+    else response.type('html').send(html);
   }
 
-  function adminForm(handle: (form: AdminForm) => Promise<Done>) {
-    return page(
-      asAdmin(async (visit, session) => {
-        const { request, response } = visit;
-        const form = await visit.readOwnForm(session);
-        let done: Done;
-        try {
-          done = await handle({ visit, session, form, actor: { id: toCaller(session).id, request, response } });
-        } catch (error) {
-          return sendAdmin(visit, session, visit.fail(error));
-        }
-        visit.redirect('admin', done);
-      }),
-    );
+  /** What the templates of the live parts need; `to` links from the page that shows them. */
+  function toLive(visit: PageVisit, session: PageSession, to: (path: string) => string) {
+    const servers = registry.list().map((server) => toAdminServer(server, redact));
+    const { lastReload: reload } = registry;
+    const notReady = servers.flatMap(({ name, state }, index) => (state === 'ready' ? [] : [{ name, index }]));
+    return {
+      servers,
+      readyCount: servers.length - notReady.length,
+      notReady: notReady.slice(0, MAX_NAMES_SHOWN),
+      notReadyCount: notReady.length,
+      reload,
+      reloadChange: reload?.kind === 'applied' ? toChangeText(reload.change) : undefined,
+      maxProblems: MAX_NAMES_SHOWN,
+      maxSessions: MAX_SESSIONS_SHOWN,
+      toWho,
+      formToken: visit.account(session).formToken,
+      serversUrl: `${to('admin')}/servers/`,
+    };
   }
+}
+
+/** How deep a page is, so that links in its live parts lead from there and not from the URL of the parts. */
+function toDepth(originalUrl: string): number {
+  return (originalUrl.split('?', 1)[0] ?? '').split('/').length - 2;
+}
+
+function toPageOfDepth(depth: unknown): string {
+  return `/${'-/'.repeat(/^\d$/.test(String(depth)) ? Number(depth) : 0)}`;
 }
 
 function toWho(user: UserId | undefined): string {

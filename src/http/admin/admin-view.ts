@@ -3,10 +3,10 @@ import type { Server } from '../../servers/server.ts';
 import { type ListedServer, toShownServer } from '../pages/shown-server.ts';
 
 /** What the admin's page uses of a server. */
-export type AdminServer = ListedServer & Pick<Server, 'tools' | 'awaitedSource' | 'generations'>;
+export type AdminServer = ListedServer & Pick<Server, 'tools' | 'awaitedSource' | 'generations' | 'stderr'>;
 
-/** A server as `admin-server.eta` shows it; never a user's value. */
-export function toAdminServer(server: AdminServer) {
+/** A server as `admin-server.eta` shows it; never a user's value. `redact` removes known secrets from a text. */
+export function toAdminServer(server: AdminServer, redact: (text: string) => string) {
   const { status, catalogue, config, tools } = server;
   const shown = toShownServer(server);
   // Why the server does not work, and which of the admin's rules do nothing.
@@ -14,8 +14,11 @@ export function toAdminServer(server: AdminServer) {
   return {
     ...shown,
     reason: reasons.join('; '),
-    // What the server or its process said, without secrets.
-    detail: status.detail,
+    // What the server or its process said. Secrets were removed when it was read; those known since then are now.
+    detail: status.detail === undefined ? undefined : redact(status.detail),
+    stderr: server.stderr.lines().map(({ at, text }) => ({ at, text: redact(text) })),
+    since: status.since,
+    nextTryAt: status.nextTryAt,
     isolation: config.isolation,
     tools: [...(catalogue?.tools.keys() ?? [])],
     toolsFrom: config.isolation === 'shared' ? undefined : toToolsFrom(server),

@@ -4,8 +4,8 @@ import { publishedTools } from '../../servers/catalogue.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { readVersion } from '../../version.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
+import { toChangeText } from '../pages/reload-change.ts';
 import { type ListedServer, toShownRejectedTools, toShownServer } from '../pages/shown-server.ts';
-import { toEnumeration } from '../pages/words.ts';
 import { serverPath } from '../paths.ts';
 import { toBaseUrl, toRelativeUrl } from '../urls.ts';
 
@@ -71,17 +71,6 @@ export function toStartPage(request: Request, source: StartPageSource) {
     allDocumentUrl: to(`${prefix}/openapi.json`),
     assetsBase: to(`${prefix}/docs/assets/`),
   };
-}
-
-function toChangeText(change: Readonly<Record<'added' | 'changed' | 'removed', readonly string[]>>): string {
-  const changes = (['added', 'changed', 'removed'] as const)
-    .filter((kind) => change[kind].length > 0)
-    .map((kind) => {
-      const more = change[kind].length - MAX_SHOWN;
-      const names = [...change[kind].slice(0, MAX_SHOWN), ...(more > 0 ? [`${more} more`] : [])];
-      return `${kind}: ${toEnumeration(names)}`;
-    });
-  return changes.length === 0 ? 'no server has changed' : changes.join('; ');
 }
 
 /** A call of a server's tool, or of its document while no tool is known, for a POSIX shell. */

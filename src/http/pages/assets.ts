@@ -22,7 +22,7 @@ export function createAssets(): RequestHandler {
   const assets = express.Router();
   assets.get(OWN_ASSETS, sendCompressed);
   assets.get(SWAGGER_UI, ...serveWithOptions(options));
-  for (const folder of ['pages', 'documents']) {
+  for (const folder of ['pages', 'documents', 'admin']) {
     assets.get(OWN_ASSETS, express.static(pagesRoot + folder, options));
   }
   return assets;

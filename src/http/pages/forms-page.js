@@ -2,10 +2,16 @@
 (() => {
   const announcement = document.getElementById('announcement');
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-  for (const time of document.querySelectorAll('time[datetime]')) {
-    time.title = time.textContent;
-    time.textContent = format.format(new Date(time.dateTime));
-  }
+  const exactFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+  const showTimes = (root) => {
+    for (const time of root.querySelectorAll('time[datetime]')) {
+      time.title = time.textContent;
+      time.textContent = ('exact' in time.dataset ? exactFormat : format).format(new Date(time.dateTime));
+    }
+  };
+  showTimes(document);
+  // Parts that another script has replaced.
+  document.addEventListener('refreshed', (event) => showTimes(event.target));
 
   // The result of a form is shown once, and not again when the page is reloaded.
   const url = new URL(location.href);

@@ -1,11 +1,18 @@
 import { Eta } from 'eta';
 import { toHashedName } from './asset-names.ts';
 import { pagesRoot } from './pages-root.ts';
-import { toCount, toEnumeration, toTime, toWebUrl } from './words.ts';
+import { toCount, toEnumeration, toExactTime, toTime, toWebUrl } from './words.ts';
 
 class PageTemplates extends Eta {
-  /** What templates may call. `time` returns HTML. */
-  readonly words = { asset: toHashedName, count: toCount, enumerate: toEnumeration, time: toTime, webUrl: toWebUrl };
+  /** What templates may call. `time` and `exactTime` return HTML. */
+  readonly words = {
+    asset: toHashedName,
+    count: toCount,
+    enumerate: toEnumeration,
+    time: toTime,
+    exactTime: toExactTime,
+    webUrl: toWebUrl,
+  };
 }
 
 const templates = new PageTemplates({
@@ -13,7 +20,7 @@ const templates = new PageTemplates({
   cache: true,
   autoEscape: true,
   autoTrim: false,
-  functionHeader: 'const { asset, count, enumerate, time, webUrl } = this.words;',
+  functionHeader: 'const { asset, count, enumerate, time, exactTime, webUrl } = this.words;',
 });
 
 /** A page from its template, such as `vault/vault`. Everything in `view` is escaped. */

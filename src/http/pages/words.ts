@@ -5,10 +5,19 @@ import { parseUrl } from '../../parse-url.ts';
  * is not a date.
  */
 export function toTime(ms: number | undefined): string {
+  return toTimeElement(ms, 16, '');
+}
+
+/** The same with seconds. */
+export function toExactTime(ms: number | undefined): string {
+  return toTimeElement(ms, 19, ' data-exact');
+}
+
+function toTimeElement(ms: number | undefined, length: number, attribute: string): string {
   const date = new Date(ms ?? Number.NaN);
   if (Number.isNaN(date.getTime())) return '';
   const iso = date.toISOString();
-  return `<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')} UTC</time>`;
+  return `<time datetime="${iso}"${attribute}>${iso.slice(0, length).replace('T', ' ')} UTC</time>`;
 }
 
 /** `1 tool`, `2 tools`. */

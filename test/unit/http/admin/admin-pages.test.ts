@@ -23,14 +23,14 @@ function post(app: PageApp, path: string, fields: Record<string, string>, cookie
   });
 }
 
-async function logIn(app: PageApp, credential: string): Promise<string> {
+async function logIn(app: PageApp, credential: string, location = '../tools/admin'): Promise<string> {
   const answer = await post(app, '/vault/log-in', { credential, page: 'admin' });
-  expect(answer.headers.location).toBe('../tools/admin');
+  expect(answer.headers.location).toBe(location);
   return answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
 }
 
-async function pageOf(app: PageApp, cookie: string): Promise<{ text: string; token: string }> {
-  const { text } = await sendRequest(app.port, 'GET', '/tools/admin/', { headers: { Cookie: cookie } });
+async function pageOf(app: PageApp, cookie: string, path = '/tools/admin/'): Promise<{ text: string; token: string }> {
+  const { text } = await sendRequest(app.port, 'GET', path, { headers: { Cookie: cookie } });
   return { text, token: /name="form_token" value="([^"]+)"/.exec(text)?.[1] ?? '' };
 }
 
@@ -111,4 +111,84 @@ describe('the admin’s page', () => {
     expect(answer.text).toContain('There is no such server.');
     expect(app.restarted).toEqual([]);
   });
+});
+
+describe('the live parts of the admin’s page', () => {
+  const live = (app: PageApp, cookie: string, query = '', tag = '') =>
+    sendRequest(app.port, 'GET', `/tools/admin/live${query}`, { headers: { Cookie: cookie, 'If-None-Match': tag } });
+
+  test('are those of the page, with links from where the page is', async () => {
+    const app = await start();
+    const cookie = await logIn(app, 'key-of-admin');
+    const { text: page } = await pageOf(app, cookie);
+    const liveUrl = /data-live-url="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    expect(liveUrl).toBe('../../tools/admin/live?depth=2');
+    const { text } = await live(app, cookie, '?depth=2');
+    const parts = (html: string) => [...html.matchAll(/data-live="([^"]+)"/g)].map(([, name]) => name);
+    expect(parts(text).sort()).toEqual(parts(page).sort());
+    expect(parts(text)).toContain('facts files');
+    expect(text).toContain('action="../../tools/admin/servers/jira/tools"');
+    expect(text).toContain('2 of 3 servers ready');
+    expect(text).toMatch(/Not ready: <a href="#server-2">files<\/a>/);
+    for (const query of ['', '?depth=12', '?depth=x', '?depth=1&depth=2']) {
+      expect((await live(app, cookie, query)).text).toContain('action="./tools/admin/servers/jira/tools"');
+    }
+  });
+
+  test('are sent again only when they have changed', async () => {
+    const app = await start();
+    const cookie = await logIn(app, 'key-of-admin');
+    const tag = String((await live(app, cookie)).headers.etag);
+    const same = await live(app, cookie, '', tag);
+    expect([same.status, same.text]).toEqual([304, '']);
+    app.registry.lastReload = {
+      kind: 'refused',
+      at: Date.UTC(2026, 10, 22),
+      problems: ['<b>servers.json:3</b>: wrong'],
+    };
+    const changed = await live(app, cookie, '', tag);
+    expect(changed.status).toBe(200);
+    expect(changed.text).toContain('the previous configuration stays in use');
+    expect(changed.text).toContain('&lt;b&gt;servers.json:3&lt;/b&gt;: wrong');
+    const { text } = await pageOf(app, cookie);
+    expect(text).toContain('&lt;b&gt;servers.json:3&lt;/b&gt;: wrong');
+  });
+
+  test.each([
+    ['a visitor', undefined, 401],
+    ['a user', 'key-of-alice', 403],
+  ])('are not for %s', async (_name, credential, status) => {
+    const app = await start();
+    const answer = await live(app, credential === undefined ? '' : await logIn(app, credential));
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toMatch(/jira|streamable/);
+  });
+});
+
+test('the page shows when a server failed first, when it is tried next and its last lines on stderr, as text and without secrets', async () => {
+  const app = await startPageApp({
+    adminServers: [
+      {
+        name: 'files',
+        title: 'Files',
+        state: 'backing off',
+        reason: 'its process ended with code 1',
+        detail: 'its last lines on stderr: known-secret',
+        since: Date.UTC(2026, 10, 22, 3, 4, 5),
+        nextTryAt: Date.UTC(2026, 10, 22, 3, 5, 6),
+        stderr: ['cannot open /srv/files', '<script>alert("x")</script> with known-secret'],
+        transport: 'stdio',
+        isolation: 'shared',
+        tools: [],
+      },
+    ],
+  });
+  started.push(app);
+  const { text } = await pageOf(app, await logIn(app, 'key-of-admin', '../admin'), '/admin');
+  expect(text).toMatch(/Failing since <time datetime="2026-11-22T03:04:05.000Z" data-exact>2026-11-22 03:04:05 UTC/);
+  expect(text).toMatch(/next try at <time [^>]*>2026-11-22 03:05:06 UTC/);
+  expect(text).toContain('Last 2 lines on stderr');
+  expect(text).toContain('cannot open /srv/files');
+  expect(text).toContain('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; with [redacted]');
+  expect(text).not.toContain('known-secret');
 });

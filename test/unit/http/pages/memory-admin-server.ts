@@ -9,6 +9,9 @@ export interface MemoryAdminServer {
   readonly state: string;
   readonly reason?: string;
   readonly detail?: string;
+  readonly since?: number;
+  readonly nextTryAt?: number;
+  readonly stderr?: readonly string[];
   readonly transport: string;
   readonly isolation: string;
   readonly tools: readonly string[];
@@ -19,14 +22,15 @@ export interface MemoryAdminServer {
 
 /** A server as the page meets it. */
 export function toServer(shown: MemoryAdminServer, restart: () => void): AdminServer {
-  const { name, title, state, reason, detail, transport, isolation, tools, origin } = shown;
+  const { name, title, state, reason, detail, since, nextTryAt, transport, isolation, tools, origin } = shown;
   const server: { readonly [Key in keyof AdminServer]: unknown } = {
     name,
-    status: { state, reason, detail },
+    status: { state, reason, detail, since, nextTryAt },
     catalogue: { serverInfo: { name, title }, tools: new Map(tools.map((tool) => [tool, {}])), unmatchedRules: [] },
     config: { transport: { type: transport }, isolation },
     tools: { origin, differences: shown.otherLists ?? [], choose: () => false },
     awaitedSource: undefined,
+    stderr: { lines: () => (shown.stderr ?? []).map((text) => ({ at: Date.UTC(2026, 10, 22), text })) },
     generations: { sessions: () => shown.sessions ?? [], restart: async () => restart() },
   };
   return server as AdminServer;

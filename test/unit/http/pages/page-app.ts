@@ -6,6 +6,7 @@ import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
 import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserId } from '../../../../src/auth/user.ts';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
+import type { AdminServer } from '../../../../src/http/admin/admin-view.ts';
 import { AuditTrail } from '../../../../src/http/audit-trail.ts';
 import { answerError } from '../../../../src/http/error-handler.ts';
 import { createOwnHosts } from '../../../../src/http/guards/own-hosts.ts';
@@ -17,6 +18,7 @@ import { PageAccess } from '../../../../src/http/vault/page-access.ts';
 import { createVaultApp } from '../../../../src/http/vault-app.ts';
 import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
+import type { ReloadResult } from '../../../../src/servers/reload-result.ts';
 import type { LinkProfile } from '../../../../src/vault/vault.ts';
 import { keyRecord, setUp } from '../../auth/open-webui-request.ts';
 import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
@@ -44,7 +46,12 @@ export interface PageApp {
   /** The changes of values that were recorded. */
   readonly changes: readonly AuditEvent[];
   readonly restarted: readonly string[];
+  readonly registry: { lastReload: ReloadResult | undefined };
   readonly logs: readonly LogLine[];
+  /** Changes what a server is. */
+  show(server: string, changes: Partial<MemoryAdminServer>): void;
+  /** Changes what an API key may do. */
+  setScopes(key: string, scopes: readonly string[]): void;
   /** From now on nothing can be recorded. */
   auditFailure(error: Error): void;
   /** The path of a setup link. */
@@ -56,7 +63,13 @@ export interface PageApp {
 
 /** The pages as they are mounted, with real log-ins and cookies over user settings in memory. */
 export async function startPageApp(options: PageAppOptions = {}): Promise<PageApp> {
-  const { servers = [], adminServers = [], pathPrefix = '/', hasAuthentication = true, oddUser = ALICE } = options;
+  const {
+    servers: userServers = [],
+    adminServers = [],
+    pathPrefix = '/',
+    hasAuthentication = true,
+    oddUser = ALICE,
+  } = options;
   const ring = new ApiKeyRing();
   const keys = hasAuthentication
     ? [
@@ -92,12 +105,17 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     sessions: new PageSessions([Buffer.alloc(32, 7)]),
     audit,
   });
-  const userVariables = new MemoryVariables(servers);
+  const userVariables = new MemoryVariables(userServers);
   const restarted: string[] = [];
-  const registered = adminServers.map((shown) => toServer(shown, () => restarted.push(shown.name)));
+  const register = (shown: MemoryAdminServer): [string, AdminServer] => [
+    shown.name,
+    toServer(shown, () => restarted.push(shown.name)),
+  ];
+  const servers = new Map(adminServers.map(register));
   const registry = {
-    list: () => registered,
-    servers: new Map(registered.map((one) => [one.name, one])),
+    list: () => [...servers.values()],
+    servers,
+    lastReload: undefined as ReloadResult | undefined,
   };
   const logs: LogLine[] = [];
   const logger = collectingLogger(logs);
@@ -129,6 +147,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       userVariables,
       audit,
       logger,
+      redact: (text) => text.replaceAll('known-secret', '[redacted]'),
       callLimit: undefined,
     }),
   );
@@ -142,7 +161,16 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     userVariables,
     changes,
     restarted,
+    registry,
     logs,
+    show: (server, changes) => {
+      const shown = adminServers.find(({ name }) => name === server);
+      if (shown !== undefined) servers.set(...register({ ...shown, ...changes }));
+    },
+    setScopes: (key, scopes) => {
+      const changed = keys.map((record) => (record.id === key ? { ...record, scopes } : record));
+      ring.replace('file', changed);
+    },
     auditFailure: (error) => {
       auditFailure = error;
     },
