@@ -27,7 +27,9 @@ export function layPageFiles(source, out) {
 function compressAssets(folder) {
   const target = join(folder, 'assets');
   mkdirSync(target, { recursive: true });
-  const own = ['pages', 'documents'].flatMap((room) => readdirSync(join(folder, room)).map((name) => [room, name]));
+  const own = ['pages', 'documents', 'admin'].flatMap((room) =>
+    readdirSync(join(folder, room)).map((name) => [room, name]),
+  );
   const assets = [
     ...own.filter(([, name]) => /\.(?:css|js|svg)$/.test(name)).map(([room, name]) => join(folder, room, name)),
     ...['swagger-ui.css', 'swagger-ui-bundle.js'].map((name) => require.resolve(`swagger-ui-dist/${name}`)),
