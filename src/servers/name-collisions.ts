@@ -1,8 +1,10 @@
-import type { CatalogueTool } from './catalogue.ts';
-
 const SHOWN_NAME_CHARACTERS = 80;
 
-type NamedTool = Pick<CatalogueTool, 'ownName'> & { readonly definition: { readonly name: string } };
+/** Of a `CatalogueTool`: its own name, and the one that callers see. */
+interface NamedTool {
+  readonly ownName: string;
+  readonly definition: { readonly name: string };
+}
 
 /**
  * Why some of a server's tools cannot be served: another one has the same URL or, once everything that an operation id

@@ -52,7 +52,7 @@ test.each<[string, object, Readonly<Record<string, string>>]>([
   ['a server with sessions of users', { env: { TOKEN: '${user.id}' } }, {}],
   ['a server for some users only', { access: { groups: ['finance'] } }, {}],
   ['headers that are trusted', {}, { MCPO_TRUST_USER_HEADERS: 'true' }],
-  ['user JWTs', {}, { MCPO_OPENWEBUI_USER_JWT_SECRET: 'c2VjcmV0LW9mLXRoZS11c2VyLWp3dHM' }],
+  ['user JWTs', {}, { MCPO_OPENWEBUI_USER_JWT_SECRET: 'c2VjcmV0LW9mLXRoZS11c2VyLWp3dHM0NTY3ODkwMTIz' }],
 ])('%s: a connection has the headers that name the user, and nothing is left to be typed', (_, entry, env) => {
   const file = join(folder, 'users.json');
   writeFileSync(file, JSON.stringify({ mcpServers: { time: { command: 'x', ...entry } } }));

@@ -120,7 +120,10 @@ const refusals: readonly (readonly [string, string])[] = [
   ['${HOST:default}', '${HOST:default} is not a known placeholder; write $${HOST:default} if it is meant literally'],
   ['${a${b}}', '${a${b} is not a known placeholder; write $${a${b} if it is meant literally'],
   ['${file:/absent}', 'the file "/absent" of ${file:…} does not exist'],
-  ['${base64:${UNSET}}', 'environment variable UNSET is not set; set it, or give a default as ${UNSET:-default}'],
+  [
+    '${base64:${UNSET}}',
+    'environment variable UNSET is not set; set it, give a default as ${UNSET:-default}, or declare UNSET in "userVars" if each user has their own',
+  ],
   ['ab${base64:${TOKEN}', 'the "${" at character 3 has no closing "}"; write $${ for a literal ${'],
   ['${input:other}', '${input:other} names no input; declare "other" in "inputs" or "userVars"'],
   ['${TOKEN:-x}', '${TOKEN:-…} gives a default to a user variable; set "default" of TOKEN in "userVars" instead'],
