@@ -8,8 +8,9 @@ import { formatConfigProblem, UsageError } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { adminGroups } from './admin-commands.ts';
 import type { CommandLine } from './command-line.ts';
-import type { CommandResult } from './command-result.ts';
+import { type CommandResult, toJson } from './command-result.ts';
 import type { OpenWebUiFlags } from './openwebui.ts';
+import { serversFileSchema } from './schema.ts';
 import { addServiceFlags, toServiceOptions } from './service-flags.ts';
 
 const EXAMPLES = `
@@ -104,6 +105,10 @@ export function addServiceCommands(
 
   // Only for the list that the help shows.
   for (const [name, description] of adminGroups) program.command(name).description(description);
+  program
+    .command('schema')
+    .description('print the JSON Schema of the servers file, for editors: "$schema" in the file names it')
+    .action(() => choose({ kind: 'print', text: toJson(serversFileSchema()) }));
   program
     .command('version')
     .description("print the program's own version")

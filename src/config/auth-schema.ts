@@ -43,20 +43,34 @@ const headerName = z
 
 const key = z
   .strictObject({
-    id: z.string().regex(/^[\w.-]{1,64}$/, 'may contain letters, digits, "_", "." and "-" only, 64 at most.'),
+    id: z
+      .string()
+      .regex(/^[\w.-]{1,64}$/, 'may contain letters, digits, "_", "." and "-" only, 64 at most.')
+      .describe('Name of the key, for the log.'),
     hash: z
       .string()
       .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the key as 64 hex digits.')
-      .toLowerCase(),
-    scopes: scopes.default(['call', 'docs']),
+      .toLowerCase()
+      .describe('SHA-256 of the key, as `mcpo-ts key create --config-entry` prints it.'),
+    scopes: scopes.default(['call', 'docs']).describe('What the key allows.'),
     user: z
       .union([
         nonEmptyText.transform((subject) => ({ issuer: 'open-webui', subject })),
-        z.strictObject({ issuer: nonEmptyText, subject: nonEmptyText }),
+        z.strictObject({
+          issuer: nonEmptyText.describe('Issuer of the user id.'),
+          subject: nonEmptyText.describe('The user id.'),
+        }),
       ])
-      .optional(),
-    assertsUser: z.boolean().default(false),
-    expires: z.iso.datetime({ offset: true, error: 'must be a time such as 2030-01-31T00:00:00Z.' }).optional(),
+      .optional()
+      .describe('The user whom the key identifies: the id in Open WebUI, or issuer and subject.'),
+    assertsUser: z
+      .boolean()
+      .default(false)
+      .describe('Its holder may say for which user they call, as Open WebUI does.'),
+    expires: z.iso
+      .datetime({ offset: true, error: 'must be a time such as 2030-01-31T00:00:00Z.' })
+      .optional()
+      .describe('When the key ends, such as `2030-01-31T00:00:00Z`.'),
   })
   .transform(({ expires, user, ...rest }): ApiKeyRecord => {
     const expiresAt = expires === undefined ? undefined : Date.parse(expires);
@@ -65,31 +79,36 @@ const key = z
 
 /** As OpenID Connect names them, where it does. */
 const claims = z.strictObject({
-  subject: nonEmptyText.default('sub'),
-  email: nonEmptyText.default('email'),
-  name: nonEmptyText.default('name'),
-  username: nonEmptyText.default('preferred_username'),
-  role: nonEmptyText.default('role'),
-  groups: nonEmptyText.default('groups'),
-  scope: nonEmptyText.default('scope'),
+  subject: nonEmptyText.default('sub').describe('Claim with the user id.'),
+  email: nonEmptyText.default('email').describe('Claim with the e-mail address.'),
+  name: nonEmptyText.default('name').describe('Claim with the name.'),
+  username: nonEmptyText.default('preferred_username').describe('Claim with the name that the user logs in with.'),
+  role: nonEmptyText.default('role').describe('Claim with the role.'),
+  groups: nonEmptyText.default('groups').describe('Claim with the groups; a dot leads into an object.'),
+  scope: nonEmptyText.default('scope').describe('Claim with the scopes.'),
 });
 
 export const DEFAULT_CLAIMS: ClaimNames = claims.parse({});
 
 const issuer = z
   .strictObject({
-    issuer: nonEmptyText,
+    issuer: nonEmptyText.describe('URL of the issuer, exactly as its tokens name it.'),
     audience: z
       .union([nonEmptyText.transform((one) => [one]), texts], { error: 'must be a text or a list of texts.' })
-      .optional(),
-    scopes: scopesByName,
-    defaultScopes: scopes.default([...DEFAULT_USER_SCOPES]),
-    algorithms: z.array(algorithm).min(1, 'names no algorithm.').optional(),
-    secret: nonEmptyText.optional(),
-    publicKey: nonEmptyText.optional(),
-    publicKeyFile: nonEmptyText.optional(),
-    jwksUri: httpUrl.optional(),
-    claims: claims.prefault({}),
+      .optional()
+      .describe('The `aud` of tokens that are meant for this service; `"*"` accepts tokens for any.'),
+    scopes: scopesByName.describe('What scopes of its tokens allow here, by their name there.'),
+    defaultScopes: scopes.default([...DEFAULT_USER_SCOPES]).describe('What all of its users may do.'),
+    algorithms: z
+      .array(algorithm)
+      .min(1, 'names no algorithm.')
+      .optional()
+      .describe('Algorithms of signatures that are accepted.'),
+    secret: nonEmptyText.optional().describe('Secret that its tokens are signed with.'),
+    publicKey: nonEmptyText.optional().describe('Public key (PEM) that its tokens are verified with.'),
+    publicKeyFile: nonEmptyText.optional().describe('File with that public key.'),
+    jwksUri: httpUrl.optional().describe('URL of its key set; unset, and without a secret or key: found by discovery.'),
+    claims: claims.prefault({}).describe('Names of claims in its tokens.'),
   })
   .refine(
     ({ secret, publicKey, publicKeyFile, jwksUri }) =>
@@ -100,33 +119,38 @@ const issuer = z
   .refine(
     ({ audience = [] }) => audience.length <= 1 || !audience.includes(ANY_AUDIENCE),
     'has "*" beside other values in "audience"; keep one of the two.',
-  );
+  )
+  .meta({ required: ['issuer', 'audience'] });
 
 /** `auth` of the servers file. Unknown keys are errors here: a misspelt restriction would restrict nothing. */
 export const authSchema = z.strictObject({
-  keys: z.array(key).default([]),
-  issuers: z.array(issuer).default([]),
-  roles: scopesByName,
-  groups: scopesByName,
-  /** Further hosts under which the service is reached. */
-  allowedHosts: z.array(z.string().refine((host) => parseHostNames(host)?.length === 1, HOST_NAMES_RULE)).default([]),
+  keys: z.array(key).default([]).describe('API keys beside those in the database.'),
+  issuers: z.array(issuer).default([]).describe('Issuers whose tokens are accepted.'),
+  roles: scopesByName.describe('Scopes that users with a role have in addition, by role.'),
+  groups: scopesByName.describe('Scopes that users in a group have in addition, by group.'),
+  allowedHosts: z
+    .array(z.string().refine((host) => parseHostNames(host)?.length === 1, HOST_NAMES_RULE))
+    .default([])
+    .describe('Further hosts under which the service is reached.'),
   openWebUi: z
     .strictObject({
       headers: z
         .strictObject({
-          userJwt: headerName.default('x-openwebui-user-jwt'),
-          userId: headerName.default('x-openwebui-user-id'),
-          userEmail: headerName.default('x-openwebui-user-email'),
-          userName: headerName.default('x-openwebui-user-name'),
-          userRole: headerName.default('x-openwebui-user-role'),
-          userGroups: headerName.default('x-openwebui-user-groups'),
-          userGroupIds: headerName.default('x-openwebui-user-group-ids'),
-          chatId: headerName.default('x-openwebui-chat-id'),
-          messageId: headerName.default('x-openwebui-message-id'),
+          userJwt: headerName.default('x-openwebui-user-jwt').describe('Header with the signed token about the user.'),
+          userId: headerName.default('x-openwebui-user-id').describe('Header with the user id.'),
+          userEmail: headerName.default('x-openwebui-user-email').describe('Header with the e-mail address.'),
+          userName: headerName.default('x-openwebui-user-name').describe('Header with the name.'),
+          userRole: headerName.default('x-openwebui-user-role').describe('Header with the role.'),
+          userGroups: headerName.default('x-openwebui-user-groups').describe('Header with the names of the groups.'),
+          userGroupIds: headerName.default('x-openwebui-user-group-ids').describe('Header with the ids of the groups.'),
+          chatId: headerName.default('x-openwebui-chat-id').describe('Header with the id of the chat.'),
+          messageId: headerName.default('x-openwebui-message-id').describe('Header with the id of the message.'),
         })
-        .prefault({}),
+        .prefault({})
+        .describe('Names of the headers in which Open WebUI says who calls.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What comes from Open WebUI.'),
 });
 
 export type AuthFile = z.infer<typeof authSchema>;

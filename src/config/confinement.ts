@@ -18,18 +18,28 @@ const limit = z.int().min(1, 'must be at least 1.');
 /** The keys of a server's entry that confine its process. */
 export const confinementKeys = {
   runAs: z
-    .union([z.literal('auto'), z.literal(false), z.strictObject({ uid: id, gid: id })], {
-      error: 'must be "auto", false, or {"uid": …, "gid": …} with whole numbers from 1.',
-    })
-    .optional(),
+    .union(
+      [
+        z.literal('auto'),
+        z.literal(false),
+        z.strictObject({ uid: id.describe('User id.'), gid: id.describe('Group id.') }),
+      ],
+      {
+        error: 'must be "auto", false, or {"uid": …, "gid": …} with whole numbers from 1.',
+      },
+    )
+    .optional()
+    .describe(
+      'User of the process: `"auto"` for one of its own, `{"uid", "gid"}`, or false for the user of the service.',
+    ),
   sandbox: z
     .union(
       [
         z.boolean(),
         z.strictObject({
-          network: z.boolean().default(true),
-          readOnly: texts.default([]),
-          writable: texts.default([]),
+          network: z.boolean().default(true).describe('The process reaches the network.'),
+          readOnly: texts.default([]).describe('Further paths that the process may read.'),
+          writable: texts.default([]).describe('Further paths that the process may write.'),
         }),
       ],
       {
@@ -38,17 +48,24 @@ export const confinementKeys = {
       },
     )
     .transform((given) => (given === true ? { network: true, readOnly: [], writable: [] } : given || undefined))
-    .optional(),
+    .optional()
+    .describe('The process sees a read-only system without the files of the service and of other servers.'),
   limits: z
     .strictObject({
-      /** Less than this does not start Node. */
-      memoryMb: z.int().min(64, 'must be at least 64 (MiB); Node does not start with less.').optional(),
-      cpuSeconds: limit.optional(),
-      processes: limit.optional(),
-      files: z.int().min(64, 'must be at least 64.').optional(),
+      memoryMb: z
+        .int()
+        .min(64, 'must be at least 64 (MiB); Node does not start with less.')
+        .optional()
+        .describe('Memory that a process may write to, in MiB.'),
+      cpuSeconds: limit
+        .optional()
+        .describe('Processor time of a process in its whole life; after it, the process ends and is started again.'),
+      processes: limit.optional().describe('Processes and threads of its user; needs `runAs` or `sandbox`.'),
+      files: z.int().min(64, 'must be at least 64.').optional().describe('Open files of a process.'),
     })
     .transform((given) => (Object.keys(given).length > 0 ? given : undefined))
-    .optional(),
+    .optional()
+    .describe('What each process of the server may use up.'),
 };
 
 type ConfinementEntry = { readonly [Key in keyof typeof confinementKeys]?: z.infer<(typeof confinementKeys)[Key]> };

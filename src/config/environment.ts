@@ -33,46 +33,94 @@ const publicUrl = variable(
 );
 const list = (value: string) => value.split(/[\s,]+/).filter(Boolean);
 
-/** The service's own variables, secrets aside. */
-const valueSchema = z.object({
-  /** Base of the links that the service gives out, without a slash at the end. */
-  MCPO_PUBLIC_URL: publicUrl,
-  JWT_ALGORITHM: variable(z.string().transform(list).pipe(z.array(algorithm).min(1, 'names no algorithm.'))),
-  /** How long an issued token lasts, such as `1h`. */
-  JWT_EXPIRY: text,
-  JWT_ISSUER: text,
-  /** One of these must be in a token's `aud`; `*` accepts any. */
-  JWT_AUDIENCE: variable(z.string().transform(list)),
-  MCPO_OPENWEBUI_URL: publicUrl,
-  MCPO_TRUST_USER_HEADERS: flag,
-  MCPO_TRUST_PROXY: variable(textAs(parseTrustProxy, TRUST_PROXY_RULE)),
-  MCPO_ALLOWED_HOSTS: variable(textAs(parseHostNames, HOST_NAMES_RULE)),
-  MCPO_RATE_LIMIT: rate,
-  MCPO_AUTH_FAILURE_LIMIT: rate,
+/** The service's own variables, secrets aside. `default` is for the documents. */
+export const valueSchema = z.object({
+  MCPO_PUBLIC_URL: publicUrl.describe(
+    'Where browsers reach the service, such as `https://tools.example.org`: the base of links in answers.',
+  ),
+  JWT_ALGORITHM: variable(z.string().transform(list).pipe(z.array(algorithm).min(1, 'names no algorithm.'))).describe(
+    'Accepted algorithms: `HS256`, `HS384`, `HS512` with `JWT_SECRET`; `RS…`, `PS…`, `ES…` with a public key or a key set. Unset: `HS256`, or all of those.',
+  ),
+  JWT_EXPIRY: text.meta({ description: 'How long an issued token lasts, such as `8h`.', default: '1h' }),
+  JWT_ISSUER: text.describe(
+    'The issuer that tokens must name; without `JWT_SECRET` and `JWT_PUBLIC_KEY` the URL of an OpenID Connect provider, whose keys are read from it.',
+  ),
+  JWT_AUDIENCE: variable(z.string().transform(list)).describe(
+    'Expected `aud` of tokens, separated by commas; `*` accepts tokens for any service. Required with `JWT_ISSUER` or `JWT_PUBLIC_KEY` unless `JWT_SECRET` is set.',
+  ),
+  MCPO_OPENWEBUI_URL: publicUrl.describe(
+    'Where Open WebUI is, to ask it whose session token or `sk-` key was presented.',
+  ),
+  MCPO_TRUST_USER_HEADERS: flag.meta({
+    description: "`true`: Open WebUI's plain user headers are believed, from holders of a key that may assert users.",
+    default: 'false',
+  }),
+  MCPO_TRUST_PROXY: variable(textAs(parseTrustProxy, TRUST_PROXY_RULE)).describe(
+    'Proxies in front whose `X-Forwarded-*` headers are believed: addresses such as `192.0.2.10`, `10.0.0.0/8`, or `loopback`, `linklocal`, `uniquelocal`.',
+  ),
+  MCPO_ALLOWED_HOSTS: variable(textAs(parseHostNames, HOST_NAMES_RULE)).describe(
+    'Further hosts under which the service and its pages are reached, such as `mcpo`, separated by commas.',
+  ),
+  MCPO_RATE_LIMIT: rate.meta({
+    description: 'Calls of one user or key: a number and a time (`s`, `m`, `h`), or `off`.',
+    default: '6000/1m',
+  }),
+  MCPO_AUTH_FAILURE_LIMIT: rate.meta({
+    description: 'Failed log-ins from one address: a number and a time, or `off`.',
+    default: '60/1m',
+  }),
   /** Read by the vault, which checks the permissions of the file. */
-  MCPO_VAULT_KEY: text,
-  MCPO_VAULT_KEY_FILE: text,
-  MCPO_VAULT_LAST_FOUR: flag,
-  MCPO_MAX_SESSIONS: count,
-  MCPO_MAX_SESSIONS_PER_USER: count,
-  /** Open connections: in all, and from one address. */
-  MCPO_MAX_CONNECTIONS: count,
-  MCPO_MAX_CONNECTIONS_PER_ADDRESS: count,
-  SECURITY_LOG_FILE: text,
-  MCPO_DATA_DIR: text,
+  MCPO_VAULT_KEY: text.describe(
+    "The vault's key: 32 bytes as base64. Several with commas: the first writes, all read. Unset: made once beside the database.",
+  ),
+  MCPO_VAULT_KEY_FILE: text.describe('File with that key, which only its owner may read (mode 0400 or 0600).'),
+  MCPO_VAULT_LAST_FOUR: flag.meta({
+    description: '`true`: users see the last four characters of what they have set.',
+    default: 'false',
+  }),
+  MCPO_MAX_SESSIONS: count.meta({ description: 'Sessions of users at once, over all servers.', default: '1000' }),
+  MCPO_MAX_SESSIONS_PER_USER: count.meta({
+    description: 'Sessions of one user at once, over all servers.',
+    default: '20',
+  }),
+  MCPO_MAX_CONNECTIONS: count.meta({ description: 'Open connections.', default: '8192' }),
+  MCPO_MAX_CONNECTIONS_PER_ADDRESS: count.meta({
+    description: "Open connections from one address, unless it is a trusted proxy's.",
+    default: '2048',
+  }),
+  SECURITY_LOG_FILE: text.describe('File of the audit log; unset: no audit log.'),
+  MCPO_DATA_DIR: text.meta({
+    description: 'Folder of the embedded database and of generated keys.',
+    default: '$XDG_DATA_HOME/mcpo-ts, or ~/.local/share/mcpo-ts',
+  }),
   // Set by the image: an empty MCPO_DATA_DIR of an env_file must not lead out of its volume.
-  MCPO_DEFAULT_DATA_DIR: text,
-  MCPO_RUN_AS: variable(z.enum(['auto', 'off'], { error: 'must be auto or off.' })),
-  MCPO_HOMES_DIR: text,
-  MCPO_RUN_AS_UIDS: variable(textAs(parseRange, 'must be the first and the last user id, such as 60600-61099.')),
-  XDG_DATA_HOME: text,
-  LOG_LEVEL: variable(textAs(parseLogLevel, `${LOG_LEVEL_RULE}.`)),
+  MCPO_DEFAULT_DATA_DIR: text.describe('Set by the image to `/data`: used in place of the default of `MCPO_DATA_DIR`.'),
+  MCPO_RUN_AS: variable(z.enum(['auto', 'off'], { error: 'must be auto or off.' })).meta({
+    description: 'As root, `auto` gives each stdio server a user of its own, unless its `runAs` says otherwise.',
+    default: 'off',
+  }),
+  MCPO_HOMES_DIR: text.meta({
+    description: 'Folder of the homes of confined servers.',
+    default: '/var/lib/mcpo-ts/homes for root, else homes in MCPO_DATA_DIR',
+  }),
+  MCPO_RUN_AS_UIDS: variable(textAs(parseRange, 'must be the first and the last user id, such as 60600-61099.')).meta({
+    description: 'Users for that: the first and the last id.',
+    default: '60600-61099',
+  }),
+  XDG_DATA_HOME: text.meta({ description: 'Base of the default of `MCPO_DATA_DIR`.', default: '~/.local/share' }),
+  LOG_LEVEL: variable(textAs(parseLogLevel, `${LOG_LEVEL_RULE}.`)).meta({
+    description: '`error`, `warn`, `info` or `debug`; `--log-level` wins over it.',
+    default: 'info',
+  }),
   LOG_FORMAT: variable(
     textAs(
       (value) => (['json', 'pretty'] as const).find((one) => one === value.toLowerCase()),
       'must be json or pretty.',
     ),
-  ),
+  ).meta({
+    description: '`json` (an object a line) or `pretty` (for people).',
+    default: 'pretty on a terminal, else json',
+  }),
 });
 
 const schema = z.object({ values: valueSchema, secrets: secretSchema });

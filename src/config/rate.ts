@@ -15,6 +15,9 @@ const MAX_LIMIT = 1_000_000_000;
 /** Ends a message about a malformed rate. */
 export const RATE_RULE = 'must be a number and a time such as 6000/1m (s, m or h, a day at most), or off.';
 
+/** The form of a rate, for a JSON Schema. */
+export const RATE_PATTERN = '^\\s*(?:[oO][fF][fF]|\\d{1,10}\\s*/\\s*\\d{0,6}\\s*[smhSMH])\\s*$';
+
 /** Reads `6000/1m`; `off` means no limit. Returns `undefined` for anything else. */
 export function parseRate(text: string): Rate | 'off' | undefined {
   const trimmed = text.trim().toLowerCase();

@@ -10,25 +10,33 @@ const secret = variable(z.string());
  * Messages do not repeat the URLs: they contain passwords.
  */
 export const secretSchema = z.object({
-  MCPO_API_KEY: secret,
-  API_KEY: secret,
-  JWT_SECRET: secret,
-  JWT_PUBLIC_KEY: secret,
-  MCPO_OPENWEBUI_USER_JWT_SECRET: secret,
-  MCPO_OPENWEBUI_SECRET_KEY: secret,
-  MCPO_AUDIT_KEY: secret,
+  MCPO_API_KEY: secret.describe(
+    'The key that callers must present as `Authorization: Bearer …`; at least 16 characters.',
+  ),
+  API_KEY: secret.describe("mcpo's name for it; read only if the one above is unset."),
+  JWT_SECRET: secret.describe(
+    'Signs the tokens that `mcpo-ts token issue` makes, and verifies them; at least 32 bytes.',
+  ),
+  JWT_PUBLIC_KEY: secret.describe('Public key (PEM) that tokens are verified with.'),
+  MCPO_OPENWEBUI_USER_JWT_SECRET: secret.describe(
+    "Open WebUI's `FORWARD_USER_INFO_HEADER_JWT_SECRET`: its users are known by a signed token.",
+  ),
+  MCPO_OPENWEBUI_SECRET_KEY: secret.describe(
+    "Open WebUI's `WEBUI_SECRET_KEY`, to verify its session tokens; needs `MCPO_OPENWEBUI_URL`.",
+  ),
+  MCPO_AUDIT_KEY: secret.describe("The audit log's key: 32 bytes as base64. Unset: made once beside the database."),
   MCPO_DATABASE_URL: variable(
     textAs(
       (url) => (/^postgres(ql)?:\/\//.test(url) && parseUrl(url) !== undefined ? url : undefined),
       'must be the URL of a PostgreSQL database, such as postgres://user:password@host:5432/name.',
     ),
-  ),
+  ).describe('PostgreSQL in place of the embedded database: `postgres://user:password@host:5432/name`.'),
   MCPO_REDIS_URL: variable(
     textAs(
       (url) => (isRedisUrl(url) ? url : undefined),
       'must be the URL of a Redis server, such as redis://user:password@host:6379/0, or with rediss:// for TLS; write special characters of a password as %40 and the like.',
     ),
-  ),
+  ).describe('Redis, where replicas count their limits together: `redis://user:password@host:6379/0`, or `rediss://`.'),
 });
 
 export type SecretName = keyof typeof secretSchema.shape;

@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { confinementKeys } from './confinement.ts';
-import { count, mapOf, nonEmptyText, resultImages, text, textAs, texts, toolErrorStatus } from './shapes.ts';
-import { parseServerType, SERVER_TYPE_RULE } from './spellings.ts';
+import {
+  count,
+  mapOf,
+  nonEmptyText,
+  resultImages,
+  spellingsOf,
+  text,
+  textAs,
+  texts,
+  toolErrorStatus,
+} from './shapes.ts';
+import { parseServerType, SERVER_TYPE_RULE, serverTypeNames } from './spellings.ts';
 import { toolOverrides } from './tool-overrides.ts';
 import { customUserVariable, userVariable, variableName } from './user-variables.ts';
 
@@ -22,7 +32,11 @@ const toolNames = texts.transform((names): ReadonlySet<string> => new Set(names.
 const headerNames = z.array(nonEmptyText.toLowerCase()).default([]);
 
 /** Who may use a server or a tool: a user whom any of the lists names. */
-const accessLists = { roles: texts.optional(), users: texts.optional(), groups: texts.optional() };
+const accessLists = {
+  roles: texts.optional().describe('Roles that are allowed, such as `admin`.'),
+  users: texts.optional().describe('Ids of users that are allowed, as their issuer gives them.'),
+  groups: texts.optional().describe('Groups that are allowed.'),
+};
 const hasList = ({ roles, users, groups }: { roles?: unknown; users?: unknown; groups?: unknown }): boolean =>
   [roles, users, groups].some((list) => list !== undefined);
 const toolAccess = z
@@ -30,25 +44,38 @@ const toolAccess = z
   .refine(
     hasList,
     'names nobody and restricts nothing; give it "roles", "users" or "groups", or leave it out. An empty list means nobody.',
-  );
+  )
+  .meta({ anyOf: Object.keys(accessLists).map((key) => ({ required: [key] })) });
 const access = z
   .strictObject({
     ...accessLists,
-    tools: mapOf(toolAccess, 'must be an object that maps a tool to who may use it.').default(new Map()),
+    tools: mapOf(toolAccess, 'must be an object that maps a tool to who may use it.')
+      .default(new Map())
+      .describe('Lists for single tools, by their own name, in which `*` stands for any characters.'),
   })
   .refine(
     (lists) => hasList(lists) || lists.tools.size > 0,
     'restricts nothing; give it "roles", "users", "groups" or "tools", or leave it out. An empty list means nobody.',
-  );
+  )
+  .meta({ anyOf: [...Object.keys(accessLists), 'tools'].map((key) => ({ required: [key] })) });
 
 /** Settings of a server that is reached by `url`. */
 const remoteSettings = {
   /** A url with a user's value in it may lead to a private address. */
-  allowPrivateAddresses: z.boolean().default(false),
+  allowPrivateAddresses: z
+    .boolean()
+    .default(false)
+    .describe("A `url` that contains a user's value may lead to a private address."),
   /** Values of users are put into the url as they are, and not percent-encoded. */
-  rawUrlPlaceholders: z.boolean().default(false),
+  rawUrlPlaceholders: z
+    .boolean()
+    .default(false)
+    .describe("Users' values are put into `url` as they are, and not percent-encoded."),
   /** Hosts to which the url may lead, as `isAllowedHost` reads them; `undefined`: the host is the admin's own text. */
-  allowedHosts: texts.min(1, 'names no host; leave it out, or name one.').optional(),
+  allowedHosts: texts
+    .min(1, 'names no host; leave it out, or name one.')
+    .optional()
+    .describe('Hosts to which `url` may lead, such as `mcp.example.org` or `*.example.org`.'),
 };
 
 /** The keys of a server's entry that `ServerConfig` has as they stand. */
@@ -56,62 +83,106 @@ export const settingsSchema = z.object({
   /** What people call the server, on pages, in messages and for models; `undefined`: its own title, else its name. */
   title: nonEmptyText.optional(),
   /** `/readyz` answers 503 until this server is ready. */
-  required: z.boolean().default(false),
-  disabledTools: toolNames.default(new Set()),
+  required: z.boolean().default(false).describe('`/readyz` answers 503 until this server is ready.'),
+  disabledTools: toolNames.default(new Set()).describe('Exact names of tools that are left out.'),
   /** `undefined`: all tools but the disabled ones. */
-  enabledTools: toolNames.optional(),
+  enabledTools: toolNames.optional().describe('Exact names of the only tools that are served; unset: all.'),
   /** What callers see of a tool, by the server's own name for it. */
-  tools: toolOverrides.default(new Map()),
-  startTimeoutMs: milliseconds.default(30_000),
-  timeoutMs: milliseconds.default(300_000),
-  idleTimeoutMs: milliseconds.default(900_000),
-  maxConcurrency: count.default(64),
+  tools: toolOverrides.default(new Map()).describe("What callers see of a tool, by the server's own name for it."),
+  startTimeoutMs: milliseconds.default(30_000).describe('How long a start may take, in milliseconds.'),
+  timeoutMs: milliseconds
+    .default(300_000)
+    .describe('How long a call may take, in milliseconds, counted anew after each progress notification.'),
+  idleTimeoutMs: milliseconds
+    .default(900_000)
+    .describe('A session of a user or chat ends after this time without a call, in milliseconds.'),
+  maxConcurrency: count
+    .default(64)
+    .describe('Calls that run at once; sixteen times as many may wait, further ones are answered with 503.'),
   /** Calls of one user or key at once; `undefined`: all but a quarter of `maxConcurrency`. */
-  maxConcurrencyPerUser: count.optional(),
-  maxSessions: count.default(100),
-  maxResultBytes: count.default(32 * 1024 * 1024),
+  maxConcurrencyPerUser: count
+    .optional()
+    .describe(
+      'Calls of one user or key that run at once; without a key, of one address. Unset: three quarters of `maxConcurrency`.',
+    ),
+  maxSessions: count.default(100).describe('Sessions of users and chats at once.'),
+  maxResultBytes: count.default(32 * 1024 * 1024).describe('A larger result is refused with 502; in bytes.'),
   /** The HTTP status for a tool's own `isError`. */
-  toolErrorStatus,
+  toolErrorStatus: toolErrorStatus.describe('HTTP status of the answer when a tool reports an error.'),
   /** How a result contains images and audio: as `data:` URIs, or as URLs of files that are stored for a while. */
-  resultImages,
+  resultImages: resultImages.describe(
+    'How an answer contains images and audio: as `data:` URIs, or as URLs of files that are kept for an hour.',
+  ),
   /** Who may use it; `undefined`: everyone whose scopes allow it. */
-  access: access.optional(),
+  access: access
+    .optional()
+    .describe(
+      'Who may use the server; unset: everyone whose scopes allow it. A user named in any of the lists is allowed; an empty list allows no one.',
+    ),
   ...remoteSettings,
 });
 
 const stdioKeys = {
-  args: z.array(scalarText).default([]),
-  env: textsByName.default(new Map()),
-  cwd: nonEmptyText.optional(),
-  envFile: nonEmptyText.optional(),
+  args: z.array(scalarText).default([]).describe('Arguments of `command`.'),
+  env: textsByName.default(new Map()).describe('Environment variables of the program.'),
+  cwd: nonEmptyText.optional().describe("Working folder of the program; a relative one counts from the file's folder."),
+  envFile: nonEmptyText
+    .optional()
+    .describe("Dotenv file with variables of the program; a relative one counts from the file's folder."),
   inheritEnv: z
     .union([z.literal('*'), texts], { error: 'must be a list of names, or "*" for the whole environment.' })
-    .default([]),
-  allowUserPlaceholdersInArgs: z.boolean().default(false),
+    .default([])
+    .describe('Further variables of the service\'s environment that the program gets, such as `AWS_*`; `"*"`: all.'),
+  allowUserPlaceholdersInArgs: z
+    .boolean()
+    .default(false)
+    .describe("`args` may contain users' values, which the process list then shows."),
   ...confinementKeys,
 };
 const remoteKeys = {
-  headers: textsByName.default(new Map()),
+  headers: textsByName.default(new Map()).describe('HTTP headers that the server gets, such as `Authorization`.'),
   client_header_forwarding: z
-    .strictObject({ enabled: z.boolean().default(false), whitelist: headerNames, blacklist: headerNames })
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Turns it on.'),
+      whitelist: headerNames.describe('The only headers that are passed on; empty: all but those in `blacklist`.'),
+      blacklist: headerNames.describe('Headers that are not passed on.'),
+    })
     .transform(({ enabled, ...lists }) => (enabled ? lists : undefined))
-    .optional(),
+    .optional()
+    .describe("Headers of the caller's request that the server gets; never credentials, cookies or identity."),
 };
 
 /** The other keys, of which the transport, the user variables and the isolation are made. */
 export const entrySchema = z.object({
-  command: nonEmptyText.optional(),
+  command: nonEmptyText.optional().describe('The program that is started, which speaks MCP over stdio.'),
   ...stdioKeys,
-  url: nonEmptyText.optional(),
+  url: nonEmptyText.optional().describe('Where a remote server is reached.'),
   ...remoteKeys,
-  type: textAs(parseServerType, `${SERVER_TYPE_RULE}.`).optional(),
-  disabled: z.boolean().default(false),
-  disabled_tools: toolNames.default(new Set()),
-  isolation: z.enum(['shared', 'user', 'chat']).optional(),
-  userVars: mapOf(userVariable, undefined, variableName).default(new Map()),
-  customUserVars: mapOf(customUserVariable, undefined, variableName).default(new Map()),
-  discovery: textsByName.optional(),
-  forwardCallerToken: z.boolean().default(false),
+  type: textAs(parseServerType, `${SERVER_TYPE_RULE}.`)
+    .optional()
+    .meta({
+      ...spellingsOf(serverTypeNames),
+      description: 'Transport; a `url` without it is tried as streamable HTTP first, then as SSE.',
+    }),
+  disabled: z.boolean().default(false).describe('The server is left out.'),
+  disabled_tools: toolNames.default(new Set()).describe("mcpo's name for `disabledTools`."),
+  isolation: z
+    .enum(['shared', 'user', 'chat'])
+    .optional()
+    .describe("Who shares a session; unset: `user` if the settings contain a user's value, else `shared`."),
+  userVars: mapOf(userVariable, undefined, variableName)
+    .default(new Map())
+    .describe('Values that each user enters for themselves, by name.'),
+  customUserVars: mapOf(customUserVariable, undefined, variableName)
+    .default(new Map())
+    .describe("LibreChat's name for `userVars`."),
+  discovery: textsByName
+    .optional()
+    .describe('Values of user variables with which the service itself lists the tools; it calls none with them.'),
+  forwardCallerToken: z
+    .boolean()
+    .default(false)
+    .describe("`${user.token}`, the caller's own access token, may be sent to this server."),
 });
 
 /** Keys that have no effect on a server of the other kind. */

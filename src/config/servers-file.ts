@@ -6,7 +6,7 @@ import { checkShape, reportUnknownKeys } from './check-shape.ts';
 import { ConfigPlace, ConfigReport } from './config-report.ts';
 import { type JsonDocument, parseJsonDocument } from './json-document.ts';
 import { describeMisplacedServers } from './misplaced-servers.ts';
-import { parseRate, RATE_RULE } from './rate.ts';
+import { parseRate, RATE_PATTERN, RATE_RULE } from './rate.ts';
 import type { ServerConfig } from './server-config.ts';
 import type { ChildContext, ServerContext } from './server-context.ts';
 import { readServer } from './server-entry.ts';
@@ -14,29 +14,45 @@ import { count, isObject, resultImages, textAs, toolErrorStatus } from './shapes
 import { readTextFile } from './text-file.ts';
 import { readInputs } from './user-variables.ts';
 
-const rate = textAs(parseRate, RATE_RULE);
+const rate = textAs(parseRate, RATE_RULE).meta({ pattern: RATE_PATTERN });
 
 /** The settings beside the servers. Variables win over `rateLimit` and `vault`. */
 export const fileSchema = z.object({
-  operationIds: z.enum(['server', 'mcpo', 'tool']).default('server'),
-  toolErrorStatus,
-  resultImages,
-  auth: authSchema.prefault({}),
-  rateLimit: z.strictObject({ calls: rate.optional(), authFailures: rate.optional() }).prefault({}),
+  operationIds: z
+    .enum(['server', 'mcpo', 'tool'])
+    .default('server')
+    .describe(
+      'Form of operation ids: `<server>_<tool>`, the `tool_<tool>_post` of mcpo, or the name of the tool alone.',
+    ),
+  toolErrorStatus: toolErrorStatus.describe('For all servers that do not set it.'),
+  resultImages: resultImages.describe('For all servers that do not set it.'),
+  auth: authSchema.prefault({}).describe('Who may call.'),
+  rateLimit: z
+    .strictObject({
+      calls: rate.optional().describe('Calls of one user or key, such as `6000/1m`, or `off`.'),
+      authFailures: rate.optional().describe('Failed log-ins from one address, such as `60/1m`, or `off`.'),
+    })
+    .prefault({})
+    .describe('Limits.'),
   audit: z
     .strictObject({
-      required: z.boolean().default(false),
-      pseudonymise: z.boolean().default(false),
-      retentionDays: count.optional(),
+      required: z
+        .boolean()
+        .default(false)
+        .describe('Calls that cannot be recorded are refused; needs `SECURITY_LOG_FILE`.'),
+      pseudonymise: z.boolean().default(false).describe('Users and addresses are written as keyed hashes.'),
+      retentionDays: count.optional().describe('A file a day is written, and files are removed after so many days.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The audit log.'),
   vault: z
     .strictObject({
-      lastFour: z.boolean().optional(),
-      maxSessions: count.optional(),
-      maxSessionsPerUser: count.optional(),
+      lastFour: z.boolean().optional().describe('Users see the last four characters of what they have set.'),
+      maxSessions: count.optional().describe('Sessions of users at once, over all servers.'),
+      maxSessionsPerUser: count.optional().describe('Sessions of one user at once, over all servers.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The vault, and the sessions of users.'),
 });
 
 /** Keys that contain the servers: mcpo's and VS Code's. */

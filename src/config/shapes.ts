@@ -11,6 +11,7 @@ export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or 
 export const toolErrorStatus = z
   .int()
   .refine((value) => value === 200 || (value >= 400 && value <= 599), 'must be 200 or an HTTP status from 400 to 599.')
+  .meta({ anyOf: [{ const: 200 }, { minimum: 400, maximum: 599 }] })
   .default(500);
 export const resultImages = z.enum(['data', 'url'], { error: 'must be "data" or "url".' }).default('data');
 
@@ -29,6 +30,12 @@ export function textAs<Value>(parse: (text: string) => Value | undefined, rule: 
     context.addIssue({ code: 'custom', message: rule });
     return z.NEVER;
   });
+}
+
+/** What a JSON Schema says of a text that is one of these names in any case. */
+export function spellingsOf(names: readonly string[]) {
+  const anyCase = (name: string) => name.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
+  return { anyOf: [{ enum: [...names] }, { pattern: `^(?:${names.map(anyCase).join('|')})$` }] };
 }
 
 /** A variable: an empty one is what `-e NAME=` of a container and an unfilled template leave behind, and counts as unset. */

@@ -20,9 +20,11 @@ const serverTypes: ReadonlyMap<string, ServerType> = new Map<string, ServerType>
   ['http', 'streamable-http'],
 ]);
 
+export const serverTypeNames: readonly string[] = [...serverTypes.keys()];
+
 /** Rules end a sentence that begins with the setting's name. */
 export const LOG_LEVEL_RULE = 'must be one of error, warn, info, debug';
-export const SERVER_TYPE_RULE = `must be one of ${[...serverTypes.keys()].join(', ')}`;
+export const SERVER_TYPE_RULE = `must be one of ${serverTypeNames.join(', ')}`;
 export const HOST_NAMES_RULE =
   'must be host names or addresses such as mcpo, tools.example.org or 192.168.1.5, without a scheme, a path and "*".';
 

@@ -11,12 +11,16 @@ const newName = text
   .refine((name) => NAME.test(name) && !/^\.+$/.test(name), NAME_RULE);
 
 const toolOverride = z.strictObject({
-  /** What callers see in its place: the path, the operation id and the document. Rules keep the tool's own name. */
-  name: newName.optional(),
-  /** Replaces the server's; `""` for none. */
-  description: text.optional(),
-  /** Left out of documents and pages; it can still be called by its path, by whoever may call it. */
-  hidden: z.boolean().default(false),
+  name: newName
+    .optional()
+    .describe(
+      "What callers see in place of the tool's name; rules such as `access` and `disabledTools` keep the tool's own.",
+    ),
+  description: text.optional().describe('Replaces the description of the tool; `""` for none.'),
+  hidden: z
+    .boolean()
+    .default(false)
+    .describe('Left out of documents and pages; it can still be called by its path, by whoever may call it.'),
 });
 
 export type ToolOverride = Readonly<z.infer<typeof toolOverride>>;

@@ -11,9 +11,18 @@ export const variableName = text.regex(
 const choices = z
   .array(
     z
-      .union([text, z.object({ value: text, label: text.optional() })], {
-        error: 'must be a text or {"value": …, "label": …}.',
-      })
+      .union(
+        [
+          text,
+          z.object({
+            value: text.describe('The value.'),
+            label: text.optional().describe('What users see in its place.'),
+          }),
+        ],
+        {
+          error: 'must be a text or {"value": …, "label": …}.',
+        },
+      )
       .transform((given) => {
         const { value, label = value } = typeof given === 'string' ? { value: given } : given;
         return { value, label };
@@ -22,19 +31,25 @@ const choices = z
   .min(1, 'must contain at least one choice.');
 
 /** LibreChat's declaration of a user variable. */
-export const customUserVariable = z.object({ title: nonEmptyText.optional(), description: text.optional() });
+export const customUserVariable = z.object({
+  title: nonEmptyText.optional().describe('Name of the value for people; unset: the name of the variable.'),
+  description: text.optional().describe('What the value is and where to get it.'),
+});
 
 const declared = customUserVariable.extend({
   /** Unset and without a default: the call is refused. Otherwise what names it is left out. */
-  required: z.boolean().default(true),
+  required: z
+    .boolean()
+    .default(true)
+    .describe('Without a value and a default, calls are answered with 428; otherwise what names it is left out.'),
   /** Shown as a password field and never given back. */
-  sensitive: z.boolean().default(true),
-  default: text.optional(),
+  sensitive: z.boolean().default(true).describe('The value is entered as a password and never shown.'),
+  default: text.optional().describe('Value for users who have set none.'),
   /** The only values allowed. */
-  choices: choices.optional(),
+  choices: choices.optional().describe('The only values that are allowed: texts, or `{"value", "label"}`.'),
   /** A regular expression with the `u` flag that the whole value must match. */
-  pattern: nonEmptyText.optional(),
-  helpUrl: httpUrl.optional(),
+  pattern: nonEmptyText.optional().describe('Regular expression (with the flag `u`) that the whole value must match.'),
+  helpUrl: httpUrl.optional().describe('Page on which users find the value.'),
 });
 
 type Issues = Pick<z.core.$RefinementCtx, 'addIssue'>;
@@ -64,17 +79,21 @@ export const userVariable = declared.superRefine(checkDefault);
 export type UserVariable = Readonly<z.infer<typeof userVariable>> & { readonly title: string };
 
 /** VS Code's declaration of the same thing, at the top level of the file. */
-const input = z.object({
-  id: text.regex(/^[A-Za-z0-9_.-]+$/, 'may contain letters, digits, "_", "." and "-" only.'),
-  type: z.enum(['promptString', 'pickString'], {
-    error: 'must be "promptString" or "pickString"; other inputs need VS Code itself.',
-  }),
-  description: text.optional(),
-  password: z.boolean().optional(),
-  default: text.optional(),
-  options: choices.optional(),
+export const inputSchema = z.object({
+  id: text
+    .regex(/^[A-Za-z0-9_.-]+$/, 'may contain letters, digits, "_", "." and "-" only.')
+    .describe('The name in `${input:ID}`.'),
+  type: z
+    .enum(['promptString', 'pickString'], {
+      error: 'must be "promptString" or "pickString"; other inputs need VS Code itself.',
+    })
+    .describe('A text, or a choice from `options`.'),
+  description: text.optional().describe('What users are asked for.'),
+  password: z.boolean().optional().describe('The value is entered as a password and never shown.'),
+  default: text.optional().describe('Value for users who have set none.'),
+  options: choices.optional().describe('The only values that are allowed.'),
 });
-const usableInput = input
+const usableInput = inputSchema
   .refine(({ type, options }) => type !== 'pickString' || options !== undefined, 'a "pickString" needs "options".')
   .superRefine(({ type, options, ...rest }, issues) =>
     checkDefault({ ...rest, choices: type === 'pickString' ? options : undefined }, issues),
@@ -112,7 +131,7 @@ export function readInputs(value: unknown, place: ConfigPlace): ReadonlyMap<stri
   const items = checkShape(z.array(z.unknown()), value, place) ?? [];
   for (const [index, item] of items.entries()) {
     const at = place.at(index);
-    reportUnknownKeys(item, Object.keys(input.shape), at);
+    reportUnknownKeys(item, Object.keys(inputSchema.shape), at);
     const read = checkShape(usableInput, item, at);
     if (read === undefined) continue;
     const { id, type, password = false, options, ...rest } = read;
