@@ -75,6 +75,9 @@ export class ForbiddenError extends failure('forbidden', 403) {}
 /** No such server, tool or page. */
 export class NotFoundError extends failure('not_found', 404) {}
 
+/** Nothing is stored or known of the user whom an admin names: a misspelt id looks like this. */
+export class UserUnknownError extends failure('user_unknown', 404) {}
+
 /** Answered with `Allow`. */
 export class MethodNotAllowedError extends failure('method_not_allowed', 405) {
   constructor(

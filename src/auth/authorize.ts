@@ -67,8 +67,9 @@ export function requireOwnValues(scopes: Scopes, server: string): void {
   if (!scopes.allowsOwnValues(server)) throw lacksScope('vault');
 }
 
-export function lacksScope(scope: string): ForbiddenError {
-  return new ForbiddenError(`The key or token lacks the scope "${scope}".`);
+/** `scopes`: each of them is enough. */
+export function lacksScope(...scopes: readonly string[]): ForbiddenError {
+  return new ForbiddenError(`The key or token lacks the scope ${scopes.map((scope) => `"${scope}"`).join(' or ')}.`);
 }
 
 function notAmong(principal: Principal, what: string): ForbiddenError {

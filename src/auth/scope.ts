@@ -1,33 +1,42 @@
 import type { AddedScopes } from './auth-settings.ts';
 
-export const PLAIN_SCOPES = ['vault', 'docs', 'metrics', 'admin'] as const;
+export const PLAIN_SCOPES = ['vault', 'vault:admin', 'docs', 'metrics', 'admin'] as const;
 type PlainScope = (typeof PLAIN_SCOPES)[number];
 
 /** What a caller may do: one line of a key or a token, parsed. */
 export type Scope =
   /** Patterns, as `matchesName` reads them. */
-  { readonly kind: 'call'; readonly server: string; readonly tool: string } | { readonly kind: PlainScope };
+  | { readonly kind: 'call'; readonly server: string; readonly tool: string }
+  /** Sets values of users for the servers of the pattern, and nothing else. */
+  | { readonly kind: 'vault:write'; readonly server: string }
+  | { readonly kind: PlainScope };
 
 export type CallScope = Extract<Scope, { kind: 'call' }>;
+export type WriteScope = Extract<Scope, { kind: 'vault:write' }>;
 
 /** The forms of a scope, for messages. */
 export const SCOPE_FORMS =
-  '"call", "call:SERVER", "call:SERVER/TOOL" (with * for any characters), "vault", "docs", "metrics", "admin"';
+  '"call", "call:SERVER", "call:SERVER/TOOL", "vault", "vault:write:SERVER", "vault:admin", "docs", "metrics", "admin" (with * for any characters of SERVER and TOOL)';
 
 /** What users may do whose token or identity provider names no scopes: call tools, and keep their own values. */
 export const DEFAULT_USER_SCOPES = ['call', 'vault'] as const;
+
+const WRITE = 'vault:write:';
 
 /** The pattern that every name matches. */
 export const ANYTHING = '*';
 
 /**
- * Reads one scope: `call`, `call:<server>`, `call:<server>/<tool>`, `vault`, `docs`, `metrics` or `admin`. `*` stands
- * for any characters; the server ends at the first slash, since a tool's name may hold more. `undefined` for anything
- * else.
+ * Reads one scope, in one of the forms of `SCOPE_FORMS`. `*` stands for any characters; the server ends at the first
+ * slash, since a tool's name may hold more. `undefined` for anything else.
  */
 export function parseScope(text: string): Scope | undefined {
   const plain = PLAIN_SCOPES.find((kind) => kind === text);
   if (plain !== undefined) return { kind: plain };
+  if (text.startsWith(WRITE)) {
+    const server = text.slice(WRITE.length);
+    return server === '' || server.includes('/') ? undefined : { kind: 'vault:write', server };
+  }
   if (text === 'call') return { kind: 'call', server: ANYTHING, tool: ANYTHING };
   if (!text.startsWith('call:')) return undefined;
   const pattern = text.slice('call:'.length);

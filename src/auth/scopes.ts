@@ -1,4 +1,12 @@
-import { ANYTHING, type CallScope, matchesName, PLAIN_SCOPES, parseScope, type Scope } from './scope.ts';
+import {
+  ANYTHING,
+  type CallScope,
+  matchesName,
+  PLAIN_SCOPES,
+  parseScope,
+  type Scope,
+  type WriteScope,
+} from './scope.ts';
 
 /** A set of scopes, with its text as it was given. Under a ceiling only what both allow is allowed. */
 export class Scopes {
@@ -10,6 +18,7 @@ export class Scopes {
   readonly #ceiling: Scopes | undefined;
   readonly #kinds: ReadonlySet<Scope['kind']>;
   readonly #calls: readonly CallScope[];
+  readonly #writes: readonly WriteScope[];
   readonly #allowsEveryCall: boolean;
 
   /** Unknown scopes grant nothing: tokens carry scopes of other services too. */
@@ -19,6 +28,7 @@ export class Scopes {
     const scopes = this.texts.map(parseScope).filter((scope) => scope !== undefined);
     this.#kinds = new Set(scopes.map(({ kind }) => kind));
     this.#calls = scopes.filter((scope) => scope.kind === 'call');
+    this.#writes = scopes.filter((scope) => scope.kind === 'vault:write');
     this.#allowsEveryCall = this.#calls.some(({ server, tool }) => server === ANYTHING && tool === ANYTHING);
   }
 
@@ -47,6 +57,22 @@ export class Scopes {
     return this.#ownValues(() => true);
   }
 
+  /** Setting one's own values for a server, which needs less than testing and removing them. */
+  allowsSettingOwnValues(server: string): boolean {
+    const isCall = (scope: CallScope) => matchesName(scope.server, server);
+    return this.#andCeiling((scopes) => scopes.#allowsOwn(isCall) || scopes.#allowsWriting(server));
+  }
+
+  /** Setting values of any user for a server. */
+  allowsSettingValuesOfOthers(server: string): boolean {
+    return this.#andCeiling((scopes) => scopes.#isVaultAdmin || scopes.#allowsWriting(server));
+  }
+
+  /** Setting and removing values of any user, erasing them, and making setup links for them. */
+  get allowsVaultAdministration(): boolean {
+    return this.#andCeiling((scopes) => scopes.#isVaultAdmin);
+  }
+
   /** The fewest scopes that allow the same own values, for scopes without a ceiling: to be stored where room is scarce. */
   get ownValueScopes(): readonly string[] {
     if (this.allowsAllOwnValues) return ['vault'];
@@ -54,7 +80,19 @@ export class Scopes {
   }
 
   #ownValues(isEnough: (scope: CallScope) => boolean): boolean {
-    return this.#andCeiling((scopes) => scopes.#kinds.has('vault') || scopes.#calls.some(isEnough));
+    return this.#andCeiling((scopes) => scopes.#allowsOwn(isEnough));
+  }
+
+  #allowsOwn(isEnough: (scope: CallScope) => boolean): boolean {
+    return this.#kinds.has('vault') || this.#calls.some(isEnough);
+  }
+
+  #allowsWriting(server: string): boolean {
+    return this.#writes.some((scope) => matchesName(scope.server, server));
+  }
+
+  get #isVaultAdmin(): boolean {
+    return this.#kinds.has('vault:admin') || this.#kinds.has('admin');
   }
 
   #andCeiling(allows: (scopes: Scopes) => boolean): boolean {

@@ -4,6 +4,7 @@ import { UsageError } from '../errors.ts';
 import type { CommandLine, OneTimeCommand } from './command-line.ts';
 import type { KeyOptions } from './key.ts';
 import type { TokenRequest } from './token.ts';
+import type { LinkFlags } from './vault-link.ts';
 import type { RotationRequest } from './vault-rotation.ts';
 
 const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
@@ -12,7 +13,7 @@ const append = (value: string, before: readonly string[] = []): readonly string[
 export const adminGroups: ReadonlyMap<string, string> = new Map([
   ['key', 'create, list and revoke API keys, which takes effect without a restart'],
   ['token', 'issue tokens signed with JWT_SECRET'],
-  ['vault', "list, export, erase, back up and re-encrypt users' secrets, without printing any"],
+  ['vault', "list, export, erase, back up and re-encrypt users' secrets, without printing any; make setup links"],
   ['audit', 'verify that the audit log is as the service wrote it'],
 ]);
 
@@ -28,7 +29,11 @@ export function addAdminCommands(program: Command, chooseCommand: (command: Comm
     .command('create')
     .description('create a key and print it, once')
     .requiredOption('--id <name>', 'name of the key')
-    .option('--scope <scope>', 'call, call:SERVER, call:SERVER/TOOL, docs, metrics or admin; repeatable', append)
+    .option(
+      '--scope <scope>',
+      'call, call:SERVER, call:SERVER/TOOL, vault, vault:write:SERVER, vault:admin, docs, metrics or admin; repeatable',
+      append,
+    )
     .option('--user <user>', 'the user that the key identifies: SUBJECT of Open WebUI, or ISSUER:SUBJECT')
     .option('--asserts-user', 'its holder may name the user that they call for, as Open WebUI does')
     .option('--expires <time>', 'such as 90d or 2030-01-31')
@@ -89,6 +94,21 @@ function addVaultCommands(group: Command, choose: (run: OneTimeCommand) => void)
     .description('remove everything that is stored about a user')
     .argument('<user>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
     .action((user: string) => choose(async (given) => (await vault(given)).eraseUser(user)));
+  group
+    .command('link')
+    .description(
+      'make a setup link for a user: it works once, for fifteen minutes, and sets their values for one server',
+    )
+    .argument('<user>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
+    .argument('<server>', 'as in the servers file')
+    .option('-c, --config <file>', 'check that this servers file has the server')
+    .option('--base-url <url>', 'where users reach the service; default MCPO_PUBLIC_URL')
+    .action((user: string, server: string, flags: LinkFlags) =>
+      choose(async (given) => {
+        const { readLinkRequest } = await import('./vault-link.ts');
+        return (await vault(given)).link(user, readLinkRequest(server, flags, given));
+      }),
+    );
   group
     .command('rotate-key')
     .description('re-encrypt all secrets under a new key; run it again if it was interrupted')

@@ -7,6 +7,7 @@ import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
 import { backupVault, restoreVault } from './vault-backup.ts';
+import { linkUser, type readLinkRequest } from './vault-link.ts';
 import { type RotationRequest, rotateKey } from './vault-rotation.ts';
 import { parseUserArgument, withDatabase } from './with-database.ts';
 
@@ -29,6 +30,8 @@ export function vaultCommands(environment: Pick<Environment, 'values' | 'databas
     list: (json: boolean) => withStore((store) => listSecrets(store, keySource, json)),
     exportUser: (user: string) => withUser(user, exportUser),
     eraseUser: (user: string) => withUser(user, (store, owner) => eraseUser(store, owner, now)),
+    link: (user: string, request: ReturnType<typeof readLinkRequest>) =>
+      withUser(user, (store, owner) => linkUser(store, owner, request, now)),
     rotateKey: (request: RotationRequest) => withStore((store) => rotateKey(store, keySource, request, now)),
     backup: (file: string) => withStore((store) => backupVault(store, file, now)),
     restore: (file: string, replace: boolean) =>

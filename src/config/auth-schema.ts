@@ -160,7 +160,8 @@ export function warnOfUnknownServers(auth: AuthFile, servers: readonly string[],
   const check = (granted: readonly string[], at: ConfigPlace) => {
     for (const [index, text] of granted.entries()) {
       const scope = parseScope(text);
-      if (scope?.kind !== 'call' || servers.some((server) => matchesName(scope.server, server))) continue;
+      if (scope === undefined || !('server' in scope) || servers.some((server) => matchesName(scope.server, server)))
+        continue;
       at.at(index).warning(`the scope "${text}" is for a server that is not in this file, so it allows nothing.`);
     }
   };

@@ -57,7 +57,7 @@ export interface ConnectionTest {
 export interface UserVariablesOptions {
   readonly vault: Pick<
     Vault,
-    'values' | 'set' | 'remove' | 'erase' | 'facts' | 'refused' | 'recentUses' | 'noteCredentials'
+    'values' | 'set' | 'remove' | 'erase' | 'facts' | 'refused' | 'recentUses' | 'noteCredentials' | 'knows'
   >;
   readonly registry: Pick<ServerRegistry, 'servers' | 'list'>;
   /** Whether the server's access lists allow this user. */
@@ -139,6 +139,11 @@ export class VaultUserVariables {
 
   async recentUses(user: UserId): Promise<readonly ToolUse[]> {
     return this.#options.vault.recentUses(user, RECENT_USES);
+  }
+
+  /** Whether anything is known of a user; an id that was misspelt names nobody. */
+  isKnown(user: UserId): Promise<boolean> {
+    return this.#options.vault.knows(user);
   }
 
   /** Erases everything of a user; returns how many secrets there were. */

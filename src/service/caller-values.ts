@@ -2,8 +2,8 @@ import { accessTokenOf } from '../auth/authenticator.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { CallerValues } from '../http/tool-call/tool-route.ts';
-import { toAbsoluteUrl } from '../http/urls.ts';
 import { placeholdersOf } from '../servers/user-values.ts';
+import { createSetupLinks } from './create-setup-links.ts';
 import type { LazyVault } from './lazy-vault.ts';
 
 /** The vault is opened by the first caller whose values are asked for. */
@@ -15,10 +15,9 @@ export function createCallerValues(vault: LazyVault, settings: Settings, client:
       variables: async (owner, name) => (await vault.openForCall()).values(owner, name),
       userJwt: (user, audience) => signer?.sign(user, audience) ?? '',
       callerToken: accessTokenOf(principal, request),
-      setupUrl: async ({ issuer, subject, name, email }, serverName) => {
-        const link = { owner: { issuer, subject }, server: serverName, profile: { name, email } };
-        const token = await (await vault.openForCall()).createLink(link);
-        return toAbsoluteUrl(`vault/link/${token}`, request, settings, client);
+      setupUrl: async (user, serverName) => {
+        const links = createSetupLinks(await vault.openForCall(), settings, client);
+        return (await links.create(user, serverName, request)).url;
       },
     };
   };

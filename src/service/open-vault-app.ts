@@ -12,6 +12,7 @@ import type { ServerRegistry } from '../servers/server-registry.ts';
 import { VaultUserVariables } from '../servers/user-variables.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
+import { createSetupLinks } from './create-setup-links.ts';
 import type { LazyVault } from './lazy-vault.ts';
 
 export interface VaultAppParts {
@@ -44,5 +45,6 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const pageSessions = parts.vault.pageSessions();
   const access = new PageAccess({ ...parts, ownHosts: createOwnHosts(settings, client), pageSessions, sessions });
   const redact = (text: string) => parts.redactor.redact(text);
-  return createVaultApp({ ...parts, access, userVariables, vault, redact });
+  const setupLinks = createSetupLinks(vault, settings, client);
+  return createVaultApp({ ...parts, access, userVariables, vault, redact, setupLinks });
 }

@@ -194,6 +194,17 @@ export class SecretStore {
     return refusals.where((where) => where.and(ownerColumns(owner))).execute();
   }
 
+  /** Whether anything is stored about a user that they, or an admin for them, have done; not a setup link. */
+  async knows(owner: UserId): Promise<boolean> {
+    for (const table of ['secrets', 'tool_uses', 'page_sessions', 'refused_credentials'] as const) {
+      const rows = this.#database.selectFrom(table).select('subject');
+      const { issuer, subject } = owner;
+      const found = rows.where('issuer', '=', issuer).where('subject', '=', subject).limit(1);
+      if ((await found.executeTakeFirst()) !== undefined) return true;
+    }
+    return false;
+  }
+
   /** The number of the last change; 0 before the first. */
   revision(): Promise<number> {
     return readRevision(this.#database, 'secrets');

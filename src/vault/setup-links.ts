@@ -5,7 +5,7 @@ import { SetupLinkError } from '../errors.ts';
 import { decrypt, encrypt, IV_BYTES, TAG_BYTES } from './cipher.ts';
 import type { Store } from './secret-store.ts';
 
-const LINK_LIFETIME_MS = 15 * 60_000;
+export const LINK_LIFETIME_MS = 15 * 60_000;
 /** How long the page can distinguish an expired link from a wrong one. */
 export const LINK_REMEMBERED_MS = 3_600_000;
 

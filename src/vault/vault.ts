@@ -15,7 +15,7 @@ import { VaultKeys } from './vault-keys.ts';
 
 export type { SecretChangeListener } from './change-feed.ts';
 export type { RefusedCredentials, ToolUse } from './secret-rows.ts';
-export type { LinkProfile, SetupLink } from './setup-links.ts';
+export { LINK_LIFETIME_MS, type LinkProfile, type SetupLink } from './setup-links.ts';
 
 const TIDY_EVERY_MS = 600_000;
 /** The last four characters of anything shorter would reveal too much of it. */
@@ -166,6 +166,12 @@ export class Vault {
   /** Notes that a server refused an owner's credentials, or accepted them; costs nothing where that is known already. */
   noteCredentials(owner: UserId, server: string, isRefused: boolean): void {
     this.#notes.noteCredentials(owner, server, isRefused);
+  }
+
+  /** Whether anything is known of a user: a value, a call, a log-in; not a setup link. */
+  async knows(owner: UserId): Promise<boolean> {
+    await this.#notes.flush();
+    return this.#store.knows(owner);
   }
 
   async refused(owner: UserId): Promise<readonly RefusedCredentials[]> {

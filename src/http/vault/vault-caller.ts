@@ -17,8 +17,7 @@ export interface VaultCaller {
   /** As `toPrincipalId` names them. */
   readonly id: string;
   readonly user: UserProfile | undefined;
-  readonly isAdmin: boolean;
-  /** For which servers the user may set values. */
+  /** What they may do in the vault. */
   readonly scopes: Scopes;
   /** Came by a setup link: may use this server only. */
   readonly server: string | undefined;
@@ -70,15 +69,15 @@ export async function identifyCaller(
 export function toCaller(session: PageSession): VaultCaller {
   const { user, isAdmin, server } = session;
   const id = toSessionId(session);
-  const scopes = new Scopes(session.scopes);
-  if (user === undefined || server === undefined) return { id, user, isAdmin, scopes, server };
+  const scopes = new Scopes(isAdmin ? [...session.scopes, 'admin'] : session.scopes);
+  if (user === undefined || server === undefined) return { id, user, scopes, server };
   const { issuer, subject, email, name } = user;
-  return { id, user: { issuer, subject, email, name }, isAdmin, scopes, server };
+  return { id, user: { issuer, subject, email, name }, scopes, server };
 }
 
 function fromPrincipal(principal: Principal): VaultCaller {
   if (principal.kind === 'anonymous') throw new UnauthenticatedError(NO_AUTHENTICATION, 'Bearer');
   const { scopes } = principal;
   const user = principal.kind === 'user' ? principal : undefined;
-  return { id: toPrincipalId(principal), user, isAdmin: scopes.allows('admin'), scopes, server: undefined };
+  return { id: toPrincipalId(principal), user, scopes, server: undefined };
 }

@@ -1,7 +1,14 @@
-import type { OpenAPIObject, OperationObject, ParameterObject, PathItemObject, SchemaObject } from 'openapi3-ts/oas31';
+import type {
+  HeaderObject,
+  OpenAPIObject,
+  OperationObject,
+  ParameterObject,
+  PathItemObject,
+  SchemaObject,
+} from 'openapi3-ts/oas31';
 import type { Settings } from '../../config/settings.ts';
 import { readVersion } from '../../version.ts';
-import { type Method, OPERATIONS, type Operation } from './vault-operations.ts';
+import { type Method, OPERATIONS, type Operation, USER_KNOWN } from './vault-operations.ts';
 import { refTo, toJsonResponse, vaultSchemas } from './vault-schemas.ts';
 
 const PATH_PARAMETERS = [
@@ -15,10 +22,21 @@ const TEST = toParameter('query', 'test', 'Open a session with the value first, 
   default: false,
 });
 
+const KNOWN = toParameter(
+  'query',
+  'known',
+  'Do nothing for a user of whom nothing is known, such as a misspelt one: answer 404 with the code `user_unknown`. Needs `vault:admin`.',
+  { type: 'boolean', default: false },
+);
+const USER_KNOWN_HEADER: HeaderObject = {
+  description: 'Whether anything was known of the user before; only for callers with the scope `vault:admin`.',
+  schema: { type: 'boolean' },
+};
+
 const ERRORS: ReadonlyMap<number, string> = new Map([
   [401, 'No valid credentials, or they do not identify a user.'],
   [403, 'The credentials or the form token are wrong, or they do not allow this.'],
-  [404, 'No such server or user variable, or not for this user.'],
+  [404, 'No such server, user variable or user (code `user_unknown`), or not for this user.'],
   [413, 'The body is too large.'],
   [415, 'The body is not JSON.'],
   [422, 'The value or the request is invalid, or the test failed; nothing was changed.'],
@@ -44,8 +62,16 @@ export function toVaultDocument({ rootPath, pathPrefix }: Pick<Settings, 'rootPa
     servers: [{ url: (rootPath + pathPrefix).replace(/(?<=.)\/+$/, '') }],
     security: [{ bearer: [] }, { session: [], form: [] }],
     tags: [
-      { name: 'own', description: 'For the user who calls.' },
-      { name: 'others', description: 'On behalf of a user; needs the scope `admin`.' },
+      {
+        name: 'own',
+        description:
+          'For the user who calls; needs the scope `vault`, or a `call` scope for the server. To set values, `vault:write:<server>` is enough.',
+      },
+      {
+        name: 'others',
+        description:
+          'On behalf of a user; needs the scope `vault:admin`, which `admin` includes. To set values for a server, `vault:write:<server>` is enough.',
+      },
       { name: 'document', description: 'This document.' },
     ],
     paths: { ...Object.fromEntries(paths), '/vault/api/openapi.json': { get: describeVault } },
@@ -93,20 +119,27 @@ function toPathItem(path: string, operations: Readonly<Partial<Record<Method, Op
   return { parameters: isOfUser ? [...named, ISSUER] : named, ...Object.fromEntries(items) };
 }
 
-function toOperation({ id, summary, body, result }: Operation, method: string, path: string): OperationObject {
+function toOperation(
+  { id, summary, body, result, status = 200, sets }: Operation,
+  method: string,
+  path: string,
+): OperationObject {
   const isOfUser = path.includes('{subject}');
   const errors = [
     ...ALWAYS,
-    ...(path.includes('{server}') ? [404] : []),
+    ...(path.includes('{server}') || isOfUser || body === 'NewLink' ? [404] : []),
     ...(body === undefined ? [] : [413, 415, 422]),
     ...(isOfUser ? [422] : []),
   ];
-  const done = { 204: { description: method === 'delete' ? 'Removed, or nothing was set.' : 'Stored.' } };
-  const responses = { ...(result === undefined ? done : { 200: result }), ...toErrors(errors) };
-  const operation = { operationId: id, tags: [isOfUser ? 'others' : 'own'], summary, responses };
+  const description = method === 'delete' ? 'Removed, or nothing was set.' : 'Stored.';
+  const done = { 204: { description, ...(isOfUser ? { headers: { [USER_KNOWN]: USER_KNOWN_HEADER } } : {}) } };
+  const responses = { ...(result === undefined ? done : { [status]: result }), ...toErrors(errors) };
+  const parameters = [...(sets ? [TEST] : []), ...(isOfUser ? [KNOWN] : [])];
+  const asked = parameters.length > 0 ? { parameters } : {};
+  const operation = { operationId: id, tags: [isOfUser ? 'others' : 'own'], summary, ...asked, responses };
   if (body === undefined) return operation;
   const requestBody = { required: true, content: { 'application/json': { schema: refTo(body) } } };
-  return { ...operation, parameters: [TEST], requestBody };
+  return { ...operation, requestBody };
 }
 
 function toErrors(statuses: readonly number[]) {

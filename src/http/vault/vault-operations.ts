@@ -1,11 +1,12 @@
 import type { Request, Response } from 'express';
 import type { ResponseObject } from 'openapi3-ts/oas31';
 import { lacksScope } from '../../auth/authorize.ts';
+import { toUserKey, type UserId, type UserProfile } from '../../auth/user.ts';
 import { InvalidArgumentsError } from '../../errors.ts';
 import type { ServerVariables } from '../../servers/user-variables.ts';
 import { signalOf } from '../pages/page-visit.ts';
-import type { AllowedVariables } from './allowed-variables.ts';
-import { readValue, readValues } from './read-values.ts';
+import { type AllowedVariables, requireOthers, type SetupLinkUrl } from './allowed-variables.ts';
+import { readNewLink, readValue, readValues } from './read-values.ts';
 import type { VaultCaller } from './vault-caller.ts';
 import { refTo, toJsonResponse } from './vault-schemas.ts';
 
@@ -16,7 +17,13 @@ interface VaultExchange {
   readonly caller: VaultCaller;
   /** Those of the caller, or of the user that the URL names; for the server of the URL, if it names one. */
   readonly variables: AllowedVariables;
+  /** Those of the caller, or of a user that the body names. */
+  readonly variablesOf: (user: UserId | undefined) => AllowedVariables;
+  readonly createLink: (user: UserProfile, server: string) => Promise<SetupLinkUrl>;
 }
+
+/** Of an answer about another user: whether anything was known of them before. */
+export const USER_KNOWN = 'X-User-Known';
 
 export type Method = 'get' | 'put' | 'post' | 'delete';
 
@@ -25,11 +32,17 @@ export interface Operation {
   readonly id: string;
   readonly summary: string;
   /** The schema of what is sent. */
-  readonly body?: 'NewValue' | 'NewValues';
-  /** What it answers; 204 without it. */
+  readonly body?: 'NewValue' | 'NewValues' | 'NewLink';
+  /** What it answers with `status`; 204 without it. */
   readonly result?: ResponseObject;
+  /** Default: 200. */
+  readonly status?: 200 | 201;
+  /** It sets values and does no more, which needs less than the others. */
+  readonly sets?: true;
   readonly answer: (exchange: VaultExchange) => Promise<void>;
 }
+
+const FOR_CALLBACKS = 'the same as PUT, for callbacks that can only POST';
 
 /** Every operation of the API by path and method: the router and the document are made of it. */
 export const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>>>> = {
@@ -46,11 +59,13 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method,
       id: 'setVariables',
       summary: 'Set several values: all of them or none',
       body: 'NewValues',
+      sets: true,
       answer: save,
     },
   },
   '/servers/{server}/variables/{name}': {
-    put: { id: 'setVariable', summary: 'Set a value', body: 'NewValue', answer: save },
+    put: { id: 'setVariable', summary: 'Set a value', body: 'NewValue', sets: true, answer: save },
+    post: { id: 'postVariable', summary: `Set a value: ${FOR_CALLBACKS}`, body: 'NewValue', sets: true, answer: save },
     delete: { id: 'removeVariable', summary: 'Remove a value', answer: remove },
   },
   '/servers/{server}/test': {
@@ -61,17 +76,35 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<Method,
       answer: test,
     },
   },
+  '/links': {
+    post: {
+      id: 'createSetupLink',
+      summary: 'Make a setup link: one use, fifteen minutes, for one user and server',
+      body: 'NewLink',
+      result: toJsonResponse('The link, to be handed to that user only.', refTo('SetupLink')),
+      status: 201,
+      answer: createLink,
+    },
+  },
   '/me': { delete: { id: 'eraseOwn', summary: 'Erase all data of the user who calls', answer: erase } },
   '/users/{subject}/servers/{server}/variables': {
     post: {
       id: 'setVariablesOfUser',
       summary: 'Set several values for a user: all of them or none',
       body: 'NewValues',
+      sets: true,
       answer: save,
     },
   },
   '/users/{subject}/servers/{server}/variables/{name}': {
-    put: { id: 'setVariableOfUser', summary: 'Set a value for a user', body: 'NewValue', answer: save },
+    put: { id: 'setVariableOfUser', summary: 'Set a value for a user', body: 'NewValue', sets: true, answer: save },
+    post: {
+      id: 'postVariableOfUser',
+      summary: `Set a value for a user: ${FOR_CALLBACKS}`,
+      body: 'NewValue',
+      sets: true,
+      answer: save,
+    },
     delete: { id: 'removeVariableOfUser', summary: 'Remove a value of a user', answer: remove },
   },
   '/users/{subject}': { delete: { id: 'eraseUser', summary: 'Erase all data of a user', answer: erase } },
@@ -92,16 +125,41 @@ async function save({ request, response, variables }: VaultExchange): Promise<vo
   const isTested = flag(request, 'test');
   const name = param(request, 'name');
   const values = name === '' ? await readValues(request) : new Map([[name, await readValue(request)]]);
+  await tellKnown(request, response, variables);
   await variables.save(param(request, 'server'), values, { isTested, signal });
   response.status(204).end();
 }
 
+async function createLink({ request, response, caller, variablesOf, createLink }: VaultExchange): Promise<void> {
+  const { server, user } = await readNewLink(request);
+  const isOwn = user === undefined || (caller.user !== undefined && toUserKey(user) === toUserKey(caller.user));
+  if (!isOwn) requireOthers(caller.scopes);
+  const variables = variablesOf(isOwn ? undefined : user);
+  const isKnown = await variables.isKnown();
+  const { url, expiresAt } = await variables.createLink(server, (of) => createLink(of, server));
+  const expires = new Date(expiresAt).toISOString();
+  response.status(201).json({ url, expires_at: expires, server, user: variables.user, known: isKnown });
+}
+
+/**
+ * Says in the answer about another user whether anything was known of them, where the caller may know that; with
+ * `?known=true` there must be. Throws `UserUnknownError`, `ForbiddenError`.
+ */
+async function tellKnown(request: Request, response: Response, variables: AllowedVariables): Promise<void> {
+  if (!('subject' in request.params)) return;
+  if (flag(request, 'known')) await variables.requireKnown();
+  const isKnown = await variables.isKnown();
+  if (isKnown !== undefined) response.setHeader(USER_KNOWN, String(isKnown));
+}
+
 async function remove({ request, response, variables }: VaultExchange): Promise<void> {
+  await tellKnown(request, response, variables);
   await variables.remove(param(request, 'server'), param(request, 'name'));
   response.status(204).end();
 }
 
-async function erase({ response, variables }: VaultExchange): Promise<void> {
+async function erase({ request, response, variables }: VaultExchange): Promise<void> {
+  await tellKnown(request, response, variables);
   await variables.erase();
   response.status(204).end();
 }

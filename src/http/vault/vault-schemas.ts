@@ -35,6 +35,29 @@ export const vaultSchemas: Readonly<Record<string, SchemaObject>> = {
     updated_at: timeOrNull,
     last_used_at: timeOrNull,
   }),
+  NewLink: {
+    type: 'object',
+    description: 'Whose values to set for which server.',
+    properties: {
+      server: { ...text, description: 'Name of the server.' },
+      user: {
+        anyOf: [
+          { ...text, description: '`SUBJECT` of Open WebUI, or `ISSUER:SUBJECT`.' },
+          allRequired('A user.', { issuer: text, subject: text }),
+        ],
+        description: 'Default: the user who calls. Another one needs the scope `vault:admin`.',
+      },
+    },
+    required: ['server'],
+    additionalProperties: false,
+  },
+  SetupLink: allRequired('A setup link.', {
+    url: { ...text, format: 'uri', description: 'Opens the page that sets the values. Works once.' },
+    expires_at: { ...text, format: 'date-time' },
+    server: { ...text, description: 'Name of the server.' },
+    user: allRequired('Whose values it sets.', { issuer: text, subject: text }),
+    known: { type: 'boolean', description: 'Whether anything was known of the user: `false` for a misspelt id.' },
+  }),
   NewValue: toSchema(newValueSchema),
   NewValues: toSchema(newValuesSchema),
   TestResult: allRequired('The result of a session with the stored values.', {

@@ -21,7 +21,7 @@ describe('scopes', () => {
     expect(new Scopes([scope]).allowsCall(server, tool)).toBe(isAllowed);
   });
 
-  test.each(['', 'CALL', 'call:', 'call:/x', 'call:a/', 'openid', 'admin:x'])(
+  test.each(['', 'CALL', 'call:', 'call:/x', 'call:a/', 'openid', 'admin:x', 'vault:write', 'vault:write:', 'vault:x'])(
     '%j is none and grants nothing',
     (text) => {
       expect(parseScope(text)).toBeUndefined();
@@ -65,6 +65,35 @@ describe('scopes', () => {
     const thrice = new Scopes(['call'], new Scopes(['call:other'], both));
     expect([thrice.allowsCall('open', 'delete_all'), thrice.allowsCall('other', 'delete_all')]).toEqual([false, false]);
     expect(new Scopes(user.texts, new Scopes([])).allowsCall('open', 'echo')).toBe(false);
+  });
+
+  test.each<[string[], boolean[]]>([
+    [['vault'], [true, false, false]],
+    [['call:tracker/x'], [true, false, false]],
+    [['vault:admin'], [false, true, true]],
+    [['admin'], [false, true, true]],
+    [['vault:write:tra*'], [true, true, false]],
+    [
+      ['vault:write:wiki', 'docs'],
+      [false, false, false],
+    ],
+  ])('%j on setting own values, values of others, and administering the vault', (texts, expected) => {
+    const scopes = new Scopes(texts);
+    expect([
+      scopes.allowsSettingOwnValues('tracker'),
+      scopes.allowsSettingValuesOfOthers('tracker'),
+      scopes.allowsVaultAdministration,
+    ]).toEqual(expected);
+    expect([scopes.allowsOwnValues('tracker'), scopes.allowsCall('tracker', 'x')]).toEqual(
+      expected[1] ? [false, false] : [expected[0], texts[0] === 'call:tracker/x'],
+    );
+  });
+
+  test('"vault:write" of a user and of the ceiling must both name the server', () => {
+    const both = new Scopes(['vault:write:*'], new Scopes(['vault:write:wiki']));
+    expect(['wiki', 'tracker'].map((server) => both.allowsSettingValuesOfOthers(server))).toEqual([true, false]);
+    expect(new Scopes(['admin'], new Scopes(['vault:admin'])).allowsVaultAdministration).toBe(true);
+    expect(new Scopes(['vault:admin'], new Scopes(['call'])).allowsVaultAdministration).toBe(false);
   });
 
   test('allow what any of them allows', () => {

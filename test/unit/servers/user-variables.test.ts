@@ -51,6 +51,10 @@ class PlainVault implements SettingsVault {
     );
   }
 
+  async knows(owner: UserId) {
+    return (await this.facts(owner)).length > 0;
+  }
+
   async refused() {
     return [...this.refusals].map(([server, since]) => ({ server, since }));
   }

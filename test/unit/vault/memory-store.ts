@@ -135,6 +135,12 @@ export class MemoryStore implements Store {
     this.uses = [...this.uses, ...uses];
   }
 
+  async knows(owner: UserId) {
+    this.#ask('knows');
+    const isOne = (row: { readonly owner: UserId }) => isOwner(row, owner);
+    return this.rows.some(isOne) || this.uses.some(isOne) || this.refusals.some(isOne);
+  }
+
   async recentUses(owner: UserId, limit: number) {
     this.#ask('recentUses');
     const uses = this.uses.filter((use) => isOwner(use, owner)).sort((a, b) => b.lastUsedAt - a.lastUsedAt);

@@ -112,6 +112,10 @@ export class MemoryVariables implements UserVariables {
     return { ok, tools: ok ? ['one', 'two'] : [], error: ok ? undefined : `${title} refused what is set.` };
   }
 
+  async isKnown(user: UserId): Promise<boolean> {
+    return [...this.entries.values()].some(({ owner }) => toUserKey(owner) === toUserKey(user));
+  }
+
   async recentUses(): Promise<readonly ToolUse[]> {
     this.#mayFail();
     return this.uses;

@@ -149,6 +149,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       logger,
       redact: (text) => text.replaceAll('known-secret', '[redacted]'),
       callLimit: undefined,
+      setupLinks: { create: async () => ({ url: '', expiresAt: 0 }) },
     }),
   );
   app.use(failed);

@@ -322,7 +322,7 @@ describe('on behalf of a user', () => {
       await service.send('DELETE', '/vault/api/users/alice', { headers }),
     ]) {
       expect(answer.status).toBe(403);
-      expect(detail(answer)).toContain('"admin"');
+      expect(detail(answer)).toContain('"vault:admin"');
     }
     expect(setValue(service)).toBeUndefined();
     expect(service.events.map(({ eventType }) => eventType)).toEqual(['refusal', 'refusal', 'refusal']);

@@ -24,7 +24,7 @@ import { createClientAddress } from '../../../../src/http/guards/trusted-proxies
 import { createCredentialLogIn } from '../../../../src/http/vault/credential-log-in.ts';
 import { PageAccess } from '../../../../src/http/vault/page-access.ts';
 import { type LinkVisit, SetupLinkAccess } from '../../../../src/http/vault/setup-link-access.ts';
-import { createVaultApi } from '../../../../src/http/vault/vault-api.ts';
+import { createVaultApi, type SetupLinks } from '../../../../src/http/vault/vault-api.ts';
 import { pageHeaders, undecodable } from '../../../../src/http/vault-app.ts';
 import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
 import { LogInLimits } from '../../../../src/rate-limit/log-in-limits.ts';
@@ -128,9 +128,19 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
   const rate = { limit: options.callLimit ?? 10_000, windowMs: 60_000 };
   const callLimit = new RateLimit({ rate, tooMuch: 'Too many calls from you' });
 
+  const setupLinks: SetupLinks = {
+    create: async ({ issuer, subject }, server) => ({
+      url: `http://vault.example/vault/link/${vault.createLink({ owner: { issuer, subject }, server })}`,
+      expiresAt: now() + 900_000,
+    }),
+  };
+
   const app = express();
   app.use(pageHeaders);
-  app.use('/vault/api', createVaultApi({ access, identity, client, audit, settings, userVariables, callLimit }));
+  app.use(
+    '/vault/api',
+    createVaultApi({ access, identity, client, audit, settings, userVariables, callLimit, setupLinks }),
+  );
   app.use(undecodable);
   app.get('/vault', async (request, response) => {
     const session = await access.session(request);
@@ -285,6 +295,10 @@ class MemoryVariables implements UserVariables {
     return isSet
       ? { ok: true, tools: ['search'], error: undefined }
       : { ok: false, tools: [], error: 'tracker needs your Token.' };
+  }
+
+  async isKnown(user: UserId): Promise<boolean> {
+    return (this.values.get(toUserKey(user))?.size ?? 0) > 0;
   }
 
   async recentUses() {
