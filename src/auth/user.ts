@@ -17,6 +17,30 @@ export interface UserProfile extends UserId {
   readonly groups?: readonly string[] | undefined;
 }
 
+/**
+ * `Alice Example (alice@example.org)`, or as much of it as is known, for people to read. Never a name alone: people
+ * choose it, and it may be another user's.
+ */
+export function toUserName({ name, email, subject }: Pick<UserProfile, 'name' | 'email' | 'subject'>): string {
+  const text = name ? `${name} (${email || subject})` : email || subject;
+  return text.replace(STEERING, '');
+}
+
+/** Line ends, control characters, and what turns the direction of the text after it: they would pass off one name as another. */
+const STEERING = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Whether a search finds a user: by part of their id, name or e-mail address, in upper or lower case. */
+export function matchesUser({ issuer, subject, name, email }: UserProfile, search: string): boolean {
+  const text = toSearchable(search);
+  return [`${issuer}:${subject}`, name, email, toUserName({ name, email, subject })].some(
+    (part) => part !== undefined && toSearchable(part).includes(text),
+  );
+}
+
+function toSearchable(text: string): string {
+  return text.trim().normalize('NFC').toLowerCase();
+}
+
 /** Names a user in maps; length-prefixed, so that no two users share a key. */
 export function toUserKey({ issuer, subject }: UserId): string {
   return `${issuer.length}:${issuer}${subject}`;

@@ -82,8 +82,11 @@ function addVaultCommands(group: Command, choose: (run: OneTimeCommand) => void)
   group
     .command('list')
     .description('list who has set which value and when')
+    .option('--user <text>', 'only users who have this in their id, name or e-mail address')
     .option('--json', 'as JSON')
-    .action(({ json = false }: { json?: boolean }) => choose(async (given) => (await vault(given)).list(json)));
+    .action(({ json = false, user }: { json?: boolean; user?: string }) =>
+      choose(async (given) => (await vault(given)).list(json, user)),
+    );
   group
     .command('export-user')
     .description('print what is stored about a user as JSON, without values')

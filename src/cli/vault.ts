@@ -1,8 +1,10 @@
-import type { UserId } from '../auth/user.ts';
+import { matchesUser, toUserKey, toUserName, type UserId } from '../auth/user.ts';
 import type { Environment } from '../config/environment.ts';
 import { vaultKeyOf } from '../config/settings.ts';
 import { isReadable } from '../vault/cipher.ts';
 import { SecretStore } from '../vault/secret-store.ts';
+import type { LinkProfile } from '../vault/setup-links.ts';
+import { readProfiles } from '../vault/user-profiles.ts';
 import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
@@ -27,8 +29,8 @@ export function vaultCommands(environment: Pick<Environment, 'values' | 'databas
     return withStore((store) => use(store, owner));
   };
   return {
-    list: (json: boolean) => withStore((store) => listSecrets(store, keySource, json)),
-    exportUser: (user: string) => withUser(user, exportUser),
+    list: (json: boolean, search?: string) => withStore((store) => listSecrets(store, keySource, json, search)),
+    exportUser: (user: string) => withUser(user, (store, owner) => exportUser(store, owner, keySource)),
     eraseUser: (user: string) => withUser(user, (store, owner) => eraseUser(store, owner, now)),
     link: (user: string, request: ReturnType<typeof readLinkRequest>) =>
       withUser(user, (store, owner) => linkUser(store, owner, request, now)),
@@ -39,15 +41,34 @@ export function vaultCommands(environment: Pick<Environment, 'values' | 'databas
   };
 }
 
-/** Who has set what, never a value; as a table or as JSON. Each is decrypted to see whether it can be. */
-async function listSecrets(store: SecretStore, keySource: VaultKeySource, json: boolean): Promise<CommandResult> {
-  const rows = await store.list();
-  if (rows.length === 0) return done(json ? toJson([]) : 'There are no secrets in the vault.\n');
+/**
+ * Who has set what, never a value; as a table or as JSON; with `search` of the users whose id, name or e-mail address
+ * contains it. Each is decrypted to see whether it can be.
+ */
+async function listSecrets(
+  store: SecretStore,
+  keySource: VaultKeySource,
+  json: boolean,
+  search: string | undefined,
+): Promise<CommandResult> {
+  const all = await store.list();
+  if (all.length === 0) return done(json ? toJson([]) : 'There are no secrets in the vault.\n');
   const keyring = findKeyring(keySource);
   assertOwnKeyring(await store.keys(), keyring);
+  const profiles = readProfiles(keyring, await store.profiles());
+  const profileOf = (owner: UserId) => profiles.get(toUserKey(owner));
+  const rows = all.filter(
+    ({ owner }) => search === undefined || matchesUser({ ...owner, ...profileOf(owner) }, search),
+  );
+  if (rows.length === 0) {
+    const note = 'No user with secrets in the vault has this in their id, name or e-mail address.\n';
+    return done(json ? toJson([]) : '', note);
+  }
   const secrets = rows.map((row) => ({
     issuer: row.owner.issuer,
     subject: row.owner.subject,
+    name: profileOf(row.owner)?.name,
+    email: profileOf(row.owner)?.email,
     server: row.server,
     variable: row.name,
     setAt: toTimeText(row.updatedAt),
@@ -61,8 +82,11 @@ async function listSecrets(store: SecretStore, keySource: VaultKeySource, json: 
       ? ''
       : `${unreadable} of ${secrets.length} secrets cannot be decrypted with the keys given; they are not deleted. Give the key of that id, or let the user set the value again.\n`;
   if (json) return done(toJson(secrets), note);
+  const isKnown = ({ name, email }: LinkProfile) => name !== undefined || email !== undefined;
+  // Last, so that the other columns stay where they are.
+  const areKnown = secrets.some(isKnown);
   const table = toTable(
-    ['USER', 'SERVER', 'VARIABLE', 'SET AT', 'LAST USED', 'READABLE', 'KEY'],
+    ['USER', 'SERVER', 'VARIABLE', 'SET AT', 'LAST USED', 'READABLE', 'KEY', ...(areKnown ? ['NAME'] : [])],
     secrets.map((secret) => [
       `${secret.issuer}:${secret.subject}`,
       secret.server,
@@ -71,6 +95,7 @@ async function listSecrets(store: SecretStore, keySource: VaultKeySource, json: 
       secret.lastUsedAt ?? 'never',
       secret.isReadable ? 'yes' : 'NO',
       secret.keyId,
+      ...(areKnown ? [isKnown(secret) ? toUserName(secret) : '-'] : []),
     ]),
   );
   return done(table, note);
@@ -80,7 +105,8 @@ async function listSecrets(store: SecretStore, keySource: VaultKeySource, json: 
  * Everything that is stored about a user, as JSON (GDPR, article 15), except the values of their secrets: the vault gives
  * none back, and users know what they have set.
  */
-async function exportUser(store: SecretStore, owner: UserId): Promise<CommandResult> {
+async function exportUser(store: SecretStore, owner: UserId, keySource: VaultKeySource): Promise<CommandResult> {
+  const profile = await readProfile(store, owner, keySource);
   const [secrets, uses, refused] = await Promise.all([
     store.list(owner),
     store.recentUses(owner, Number.MAX_SAFE_INTEGER),
@@ -88,7 +114,7 @@ async function exportUser(store: SecretStore, owner: UserId): Promise<CommandRes
   ]);
   return done(
     toJson({
-      user: { issuer: owner.issuer, subject: owner.subject },
+      user: { issuer: owner.issuer, subject: owner.subject, ...profile },
       secrets: secrets.map(({ server, name, updatedAt, lastUsedAt, lastFour }) => ({
         server,
         variable: name,
@@ -105,6 +131,12 @@ async function exportUser(store: SecretStore, owner: UserId): Promise<CommandRes
       refusedCredentials: refused.map(({ server, since }) => ({ server, since: toTimeText(since) })),
     }),
   );
+}
+
+/** What people know the user by; the vault's key is needed only where something is stored. */
+async function readProfile(store: SecretStore, owner: UserId, keySource: VaultKeySource): Promise<LinkProfile> {
+  const rows = await store.profiles(owner);
+  return (rows.length === 0 ? undefined : readProfiles(findKeyring(keySource), rows).get(toUserKey(owner))) ?? {};
 }
 
 /** Removes all of that; running services notice within seconds and end the user's sessions. */

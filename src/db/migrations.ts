@@ -85,6 +85,11 @@ function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
       `create table if not exists used_ids (hash ${text} primary key, expires_at bigint not null)`,
       'create index if not exists used_ids_expiry on used_ids (expires_at)',
     ),
+    '0008-user-profiles': run(
+      `create table if not exists user_profiles (
+        ${owner}, key_id ${text} not null, cipher_text ${text} not null, noted_at bigint not null,
+        constraint user_profiles_place primary key (issuer, subject))`,
+    ),
   };
 }
 

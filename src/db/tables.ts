@@ -78,6 +78,12 @@ export interface Tables {
     readonly hash: string;
     readonly expires_at: number;
   };
+  /** What people know a user by. */
+  readonly user_profiles: OwnerColumns & {
+    readonly key_id: string;
+    readonly cipher_text: string;
+    readonly noted_at: number;
+  };
   readonly tool_uses: OwnerColumns & {
     readonly server: string;
     readonly tool: string;

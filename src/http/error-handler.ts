@@ -12,6 +12,7 @@ import {
   UserVariablesMissingError,
 } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { LoggedCaller } from './logged-caller.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -61,9 +62,15 @@ function answer(status: number, body: object, headers: ErrorAnswer['headers'] = 
 }
 
 /** Ends a request that failed, once: the answer if none was begun, one line in the log. */
-export function answerError(error: unknown, request: IncomingMessage, response: ServerResponse, logger: Logger): void {
+export function answerError(
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+  logger: Logger,
+  caller: LoggedCaller = {},
+): void {
   const { status, headers, body } = toErrorAnswer(error);
-  logFailure(error, status, request, response, logger);
+  logFailure(error, status, request, response, logger, caller);
   if (response.headersSent || response.destroyed || error instanceof CallCancelledError) {
     response.destroy();
     return;
@@ -91,12 +98,14 @@ export function logFailure(
   request: IncomingMessage,
   response: ServerResponse,
   logger: Logger,
+  caller: LoggedCaller = {},
 ): void {
   const facts = {
     request: response.getHeader('X-Request-Id'),
     method: request.method,
     path: loggedPath(request),
     status,
+    ...caller,
   };
   if (!(error instanceof ServiceError)) {
     logger.error('request failed by a fault of the service', {

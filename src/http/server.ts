@@ -10,6 +10,7 @@ import { createForeignPagesGuard } from './guards/foreign-pages.ts';
 import { identify, isAuthenticationRequired } from './guards/identify.ts';
 import { createOwnHosts } from './guards/own-hosts.ts';
 import { type HeaderList, securityHeaders, strictTransportSecurity } from './guards/security-headers.ts';
+import { createLoggedCaller } from './logged-caller.ts';
 import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
 import { fileIdOf, type ResultFiles } from './tool-call/result-files.ts';
 import { createToolRoute, type ToolRouteDependencies } from './tool-call/tool-route.ts';
@@ -59,6 +60,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       return id === undefined ? undefined : toAbsoluteUrl(`files/${id}`, request, settings, client);
     },
   });
+  const toLogged = createLoggedCaller(settings.audit);
   const security = securityHeaders();
   const corsWithKeys = createCors(settings.corsAllowOrigins ?? ['*']);
   const corsWithoutKeys = createCors(settings.corsAllowOrigins ?? []);
@@ -102,7 +104,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     if (client.isHttps(request)) setHeaders(response, strictTransportSecurity(client.hostOf(request)));
     answer(request, response, facts).catch((error: unknown) => {
       audit?.failed({ request, response }, facts, error, toErrorAnswer(error).status);
-      answerError(error, request, response, logger);
+      answerError(error, request, response, logger, toLogged(facts.principal));
     });
   };
 }

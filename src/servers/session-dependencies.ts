@@ -1,4 +1,4 @@
-import type { UserId } from '../auth/user.ts';
+import type { UserId, UserProfile } from '../auth/user.ts';
 import type { OpenSessionOptions, Session } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
@@ -21,7 +21,7 @@ export interface SessionDependencies {
   /** Called when a server refuses what a user has set for it, and when it accepts it. */
   readonly noteCredentials?: ((owner: UserId, server: string, isRefused: boolean) => void) | undefined;
   /** Called after each call that ran on a user's session. */
-  readonly noteUse?: ((owner: UserId, server: string, tool: string) => void) | undefined;
+  readonly noteUse?: ((user: UserProfile, server: string, tool: string) => void) | undefined;
   /** Called when a server's definitions are not what they were, in this run or the last. */
   readonly noteToolChanges?: ((server: string, changes: ToolChanges & { readonly tools: number }) => void) | undefined;
 }

@@ -43,7 +43,13 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   });
   const sessions = new PageSessions(await parts.vault.derivedKeys('cookies'));
   const pageSessions = parts.vault.pageSessions();
-  const access = new PageAccess({ ...parts, ownHosts: createOwnHosts(settings, client), pageSessions, sessions });
+  const access = new PageAccess({
+    ...parts,
+    ownHosts: createOwnHosts(settings, client),
+    pageSessions,
+    sessions,
+    noteProfile: (user) => vault.noteProfile(user),
+  });
   const redact = (text: string) => parts.redactor.redact(text);
   const setupLinks = createSetupLinks(vault, settings, client);
   return createVaultApp({ ...parts, access, userVariables, vault, redact, setupLinks });

@@ -11,6 +11,16 @@ import { ownerColumns } from './secret-rows.ts';
  */
 const NO_NOTES_MS = 60_000;
 
+/** Whose rows name a user, but for secrets. */
+const OWNED_TABLES = [
+  'tool_uses',
+  'refused_credentials',
+  'setup_links',
+  'page_sessions',
+  'user_profiles',
+  'secret_changes',
+] as const;
+
 /** The issuer of an erased user, whose subject is a hash. */
 export const ERASED = '';
 
@@ -34,7 +44,7 @@ export async function erasureHasher(database: Database): Promise<(owner: UserId)
 export async function eraseRows(transaction: Database, owner: UserId, hash: string, now: number): Promise<void> {
   // Uses before secrets, as they are written down: in another order two could wait for each other. The earlier changes
   // are covered by the one that is noted now, and name the owner.
-  for (const table of ['tool_uses', 'refused_credentials', 'setup_links', 'page_sessions', 'secret_changes'] as const) {
+  for (const table of OWNED_TABLES) {
     await transaction
       .deleteFrom(table)
       .where((where) => where.and(ownerColumns(owner)))

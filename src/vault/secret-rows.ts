@@ -76,6 +76,15 @@ export interface RefusedCredentials {
   readonly since: number;
 }
 
+/** A stored profile: name and e-mail address, encrypted like a secret whose server has no name. */
+export interface ProfileRow {
+  readonly owner: UserId;
+  readonly keyId: string;
+  readonly cipherText: string;
+  /** Milliseconds since the epoch. */
+  readonly notedAt: number;
+}
+
 /** A use and whose it is. */
 export type OwnedUse = ToolUse & { readonly owner: UserId };
 

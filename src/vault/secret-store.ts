@@ -3,12 +3,14 @@ import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
 import { readRevision } from '../db/revisions.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
+import { profileRows, putProfileRows } from './profile-rows.ts';
 import { changeSecrets, secretChangesAfter } from './secret-changes.ts';
 import {
   type FoundLink,
   type NewSecret,
   type OwnedUse,
   ownerColumns,
+  type ProfileRow,
   placeColumns,
   putSecretRows,
   type RefusedCredentials,
@@ -203,6 +205,16 @@ export class SecretStore {
       if ((await found.executeTakeFirst()) !== undefined) return true;
     }
     return false;
+  }
+
+  /** Writes what people know these users by. */
+  putProfiles(profiles: readonly ProfileRow[]): Promise<void> {
+    return retryConflicts(() => putProfileRows(this.#database, profiles));
+  }
+
+  /** The profiles of one user, or of all. */
+  profiles(owner?: UserId): Promise<readonly ProfileRow[]> {
+    return profileRows(this.#database, owner);
   }
 
   /** The number of the last change; 0 before the first. */

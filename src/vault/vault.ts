@@ -1,4 +1,4 @@
-import type { UserId } from '../auth/user.ts';
+import type { UserId, UserProfile } from '../auth/user.ts';
 import { UserVariableValueError, VaultUnavailableError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
@@ -8,8 +8,16 @@ import { guardStore } from './guarded-store.ts';
 import type { Keyring } from './keyring.ts';
 import type { NewSecret, RefusedCredentials, SecretRow, ToolUse } from './secret-rows.ts';
 import type { Store } from './secret-store.ts';
-import { createLink, LINK_REMEMBERED_MS, readLink, redeemLink, type SetupLink } from './setup-links.ts';
+import {
+  createLink,
+  LINK_REMEMBERED_MS,
+  type LinkProfile,
+  readLink,
+  redeemLink,
+  type SetupLink,
+} from './setup-links.ts';
 import { UseNotes } from './use-notes.ts';
+import { UserProfiles } from './user-profiles.ts';
 import { ValueCache } from './value-cache.ts';
 import { VaultKeys } from './vault-keys.ts';
 
@@ -58,6 +66,7 @@ export class Vault {
   readonly #cache: ValueCache;
   readonly #feed: ChangeFeed;
   readonly #notes: UseNotes;
+  readonly #profiles: UserProfiles;
   #tidiedAt = Number.NEGATIVE_INFINITY;
 
   private constructor(options: VaultOptions) {
@@ -69,6 +78,7 @@ export class Vault {
     this.#cache = new ValueCache(options.redactor);
     this.#keys = new VaultKeys({ store, logger, now, keyring, reloadKeyring });
     this.#notes = new UseNotes(store, now);
+    this.#profiles = new UserProfiles({ store, keys: this.#keys, now });
     const { sessionOwners = () => [] } = options;
     this.#feed = new ChangeFeed({ store, cache: this.#cache, notes: this.#notes, sessionOwners, logger, now });
   }
@@ -138,6 +148,7 @@ export class Vault {
   /** Removes secrets, links, page sessions, uses and everything else about an owner; returns how many secrets there were. */
   async erase(owner: UserId): Promise<number> {
     await this.#notes.forgetOwner(owner);
+    await this.#profiles.forgetOwner(owner);
     const count = await this.#feed.make(owner, undefined, () => this.#store.erase(owner, this.#now()));
     await this.#tidy();
     return count;
@@ -153,8 +164,20 @@ export class Vault {
   }
 
   /** Notes that a user's call ran: stored with others within seconds. */
-  noteUse(owner: UserId, server: string, tool: string): void {
-    this.#notes.noteUse(owner, server, tool);
+  noteUse(user: UserProfile, server: string, tool: string): void {
+    const { issuer, subject } = user;
+    this.#notes.noteUse({ issuer, subject }, server, tool);
+    this.#profiles.note(user);
+  }
+
+  /** Notes what people know a user by, as far as it is known; stored within seconds, costs nothing where it is known. */
+  noteProfile(user: UserProfile): void {
+    this.#profiles.note(user);
+  }
+
+  /** Names and e-mail addresses of one user or of all, by `toUserKey`, to be shown and searched: they identify nobody. */
+  profiles(owner?: UserId): Promise<ReadonlyMap<string, LinkProfile>> {
+    return this.#profiles.list(owner);
   }
 
   /** The latest uses first, at most `limit`. */
@@ -182,6 +205,7 @@ export class Vault {
   /** Makes a setup link's token: one use, fifteen minutes, for one owner and server. */
   async createLink(link: SetupLink): Promise<string> {
     const token = await createLink(this.#store, link, this.#now());
+    this.#profiles.note({ ...link.owner, ...link.profile });
     await this.#tidy();
     return token;
   }
@@ -205,6 +229,7 @@ export class Vault {
   async close(): Promise<void> {
     await this.#feed.close();
     await this.#notes.close();
+    await this.#profiles.flush();
   }
 
   #lastFour(value: string): string | undefined {

@@ -57,7 +57,7 @@ test.each([true, false])(
     await page.getByText('jira is being restarted.').waitFor();
     expect(app.restarted).toEqual(['jira']);
 
-    await page.getByLabel('User (part of the subject or issuer)').fill('AUTH0');
+    await page.getByLabel('User (part of the name, e-mail address or id)').fill('AUTH0');
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByRole('article', { name: 'alice' }).waitFor({ state: 'detached' });
     const bob = page.getByRole('article', { name: BOB.subject });
@@ -132,7 +132,7 @@ test('states, reasons and new lines on stderr appear by themselves; what is type
   const app = await start();
   const { page } = await logIn(app, 'key-of-chief');
   const files = page.getByRole('article', { name: 'files' });
-  await page.getByLabel('User (part of the subject or issuer)').fill('half typ');
+  await page.getByLabel('User (part of the name, e-mail address or id)').fill('half typ');
   const jira = page.getByRole('article', { name: 'jira' });
   await jira.getByText('2 sessions', { exact: true }).click();
   await jira.getByText('2 sessions', { exact: true }).focus();

@@ -219,7 +219,7 @@ test('a user logs in with a personal key, sets, removes and erases; the admin re
   const after = await who('ann');
   expect([after.token, after.pid === before.pid]).toEqual(['of ann', false]);
 
-  await admin.page.getByLabel('User (part of the subject or issuer)').fill('ann');
+  await admin.page.getByLabel('User (part of the name, e-mail address or id)').fill('ann');
   await admin.page.getByRole('button', { name: 'Search' }).click();
   const erased = admin.page.getByRole('article', { name: 'ann', exact: true });
   await erased.getByText('Erase this user').click();

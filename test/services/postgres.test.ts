@@ -39,6 +39,7 @@ describe('opening', () => {
       '0005-erasures',
       '0006-page-sessions',
       '0007-page-session-facts',
+      '0008-user-profiles',
     ]);
     for (const database of databases) expect(await new SecretStore(database).list()).toEqual([]);
   });

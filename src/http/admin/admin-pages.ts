@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import express, { type Router } from 'express';
-import type { UserId } from '../../auth/user.ts';
+import { toUserKey, toUserName, type UserId } from '../../auth/user.ts';
 import { UserVariableValueError } from '../../errors.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Vault } from '../../vault/vault.ts';
@@ -13,7 +13,7 @@ import { AllowedVariables, type VariableDependencies } from '../vault/allowed-va
 import type { PageSession } from '../vault/page-access.ts';
 import { toCaller } from '../vault/vault-caller.ts';
 import { type AdminForm, type AdminGuardDependencies, createAdminGuard, type ShownBeside } from './admin-guard.ts';
-import { findUsers, toPageQuery } from './admin-users.ts';
+import { findUsers, type KnownProfiles, toPageQuery } from './admin-users.ts';
 import { type AdminServer, toAdminServer } from './admin-view.ts';
 import { createServerForms } from './server-forms.ts';
 
@@ -26,7 +26,7 @@ export interface AdminPageDependencies extends AdminGuardDependencies, VariableD
     readonly servers: ReadonlyMap<string, AdminServer>;
     readonly lastReload: ServerRegistry['lastReload'];
   };
-  readonly vault: Pick<Vault, 'facts'>;
+  readonly vault: Pick<Vault, 'facts' | 'profiles'>;
   /** Removes known secrets from a text. */
   readonly redact: (text: string) => string;
 }
@@ -58,8 +58,9 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     session: PageSession,
     { status = 200, notice, typed, newKey }: ShownBeside = {},
   ): Promise<void> {
-    const live = toLive(visit, session, (path) => visit.to(path));
-    const users = findUsers(await vault.facts(), visit.request.query);
+    const profiles = await vault.profiles();
+    const live = toLive(visit, session, profiles, (path) => visit.to(path));
+    const users = findUsers(await vault.facts(), profiles, visit.request.query);
     const admin = visit.to('admin');
     const { search, page } = users;
     const hasMore = page < users.pageCount;
@@ -85,7 +86,9 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     const { request, response } = visit;
     const page = toPageOfDepth(request.query.depth);
     const to = (path: string) => toRelativeUrl(page, settings.pathPrefix + path);
-    const html = renderTemplate('admin/admin-live', toLive(visit, session, to));
+    // The states of the servers are shown without the database, too.
+    const profiles: KnownProfiles = await vault.profiles().catch(() => new Map());
+    const html = renderTemplate('admin/admin-live', toLive(visit, session, profiles, to));
     const tag = `"${hash('sha256', html, 'base64url')}"`;
     response.setHeader('ETag', tag);
     if (request.headers['if-none-match'] === tag) response.status(304).end();
@@ -93,7 +96,7 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
   }
 
   /** What the templates of the live parts need; `to` links from the page that shows them. */
-  function toLive(visit: PageVisit, session: PageSession, to: (path: string) => string) {
+  function toLive(visit: PageVisit, session: PageSession, profiles: KnownProfiles, to: (path: string) => string) {
     const servers = registry.list().map((server) => toAdminServer(server, redact));
     const { lastReload: reload } = registry;
     const notReady = servers.flatMap(({ name, state }, index) => (state === 'ready' ? [] : [{ name, index }]));
@@ -106,7 +109,7 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
       reloadChange: reload?.kind === 'applied' ? toChangeText(reload.change) : undefined,
       maxProblems: MAX_NAMES_SHOWN,
       maxSessions: MAX_SESSIONS_SHOWN,
-      toWho,
+      toWho: (user: UserId | undefined) => toWho(user, profiles),
       formToken: visit.account(session).formToken,
       serversUrl: `${to('admin')}/servers/`,
     };
@@ -122,6 +125,8 @@ function toPageOfDepth(depth: unknown): string {
   return `/${'-/'.repeat(/^\d$/.test(String(depth)) ? Number(depth) : 0)}`;
 }
 
-function toWho(user: UserId | undefined): string {
-  return user === undefined ? 'all users' : `${user.subject} (${user.issuer})`;
+function toWho(user: UserId | undefined, profiles: KnownProfiles): string {
+  if (user === undefined) return 'all users';
+  const profile = profiles.get(toUserKey(user));
+  return profile === undefined ? `${user.subject} (${user.issuer})` : toUserName({ ...user, ...profile });
 }

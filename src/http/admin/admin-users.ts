@@ -1,6 +1,6 @@
 import type { Request } from 'express';
-import { toUserKey } from '../../auth/user.ts';
-import type { SecretFacts } from '../../vault/vault.ts';
+import { matchesUser, toUserKey, toUserName } from '../../auth/user.ts';
+import type { LinkProfile, SecretFacts } from '../../vault/vault.ts';
 
 const SECRETS_PER_PAGE = 200;
 const MAX_SEARCH_CHARACTERS = 200;
@@ -9,6 +9,8 @@ const MAX_SEARCH_CHARACTERS = 200;
 interface AdminUser {
   readonly issuer: string;
   readonly subject: string;
+  /** Name and e-mail address where known, else the subject. */
+  readonly who: string;
   readonly secrets: readonly SecretFacts[];
 }
 
@@ -23,16 +25,20 @@ export interface AdminUsers {
   readonly pageCount: number;
 }
 
-/** The page of users that a query asks for: those whose subject or issuer contains the search text. */
-export function findUsers(secrets: readonly SecretFacts[], query: Request['query']): AdminUsers {
+/** What people know users by, as `Vault.profiles` returns it. */
+export type KnownProfiles = ReadonlyMap<string, LinkProfile>;
+
+/** The page of users that a query asks for: those whose id, name or e-mail address contains the search text. */
+export function findUsers(
+  secrets: readonly SecretFacts[],
+  profiles: KnownProfiles,
+  query: Request['query'],
+): AdminUsers {
   const search = typeof query.user === 'string' ? query.user.trim().slice(0, MAX_SEARCH_CHARACTERS) : '';
-  const text = search.toLowerCase();
-  const found = secrets.filter(({ owner: { issuer, subject } }) =>
-    [issuer, subject].some((part) => part.toLowerCase().includes(text)),
-  );
+  const found = secrets.filter(({ owner }) => matchesUser({ ...owner, ...profiles.get(toUserKey(owner)) }, search));
   const pageCount = Math.max(1, Math.ceil(found.length / SECRETS_PER_PAGE));
   const page = Math.min(pageCount, Math.max(1, Math.trunc(Number(query.page)) || 1));
-  const users = toUsers(found.slice((page - 1) * SECRETS_PER_PAGE, page * SECRETS_PER_PAGE));
+  const users = toUsers(found.slice((page - 1) * SECRETS_PER_PAGE, page * SECRETS_PER_PAGE), profiles);
   return { users, search, secretCount: secrets.length, page, pageCount };
 }
 
@@ -41,12 +47,13 @@ export function toPageQuery(search: string, page: number): string {
   return `?${new URLSearchParams({ ...(search === '' ? {} : { user: search }), page: String(page) })}#users`;
 }
 
-function toUsers(secrets: readonly SecretFacts[]): readonly AdminUser[] {
-  const users = new Map<string, { issuer: string; subject: string; secrets: SecretFacts[] }>();
+function toUsers(secrets: readonly SecretFacts[], profiles: KnownProfiles): readonly AdminUser[] {
+  const users = new Map<string, AdminUser & { secrets: SecretFacts[] }>();
   for (const secret of secrets) {
     const { issuer, subject } = secret.owner;
     const key = toUserKey(secret.owner);
-    const user = users.get(key) ?? { issuer, subject, secrets: [] };
+    const who = toUserName({ subject, ...profiles.get(key) });
+    const user = users.get(key) ?? { issuer, subject, who, secrets: [] };
     // The last four characters are for the owner only.
     user.secrets.push({ ...secret, lastFour: undefined });
     users.set(key, user);

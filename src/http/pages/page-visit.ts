@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { UserProfile } from '../../auth/user.ts';
+import { toUserName, type UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ServiceError, UnsupportedMediaTypeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -127,11 +127,9 @@ export function showMessage(visit: PageVisit, status: number, title: string, tex
   visit.show(status, 'pages/message', { title, text, account, vaultUrl: visit.to('vault') });
 }
 
-/** A user in words that they recognize. Never a name alone: people choose it, and it may be another user's. */
+/** Who is logged in, in words that they recognize. */
 export function toWho(user: Pick<UserProfile, 'name' | 'email' | 'subject'> | undefined): string {
-  if (user === undefined) return 'Admin';
-  const { name, email, subject } = user;
-  return name ? `${name} (${email || subject})` : email || subject;
+  return user === undefined ? 'Admin' : toUserName(user);
 }
 
 /** Aborts when the caller has left. */

@@ -18,6 +18,7 @@ import { NO_VALUES, type ValueSource } from '../../servers/user-values.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { AuditTrail, RequestFacts } from '../audit-trail.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
+import { createLoggedCaller } from '../logged-caller.ts';
 import { parseServicePath } from '../paths.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
 import { BodyBudget, type HeldBody, readBody } from './read-body.ts';
@@ -60,6 +61,7 @@ export type ToolRoute = (
  */
 export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute {
   const { settings, identity, callLimit, audit, registry, logger, calls, callerValues, keepFile } = dependencies;
+  const toLogged = createLoggedCaller(settings.audit);
   const bodies = new BodyBudget(settings.maxBodiesBytes);
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
 
@@ -108,7 +110,8 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
       held.release();
     }
     const ms = Math.round(performance.now() - startedAt);
-    logger.info('call', { request: facts.requestId, server: server.name, tool: found.name, status: 200, ms });
+    const called = { request: facts.requestId, server: server.name, tool: found.name, status: 200, ms };
+    logger.info('call', { ...called, ...toLogged(principal) });
     audit?.called({ request, response }, facts);
   };
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { PageLogIn, PageSession, PageSessions } from '../../auth/page-sessions.ts';
 import { toUserPrincipalId } from '../../auth/principal.ts';
-import type { UserId } from '../../auth/user.ts';
+import type { UserId, UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, NotFoundError } from '../../errors.ts';
 import type { ListedPageSession, PageSessionRegister, ProviderSession } from '../../vault/page-session-store.ts';
@@ -27,6 +27,8 @@ export interface PageAccessDependencies {
   readonly pageSessions: PageSessionRegister;
   readonly sessions: PageSessions;
   readonly audit: AuditTrail | undefined;
+  /** Learns what people know a user by who logs in. */
+  readonly noteProfile?: (user: UserProfile) => void;
   readonly now?: () => number;
 }
 
@@ -116,6 +118,7 @@ export class PageAccess {
       provider,
       expiresAt,
     });
+    if (user !== undefined) this.#dependencies.noteProfile?.(user);
     if (previous !== undefined && previous.id !== started.id) await pageSessions.end(previous.id);
     const seconds = Math.max(1, Math.floor((expiresAt - this.#now()) / 1_000));
     this.#cookie.write(request, response, sessions.issue(started), seconds);

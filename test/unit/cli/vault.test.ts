@@ -92,6 +92,35 @@ describe('vault list', () => {
     expect(text + note + JSON.stringify(json)).not.toContain('canary');
   });
 
+  test('shows and finds people by their name and e-mail address, in upper or lower case', async () => {
+    await withVault(async (vault) => {
+      await vault.set(alice, 'jira', new Map([['TOKEN', 'x']]));
+      await vault.set(bob, 'jira', new Map([['TOKEN', 'x']]));
+      vault.noteUse({ ...alice, name: 'Alice Example', email: 'alice@example.org' }, 'jira', 'search');
+    });
+    const { text } = await vault().list(false);
+    expect(text).toMatch(/ KEY +NAME\n/);
+    expect(text).toMatch(/^open-webui:alice .* Alice Example \(alice@example.org\)$/m);
+    expect(text).toMatch(/^open-webui:bob .* -$/m);
+    for (const search of ['ALICE@example.org', 'alice ex', 'Alice Example (alice@example.org)', 'open-webui:alice']) {
+      const found = JSON.parse((await vault().list(true, search)).text) as readonly { readonly subject: string }[];
+      expect(found.map(({ subject }) => subject)).toEqual(['alice']);
+    }
+    expect(await vault().list(true, 'nobody@example.org')).toMatchObject({ text: '[]\n' });
+    expect(JSON.parse((await vault().exportUser('alice')).text)).toMatchObject({
+      user: { subject: 'alice', name: 'Alice Example', email: 'alice@example.org' },
+    });
+    // A name cannot be read in the file, and nothing of it is left after the user was erased.
+    const files = () => ['mcpo-ts.db', 'mcpo-ts.db-wal'].map((name) => join(dataDir, name)).filter(existsSync);
+    const stored = () =>
+      files()
+        .map((file) => readFileSync(file, 'latin1'))
+        .join('');
+    expect(stored()).not.toContain('Alice Example');
+    await vault().eraseUser('alice');
+    expect(await withStore((store) => store.profiles())).toEqual([]);
+  });
+
   test('needs no key where there is nothing, and makes none', async () => {
     expect((await vault().list(false)).text).toBe('There are no secrets in the vault.\n');
     expect((await vault().list(true)).text).toBe('[]\n');

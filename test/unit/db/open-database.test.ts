@@ -50,6 +50,7 @@ test('migrations are written down once, in order', async () => {
     '0005-erasures',
     '0006-page-sessions',
     '0007-page-session-facts',
+    '0008-user-profiles',
   ]);
   await database.destroy();
 });

@@ -3,6 +3,7 @@ import type {
   FoundLink,
   NewSecret,
   OwnedUse,
+  ProfileRow,
   RefusedCredentials,
   SecretChange,
   SecretPlace,
@@ -19,6 +20,7 @@ export class MemoryStore implements Store {
   changes: (SecretChange & { readonly time: number })[] = [];
   uses: OwnedUse[] = [];
   refusals: (RefusedCredentials & { readonly owner: UserId })[] = [];
+  profileRows: ProfileRow[] = [];
   readonly links = new Map<string, FoundLink>();
   readonly asked = new Map<string, number>();
   isAway = false;
@@ -57,6 +59,17 @@ export class MemoryStore implements Store {
     return secrets.length;
   }
 
+  async putProfiles(profiles: readonly ProfileRow[]) {
+    this.#ask('putProfiles');
+    const left = this.profileRows.filter((row) => !profiles.some(({ owner }) => isOwner(row, owner)));
+    this.profileRows = [...left, ...profiles];
+  }
+
+  async profiles(owner?: UserId) {
+    this.#ask('profiles');
+    return this.profileRows.filter((row) => owner === undefined || isOwner(row, owner));
+  }
+
   async remove(place: SecretPlace, now: number) {
     this.#ask('remove');
     const rows = this.rows.filter((row) => sortKey(row) !== sortKey(place));
@@ -68,6 +81,7 @@ export class MemoryStore implements Store {
 
   async erase(owner: UserId, now: number) {
     this.#ask('erase');
+    this.profileRows = this.profileRows.filter((row) => !isOwner(row, owner));
     const rows = this.rows.filter((row) => !isOwner(row, owner));
     const count = this.rows.length - rows.length;
     this.rows = rows;

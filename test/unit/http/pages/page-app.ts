@@ -37,6 +37,8 @@ export interface PageAppOptions {
   readonly hasAuthentication?: boolean;
   /** A log-in with `key-of-odd` is of this user. */
   readonly oddUser?: UserId;
+  /** What users are known by, by `toUserKey`. */
+  readonly profiles?: ReadonlyMap<string, LinkProfile>;
 }
 
 export interface PageApp {
@@ -141,6 +143,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       registry,
       vault: {
         facts: async () => userVariables.facts(),
+        profiles: async () => options.profiles ?? new Map(),
         readLink: (token) => vault.readLink(token),
         redeemLink: (token) => vault.redeemLink(token),
       },
