@@ -80,9 +80,11 @@ const remoteSettings = {
 
 /** The keys of a server's entry that `ServerConfig` has as they stand. */
 export const settingsSchema = z.object({
-  /** What people call the server, on pages, in messages and for models; `undefined`: its own title, else its name. */
-  title: nonEmptyText.optional(),
-  /** `/readyz` answers 503 until this server is ready. */
+  title: nonEmptyText
+    .optional()
+    .describe(
+      'What people call the server, on pages, in messages and for models; unset: its own title, else its name.',
+    ),
   required: z.boolean().default(false).describe('`/readyz` answers 503 until this server is ready.'),
   disabledTools: toolNames.default(new Set()).describe('Exact names of tools that are left out.'),
   /** `undefined`: all tools but the disabled ones. */
