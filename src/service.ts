@@ -8,6 +8,7 @@ import { createClientAddress } from './http/guards/trusted-proxies.ts';
 import { createHttpServer } from './http/server.ts';
 import { ResultFiles } from './http/tool-call/result-files.ts';
 import { RunningCalls } from './http/tool-call/running-calls.ts';
+import { createUserLinks } from './http/user-links.ts';
 import { openLimits } from './rate-limit/open-limits.ts';
 import type { CatalogueCache } from './servers/catalogue-cache.ts';
 import type { ServerRegistry } from './servers/server-registry.ts';
@@ -129,10 +130,11 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     registry,
     logger,
   };
+  const toUserLink = createUserLinks(settings, client, logger);
   const vaultPages = new Lazy(async () => {
     // The pages of users and admins with their templates: 40 ms.
     const { openVaultApp } = await import('./service/open-vault-app.ts');
-    return openVaultApp({ ...shared, vault, redactor });
+    return openVaultApp({ ...shared, vault, redactor, toUserLink });
   });
   const app = new Lazy(async () => {
     // Express and the pages: 129 ms and 12 MB.
@@ -146,7 +148,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
       keySet: async () => (await vault.tokenSigner()).keySet(),
     });
   });
-  const callerValues = createCallerValues(vault, settings, client);
+  const callerValues = createCallerValues(vault, toUserLink);
   const server = await createHttpServer({ ...shared, calls, files, callerValues, app: () => app.get() });
   closers.add('port', () => closeServer(server));
   await listen(server, settings);

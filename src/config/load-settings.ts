@@ -13,6 +13,7 @@ import { fileSchema, type LoadedServers, readServersFile, type ServersFile } fro
 import type { ServiceOptions } from './service-options.ts';
 import { type Secrets, type Settings, toSecrets, toSettings } from './settings.ts';
 import { singleServer } from './single-server.ts';
+import { userServerWarnings } from './user-server-warnings.ts';
 
 export interface LoadedSettings {
   readonly settings: Settings;
@@ -49,14 +50,16 @@ export function loadSettings(
     throw new ConfigError([{ file: options.config, key: 'audit.required', message }]);
   }
 
+  const settings = toSettings(options, environment, file, isRequired);
   return {
-    settings: toSettings(options, environment, file, isRequired),
+    settings,
     secrets: toSecrets(environment, file, auth),
     authFile: file.auth,
     warnings: [
       ...file.warnings,
       ...ambiguousUserWarnings(file.servers, auth),
       ...groupWarnings(file.servers, auth),
+      ...userServerWarnings({ settings, auth, hasStoredKeys }),
       ...(options.allowWeakSecrets
         ? [{ key: '--allow-weak-secrets', message: 'weak keys and secrets are accepted.' }]
         : []),

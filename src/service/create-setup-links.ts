@@ -1,18 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { UserProfile } from '../auth/user.ts';
-import type { ClientAddress } from '../http/guards/client-address.ts';
-import { toAbsoluteUrl, type UrlSettings } from '../http/urls.ts';
+import type { ToUserLink } from '../http/user-links.ts';
 import { LINK_LIFETIME_MS, type Vault } from '../vault/vault.ts';
 
 /** Makes setup links with the host of a request, or of the public URL. */
-export function createSetupLinks(vault: Pick<Vault, 'createLink'>, settings: UrlSettings, client: ClientAddress) {
+export function createSetupLinks(vault: Pick<Vault, 'createLink'>, toUserLink: ToUserLink) {
   return {
     /** Rejects with `VaultUnavailableError`. */
     async create({ issuer, subject, name, email }: UserProfile, server: string, request: IncomingMessage) {
       // Before it is made, so that the link lasts no shorter than it says.
       const expiresAt = Date.now() + LINK_LIFETIME_MS;
       const token = await vault.createLink({ owner: { issuer, subject }, server, profile: { name, email } });
-      return { url: toAbsoluteUrl(`vault/link/${token}`, request, settings, client), expiresAt };
+      return { url: toUserLink(`vault/link/${token}`, request), expiresAt };
     },
   };
 }

@@ -10,6 +10,7 @@ import { createVaultApp, type VaultApp } from '../http/vault-app.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import { VaultUserVariables } from '../servers/user-variables.ts';
+import type { ToUserLink } from '../http/user-links.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { createSetupLinks } from './create-setup-links.ts';
@@ -25,6 +26,7 @@ export interface VaultAppParts {
   readonly audit: AuditTrail | undefined;
   readonly logger: Logger;
   readonly redactor: Redactor;
+  readonly toUserLink: ToUserLink;
 }
 
 /**
@@ -51,6 +53,6 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
     noteProfile: (user) => vault.noteProfile(user),
   });
   const redact = (text: string) => parts.redactor.redact(text);
-  const setupLinks = createSetupLinks(vault, settings, client);
+  const setupLinks = createSetupLinks(vault, parts.toUserLink);
   return createVaultApp({ ...parts, access, userVariables, vault, redact, setupLinks });
 }
