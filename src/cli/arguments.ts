@@ -2,8 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { UsageError } from '../errors.ts';
 import { addAdminCommands, adminGroups } from './admin-commands.ts';
 import type { CommandLine } from './command-line.ts';
+import { nothingToServe } from './nothing-to-serve.ts';
 import { addServiceCommands, misplacedWord } from './service-commands.ts';
-import { NOTHING_TO_SERVE } from './service-flags.ts';
 
 /**
  * Parses the arguments after the program's name; prints nothing and does not exit.
@@ -37,7 +37,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     if (error.code === 'commander.version') return { kind: 'print', text: `${error.message}\n` };
     throw toUsageError(error, program);
   }
-  if (chosen === undefined) throw new UsageError(NOTHING_TO_SERVE);
+  if (chosen === undefined) throw nothingToServe();
   return chosen;
 }
 

@@ -11,9 +11,7 @@ import {
 } from '../config/spellings.ts';
 import { UsageError } from '../errors.ts';
 import { readVersion } from '../version.ts';
-
-export const NOTHING_TO_SERVE =
-  'Nothing to serve: give a servers file (mcpo-ts --config servers.json) or one server\'s command after -- (mcpo-ts -- npx -y @modelcontextprotocol/server-memory); "mcpo-ts --help" shows all options.';
+import { nothingToServe } from './nothing-to-serve.ts';
 
 /** Reads one value of a flag; `before` is what earlier uses of it gave. Throws `UsageError`. */
 type Read = (value: string, before: never, flag: string) => unknown;
@@ -155,7 +153,7 @@ export function toServiceOptions(given: Flags, positional: readonly string[] | u
 function checkSingleServer({ serverType = 'stdio', header }: Flags, positional: readonly string[] = []): void {
   const [first = '', ...rest] = positional;
   if (serverType === 'stdio') {
-    if (first.trim() === '') throw new UsageError(NOTHING_TO_SERVE);
+    if (first.trim() === '') throw nothingToServe();
     if (header === undefined) return;
     throw new UsageError('--header is for a remote server; a stdio server has no headers, give it --env instead.');
   }

@@ -57,6 +57,11 @@ export function inheritedEnvironment(options: InheritanceOptions): Readonly<Reco
   return inherited;
 }
 
+/** Names of the environment's variables that a child process with these does not get; none of the service's own. */
+export function withheldVariables(environment: ReadonlyMap<string, string>, given: ReadonlySet<string>) {
+  return [...environment.keys()].filter((name) => !given.has(name) && !isOwnVariable(name));
+}
+
 /**
  * Takes the variables out of the process, so that neither a library nor a child process that was started without an
  * environment of its own finds the service's secrets; returns all of them. Natively only those remain that every child

@@ -13,7 +13,9 @@ import { fileSchema, type LoadedServers, readServersFile, type ServersFile } fro
 import type { ServiceOptions } from './service-options.ts';
 import { type Secrets, type Settings, toSecrets, toSettings } from './settings.ts';
 import { singleServer } from './single-server.ts';
+import { UnreadEnvFile } from './unread-env-file.ts';
 import { userServerWarnings } from './user-server-warnings.ts';
+import { withheldWarnings } from './withheld-warnings.ts';
 
 export interface LoadedSettings {
   readonly settings: Settings;
@@ -33,6 +35,21 @@ export function loadSettings(
   environment: Environment,
   hasStoredKeys = false,
   onRead?: (file: string) => void,
+): LoadedSettings {
+  const unread = new UnreadEnvFile(options.envPath, environment);
+  try {
+    const loaded = combineSettings(options, environment, hasStoredKeys, onRead);
+    return { ...loaded, warnings: [...loaded.warnings, ...unread.warnings()] };
+  } catch (error) {
+    throw unread.explain(error);
+  }
+}
+
+function combineSettings(
+  options: ServiceOptions,
+  environment: Environment,
+  hasStoredKeys: boolean,
+  onRead: ((file: string) => void) | undefined,
 ): LoadedSettings {
   const file = loadServers(options, environment, onRead);
   const authBase = resolveAuth(file.auth, environment, options);
@@ -60,6 +77,7 @@ export function loadSettings(
       ...ambiguousUserWarnings(file.servers, auth),
       ...groupWarnings(file.servers, auth),
       ...userServerWarnings({ settings, auth, hasStoredKeys }),
+      ...withheldWarnings(file.servers, settings.singleServer),
       ...(options.allowWeakSecrets
         ? [{ key: '--allow-weak-secrets', message: 'weak keys and secrets are accepted.' }]
         : []),

@@ -4,7 +4,7 @@ import { literalTemplate } from '../placeholders/parse-template.ts';
 import { hasUserPlaceholder, literalParts, literalText } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
 import { checkConfinement, confine } from './confinement.ts';
-import { inheritedEnvironment, isOwnVariable } from './environment-variables.ts';
+import { inheritedEnvironment, isOwnVariable, withheldVariables } from './environment-variables.ts';
 import type { TransportConfig } from './server-config.ts';
 import type { EntryContext } from './template-reader.ts';
 import { readEnvFile } from './text-file.ts';
@@ -27,13 +27,16 @@ export function readStdioTransport(command: string, context: EntryContext): Tran
   const names = inheritEnv === '*' ? [...environment.keys()].filter((name) => SECRET_NAME.test(name)) : inheritEnv;
   for (const name of names) secrets.addVariable(name, environment.get(name) ?? '');
 
+  const env = readEnv(context);
+  const inheritedEnv = inheritedEnvironment({ environment, inheritEnv, given, platform });
   return {
     type: 'stdio',
     command: literalTemplate(program === undefined ? '' : placeCommand(program, folder, platform)),
     args,
-    env: readEnv(context),
+    env,
     cwd: readWorkingFolder(context),
-    inheritedEnv: inheritedEnvironment({ environment, inheritEnv, given, platform }),
+    inheritedEnv,
+    withheld: withheldVariables(environment, new Set([...Object.keys(inheritedEnv), ...env.keys()])),
     confinement: confine(context.confinement, { ...entry, sandbox }, namedPaths),
   };
 }

@@ -17,6 +17,8 @@ export type TransportConfig =
       readonly cwd: string | undefined;
       /** The inherited part of the child's environment, already looked up. */
       readonly inheritedEnv: Readonly<Record<string, string>>;
+      /** Names of the service's variables that the child does not get, for messages; none of the service's own. */
+      readonly withheld: readonly string[];
       /** `undefined`: the process runs as the service does. */
       readonly confinement?: Confinement | undefined;
     }

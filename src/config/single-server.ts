@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { literalTemplate } from '../placeholders/parse-template.ts';
 import { confine } from './confinement.ts';
-import { inheritedEnvironment } from './environment-variables.ts';
+import { inheritedEnvironment, withheldVariables } from './environment-variables.ts';
 import type { ServerConfig, TransportConfig } from './server-config.ts';
 import type { ChildContext } from './server-context.ts';
 import { serverNameProblem } from './server-entry.ts';
@@ -33,13 +33,15 @@ function toTransport(
   if (first === undefined) throw new UsageError('There is no server: put its command after --, or use --config.');
   if (serverType === 'stdio') {
     secrets.addArguments(args);
+    const inheritedEnv = inheritedEnvironment({ ...child, inheritEnv: [] });
     return {
       type: serverType,
       command: literalTemplate(first),
       args: args.map(literalTemplate),
       env: new Map(),
       cwd: undefined,
-      inheritedEnv: inheritedEnvironment({ ...child, inheritEnv: [] }),
+      inheritedEnv,
+      withheld: withheldVariables(child.environment, new Set(Object.keys(inheritedEnv))),
       confinement: confine(confinement, {}),
     };
   }

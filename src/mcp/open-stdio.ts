@@ -1,15 +1,18 @@
+import { stripVTControlCharacters } from 'node:util';
 import { SessionOpenError } from '../errors.ts';
+import { hasChildProcesses } from '../process/process-group.ts';
 import { spawnChild } from '../process/spawn-child.ts';
+import { CHARACTERS_BEFORE_CUT, type Redact } from '../telemetry/redactor.ts';
 import { connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
 import { toOpenError } from './open-error.ts';
 import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
+import { describeStartEvidence, quote } from './start-evidence.ts';
 import { StdioTransport } from './stdio-transport.ts';
 
 /** A child that broke a pipe is most often about to exit, which says more. */
 const EXIT_GRACE_MS = 300;
-const MAX_QUOTED_CHARACTERS = 1_000;
-const MAX_QUOTED_LINES = 5;
+const MAX_NOISE_CHARACTERS = 200;
 
 /** Starts a child process and opens a session over its pipes. Throws `SessionOpenError`. */
 export async function openStdio(
@@ -23,24 +26,33 @@ export async function openStdio(
   const transport = new StdioTransport({ server, child, maxResultBytes, logger, onBroken });
   const { pending } = transport;
   void child.exited.then(end);
-  const lost = pending.ended.then(({ reason, detail }) => {
-    throw new SessionOpenError(`${reason} before it was ready`, detail);
+  let isSilent = true;
+  const lost = pending.ended.then(({ reason }) => {
+    isSilent = false;
+    throw new SessionOpenError(`${reason} before it was ready`);
   });
   const dispose = () => transport.close();
   try {
     const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
     return new McpSession({ client, pending, transportType: 'stdio', pid: child.pid, startTimeoutMs, dispose });
   } catch (error) {
+    const hasChildren = isSilent ? hasChildProcesses(child.pid) : undefined;
     await dispose();
     const { message, detail }: { message: string; detail?: string | undefined } = toOpenError(error, options);
-    throw new SessionOpenError(message, detail ?? quote(child.lastLines()));
+    const { command, args, withheld = [] } = settings;
+    const evidence = describeStartEvidence({
+      command,
+      args,
+      withheld,
+      lines: child.lastLines(),
+      noise: cleanNoise(transport.lastNoise, redact),
+      isSilent,
+      hasChildren,
+    });
+    throw new SessionOpenError(message, detail ?? evidence);
   }
 }
 
-/** What the child said last, for admins. */
-function quote(lastLines: readonly string[]): string | undefined {
-  const quoted = lastLines.slice(-MAX_QUOTED_LINES).join(' | ');
-  if (quoted === '') return undefined;
-  const isLong = quoted.length > MAX_QUOTED_CHARACTERS;
-  return `its last lines on stderr: ${isLong ? `…${quoted.slice(-MAX_QUOTED_CHARACTERS).toWellFormed()}` : quoted}`;
+function cleanNoise(line: string | undefined, redact: Redact): string | undefined {
+  return line && redact(stripVTControlCharacters(line.slice(0, CHARACTERS_BEFORE_CUT)), MAX_NOISE_CHARACTERS);
 }

@@ -76,6 +76,8 @@ export type SessionSettings =
       /** The child's whole environment. */
       readonly env: Readonly<Record<string, string>>;
       readonly cwd: string | undefined;
+      /** Names of variables that are set for the service and are not in `env`. */
+      readonly withheld?: readonly string[] | undefined;
       readonly confinement?: Confinement | undefined;
       /** The session is one user's or one chat's, and shares nothing with the server's other ones. */
       readonly isOwned?: boolean | undefined;

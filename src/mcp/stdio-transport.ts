@@ -39,6 +39,8 @@ export class StdioTransport implements Transport {
   /** What is asked over it without the SDK's client. */
   readonly pending: PendingRequests;
   readonly #options: StdioTransportOptions;
+  /** The last line on stdout that was no message, as it came. */
+  lastNoise: string | undefined;
   #outbox: Outgoing[] = [];
   #isClosed = false;
   #isBroken = false;
@@ -132,6 +134,7 @@ export class StdioTransport implements Transport {
   #skip(line: string): void {
     if (line.trim() === '') return;
     const { server, logger, maxResultBytes } = this.#options;
+    this.lastNoise = line;
     this.#skippedLines += 1;
     this.#skippedBytes += line.length;
     if (/^10*$/.test(String(this.#skippedLines))) {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -34,6 +35,15 @@ export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
     }
   } catch {
     // Gone already, or not ours to signal: either way there is nothing more to do.
+  }
+}
+
+/** Whether a process has children; `undefined` where the system does not say. */
+export function hasChildProcesses(pid: number): boolean | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim() !== '';
+  } catch {
+    return undefined;
   }
 }
 

@@ -13,7 +13,7 @@ import { ServerCatalogue } from './server-catalogue.ts';
 import { type ServerStatus, type SessionFacts, toolsUnknown, toUserServerStatus } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import type { SessionQuota } from './session-quota.ts';
-import { SharedSession } from './shared-session.ts';
+import { type SessionState, SharedSession } from './shared-session.ts';
 import { followToolList } from './tool-list-reader.ts';
 import { ToolLister } from './tool-lister.ts';
 import { UserSessions } from './user-sessions.ts';
@@ -25,6 +25,14 @@ const MAX_READS = 3;
 /** Queued calls for each that may run: enough to smooth a burst, few enough that the last one is still answered soon. */
 const QUEUE_FACTOR = 16;
 
+/** Of the shared session, or `not listed` where the tools of a server with a session for each user cannot be read. */
+export interface StateChange {
+  readonly state: SessionState | 'not listed';
+  readonly why: FailureReason | undefined;
+  /** Milliseconds until the next try, if it waits for that. */
+  readonly retryInMs: number | undefined;
+}
+
 /** The server that a generation belongs to. */
 export interface GenerationOwner {
   readonly dependencies: SessionDependencies;
@@ -32,7 +40,7 @@ export interface GenerationOwner {
   /** Resolves when the server itself may open a session. */
   whenMayOpen(): Promise<unknown>;
   /** The shared session is in another state, or the tools could not be listed. */
-  noteState(generation: Generation, state: string, why: FailureReason | undefined): void;
+  noteState(generation: Generation, change: StateChange): void;
   /** The state or the catalogue has changed. */
   noteChange(generation: Generation): void;
 }
@@ -70,8 +78,8 @@ export class Generation implements LeasedGeneration {
       logger: dependencies.logger,
       list: (signal) => this.#listTools(signal),
       redact: dependencies.redactor.redactorFor(config.discovery?.values()),
-      onStateChange: (state, why) => {
-        if (state === 'failing') owner.noteState(this, 'not listed', why);
+      onStateChange: (state, why, retryInMs) => {
+        if (state === 'failing') owner.noteState(this, { state: 'not listed', why, retryInMs });
         onChange();
       },
     });
@@ -190,8 +198,8 @@ export class Generation implements LeasedGeneration {
       },
       prepare: (session, signal) => this.#followTools(session, redact, signal),
       tools: this.catalogue,
-      onStateChange: (state, why) => {
-        this.#owner.noteState(this, state, why);
+      onStateChange: (state, why, retryInMs) => {
+        this.#owner.noteState(this, { state, why, retryInMs });
         this.#owner.noteChange(this);
       },
     });

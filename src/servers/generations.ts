@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import type { FailureReason } from './failure-reason.ts';
-import { Generation, type GenerationOwner } from './generation.ts';
+import { Generation, type GenerationOwner, type StateChange } from './generation.ts';
 import { hasSameSessions } from './hot-reloadable.ts';
 import type { SessionFacts } from './server-status.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
@@ -10,6 +9,12 @@ import type { SessionQuota } from './session-quota.ts';
 import { Waiters } from './waiters.ts';
 
 const BAD_STATES: ReadonlySet<string> = new Set(['failed', 'backing off', 'degraded', 'not listed']);
+
+const FAILURES: ReadonlyMap<string, string> = new Map([
+  ['backing off', 'server failed'],
+  ['failed', 'server failed again and again'],
+  ['not listed', 'the tools could not be listed'],
+]);
 
 /**
  * The sessions of one server over all changes of its settings. A generation is
@@ -107,19 +112,25 @@ export class Generations implements GenerationOwner {
     this.changes.wake();
   }
 
-  noteState(generation: Generation, state: string, why: FailureReason | undefined): void {
+  noteState(generation: Generation, change: StateChange): void {
     const { logger } = this.dependencies;
+    const { state, why, retryInMs } = change;
     const isBad = BAD_STATES.has(state);
-    const facts = { server: generation.config.name, ...why };
+    const retry = retryInMs === undefined ? {} : { retryInSeconds: Math.round(retryInMs / 100) / 10 };
+    const facts = { server: generation.config.name, state, ...retry, ...why };
     if (generation === this.next) {
       if (isBad)
         logger.warn('the changed settings of the server do not work yet; the previous ones stay in use', facts);
     } else if (generation !== this.current) {
       logger.debug(`a session with former settings is ${state}`, facts);
-    } else if (state === 'not listed') {
-      logger.warn('the tools could not be listed', facts);
+    } else if (isBad) {
+      logger.warn(describeFailure(change), facts);
+    } else if (state === 'starting' && why !== undefined) {
+      // The failure's own line has said when.
+      logger.debug('server is starting again', facts);
     } else {
-      logger[isBad ? 'warn' : 'info'](`server is ${state}`, facts);
+      const tools = state === 'ready' ? { tools: generation.catalogue.current?.tools.size } : {};
+      logger.info(`server is ${state}`, { server: facts.server, ...tools });
     }
   }
 
@@ -161,4 +172,12 @@ export class Generations implements GenerationOwner {
     this.#ends.add(end);
     void end.then(forget, forget);
   }
+}
+
+/** One line for each failure, with what happens next. */
+function describeFailure({ state, retryInMs }: StateChange): string {
+  const what = FAILURES.get(state) ?? `server is ${state}`;
+  if (retryInMs === undefined) return what;
+  const seconds = Math.round(retryInMs / 1_000);
+  return `${what}; ${retryInMs < 100 ? 'trying again now' : `next try in ${seconds < 1 ? 'less than 1' : seconds} s`}`;
 }

@@ -37,6 +37,7 @@ export function resolveSessionSettings(
       args: transport.args.map((template) => textOf(template, 'its arguments', config.name, values)),
       env: { ...transport.inheritedEnv, ...resolveAll([...transport.env], values) },
       cwd: transport.cwd,
+      withheld: transport.withheld,
       confinement: transport.confinement,
       isOwned: config.isolation !== 'shared',
     };

@@ -21,7 +21,7 @@ export interface SharedSessionOptions {
   readonly prepare: (session: Session, signal: AbortSignal) => Promise<void>;
   /** The list that `prepare` reads. */
   readonly tools: { readonly current: Catalogue | undefined };
-  readonly onStateChange: (state: SessionState, why: FailureReason | undefined) => void;
+  readonly onStateChange: (state: SessionState, why: FailureReason | undefined, retryInMs: number | undefined) => void;
   /** Takes the admin's secrets out of what the server says. */
   readonly redact: Redact;
   readonly logger: Pick<Logger, 'error'>;
@@ -239,7 +239,7 @@ export class SharedSession implements SessionHold {
     this.why = why;
     this.times.note(why === undefined ? state : 'failing', retryInMs);
     this.#waiters.wake();
-    this.#options.onStateChange(state, why);
+    this.#options.onStateChange(state, why, retryInMs);
   }
 
   #toReason(error: unknown): FailureReason {

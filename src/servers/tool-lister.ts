@@ -18,7 +18,11 @@ export interface ToolListerOptions {
   readonly redact: Redact;
   readonly server: string;
   readonly logger: Pick<Logger, 'error'>;
-  readonly onStateChange: (state: ToolListerState, why: FailureReason | undefined) => void;
+  readonly onStateChange: (
+    state: ToolListerState,
+    why: FailureReason | undefined,
+    retryInMs: number | undefined,
+  ) => void;
 }
 
 /**
@@ -102,7 +106,7 @@ export class ToolLister {
     this.state = state;
     this.why = why;
     this.times.note(why === undefined ? state : 'failing', retryInMs);
-    this.#options.onStateChange(state, why);
+    this.#options.onStateChange(state, why, retryInMs);
   }
 }
 

@@ -45,7 +45,7 @@ describe('opening', () => {
     {
       mode: 'garbage-for-ever',
       message: 'its process floods its output with something other than JSON-RPC before it was ready',
-      detail: undefined,
+      detail: 'on stdout, where only MCP messages belong, it wrote: y',
     },
   ])('of a server that is $mode fails with the reason, and what it said apart from it', async ({ mode, ...told }) => {
     const failure = await openStdio(mode, { maxResultBytes: MIB }).catch((error: unknown) => error);
