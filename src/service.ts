@@ -20,6 +20,7 @@ import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
 import { createAuditAnchor, openAudit } from './service/open-audit.ts';
 import { createReload, type Reload } from './service/reload.ts';
+import { sayWhereProvidersLeadBack } from './service/say-where-providers-lead-back.ts';
 import { watchStoredKeys } from './service/watch-stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Redactor } from './telemetry/redactor.ts';
@@ -131,10 +132,15 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     logger,
   };
   const toUserLink = createUserLinks(settings, client, logger);
+  const providers = new Lazy(async () => {
+    const { ProviderLogIn } = await import('./auth/log-in/provider-log-in.ts');
+    return new ProviderLogIn(() => authentication.settings, logger);
+  });
+  closers.add('connections to log-in providers', async () => (await providers.ifMade())?.close());
   const vaultPages = new Lazy(async () => {
     // The pages of users and admins with their templates: 40 ms.
     const { openVaultApp } = await import('./service/open-vault-app.ts');
-    return openVaultApp({ ...shared, vault, redactor, toUserLink });
+    return openVaultApp({ ...shared, vault, redactor, toUserLink, providers: await providers.get() });
   });
   const app = new Lazy(async () => {
     // Express and the pages: 129 ms and 12 MB.
@@ -152,6 +158,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const server = await createHttpServer({ ...shared, calls, files, callerValues, app: () => app.get() });
   closers.add('port', () => closeServer(server));
   await listen(server, settings);
+  sayWhereProvidersLeadBack(secrets.auth.logIn, settings, logger);
   closers.add('running calls', async () => {
     // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.
     const areDone = await calls.drain(settings.drainTimeMs);

@@ -45,6 +45,24 @@ export interface IssuerSettings {
   readonly scopes: TokenScopes;
 }
 
+/** An OpenID provider at which people log in to the pages. */
+export interface LogInProvider {
+  /** Names it in URLs and cookies; follows from issuer and client. */
+  readonly key: string;
+  /** The exact `iss` of its ID tokens; its discovery document is below it. */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** `undefined`: a public client, which PKCE alone protects. */
+  readonly clientSecret: string | undefined;
+  /** Requested scopes, `openid` among them. */
+  readonly scopes: readonly string[];
+  /** On its button. */
+  readonly title: string;
+  /** As in `auth.issuers` for the same issuer, so that a user is the same in calls with its tokens. */
+  readonly claims: ClaimNames;
+  readonly granted: Extract<TokenScopes, { kind: 'mapped' }>;
+}
+
 /** How Open WebUI says who its user is; docs/open-webui.md says what each asks of its admin. */
 export interface OpenWebUiSettings {
   /** Of `X-OpenWebUI-User-Jwt`. Set: plain headers are never believed. */
@@ -99,5 +117,6 @@ export interface AuthSettings extends AddedScopes {
   /** Keys of the servers file's `auth.keys`. */
   readonly keys: readonly ApiKeyRecord[];
   readonly issuers: readonly IssuerSettings[];
+  readonly logIn: readonly LogInProvider[];
   readonly openWebUi: OpenWebUiSettings;
 }

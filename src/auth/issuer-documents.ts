@@ -53,6 +53,25 @@ export async function fetchIssuerJson(url: URL, closing: AbortSignal): Promise<J
   }
 }
 
+/**
+ * `fetch` for a library that speaks with an issuer: answers of at most 256 KiB, TLS except on this machine, and nothing on
+ * this machine for an issuer elsewhere. Rejects with `IssuerReadError`.
+ */
+export async function fetchForIssuer(url: URL, issuer: URL, options: RequestInit): Promise<Response> {
+  if (!isTrustworthyUrl(url) || (isLoopback(url) && !isLoopback(issuer))) {
+    throw new IssuerReadError('it names an endpoint that is neither https nor on its own machine');
+  }
+  try {
+    const response = await fetch(url, { ...options, redirect: 'manual' });
+    const text = await readBody(response, MAX_BYTES);
+    if (text === undefined) throw new IssuerReadError('its answer is longer than 256 KiB');
+    const { status, headers } = response;
+    return new Response(text === '' ? null : text, { status, headers });
+  } catch (error) {
+    throw toIssuerReadError(error);
+  }
+}
+
 async function fetchOnOrigin(url: URL, signal: AbortSignal): Promise<Response> {
   let target = url;
   for (let followed = 0; followed <= MAX_REDIRECTS; followed += 1) {

@@ -6,6 +6,8 @@ import { Authenticator, type UserSources } from './authenticator.ts';
 export interface Authentication {
   readonly ring: ApiKeyRing;
   readonly authenticator: Authenticator;
+  /** What it runs by now. */
+  readonly settings: AuthSettings;
   /**
    * Uses other settings from the next request on. Throws `ConfigError`, having changed nothing, when an issuer's keys
    * cannot be used.
@@ -21,10 +23,14 @@ export async function openAuthentication(settings: AuthSettings, logger: Logger)
   ring.replaceGiven(settings);
   let sources = await openUserSources(settings, logger);
   let digest = digestOf(settings);
+  let current = settings;
   const authenticator = new Authenticator(ring, sources);
   return {
     ring,
     authenticator,
+    get settings() {
+      return current;
+    },
     async update(changed) {
       // What has not changed stays: it knows the keys of issuers and answers of Open WebUI.
       if (digestOf(changed) !== digest) {
@@ -34,20 +40,22 @@ export async function openAuthentication(settings: AuthSettings, logger: Logger)
         digest = digestOf(changed);
       }
       ring.replaceGiven(changed);
+      current = changed;
     },
     close: () => sources.tokens?.close(),
   };
 }
 
-function digestOf({ issuers, openWebUi, scopesByRole, scopesByGroup }: AuthSettings): string {
+function digestOf({ issuers, openWebUi, logIn, scopesByRole, scopesByGroup }: AuthSettings): string {
   const toEntries = (_: string, value: unknown) => (value instanceof Map ? [...value] : value);
-  return JSON.stringify([issuers, openWebUi, scopesByRole, scopesByGroup], toEntries);
+  return JSON.stringify([issuers, openWebUi, logIn.length > 0, scopesByRole, scopesByGroup], toEntries);
 }
 
 async function openUserSources(settings: AuthSettings, logger: Logger): Promise<UserSources> {
   const { userJwtSecret, secretKey, url, trustUserHeaders } = settings.openWebUi;
   const hasIssuers = settings.issuers.length > 0;
-  const takesTokens = hasIssuers || secretKey !== undefined || url !== undefined;
+  // People who log in to the pages are known users: calls without a credential are not let through beside them.
+  const takesTokens = hasIssuers || settings.logIn.length > 0 || secretKey !== undefined || url !== undefined;
   const hasOpenWebUi = trustUserHeaders || [userJwtSecret, secretKey, url].some((one) => one !== undefined);
   return {
     takesTokens,

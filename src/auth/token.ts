@@ -27,9 +27,10 @@ export interface UnverifiedToken {
 
 /**
  * Reads a token in the compact form of RFC 7515, section 3.1. `jku`, `x5u`, `jwk` and `x5c` are not read at all;
- * a header with `crit` is refused, since no extension is understood. Throws `TokenRefusedError`.
+ * a header with `crit` is refused, since no extension is understood. `types` are those of its `typ`, in lower case.
+ * Throws `TokenRefusedError`.
  */
-export function parseToken(token: string): UnverifiedToken {
+export function parseToken(token: string, types: ReadonlySet<unknown> = ACCEPTED_TYPES): UnverifiedToken {
   if (token.length > MAX_TOKEN_LENGTH) throw malformed('too long');
   const match = THREE_PARTS.exec(token);
   const [, headerPart, payloadPart, signature] = match ?? [];
@@ -44,7 +45,7 @@ export function parseToken(token: string): UnverifiedToken {
   const { alg, kid, typ } = header;
   if (Object.hasOwn(header, 'crit')) throw malformed('critical header');
   if (typeof alg !== 'string') throw malformed('no algorithm');
-  if (!ACCEPTED_TYPES.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw malformed('wrong type');
+  if (!types.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw malformed('wrong type');
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KEY_ID_LENGTH)) throw malformed('wrong key id');
   return { algorithm: alg, keyId: kid, issuer: payload.iss };
 }

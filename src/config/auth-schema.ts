@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ApiKeyRecord, ClaimNames } from '../auth/auth-settings.ts';
 import { DEFAULT_USER_SCOPES, matchesName, parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import type { ConfigPlace } from './config-report.ts';
-import { httpUrl, mapOf, nonEmptyText, texts } from './shapes.ts';
+import { httpUrl, mapOf, nonEmptyText, oneOrMore, texts } from './shapes.ts';
 import { HOST_NAMES_RULE, parseHostNames } from './spellings.ts';
 
 export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
@@ -122,10 +122,42 @@ const issuer = z
   )
   .meta({ required: ['issuer', 'audience'] });
 
+const isHttpsOrLoopback = (text: string) =>
+  /^https:\/\/[^/?#@]+(?:\/[^?#]*)?$/i.test(text) ||
+  /^http:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?(?:\/[^?#]*)?$/i.test(text);
+
+/** An OpenID provider at which people log in to `/vault` and `/admin`. */
+const logIn = z
+  .strictObject({
+    issuer: httpUrl
+      .refine(
+        isHttpsOrLoopback,
+        'must be an https URL without credentials, "?" and "#"; http works on this machine only.',
+      )
+      .describe("The exact `iss` of the provider's tokens; https, except on this machine."),
+    clientId: nonEmptyText.describe('The id of the client that is registered there.'),
+    clientSecret: nonEmptyText
+      .optional()
+      .describe(
+        'The secret of the client; may be `${env:NAME}` or `${file:/path}`. Only a single provider may have none.',
+      ),
+    clientSecretFile: nonEmptyText.optional().describe('A file with the secret of the client.'),
+    scopes: z
+      .array(nonEmptyText.regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'must be one scope, without spaces.'))
+      .default(['openid', 'profile', 'email'])
+      .describe('The scopes that are requested; `openid` always is.'),
+    title: nonEmptyText.optional().describe('The name on the button; the host of the issuer by default.'),
+  })
+  .refine(
+    ({ clientSecret, clientSecretFile }) => clientSecret === undefined || clientSecretFile === undefined,
+    'has "clientSecret" and "clientSecretFile"; keep one.',
+  );
+
 /** `auth` of the servers file. Unknown keys are errors here: a misspelt restriction would restrict nothing. */
 export const authSchema = z.strictObject({
   keys: z.array(key).default([]).describe('API keys beside those in the database.'),
   issuers: z.array(issuer).default([]).describe('Issuers whose tokens are accepted.'),
+  login: oneOrMore(logIn).describe('OpenID providers at which people log in to the pages: one, or a list.'),
   roles: scopesByName.describe('Scopes that users with a role have in addition, by role.'),
   groups: scopesByName.describe('Scopes that users in a group have in addition, by group.'),
   allowedHosts: z

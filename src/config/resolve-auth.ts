@@ -2,6 +2,7 @@ import type { AuthSettings } from '../auth/auth-settings.ts';
 import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
 import type { AuthFile } from './auth-schema.ts';
 import type { Environment } from './environment.ts';
+import { toLogInProviders } from './log-in-providers.ts';
 import { toIssuer, toOwnIssuer } from './resolve-issuers.ts';
 import { apiKeyWeakness, hashedKeyWeakness, hmacSecretWeakness } from './secret-strength.ts';
 import type { ServiceOptions } from './service-options.ts';
@@ -12,7 +13,7 @@ const SECRET_KEY_ALONE =
 /** Combines `auth` of the servers file with the variables and flags. Throws `ConfigError` with every problem, `UsageError` for an empty key. */
 export function resolveAuth(
   file: AuthFile,
-  { values, secrets }: Pick<Environment, 'values' | 'secrets'>,
+  { values, secrets, variables }: Pick<Environment, 'values' | 'secrets' | 'variables'>,
   options: Pick<ServiceOptions, 'apiKey' | 'allowWeakSecrets'> = {},
 ): AuthSettings {
   const apiKey = resolveApiKey(options, secrets);
@@ -24,12 +25,15 @@ export function resolveAuth(
   if (secretKey !== undefined && url === undefined) {
     problems.push({ key: 'MCPO_OPENWEBUI_SECRET_KEY', message: SECRET_KEY_ALONE });
   }
+  const known = own === undefined ? issuers : [own, ...issuers];
+  const logIn = toLogInProviders(file.login, known, variables, problems);
   if (!options.allowWeakSecrets) problems.push(...weakSecrets(file, secrets, apiKey));
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     apiKey: apiKey?.value,
     keys: file.keys,
-    issuers: own === undefined ? issuers : [own, ...issuers],
+    issuers: known,
+    logIn,
     scopesByRole: file.roles,
     scopesByGroup: file.groups,
     openWebUi: {
@@ -44,9 +48,11 @@ export function resolveAuth(
 }
 
 /** Whether anything is configured that a caller must present. */
-export function hasAuthentication({ apiKey, keys, issuers, openWebUi }: AuthSettings): boolean {
+export function hasAuthentication({ apiKey, keys, issuers, logIn, openWebUi }: AuthSettings): boolean {
   const { secretKey, url } = openWebUi;
-  return keys.length > 0 || issuers.length > 0 || [apiKey, secretKey, url].some((one) => one !== undefined);
+  return (
+    [keys, issuers, logIn].some(({ length }) => length > 0) || [apiKey, secretKey, url].some((one) => one !== undefined)
+  );
 }
 
 /** The single key, with the flag or variable that gives it. Throws `UsageError` for an empty flag. */
@@ -82,7 +88,10 @@ function weakSecrets(
 }
 
 /** The secrets of the authentication settings, which must never be printed. */
-export function authSecrets({ apiKey, issuers, openWebUi }: AuthSettings): readonly string[] {
+export function authSecrets({ apiKey, issuers, logIn, openWebUi }: AuthSettings): readonly string[] {
   const secrets = issuers.map(({ keySource }) => (keySource.kind === 'secret' ? keySource.secret : undefined));
-  return [apiKey, ...secrets, openWebUi.userJwtSecret, openWebUi.secretKey].filter((one) => one !== undefined);
+  const clientSecrets = logIn.map(({ clientSecret }) => clientSecret);
+  return [apiKey, ...secrets, ...clientSecrets, openWebUi.userJwtSecret, openWebUi.secretKey].filter(
+    (one) => one !== undefined,
+  );
 }

@@ -5,6 +5,7 @@ import { authSchema, warnOfUnknownServers } from './auth-schema.ts';
 import { checkShape, reportUnknownKeys } from './check-shape.ts';
 import { ConfigPlace, ConfigReport } from './config-report.ts';
 import { type JsonDocument, parseJsonDocument } from './json-document.ts';
+import { logInFiles } from './log-in-providers.ts';
 import { describeMisplacedServers } from './misplaced-servers.ts';
 import { parseRate, RATE_PATTERN, RATE_RULE } from './rate.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -101,6 +102,8 @@ export function parseServersFile(text: string, file: string, child: ChildContext
   );
   reportDuplicates(document.duplicates, root);
   const settings = checkShape(fileSchema, content, root) ?? fileSchema.parse({});
+  // Watched as the servers file is, and closed to the children.
+  for (const path of logInFiles(settings.auth.login)) child.onRead?.(path);
   const context: ServerContext = {
     ...child,
     folder: dirname(resolve(file)),

@@ -22,6 +22,12 @@ export function mapOf<Value extends z.ZodType>(value: Value, rule = 'must be an 
   return z.preprocess(toMap, z.map(name, value, { error }));
 }
 
+/** A list, or one item alone; none is an empty list. Not a union, whose messages would not name the key at fault. */
+export function oneOrMore<Item extends z.ZodType>(item: Item) {
+  const asList = (given: unknown) => (given === undefined || Array.isArray(given) ? given : [given]);
+  return z.preprocess(asList, z.array(item).default([]));
+}
+
 /** A text that `parse` reads; `undefined` from it is an issue, whose message is `rule`. */
 export function textAs<Value>(parse: (text: string) => Value | undefined, rule: string) {
   return z.string().transform((given, context) => {

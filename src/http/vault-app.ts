@@ -1,7 +1,10 @@
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import type { ProviderLogIn } from '../auth/log-in/provider-log-in.ts';
 import { NotFoundError } from '../errors.ts';
 import { type AdminPageDependencies, createAdminPages } from './admin/admin-pages.ts';
+import { type BackChannelDependencies, createBackChannel } from './pages/back-channel.ts';
 import { createLogInPages } from './pages/log-in.ts';
+import { createProviderPages, type ProviderPageDependencies } from './pages/provider-pages.ts';
 import { toServicePaths } from './paths.ts';
 import { createCredentialLogIn } from './vault/credential-log-in.ts';
 import { createSessionPages } from './vault/session-pages.ts';
@@ -9,21 +12,26 @@ import { SetupLinkAccess, type SetupLinkAccessDependencies } from './vault/setup
 import { createVaultApi, type VaultApiDependencies } from './vault/vault-api.ts';
 import { createVaultPages, type VaultPageDependencies } from './vault/vault-pages.ts';
 
-export type VaultAppDependencies = AdminPageDependencies &
-  Omit<VaultPageDependencies, 'links'> &
+export type VaultAppDependencies = Omit<AdminPageDependencies, 'offers'> &
+  Omit<VaultPageDependencies, 'links' | 'offers'> &
+  Omit<ProviderPageDependencies, 'offers'> &
+  BackChannelDependencies &
   VaultApiDependencies &
-  SetupLinkAccessDependencies;
+  SetupLinkAccessDependencies & { readonly providers: Pick<ProviderLogIn, 'providers'> };
 
 export type VaultApp = RequestHandler;
 
 /** What answers under `/vault` and `/admin`, at the root and under the path prefix. */
-export function createVaultApp(dependencies: VaultAppDependencies): VaultApp {
+export function createVaultApp(given: VaultAppDependencies): VaultApp {
+  const dependencies = { ...given, offers: async () => ({ providers: given.providers.providers }) };
   const app = express.Router({ caseSensitive: true });
   app.use(pageHeaders);
   const links = new SetupLinkAccess(dependencies);
   const logIn = createCredentialLogIn(dependencies);
   const routers = [
     createLogInPages({ ...dependencies, logIn }),
+    createProviderPages(dependencies),
+    createBackChannel(dependencies),
     createSessionPages(dependencies),
     createVaultPages({ ...dependencies, links }),
     createAdminPages(dependencies),

@@ -1,4 +1,6 @@
 import { mayBeAmong } from '../auth/access-list.ts';
+import { LogInAttempts } from '../auth/log-in/log-in-attempts.ts';
+import type { ProviderLogIn } from '../auth/log-in/provider-log-in.ts';
 import { PageSessions } from '../auth/page-sessions.ts';
 import type { Settings } from '../config/settings.ts';
 import type { AuditTrail } from '../http/audit-trail.ts';
@@ -27,6 +29,7 @@ export interface VaultAppParts {
   readonly logger: Logger;
   readonly redactor: Redactor;
   readonly toUserLink: ToUserLink;
+  readonly providers: ProviderLogIn;
 }
 
 /**
@@ -43,7 +46,9 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
     mayUse: (user, { access }) => mayBeAmong(user, access),
     userJwt: (user, audience) => signer.sign(user, audience),
   });
-  const sessions = new PageSessions(await parts.vault.derivedKeys('cookies'));
+  const cookieKeys = await parts.vault.derivedKeys('cookies');
+  const sessions = new PageSessions(cookieKeys);
+  const attempts = new LogInAttempts(cookieKeys);
   const pageSessions = parts.vault.pageSessions();
   const access = new PageAccess({
     ...parts,
@@ -54,5 +59,5 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   });
   const redact = (text: string) => parts.redactor.redact(text);
   const setupLinks = createSetupLinks(vault, parts.toUserLink);
-  return createVaultApp({ ...parts, access, userVariables, vault, redact, setupLinks });
+  return createVaultApp({ ...parts, access, userVariables, vault, redact, setupLinks, pageSessions, attempts });
 }

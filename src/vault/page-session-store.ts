@@ -148,8 +148,15 @@ export class PageSessionStore {
   /** Ends what a provider has ended; returns the owners of the sessions. */
   async endOfProvider({ issuer, sid, subject }: ProviderLogOut): Promise<readonly UserId[]> {
     let ended = this.#database.deleteFrom('page_sessions').where('provider_issuer', '=', issuer);
-    if (sid !== undefined) ended = ended.where('provider_sid', '=', sid);
     if (subject !== undefined) ended = ended.where('provider_subject', '=', subject);
+    if (sid !== undefined) {
+      const isSession = ended.where('provider_sid', '=', sid);
+      // Of a session without a `sid` it is not known which one it belongs to.
+      ended =
+        subject === undefined
+          ? isSession
+          : ended.where((where) => where.or([where('provider_sid', '=', sid), where('provider_sid', 'is', null)]));
+    }
     const rows = await ended.returning(['issuer', 'subject']).execute();
     return rows.flatMap(({ issuer: whose, subject: who }) =>
       whose === null || who === null ? [] : [{ issuer: whose, subject: who }],

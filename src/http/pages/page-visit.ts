@@ -8,6 +8,7 @@ import { allowOwnForms } from '../guards/security-headers.ts';
 import { readBody } from '../tool-call/read-body.ts';
 import { toRelativeUrl } from '../urls.ts';
 import type { PageAccess, PageSession } from '../vault/page-access.ts';
+import type { FindLogInOffers } from './log-in-offers.ts';
 import { type Done, type Notice, toDoneQuery } from './notice.ts';
 import { renderTemplate } from './render-template.ts';
 
@@ -16,6 +17,7 @@ const MAX_FORM_BYTES = 1024 * 1024;
 
 export interface PageDependencies {
   readonly access: PageAccess;
+  readonly offers: FindLogInOffers;
   readonly settings: Pick<Settings, 'pathPrefix'>;
   readonly logger: Logger;
 }
@@ -60,10 +62,20 @@ export class PageVisit {
   }
 
   /** Answers with the page that asks the visitor to log in, which leads back to `page`. */
-  showLogIn(status: number, page: 'vault' | 'admin', notice: Notice | undefined): void {
-    const title = page === 'vault' ? 'Your vault' : 'Administration';
-    const hasAuthentication = this.#dependencies.access.hasAuthentication();
-    this.show(status, 'pages/log-in', { title, page, notice, hasAuthentication, logInUrl: this.to('vault/log-in') });
+  async showLogIn(status: number, page: 'vault' | 'admin', notice: Notice | undefined): Promise<void> {
+    const { access, offers } = this.#dependencies;
+    const { providers } = await offers(this);
+    this.show(status, 'pages/log-in', {
+      title: page === 'vault' ? 'Your vault' : 'Administration',
+      page,
+      notice,
+      hasAuthentication: access.hasAuthentication(),
+      logInUrl: this.to('vault/log-in'),
+      providers: providers.map(({ key, title }) => ({
+        title,
+        url: `${this.to('vault/log-in/start')}?${new URLSearchParams({ provider: key, page })}`,
+      })),
+    });
   }
 
   /** Who is logged in, for the top of a page. */

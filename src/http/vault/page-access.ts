@@ -11,13 +11,15 @@ import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, isAuthenticationRequired } from '../guards/identify.ts';
 import { assertOwnOrigin, type OwnHosts } from '../guards/own-hosts.ts';
 import { toBrowserName } from '../pages/browser-name.ts';
+import { createHostCookies, type HostCookies } from './host-cookies.ts';
 import { keyIdOf, withRightsOf } from './key-sessions.ts';
-import { createPageCookie } from './page-cookie.ts';
 
 export type { PageSession } from '../../auth/page-sessions.ts';
 
 export const NO_AUTHENTICATION =
   'Authentication is disabled, so user secrets are unavailable. The admin has to set MCPO_API_KEY or another way to identify callers.';
+
+const COOKIE = 'mcpo-vault';
 
 export interface PageAccessDependencies {
   readonly settings: Pick<Settings, 'publicUrl'>;
@@ -50,12 +52,12 @@ export interface OwnPageSession extends ListedPageSession {
 /** Who is at the pages, by their cookie. The pages and the vault's API share it. */
 export class PageAccess {
   readonly #dependencies: PageAccessDependencies;
-  readonly #cookie: ReturnType<typeof createPageCookie>;
+  readonly #cookies: HostCookies;
   readonly #now: () => number;
 
   constructor(dependencies: PageAccessDependencies) {
     this.#dependencies = dependencies;
-    this.#cookie = createPageCookie(dependencies.settings, dependencies.client);
+    this.#cookies = createHostCookies(dependencies.settings, dependencies.client);
     this.#now = dependencies.now ?? Date.now;
   }
 
@@ -70,7 +72,7 @@ export class PageAccess {
    */
   async session(request: IncomingMessage): Promise<PageSession | undefined> {
     const { sessions, pageSessions, identity } = this.#dependencies;
-    const value = this.#cookie.read(request);
+    const value = this.#cookies.read(request, COOKIE);
     const found = value === undefined || !this.hasAuthentication() ? undefined : sessions.read(value);
     if (found === undefined || !(await pageSessions.isCurrent(found.id))) return undefined;
     if (found.keyId === undefined) return found;
@@ -121,7 +123,7 @@ export class PageAccess {
     if (user !== undefined) this.#dependencies.noteProfile?.(user);
     if (previous !== undefined && previous.id !== started.id) await pageSessions.end(previous.id);
     const seconds = Math.max(1, Math.floor((expiresAt - this.#now()) / 1_000));
-    this.#cookie.write(request, response, sessions.issue(started), seconds);
+    this.#writeCookie(exchange, sessions.issue(started), seconds);
     const actor = { request, response, id: toSessionId(started) };
     audit?.record(actor, { eventType: 'log_in', action, resource: 'vault', result: 'success', details: { way } });
     return started;
@@ -134,7 +136,7 @@ export class PageAccess {
       await this.#dependencies.pageSessions.end(current.id);
       this.#record({ request, response }, current, 'log_out', 'log_out');
     }
-    this.#cookie.write(request, response, '', 0);
+    this.#writeCookie({ request, response }, '');
   }
 
   /** Where a user is logged in, the latest in use first. */
@@ -150,15 +152,19 @@ export class PageAccess {
       session.user !== undefined && (await this.#dependencies.pageSessions.endListed(handle, session.user));
     if (!isEnded) throw new NotFoundError('This log-in has already ended.');
     this.#record(exchange, session, 'session_ended', 'end_one');
-    if (handle === toHandle(session.id)) this.#cookie.write(exchange.request, exchange.response, '', 0);
+    if (handle === toHandle(session.id)) this.#writeCookie(exchange, '');
   }
 
   /** Logs a user out everywhere, here too; returns how many sessions ended. `assertOwnForm` comes before it. */
   async endAllOwn(exchange: Exchange, session: PageSession & { readonly user: UserId }): Promise<number> {
     const count = await this.#dependencies.pageSessions.endAllOf(session.user);
     this.#record(exchange, session, 'session_ended', 'end_all', { count });
-    this.#cookie.write(exchange.request, exchange.response, '', 0);
+    this.#writeCookie(exchange, '');
     return count;
+  }
+
+  #writeCookie({ request, response }: Exchange, value: string, maxAge = 0): void {
+    this.#cookies.write(request, response, { name: COOKIE, value, maxAge, sameSite: 'strict' });
   }
 
   #record(

@@ -36,7 +36,7 @@ export function createSessionPages(dependencies: PageDependencies): Router {
     const session = await access.session(visit.request);
     if (session?.user === undefined || session.server !== undefined) {
       const text = 'You are no longer logged in, so nothing was changed. Log in again.';
-      visit.showLogIn(401, 'vault', { kind: 'problem', text });
+      await visit.showLogIn(401, 'vault', { kind: 'problem', text });
       return undefined;
     }
     const form = await visit.readOwnForm(session);

@@ -3,6 +3,9 @@ import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import type { AuditEvent } from '../../../../src/audit/audit-event.ts';
 import { ApiKeyRing } from '../../../../src/auth/api-key-ring.ts';
+import type { LogInProvider } from '../../../../src/auth/auth-settings.ts';
+import { LogInAttempts } from '../../../../src/auth/log-in/log-in-attempts.ts';
+import { ProviderLogIn } from '../../../../src/auth/log-in/provider-log-in.ts';
 import { PageSessions } from '../../../../src/auth/page-sessions.ts';
 import type { UserId } from '../../../../src/auth/user.ts';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
@@ -39,6 +42,7 @@ export interface PageAppOptions {
   readonly oddUser?: UserId;
   /** What users are known by, by `toUserKey`. */
   readonly profiles?: ReadonlyMap<string, LinkProfile>;
+  readonly providers?: readonly LogInProvider[];
 }
 
 export interface PageApp {
@@ -141,6 +145,12 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       identity,
       client,
       registry,
+      pageSessions,
+      providers: new ProviderLogIn(
+        () => ({ logIn: options.providers ?? [], scopesByRole: new Map(), scopesByGroup: new Map() }),
+        logger,
+      ),
+      attempts: new LogInAttempts([Buffer.alloc(32, 7)]),
       vault: {
         facts: async () => userVariables.facts(),
         profiles: async () => options.profiles ?? new Map(),

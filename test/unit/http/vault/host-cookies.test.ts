@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { TRUST_NONE } from '../../../../src/config/trust-proxy.ts';
 import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
-import { createPageCookie } from '../../../../src/http/vault/page-cookie.ts';
+import { createHostCookies, type HostCookies } from '../../../../src/http/vault/host-cookies.ts';
 
 const client = createClientAddress(TRUST_NONE);
 const behindProxy = createClientAddress(['10.0.0.1/32']);
@@ -14,17 +14,17 @@ const request = (cookie?: string, more: { socket?: object; headers?: object } = 
   }) as unknown as IncomingMessage;
 const encrypted = { socket: { encrypted: true } };
 
-function setCookie(cookie: ReturnType<typeof createPageCookie>, from: IncomingMessage): unknown {
+function setCookie(cookies: HostCookies, from: IncomingMessage): unknown {
   const headers: unknown[] = [];
   const response = {
-    setHeader: (name: string, value: unknown) => headers.push(name, value),
+    appendHeader: (name: string, value: unknown) => headers.push(name, value),
   } as unknown as ServerResponse;
-  cookie.write(from, response, 'a.b', 900);
+  cookies.write(from, response, { name: 'mcpo-vault', value: 'a.b', maxAge: 900, sameSite: 'strict' });
   return headers;
 }
 
 describe('the cookie', () => {
-  const plain = createPageCookie({ publicUrl: undefined }, client);
+  const plain = createHostCookies({ publicUrl: undefined }, client);
   const secure = 'a.b; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Strict';
 
   test('has the host prefix and Secure over HTTPS', () => {
@@ -32,9 +32,9 @@ describe('the cookie', () => {
   });
 
   test('has them too where the public URL or a trusted proxy says HTTPS', () => {
-    const published = createPageCookie({ publicUrl: 'HTTPS://tools.example' }, client);
+    const published = createHostCookies({ publicUrl: 'HTTPS://tools.example' }, client);
     expect(setCookie(published, request())).toEqual(['Set-Cookie', `__Host-mcpo-vault=${secure}`]);
-    const proxied = createPageCookie({ publicUrl: undefined }, behindProxy);
+    const proxied = createHostCookies({ publicUrl: undefined }, behindProxy);
     const forwarded = request(undefined, { headers: { 'x-forwarded-proto': 'https' } });
     expect(setCookie(proxied, forwarded)).toEqual(['Set-Cookie', `__Host-mcpo-vault=${secure}`]);
   });
@@ -59,11 +59,11 @@ describe('the cookie', () => {
     ['MCPO-VAULT=one', undefined],
     ['__proto__=one', undefined],
   ])('is read over plain HTTP from %j as %j', (header, value) => {
-    expect(plain.read(request(header))).toBe(value);
+    expect(plain.read(request(header), 'mcpo-vault')).toBe(value);
   });
 
   test('over HTTPS only the one with the prefix counts', () => {
-    expect(plain.read(request('mcpo-vault=planted', encrypted))).toBeUndefined();
-    expect(plain.read(request('mcpo-vault=planted; __Host-mcpo-vault=own', encrypted))).toBe('own');
+    expect(plain.read(request('mcpo-vault=planted', encrypted), 'mcpo-vault')).toBeUndefined();
+    expect(plain.read(request('mcpo-vault=planted; __Host-mcpo-vault=own', encrypted), 'mcpo-vault')).toBe('own');
   });
 });
