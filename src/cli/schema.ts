@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { entrySchema, settingsSchema } from '../config/server-schema.ts';
 import { fileSchema } from '../config/servers-file.ts';
+import { ONE_OR_MORE } from '../config/shapes.ts';
 import { inputSchema } from '../config/user-variables.ts';
 
 export interface JsonSchema {
@@ -95,6 +96,11 @@ export function toJsonSchema(schema: z.ZodType): JsonSchema {
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       if (jsonSchema.format === 'uri') jsonSchema.pattern = '^[hH][tT][tT][pP][sS]?://';
       delete jsonSchema.format;
+      if (jsonSchema[ONE_OR_MORE] === true) {
+        const { items } = jsonSchema;
+        jsonSchema.anyOf = [items as JsonSchema, { type: 'array', items: items as JsonSchema }];
+        for (const key of [ONE_OR_MORE, 'type', 'items', 'default']) delete jsonSchema[key];
+      }
       if (zodSchema instanceof z.ZodObject) jsonSchema.additionalProperties ??= false;
       if (!(zodSchema instanceof z.ZodDefault) && !(zodSchema instanceof z.ZodPrefault)) return;
       const value: unknown = zodSchema.def.defaultValue;

@@ -22,10 +22,13 @@ export function mapOf<Value extends z.ZodType>(value: Value, rule = 'must be an 
   return z.preprocess(toMap, z.map(name, value, { error }));
 }
 
+/** Marks it for the JSON Schema. */
+export const ONE_OR_MORE = 'x-one-or-more';
+
 /** A list, or one item alone; none is an empty list. Not a union, whose messages would not name the key at fault. */
 export function oneOrMore<Item extends z.ZodType>(item: Item) {
   const asList = (given: unknown) => (given === undefined || Array.isArray(given) ? given : [given]);
-  return z.preprocess(asList, z.array(item).default([]));
+  return z.preprocess(asList, z.array(item).default([])).meta({ [ONE_OR_MORE]: true });
 }
 
 /** A text that `parse` reads; `undefined` from it is an issue, whose message is `rule`. */
