@@ -233,6 +233,12 @@ export class VaultUnavailableError extends failure('vault_unavailable', 503) {
 /** A setup link that was used, is too old, or never was. */
 export class SetupLinkError extends failure('setup_link_invalid', 410) {}
 
+/** A change of the servers file that may not or cannot be made; nothing was written. The message is for admins. */
+export class EditRefusedError extends failure('edit_refused', 422) {}
+
+/** The servers file is not what it was when the change was shown; nothing was written. */
+export class EditConflictError extends failure('edit_conflict', 409) {}
+
 /** The database cannot be opened or used. */
 export class DatabaseError extends failure('database_failed') {}
 

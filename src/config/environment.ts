@@ -88,6 +88,15 @@ export const valueSchema = z.object({
     description: "Open connections from one address, unless it is a trusted proxy's.",
     default: '2048',
   }),
+  MCPO_ADMIN_EDITS: variable(
+    z.enum(['off', 'remote', 'commands'], {
+      error: 'must be off, remote (servers with a url) or commands (also those that run something).',
+    }),
+  ).meta({
+    description:
+      'What admins may add to the servers file at `/admin`: nothing, `remote` (servers with a `url`), or `commands` (also those that run something). Both also allow switches, names and descriptions of tools.',
+    default: 'off',
+  }),
   SECURITY_LOG_FILE: text.describe('File of the audit log; unset: no audit log.'),
   MCPO_DATA_DIR: text.meta({
     description: 'Folder of the embedded database and of generated keys.',

@@ -9,7 +9,7 @@ import { isOwnVariable } from './environment-variables.ts';
 import { dependsOnGroups, groupWarnings } from './group-use.ts';
 import { hasAuthentication, resolveAuth } from './resolve-auth.ts';
 import type { ChildContext } from './server-context.ts';
-import { fileSchema, type LoadedServers, readServersFile, type ServersFile } from './servers-file.ts';
+import { fileSchema, type LoadedServers, parseServersFile, readServersFile, type ServersFile } from './servers-file.ts';
 import type { ServiceOptions } from './service-options.ts';
 import { type Secrets, type Settings, toSecrets, toSettings } from './settings.ts';
 import { singleServer } from './single-server.ts';
@@ -87,12 +87,14 @@ function combineSettings(
 
 /**
  * Reads the servers file, or the one server of the command line; a hot reload calls it again with the same options.
- * `onRead` is called with each file just before it is read. Throws `ConfigError`.
+ * `onRead` is called with each file just before it is read. `text` is what the file is to contain, to try it out.
+ * Throws `ConfigError`.
  */
 export function loadServers(
   options: ServiceOptions,
   environment: Environment,
   onRead?: (file: string) => void,
+  text?: string,
 ): LoadedServers {
   const { variables, platform } = environment;
   const secrets = new ConfiguredSecrets();
@@ -117,7 +119,9 @@ export function loadServers(
   const file: ServersFile =
     options.config === undefined
       ? { ...fileSchema.parse({}), servers: [singleServer(options, context)], warnings: [] }
-      : readServersFile(options.config, context);
+      : text === undefined
+        ? readServersFile(options.config, context)
+        : parseServersFile(text, options.config, context);
   return { ...file, secrets: secrets.list() };
 }
 

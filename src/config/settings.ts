@@ -67,6 +67,8 @@ export function toSettings(
     /** Callers must present a key or token; keys in the database may require that later. */
     hasAuthentication,
     hotReload: options.hotReload === true,
+    /** What admins may add to the servers file at `/admin`. */
+    adminEdits: values.MCPO_ADMIN_EDITS ?? 'off',
     logLevel: options.logLevel ?? values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     /** The servers file, if there is one. */
