@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from './audit/audit-event.ts';
 import { openAuthentication } from './auth/open-authentication.ts';
+import type { ServersFileEdits } from './config/edits/servers-file-edits.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import { LazyDatabase } from './db/lazy-database.ts';
 import { AuditTrail } from './http/audit-trail.ts';
@@ -38,6 +39,8 @@ export interface ServiceOptions {
   readonly redactor: Redactor;
   /** The database holds API keys: every request is rejected until they are read. */
   readonly hasStoredKeys: boolean;
+  /** The servers file, where admins may edit it. */
+  readonly edits?: ServersFileEdits | undefined;
 }
 
 export interface Service {
@@ -140,7 +143,8 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const vaultPages = new Lazy(async () => {
     // The pages of users and admins with their templates: 40 ms.
     const { openVaultApp } = await import('./service/open-vault-app.ts');
-    return openVaultApp({ ...shared, vault, redactor, toUserLink, providers: await providers.get() });
+    const { edits } = options;
+    return openVaultApp({ ...shared, vault, redactor, toUserLink, edits, providers: await providers.get() });
   });
   const app = new Lazy(async () => {
     // Express and the pages: 129 ms and 12 MB.

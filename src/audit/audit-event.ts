@@ -11,6 +11,7 @@ type AuditEventType =
   | 'key_change'
   | 'process_start'
   | 'reload'
+  | 'configuration_change'
   | 'tool_definition_change'
   | 'audit_log';
 

@@ -51,12 +51,12 @@ export class RunningConfiguration {
       (file) => this.#change([file], true),
     );
     // A file that was changed between its first reading and now.
-    this.#inTurn(() => this.#readSecrets());
+    void this.#inTurn(() => this.#readSecrets());
   }
 
-  /** Reads everything again. */
-  reload(): void {
-    this.#inTurn(() => this.#reload());
+  /** Reads everything again; resolves when it is in use, or was refused. */
+  reload(): Promise<void> {
+    return this.#inTurn(() => this.#reload());
   }
 
   stop(): void {
@@ -67,12 +67,13 @@ export class RunningConfiguration {
     const secretFiles = this.#secretFiles();
     const { MCPO_VAULT_KEY_FILE: vaultKeyFile } = this.#environment.values;
     if (vaultKeyFile !== undefined && files.includes(vaultKeyFile)) this.#noteVaultKey(isMissing);
-    if (files.some((file) => secretFiles.includes(file))) this.#inTurn(() => this.#readSecrets());
-    if (!isMissing && files.some((file) => !secretFiles.includes(file))) this.reload();
+    if (files.some((file) => secretFiles.includes(file))) void this.#inTurn(() => this.#readSecrets());
+    if (!isMissing && files.some((file) => !secretFiles.includes(file))) void this.reload();
   }
 
-  #inTurn(work: () => Promise<void>): void {
+  #inTurn(work: () => Promise<void>): Promise<void> {
     this.#changing = this.#changing.then(work);
+    return this.#changing;
   }
 
   #secretFiles(): readonly string[] {

@@ -9,6 +9,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 import { WatchedFiles } from '../watched-files.ts';
 import { curlLine, startMessage } from './announcement.ts';
+import { openEdits } from './open-edits.ts';
 import { describeProtections } from './protections.ts';
 import { type ReadEnvironment, RunningConfiguration } from './running-configuration.ts';
 import type { ServiceSignals } from './service-signals.ts';
@@ -38,7 +39,8 @@ export async function serve(
   const { settings, secrets, warnings, authFile } = loadSettings(options, environment, hasStoredKeys, onRead);
   const redactor = new Redactor();
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });
-  const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys });
+  const edits = await openEdits(settings, options, readEnvironment, redactor);
+  const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys, edits });
   process.stdout.write(`${startMessage(service, settings)}\n`);
   for (const warning of warnings) logger.warn(formatConfigProblem(warning));
   // With PostgreSQL nothing that matters is stored there.
@@ -60,9 +62,10 @@ export async function serve(
     reload: service.reload,
     logger,
   });
+  if (edits !== undefined) edits.reload = () => configuration.reload();
   const leaving = new AbortController();
   void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), leaving.signal);
-  signals.handle({ SIGHUP: () => configuration.reload(), SIGUSR2: () => void service.reopenLogs() });
+  signals.handle({ SIGHUP: () => void configuration.reload(), SIGUSR2: () => void service.reopenLogs() });
   logger.info(`${await signalled}: running calls may finish; a second signal ends at once`);
   leaving.abort();
   configuration.stop();

@@ -6,13 +6,14 @@ import { type BackChannelDependencies, createBackChannel } from './pages/back-ch
 import { createLogInPages } from './pages/log-in.ts';
 import { createProviderPages, type ProviderPageDependencies } from './pages/provider-pages.ts';
 import { toServicePaths } from './paths.ts';
+import { createConfirmLogIn } from './vault/confirm-log-in.ts';
 import { createCredentialLogIn } from './vault/credential-log-in.ts';
 import { createSessionPages } from './vault/session-pages.ts';
 import { SetupLinkAccess, type SetupLinkAccessDependencies } from './vault/setup-link-access.ts';
 import { createVaultApi, type VaultApiDependencies } from './vault/vault-api.ts';
 import { createVaultPages, type VaultPageDependencies } from './vault/vault-pages.ts';
 
-export type VaultAppDependencies = Omit<AdminPageDependencies, 'offers'> &
+export type VaultAppDependencies = Omit<AdminPageDependencies, 'offers' | 'confirmLogIn'> &
   Omit<VaultPageDependencies, 'links' | 'offers'> &
   Omit<ProviderPageDependencies, 'offers'> &
   BackChannelDependencies &
@@ -34,7 +35,7 @@ export function createVaultApp(given: VaultAppDependencies): VaultApp {
     createBackChannel(dependencies),
     createSessionPages(dependencies),
     createVaultPages({ ...dependencies, links }),
-    createAdminPages(dependencies),
+    createAdminPages({ ...dependencies, confirmLogIn: createConfirmLogIn(dependencies) }),
   ];
   app.use(toServicePaths('vault/api', dependencies.settings), createVaultApi(dependencies));
   for (const base of toServicePaths('', dependencies.settings)) app.use(base, ...routers);

@@ -1,6 +1,6 @@
 import { toUserKey, type UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import type { Session } from '../mcp/session.ts';
+import type { Session, ToolDefinition } from '../mcp/session.ts';
 import { type Catalogue, type CatalogueSource, describeUnmatchedRule, toCatalogue } from './catalogue.ts';
 import { fromCachedCatalogue, toCachedCatalogue } from './catalogue-cache.ts';
 import { type CatalogueDifference, CatalogueDifferences, toToolChanges } from './catalogue-differences.ts';
@@ -61,6 +61,11 @@ export class ServerCatalogue {
     this.#onChange = onChange;
     this.#before = former?.current;
     if (former !== undefined) this.#inherit(former);
+  }
+
+  /** All that the server lists, by its own names, what the admin disabled included. */
+  get offered(): readonly ToolDefinition[] {
+    return this.#served?.source.list.tools ?? [];
   }
 
   get origin(): CatalogueOrigin | undefined {

@@ -69,7 +69,7 @@ export class Server {
   }
 
   /** Where the list of tools that all see comes from, and how those of users' sessions differ. */
-  get tools(): Pick<ServerCatalogue, 'origin' | 'differences' | 'choose'> {
+  get tools(): Pick<ServerCatalogue, 'origin' | 'offered' | 'differences' | 'choose'> {
     return this.generations.current.catalogue;
   }
 

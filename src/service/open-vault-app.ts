@@ -2,6 +2,7 @@ import { mayBeAmong } from '../auth/access-list.ts';
 import { LogInAttempts } from '../auth/log-in/log-in-attempts.ts';
 import type { ProviderLogIn } from '../auth/log-in/provider-log-in.ts';
 import { PageSessions } from '../auth/page-sessions.ts';
+import type { ServersFileEdits } from '../config/edits/servers-file-edits.ts';
 import type { Settings } from '../config/settings.ts';
 import type { AuditTrail } from '../http/audit-trail.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
@@ -30,6 +31,7 @@ export interface VaultAppParts {
   readonly redactor: Redactor;
   readonly toUserLink: ToUserLink;
   readonly providers: ProviderLogIn;
+  readonly edits: ServersFileEdits | undefined;
 }
 
 /**

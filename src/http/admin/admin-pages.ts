@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import express, { type Router } from 'express';
 import { toUserKey, toUserName, type UserId } from '../../auth/user.ts';
+import type { ServersFileEdits } from '../../config/edits/servers-file-edits.ts';
 import { UserVariableValueError } from '../../errors.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Vault } from '../../vault/vault.ts';
@@ -10,17 +11,23 @@ import { toChangeText } from '../pages/reload-change.ts';
 import { renderTemplate } from '../pages/render-template.ts';
 import { toRelativeUrl } from '../urls.ts';
 import { AllowedVariables, type VariableDependencies } from '../vault/allowed-variables.ts';
+import type { ConfirmLogIn } from '../vault/confirm-log-in.ts';
 import type { PageSession } from '../vault/page-access.ts';
 import { toCaller } from '../vault/vault-caller.ts';
 import { type AdminForm, type AdminGuardDependencies, createAdminGuard, type ShownBeside } from './admin-guard.ts';
 import { findUsers, type KnownProfiles, toPageQuery } from './admin-users.ts';
 import { type AdminServer, toAdminServer } from './admin-view.ts';
+import { createAddServerPages } from './edits/add-server.ts';
+import { createEditToolsPages } from './edits/edit-tools.ts';
 import { createServerForms } from './server-forms.ts';
 
 const MAX_SESSIONS_SHOWN = 200;
 const MAX_NAMES_SHOWN = 20;
 
 export interface AdminPageDependencies extends AdminGuardDependencies, VariableDependencies {
+  /** `undefined`: the servers file is not edited here. */
+  readonly edits?: ServersFileEdits | undefined;
+  readonly confirmLogIn: ConfirmLogIn;
   readonly registry: {
     list(): readonly AdminServer[];
     readonly servers: ReadonlyMap<string, AdminServer>;
@@ -33,12 +40,16 @@ export interface AdminPageDependencies extends AdminGuardDependencies, VariableD
 
 /** `/admin` and its forms, for log-ins with the scope `admin`. To be mounted beside `createLogInPages`. */
 export function createAdminPages(dependencies: AdminPageDependencies): Router {
-  const { registry, vault, redact, settings } = dependencies;
+  const { registry, vault, redact, settings, edits } = dependencies;
   const guard = createAdminGuard(dependencies, sendAdmin);
   const router = express.Router();
   router.get('/admin', guard.page(sendAdmin));
   router.get('/admin/live', guard.page(sendLive));
   router.use(createServerForms(guard, dependencies));
+  if (edits !== undefined) {
+    router.use(createAddServerPages(guard, { ...dependencies, edits }));
+    router.use(createEditToolsPages(guard, { ...dependencies, edits }));
+  }
   router.post('/admin/erase', guard.form(erase));
   router.get('/admin/erase', guard.back);
   return router;
@@ -112,6 +123,8 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
       toWho: (user: UserId | undefined) => toWho(user, profiles),
       formToken: visit.account(session).formToken,
       serversUrl: `${to('admin')}/servers/`,
+      addServerUrl: edits === undefined ? undefined : to('admin/add-server'),
+      toolsUrl: `${to('admin')}/tools/`,
     };
   }
 }

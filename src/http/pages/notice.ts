@@ -7,9 +7,14 @@ export interface Notice {
   readonly text: string;
 }
 
+type ServerEdit = 'server-added' | 'tools-saved';
+
 /** The result of a form, shown by the page that it leads to. */
 export type Done =
-  | { readonly done: 'saved' | 'tested-and-saved' | 'removed' | 'restarted' | 'tools-chosen'; readonly server: string }
+  | {
+      readonly done: 'saved' | 'tested-and-saved' | 'removed' | 'restarted' | 'tools-chosen' | ServerEdit;
+      readonly server: string;
+    }
   | { readonly done: 'tested'; readonly server: string; readonly count: number }
   | { readonly done: 'erased' | 'user-erased' | 'logged-out-everywhere'; readonly count: number }
   | { readonly done: 'logged-out' | 'session-ended' };
@@ -30,6 +35,8 @@ const OF_SERVER = new Map<unknown, (title: string, count: number) => string>([
     'tools-chosen',
     (title) => `All users now see the selected tools of ${title}. Save the connection in Open WebUI again.`,
   ],
+  ['server-added', (title) => `${title} is in the servers file and is starting.`],
+  ['tools-saved', (title) => `The tools of ${title} are saved. Save the connection in Open WebUI again.`],
   ['restarted', (title) => `${title} is being restarted.`],
 ]);
 

@@ -54,7 +54,7 @@ export function createCredentialLogIn({
  * A request that presents the typed credential and nothing else: the browser's own headers must not say for which user
  * the key speaks.
  */
-function presenting(credential: string): AuthRequest {
+export function presenting(credential: string): AuthRequest {
   const authorization = `Bearer ${credential}`;
   return { headers: { authorization }, rawHeaders: ['Authorization', authorization] };
 }

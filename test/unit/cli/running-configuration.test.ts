@@ -132,7 +132,7 @@ test('--hot-reload takes the servers and the keys of the file, and the rest of "
 test('a reload on request reads everything again', async () => {
   start();
   writeServers(['c']);
-  running?.reload();
+  void running?.reload();
   await waitFor(() => applied.length > 0);
   expect(applied).toEqual([{ servers: ['c'], keys: [], roles: 1 }]);
 });
