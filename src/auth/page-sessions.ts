@@ -48,6 +48,8 @@ const pageSessionSchema = z.strictObject({
   scopes: z.array(text).readonly(),
   /** The server of the setup link that opened it, which is the only one that it sees. */
   server: text.optional(),
+  /** The chat of Open WebUI that the setup link was shown in. */
+  chatId: text.optional(),
   /** The API key that it was opened with: readers of the session ask the ring whether the key is still valid. */
   keyId: text.optional(),
   /** Milliseconds since the epoch, as is `expiresAt`. */

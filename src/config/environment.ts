@@ -51,6 +51,9 @@ export const valueSchema = z.object({
   MCPO_OPENWEBUI_URL: publicUrl.describe(
     'Where Open WebUI is, to ask it whose session token or `sk-` key was presented.',
   ),
+  MCPO_OPENWEBUI_PUBLIC_URL: publicUrl.describe(
+    'Where users reach Open WebUI in their browsers, for links back to the chat.',
+  ),
   MCPO_TRUST_USER_HEADERS: flag.meta({
     description: "`true`: Open WebUI's plain user headers are believed, from holders of a key that may assert users.",
     default: 'false',

@@ -49,6 +49,8 @@ export function toSettings(
     /** Docs and OpenAPI documents need the key too. */
     strictAuth: options.strictAuth === true,
     publicUrl: values.MCPO_PUBLIC_URL,
+    /** Where users reach Open WebUI, without a slash at the end. */
+    openWebUiPublicUrl: values.MCPO_OPENWEBUI_PUBLIC_URL,
     /** The folder of the embedded database; created with mode 0700 if it does not exist. */
     dataDir: database.dataDir,
     /** What the vault stores beside the secrets themselves. */

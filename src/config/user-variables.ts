@@ -33,7 +33,7 @@ const choices = z
 /** LibreChat's declaration of a user variable. */
 export const customUserVariable = z.object({
   title: nonEmptyText.optional().describe('Name of the value for people; unset: the name of the variable.'),
-  description: text.optional().describe('What the value is and where to get it.'),
+  description: text.optional().describe('What the value is and where to get it; Markdown.'),
 });
 
 const declared = customUserVariable.extend({
@@ -43,12 +43,20 @@ const declared = customUserVariable.extend({
     .default(true)
     .describe('Without a value and a default, calls are answered with 428; otherwise what names it is left out.'),
   /** Shown as a password field and never given back. */
-  sensitive: z.boolean().default(true).describe('The value is entered as a password and never shown.'),
+  sensitive: z
+    .boolean()
+    .default(true)
+    .describe(
+      'The value is entered as a password and never shown; `false`: its user sees it on `/vault` and can edit it.',
+    ),
   default: text.optional().describe('Value for users who have set none.'),
   /** The only values allowed. */
   choices: choices.optional().describe('The only values that are allowed: texts, or `{"value", "label"}`.'),
   /** A regular expression with the `u` flag that the whole value must match. */
   pattern: nonEmptyText.optional().describe('Regular expression (with the flag `u`) that the whole value must match.'),
+  patternHint: nonEmptyText
+    .optional()
+    .describe('The expected format in words, shown beside the field and when a value does not match `pattern`.'),
   helpUrl: httpUrl.optional().describe('Page on which users find the value.'),
 });
 

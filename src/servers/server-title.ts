@@ -20,9 +20,9 @@ export function spokenTitleOfServer(config: TitledServer, info?: ServerInfo): st
 }
 
 /** A text of the admin or of a server on one line and of bounded length. */
-export function toLine(text: string): string {
+export function toLine(text: string, maxCharacters = MAX_CHARACTERS): string {
   const line = text.replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ').trim();
-  return line.length > MAX_CHARACTERS ? `${line.slice(0, MAX_CHARACTERS - 1).toWellFormed()}…` : line;
+  return line.length > maxCharacters ? `${line.slice(0, maxCharacters - 1).toWellFormed()}…` : line;
 }
 
 /** A server's own title that contains a URL is not used: it would stand beside the link that users are to open. */

@@ -23,7 +23,7 @@ export interface ValueSource {
   /** The caller's own OIDC access token, if they presented one. */
   readonly callerToken: string | undefined;
   /** Where users can set their values for a server; makes a link, so it is asked for only when it is shown. */
-  setupUrl(user: UserProfile, server: string): Promise<string | undefined>;
+  setupUrl(user: UserCaller['user'], server: string): Promise<string | undefined>;
 }
 
 export const NO_VALUES: ValueSource = {
@@ -191,7 +191,7 @@ async function setupUrl({ user, values }: UserCaller, server: string): Promise<s
 
 /** `A`, `A and B`, `A, B and C`: the admin's titles, each on one line and of bounded length. */
 export function toTitles(titles: readonly string[]): string {
-  const shown = titles.map(toLine);
+  const shown = titles.map((title) => toLine(title));
   const last = shown.pop() ?? 'values';
   return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
 }

@@ -3,6 +3,7 @@ import { PlaceholderValueError, UserVariableValueError } from '../errors.ts';
 import { userPlaceholders } from '../placeholders/resolve-template.ts';
 import { resolveUrl } from '../placeholders/resolve-url.ts';
 import { matchesPattern } from '../schema/check/pattern.ts';
+import { toLine } from './server-title.ts';
 import { toTitles } from './user-values.ts';
 
 const MAX_VALUE_BYTES = 16 * 1024;
@@ -28,10 +29,10 @@ function findProblem(name: string, variable: UserVariable, value: string, config
   }
   if (leavesItsPlaceInUrl(name, value, config))
     return 'must not be "." or "..", which would change where the url points';
-  const { choices, pattern } = variable;
+  const { choices, pattern, patternHint } = variable;
   if (choices !== undefined && !choices.some((choice) => choice.value === value)) return 'is not one of its choices';
   if (pattern !== undefined && !matchesPattern(`^(?:${pattern})$`, value))
-    return `is not in the expected format: ${pattern.slice(0, 200)}`;
+    return `is not in the expected format: ${toFormat(patternHint, pattern)}`;
   return undefined;
 }
 
@@ -57,4 +58,9 @@ function leavesItsPlaceInUrl(name: string, value: string, { transport, rawUrlPla
     if (error instanceof PlaceholderValueError) return true;
     throw error;
   }
+}
+
+/** In the admin's words, else the pattern itself. */
+function toFormat(hint: string | undefined, pattern: string): string {
+  return hint === undefined ? pattern.slice(0, 200) : toLine(hint, 300).replace(/\.$/, '');
 }

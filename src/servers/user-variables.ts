@@ -96,6 +96,26 @@ export class VaultUserVariables {
   }
 
   /**
+   * What a user has set for variables that are not sensitive, by server and name: for the user's own eyes. Values that
+   * cannot be decrypted are left out.
+   */
+  async plainValues(user: UserProfile): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    const servers = this.#options.registry.list().filter((server) => this.#concerns(user, server));
+    const plain = servers.flatMap(({ config: { name, userVars } }) => {
+      const names = [...userVars].filter(([, { sensitive }]) => !sensitive).map(([variable]) => variable);
+      return names.length === 0 ? [] : [{ name, names }];
+    });
+    return new Map(
+      await Promise.all(
+        plain.map(async ({ name, names }) => {
+          const set = await this.#setValues(user, name);
+          return [name, new Map([...set].filter(([variable]) => names.includes(variable)))] as const;
+        }),
+      ),
+    );
+  }
+
+  /**
    * Checks the values and stores all of them or none, after a test if `isTested`. Throws `NotFoundError` for an unknown
    * server or variable, `UserVariableValueError`, and `UserVariableTestError` when the test fails: then nothing was
    * stored. After `VaultUnavailableError` it is not known whether they were.

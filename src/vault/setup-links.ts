@@ -15,12 +15,15 @@ const ADVICE = 'Ask again in the chat to get a new one.';
 const KEY_BYTES = 32;
 const MAX_PROFILE_CHARACTERS = 200;
 
-const profileSchema = z.object({ name: z.string().optional(), email: z.string().optional() });
+const optionalText = z.string().optional();
+const profileSchema = z.object({ name: optionalText, email: optionalText, chatId: optionalText });
 
-/** What people know the owner of a link by. */
+/** What people know the owner of a link by, and where it was shown to them. */
 export interface LinkProfile {
   readonly name?: string | undefined;
   readonly email?: string | undefined;
+  /** The chat of Open WebUI whose answer held the link. */
+  readonly chatId?: string | undefined;
 }
 
 /** Whose values a link sets, and for which server. */
@@ -66,9 +69,9 @@ function usedLink(): SetupLinkError {
 }
 
 /** Encrypts a profile under the link's token, which the database does not have; `undefined` if it is empty. */
-function sealProfile(token: string, id: string, { name, email }: LinkProfile): string | undefined {
-  if (!name && !email) return undefined;
-  const text = JSON.stringify({ name: cut(name), email: cut(email) });
+function sealProfile(token: string, id: string, { name, email, chatId }: LinkProfile): string | undefined {
+  if (!name && !email && !chatId) return undefined;
+  const text = JSON.stringify({ name: cut(name), email: cut(email), chatId: cut(chatId) });
   const { iv, content, tag } = encrypt(profileKey(token), Buffer.from(text), Buffer.from(id));
   return Buffer.concat([iv, content, tag]).toString('base64');
 }

@@ -12,6 +12,7 @@ export const SERVERS: readonly MemoryServer[] = [
         title: 'API token',
         description: 'Lets the service act in your name. It needs the scope “read:jira-work” and nothing more.',
         pattern: 'jira-[a-z0-9]+',
+        patternHint: 'jira- and letters or digits',
         helpUrl: 'https://id.atlassian.com/manage-profile/security/api-tokens',
       },
       JIRA_EMAIL: { title: 'E-mail address', description: 'The one that you log in to Jira with.', sensitive: false },
@@ -33,7 +34,7 @@ export const SERVERS: readonly MemoryServer[] = [
     variables: {
       GITHUB_TOKEN: {
         title: 'Personal access token',
-        description: 'A fine-grained token for the repositories that your chats may read.',
+        description: 'A **fine-grained** token for the repositories that your chats may read.',
         helpUrl: 'https://github.com/settings/personal-access-tokens',
       },
     },

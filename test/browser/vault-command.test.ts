@@ -70,7 +70,7 @@ async function logIn(page: Page, path: '/vault' | '/admin', credential: string):
   const label = path === '/vault' ? 'Personal API key or token' : 'API key or token with the scope “admin”';
   await page.getByLabel(label).fill(credential);
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByRole('button', { name: 'Log out' }).waitFor();
+  await page.getByRole('button', { name: 'Log out', exact: true }).waitFor();
 }
 /** Errors that the browser's console adds to answers that are no success. */
 const unlessStatus = (problems: readonly string[]) =>
@@ -100,7 +100,9 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole('button', { name: 'Test and save' }).click();
     await page.getByRole('alert').waitFor();
     expect(await page.getByRole('alert').textContent()).toMatch(/connection test of .* failed: .*nothing was saved/);
-    expect(await page.content()).not.toContain('dies at once');
+    // In its field once more, and nowhere else.
+    expect(await field.inputValue()).toBe('dies at once');
+    expect((await page.content()).split('dies at once')).toHaveLength(2);
     expect((await call(user)).status).toBe(428);
 
     await field.fill(CANARY);
@@ -167,7 +169,7 @@ test('a page of another origin changes nothing, with the cookie of the user in t
   expect(await page.frames()[1]?.content()).not.toContain('form_token');
   expect((await who('victim')).token).toBe('of the victim');
   await page.goto(`${service.url}/vault`);
-  await page.getByRole('button', { name: 'Log out' }).waitFor();
+  await page.getByRole('button', { name: 'Log out', exact: true }).waitFor();
 });
 
 test('markup in what the admin writes is text, and nothing of it runs', async () => {

@@ -33,7 +33,7 @@ async function logIn(app: PageApp, key = 'key-of-alice', options: BrowserContext
   await watched.page.goto(`${app.url}/vault`);
   await watched.page.getByLabel('Personal API key or token').fill(key);
   await watched.page.getByRole('button', { name: 'Log in' }).click();
-  await watched.page.getByRole('button', { name: 'Log out' }).waitFor();
+  await watched.page.getByRole('button', { name: 'Log out', exact: true }).waitFor();
   return watched;
 }
 
@@ -41,7 +41,7 @@ async function logIn(app: PageApp, key = 'key-of-alice', options: BrowserContext
 async function openLink(page: Page, url: string): Promise<void> {
   await page.goto(url);
   await page.getByRole('button', { name: 'This is me: continue' }).click();
-  await page.getByRole('button', { name: 'Log out' }).waitFor();
+  await page.getByRole('button', { name: 'Log out', exact: true }).waitFor();
 }
 const card = (page: Page, name: string) => page.getByRole('article', { name });
 
@@ -58,6 +58,10 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await page.getByRole('article').count()).toBe(1);
       expect(await page.getByText('My recent use').count()).toBe(0);
       expect(await page.getByText('Go back to your chat').count()).toBe(0);
+      const tasks = page.getByRole('region', { name: 'What is still missing' });
+      expect((await tasks.textContent())?.trim()).toBe('GitHub: still missing Personal access token.');
+      await tasks.getByRole('link', { name: 'Personal access token' }).click();
+      expect(new URL(page.url()).hash).toBe('#field-0-0');
       await page.getByLabel('Personal access token').fill(secret);
       await page.getByRole('button', { name: 'Save', exact: true }).click();
       await page.getByText('Your values for GitHub are saved.').waitFor();
@@ -88,9 +92,15 @@ for (const javaScriptEnabled of [true, false]) {
       const field = jira.getByLabel('API token');
       expect(await page.getByRole('alert').textContent()).toContain('does not have the right form');
       expect(await field.getAttribute('aria-invalid')).toBe('true');
-      const about = `#${(await field.getAttribute('aria-describedby'))?.split(' ').at(-1)}`;
-      expect(await page.locator(about).textContent()).toContain('"API token" does not have the right form');
-      expect(await field.inputValue()).toBe('');
+      const about = (await field.getAttribute('aria-describedby'))?.split(' ') ?? [];
+      expect(await page.locator(`#${about.at(-1)}`).textContent()).toContain(
+        '"API token" does not have the right form',
+      );
+      expect(about).toContain('format-0-0');
+      expect(await page.locator('#format-0-0').textContent()).toBe('Expected format: jira- and letters or digits');
+      expect(await field.getAttribute('type')).toBe('password');
+      expect(await field.inputValue()).toBe('no-such-form');
+      expect(page.url()).not.toContain('no-such-form');
       expect(await jira.getByLabel('E-mail address').inputValue()).toBe('alice@example.org');
       expect(await jira.getByLabel('Region').inputValue()).toBe('us');
       expect(await page.evaluate('document.activeElement.name').catch(() => 'value.JIRA_TOKEN')).toBe(
@@ -102,6 +112,7 @@ for (const javaScriptEnabled of [true, false]) {
       await jira.getByRole('button', { name: 'Test and save' }).click();
       await page.getByText('Jira refused the new values').waitFor();
       expect(app.userVariables.entries.size).toBe(0);
+      expect(await field.inputValue()).toBe('jira-wrong');
       await field.fill(secret);
       await jira.getByRole('button', { name: 'Test and save' }).click();
       await page.getByText('Jira works with your values, and they are saved.').waitFor();
@@ -109,10 +120,26 @@ for (const javaScriptEnabled of [true, false]) {
       await jira.getByRole('button', { name: 'Test what is set' }).click();
       await page.getByText('Jira works with your values: it offers 2 tools.').waitFor();
 
-      await jira.getByRole('button', { name: 'Remove API token' }).click();
+      const mail = jira.getByLabel('E-mail address');
+      expect([await mail.inputValue(), await field.inputValue()]).toEqual(['alice@example.org', '']);
+      await mail.fill('');
+      await jira.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByRole('alert').waitFor();
+      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
+      await mail.fill('alice@example.com');
+      await jira.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText('Your values for Jira are saved.').waitFor();
+      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.com');
+      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_TOKEN')).toBe(secret);
+
+      const removal = jira.getByRole('button', { name: 'Yes, remove API token' });
+      expect(await removal.isVisible()).toBe(false);
+      await jira.getByText('Remove API token …').click();
+      await jira.getByText('Jira does not work for you without it.').first().waitFor();
+      await removal.click();
       await page.getByText('The value for Jira is removed.').waitFor();
       expect(app.userVariables.value(ALICE, 'jira', 'JIRA_TOKEN')).toBeUndefined();
-      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.org');
+      expect(app.userVariables.value(ALICE, 'jira', 'JIRA_EMAIL')).toBe('alice@example.com');
 
       await page.getByText('Erase all data stored about me').click();
       await page.getByLabel('Yes, erase all my data').check();
@@ -124,12 +151,81 @@ for (const javaScriptEnabled of [true, false]) {
       expect(app.changes.map(({ action, result }) => (result === 'failure' ? `${action} failed` : action))).toEqual([
         ...Array(3).fill('set failed'),
         ...['set failed', 'set failed', 'set failed'],
-        ...['set', 'set', 'set', 'test', 'remove', 'erase'],
+        ...['set', 'set', 'set', 'test', 'set failed', 'set', 'remove', 'erase'],
       ]);
       expect(unlessStatus(problems)).toEqual([]);
     });
   });
 }
+
+test('a secret field shows what is typed when it is asked to, and is a password field again when it is sent', async () => {
+  const app = await start();
+  const { page } = await logIn(app);
+  const field = card(page, 'GitHub').getByLabel('Personal access token');
+  const show = card(page, 'GitHub').getByRole('button', { name: 'Show Personal access token' });
+  await field.fill(secret);
+  expect([await field.getAttribute('type'), await show.getAttribute('aria-pressed')]).toEqual(['password', 'false']);
+  await show.click();
+  expect([await field.getAttribute('type'), await show.getAttribute('aria-pressed')]).toEqual(['text', 'true']);
+  await show.click();
+  expect(await field.getAttribute('type')).toBe('password');
+  await show.click();
+  await page.evaluate(`document.addEventListener('submit', (event) => {
+    event.preventDefault();
+    document.title = document.querySelector('[name="value.GITHUB_TOKEN"]').type;
+  })`);
+  await field.press('Enter');
+  expect(await page.title()).toBe('password');
+  const { page: plain } = await chromium.open(app.url, { javaScriptEnabled: false });
+  await openLink(plain, app.url + app.createLink(ALICE, 'github'));
+  expect(await plain.getByRole('button', { name: 'Show Personal access token' }).count()).toBe(0);
+});
+
+test('what is set and no secret is shown after a log-in, and never through a link', async () => {
+  const app = await start();
+  app.userVariables.put(ALICE, 'calendar', 'TIME_ZONE', 'Pacific/Chatham');
+  app.userVariables.put(ALICE, 'calendar', 'CALENDAR_PASSWORD', secret);
+  app.userVariables.put(ALICE, 'jira', 'JIRA_REGION', 'us');
+  const { page } = await logIn(app);
+  expect(await page.getByLabel('Time zone').inputValue()).toBe('Pacific/Chatham');
+  expect(await page.getByLabel('Region').inputValue()).toBe('us');
+  expect(await page.content()).not.toContain(secret);
+  const { page: byLink } = await chromium.open(app.url);
+  await openLink(byLink, app.url + app.createLink(ALICE, 'calendar'));
+  expect(await byLink.getByLabel('Time zone').inputValue()).toBe('');
+  expect(await byLink.content()).not.toContain('Pacific/Chatham');
+});
+
+test('a test keeps what was typed and not saved', async () => {
+  const app = await start();
+  app.userVariables.put(ALICE, 'github', 'GITHUB_TOKEN', secret);
+  const { page } = await logIn(app);
+  const github = card(page, 'GitHub');
+  await github.getByLabel('Personal access token').fill('typed and not saved');
+  await github.getByRole('button', { name: 'Test what is set' }).click();
+  await page.getByText('GitHub works with your values: it offers 2 tools.').waitFor();
+  expect(await github.getByLabel('Personal access token').inputValue()).toBe('typed and not saved');
+  expect(app.userVariables.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
+});
+
+test('descriptions are Markdown, and there is a way back to the chat that held the link', async () => {
+  const app = await start({ openWebUiPublicUrl: 'https://chat.example.org' });
+  const { page } = await chromium.open(app.url);
+  const chatId = 'c0ffee00-1111-2222-3333-444455556666';
+  await openLink(page, app.url + app.createLink(ALICE, 'github', { name: 'Alice', chatId }));
+  expect(await page.locator('.markdown strong').textContent()).toBe('fine-grained');
+  const back = page.getByRole('link', { name: 'Back to the chat' });
+  expect(await back.getAttribute('href')).toBe(`https://chat.example.org/c/${chatId}`);
+  await page.getByLabel('Personal access token').fill(secret);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('where you can ask again').waitFor();
+  expect(await back.getAttribute('href')).toBe(`https://chat.example.org/c/${chatId}`);
+  const { page: other } = await chromium.open(app.url);
+  await openLink(other, app.url + app.createLink(ALICE, 'github', { chatId: '../../evil' }));
+  expect(await other.getByRole('link', { name: 'Back to the chat' }).getAttribute('href')).toBe(
+    'https://chat.example.org/',
+  );
+});
 
 test('a link that was used says so, unless its own page is loaded again', async () => {
   const app = await start();
@@ -153,14 +249,16 @@ test('everything can be done with the keyboard, in the order of the page, and th
   const focused = () =>
     page.evaluate<string>('document.activeElement.name || document.activeElement.textContent.trim()');
   const order: string[] = [];
-  for (let i = 0; i < 5; i += 1) {
+  for (let i = 0; i < 7; i += 1) {
     await page.keyboard.press('Tab');
     order.push(await focused());
     expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
   }
-  expect(order).toEqual(['Log out', 'How to get it (opens in a new tab)', 'value.GITHUB_TOKEN', 'action', 'action']);
-  await page.keyboard.press('Shift+Tab');
-  await page.keyboard.press('Shift+Tab');
+  expect(order).toEqual([
+    ...['Log out', 'Personal access token', 'How to get it (opens in a new tab)', 'value.GITHUB_TOKEN'],
+    ...['Show Personal access token', 'action', 'action'],
+  ]);
+  for (let i = 0; i < 3; i += 1) await page.keyboard.press('Shift+Tab');
   await page.keyboard.type(secret);
   await page.keyboard.press('Enter');
   await page.getByText('Your values for GitHub are saved.').waitFor();
@@ -258,7 +356,11 @@ test('markup in titles, descriptions, choices, names and links is text, and noth
   const links = await page.evaluate(
     '[...document.querySelectorAll("main a")].map(({ href, rel }) => href + " " + rel)',
   );
-  expect(links).toEqual(['https://help.example/%22%3E%3Cscript%3Ealert(1)%3C/script%3E noopener noreferrer']);
+  // The first is a URL of a description, which is Markdown.
+  expect(links).toEqual([
+    'https://help.example/ noopener noreferrer',
+    'https://help.example/%22%3E%3Cscript%3Ealert(1)%3C/script%3E noopener noreferrer',
+  ]);
   expect(await page.locator('script:not([src]), iframe, img, svg, [onerror], [onfocus], [onload]').count()).toBe(0);
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('alert').waitFor();
@@ -314,6 +416,27 @@ describe('a page of another origin', () => {
     const frame = page.frames()[1];
     expect(await frame?.locator('form').count()).toBe(0);
     expect(problems.join(' ')).toMatch(/frame-ancestors|X-Frame-Options/);
+  });
+
+  test('shows of a setup link in a sandboxed frame only the way out of it, in a new tab', async () => {
+    const app = await start();
+    const link = app.url + app.createLink(ALICE, 'github', { name: 'Alice' });
+    const { page } = await chromium.open(app.url);
+    await page.goto(
+      await serveEvil(`<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" src="${link}"></iframe>`),
+    );
+    const frame = page.frameLocator('iframe');
+    await frame.getByRole('link', { name: 'Open in a new tab' }).waitFor();
+    expect([await frame.locator('form').count(), await frame.getByText('Alice').count()]).toEqual([0, 0]);
+    const [opened] = await Promise.all([
+      page.context().waitForEvent('page'),
+      frame.getByRole('link', { name: 'Open in a new tab' }).click(),
+    ]);
+    await opened.getByRole('button', { name: 'This is me: continue' }).click();
+    await opened.getByLabel('Personal access token').fill(secret);
+    await opened.getByRole('button', { name: 'Save', exact: true }).click();
+    await opened.getByText('Your values for GitHub are saved.').waitFor();
+    expect(app.userVariables.value(ALICE, 'github', 'GITHUB_TOKEN')).toBe(secret);
   });
 });
 

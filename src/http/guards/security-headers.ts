@@ -42,7 +42,19 @@ export function securityHeaders(): HeaderList {
   return [...headers];
 }
 
-/** Lets a page send its forms to this service: for pages that show nothing that a server wrote as HTML or Markdown. */
+/**
+ * Lets any page frame this one: for pages without forms and without anything of a user. The directive is removed, since
+ * `*` does not match the opaque origin of a sandboxed frame (CSP 3, section 6.4.2).
+ */
+export function allowFrames(response: ServerResponse): void {
+  const policy = response.getHeader('Content-Security-Policy');
+  if (typeof policy === 'string') {
+    response.setHeader('Content-Security-Policy', policy.replace(/;?\s*frame-ancestors 'none'/, ''));
+  }
+  response.removeHeader('X-Frame-Options');
+}
+
+/** Lets a page send its forms to this service: for pages that show nothing that an MCP server wrote as HTML or Markdown. */
 export function allowOwnForms(response: ServerResponse): void {
   const policy = response.getHeader('Content-Security-Policy');
   if (typeof policy !== 'string') return;

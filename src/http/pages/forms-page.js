@@ -20,8 +20,29 @@
     history.replaceState(null, '', url);
   }
 
+  // A frame or a tab without an origin of its own cannot send the forms.
+  if (self.origin === 'null') {
+    for (const note of document.querySelectorAll('[data-sandboxed]')) note.hidden = false;
+  }
+
+  const conceal = (button) => {
+    document.getElementById(button.dataset.reveals).type = 'password';
+    button.setAttribute('aria-pressed', 'false');
+  };
+  const revealing = [...document.querySelectorAll('[data-reveals]')];
+  for (const button of revealing) {
+    button.hidden = false;
+    button.addEventListener('click', () => {
+      if (button.getAttribute('aria-pressed') === 'true') return conceal(button);
+      document.getElementById(button.dataset.reveals).type = 'text';
+      button.setAttribute('aria-pressed', 'true');
+    });
+  }
+
   let busy;
   document.addEventListener('submit', (event) => {
+    // Browsers offer what was typed into a text field again, and not what was typed into a password field.
+    for (const button of revealing) conceal(button);
     const button = event.submitter;
     const text = button?.dataset.busy ?? event.target.dataset.busy;
     if (busy !== undefined) {

@@ -54,7 +54,16 @@ export function toDoneNotice({ query, headers }: Request, titles: ReadonlyMap<st
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin') return undefined;
   const count = /^\d{1,6}$/.test(String(query.count)) ? Number(query.count) : 0;
-  const title = titles.get(String(query.server));
-  const text = OF_ALL.get(query.done)?.(count) ?? (title && OF_SERVER.get(query.done)?.(title, count));
+  return toText(query.done, count, titles.get(String(query.server)));
+}
+
+/** The sentence for a result, with the server's title. */
+export function toNotice(done: Done, titles: ReadonlyMap<string, string>): Notice | undefined {
+  const count = 'count' in done ? done.count : 0;
+  return toText(done.done, count, 'server' in done ? titles.get(done.server) : undefined);
+}
+
+function toText(done: unknown, count: number, title: string | undefined): Notice | undefined {
+  const text = OF_ALL.get(done)?.(count) ?? (title && OF_SERVER.get(done)?.(title, count));
   return text ? { kind: 'done', text } : undefined;
 }

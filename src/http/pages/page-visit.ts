@@ -4,7 +4,7 @@ import type { Settings } from '../../config/settings.ts';
 import { ServiceError, UnsupportedMediaTypeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { logFailure, refuseRest, toErrorAnswer } from '../error-handler.ts';
-import { allowOwnForms } from '../guards/security-headers.ts';
+import { allowFrames, allowOwnForms } from '../guards/security-headers.ts';
 import { readBody } from '../tool-call/read-body.ts';
 import { toRelativeUrl } from '../urls.ts';
 import type { PageAccess, PageSession } from '../vault/page-access.ts';
@@ -59,6 +59,12 @@ export class PageVisit {
     allowOwnForms(this.response);
     const html = renderTemplate(template, { ...view, assetsBase: this.to('docs/assets/') });
     this.response.status(status).type('html').send(html);
+  }
+
+  /** Answers with a page that other pages may frame: it must hold nothing but a link. */
+  showInFrame(template: string, view: object): void {
+    allowFrames(this.response);
+    this.show(200, template, view);
   }
 
   /** Answers with the page that asks the visitor to log in, which leads back to `page`. */

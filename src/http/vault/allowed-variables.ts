@@ -73,6 +73,18 @@ export class AllowedVariables {
     return all.filter((one) => scopes.allowsOwnValues(one.server));
   }
 
+  /**
+   * What the users themselves see of what they have set: values that are not sensitive, by server and name; none for a
+   * caller by setup link, which can set values and never read any.
+   */
+  async plainValues(): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    this.#requireOwner();
+    const { server, scopes } = this.#caller;
+    if (server !== undefined) return new Map();
+    const values = await this.#variables.plainValues(this.#user);
+    return new Map([...values].filter(([name]) => scopes.allowsOwnValues(name)));
+  }
+
   /** Latest first; none for a caller by setup link. */
   async recentUses(): Promise<readonly ToolUse[]> {
     const { server, scopes } = this.#caller;

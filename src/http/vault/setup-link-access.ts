@@ -56,7 +56,9 @@ export class SetupLinkAccess {
     const { owner, server, profile } = await this.#tryLink(exchange, token, 'redeemLink');
     const { issuer, subject } = owner;
     const user = { issuer, subject, name: profile.name, email: profile.email, groups: [] };
-    const logIn = { user, way: 'link', isAdmin: false, scopes: [`call:${server}`], server, keyId: undefined } as const;
+    const { chatId } = profile;
+    const scopes = [`call:${server}`];
+    const logIn = { user, way: 'link', isAdmin: false, scopes, server, chatId, keyId: undefined } as const;
     const start = { action: 'open_link', id: toLinkSessionId(token) } as const;
     return { kind: 'entered', session: await this.#dependencies.access.begin(exchange, logIn, start) };
   }

@@ -1,6 +1,7 @@
 import express, { type RequestHandler, type Router } from 'express';
+import type { Settings } from '../../config/settings.ts';
 import { UserVariableValueError, VaultUnavailableError } from '../../errors.ts';
-import { type Notice, toDoneNotice } from '../pages/notice.ts';
+import { type Done, type Notice, toDoneNotice, toNotice } from '../pages/notice.ts';
 import {
   type PageDependencies,
   type PageHandler,
@@ -12,10 +13,12 @@ import { AllowedVariables, type VariableDependencies } from './allowed-variables
 import type { PageSession } from './page-access.ts';
 import { toSessionRows } from './session-view.ts';
 import type { LinkVisit, SetupLinkAccess } from './setup-link-access.ts';
+import { toChatLink } from './to-chat-link.ts';
 import { toCaller } from './vault-caller.ts';
-import { readValues, toPersonRows, toServerView, type Unsaved } from './vault-view.ts';
+import { readValues, toOpenTasks, toPersonRows, toServerView, type Unsaved } from './vault-view.ts';
 
 export interface VaultPageDependencies extends PageDependencies, VariableDependencies {
+  readonly settings: Pick<Settings, 'pathPrefix' | 'openWebUiPublicUrl'>;
   readonly links: Pick<SetupLinkAccess, 'read' | 'redeem'>;
 }
 
@@ -30,7 +33,9 @@ interface OwnForm {
 
 interface Shown {
   readonly status: number;
-  readonly notice: Notice | undefined;
+  readonly notice?: Notice | undefined;
+  /** What the notice is about, where there is none. */
+  readonly done?: Done;
   readonly unsaved?: Unsaved | undefined;
 }
 
@@ -64,6 +69,12 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
   }
 
   async function readLink(visit: PageVisit): Promise<void> {
+    // Browsers show the vault in no frame; a page that has nothing but the link out of it, they do.
+    if (isFramed(visit.request))
+      return visit.showInFrame('vault/framed', {
+        title: 'Your values',
+        url: visit.to(`vault/link/${linkToken(visit)}`),
+      });
     await sendLink(visit, await links.read(visit, linkToken(visit)));
   }
 
@@ -88,22 +99,45 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
   }
 
   async function save(visit: PageVisit, { session, variables, form, server }: OwnForm): Promise<void> {
-    const values = readValues(form);
-    const isTested = form.get('action') === 'test-and-save';
+    const plain = (await variables.plainValues()).get(server) ?? new Map<string, string>();
+    const values = readValues(form, plain);
+    const action = form.get('action');
+    const isTested = action === 'test-and-save';
+    // With nothing new, what is set is tested.
+    if (action === 'test' || (isTested && values.size === 0 && plain.size > 0)) {
+      return test(visit, { session, variables, form, server }, values);
+    }
     try {
-      if (values.size === 0) throw new UserVariableValueError('All fields were empty, so nothing was changed.');
+      if (values.size === 0) {
+        throw new UserVariableValueError(
+          plain.size === 0
+            ? 'All fields were empty, so nothing was changed.'
+            : 'Nothing was entered that is not set already, so nothing was changed.',
+        );
+      }
       await variables.save(server, values, { isTested, signal: signalOf(visit.response) });
     } catch (error) {
-      return showUnsaved(visit, session, variables, { server, values, error });
+      return showUnsaved(visit, session, { server, values, error });
     }
     visit.redirect('vault', { done: isTested ? 'tested-and-saved' : 'saved', server });
   }
 
-  async function test(visit: PageVisit, { session, variables, server }: OwnForm): Promise<void> {
+  /** Tests what is set. What was typed beside it and is not saved stays in its fields. */
+  async function test(
+    visit: PageVisit,
+    { session, variables, server }: OwnForm,
+    typed: ReadonlyMap<string, string> = new Map(),
+  ): Promise<void> {
     const { ok, tools, error } = await variables.test(server, { signal: signalOf(visit.response) });
-    if (ok) return visit.redirect('vault', { done: 'tested', server, count: tools.length });
+    const done: Done = { done: 'tested', server, count: tools.length };
+    if (ok && typed.size === 0) return visit.redirect('vault', done);
+    const unsaved = { server, values: typed, variable: undefined, text: undefined };
     const text = error ?? 'The test failed.';
-    await sendVault(visit, session, { status: 422, notice: { kind: 'problem', text } });
+    await sendVault(
+      visit,
+      session,
+      ok ? { status: 200, done, unsaved } : { status: 422, notice: { kind: 'problem', text }, unsaved },
+    );
   }
 
   async function remove(visit: PageVisit, { variables, form, server }: OwnForm): Promise<void> {
@@ -130,7 +164,8 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
     const servers = await variables.list();
     const titles = new Map(servers.map(({ server, title }) => [server, title]));
     const only = isLink ? servers[0] : undefined;
-    const notice = shown?.notice ?? toDoneNotice(visit.request, titles);
+    const notice = shown?.notice ?? (shown?.done ? toNotice(shown.done, titles) : toDoneNotice(visit.request, titles));
+    const plain = await variables.plainValues();
     const account = visit.account(session);
     visit.show(shown?.status ?? 200, 'vault/vault', {
       ...account,
@@ -140,14 +175,19 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
       isLink,
       expiresAt: isLink ? session.expiresAt : undefined,
       doneTitle: only?.status === 'ready' ? only.title : undefined,
-      servers: servers.map((server, index) =>
-        toServerView(server, {
-          index,
-          isLink,
-          formToken: account.formToken,
-          unsaved: shown?.unsaved,
-          to: (path) => visit.to(path),
-        }),
+      tasks: toOpenTasks(servers),
+      chatUrl: toChatLink(dependencies.settings.openWebUiPublicUrl, session.chatId),
+      servers: await Promise.all(
+        servers.map((server, index) =>
+          toServerView(server, {
+            index,
+            isLink,
+            formToken: account.formToken,
+            unsaved: shown?.unsaved,
+            plain: plain.get(server.server) ?? new Map(),
+            to: (path) => visit.to(path),
+          }),
+        ),
       ),
       uses: (await variables.recentUses()).map((use) => ({ ...use, server: titles.get(use.server) ?? use.server })),
       logIns: isLink ? [] : toSessionRows(await access.listOwn(session)),
@@ -158,24 +198,18 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
     });
   }
 
-  /** The page again, with the reason at its field. Values stay in their fields unless they are sensitive. */
+  /** The page again, with the reason at its field. What was typed stays in the fields. */
   async function showUnsaved(
     visit: PageVisit,
     session: PageSession,
-    variables: AllowedVariables,
     { server, values, error }: Omit<Unsaved, 'variable' | 'text'> & { readonly error: unknown },
   ): Promise<void> {
     const { status, notice } = visit.fail(error);
     const { text } = notice;
-    const states = (await variables.list()).find((one) => one.server === server)?.variables ?? [];
     const variable = error instanceof UserVariableValueError ? error.variable : undefined;
-    const isEmptied = states.some((state) => state.variable.sensitive && values.has(state.name));
+    const isOther = variable === undefined;
     const more =
-      error instanceof VaultUnavailableError
-        ? ' The page shows what is saved.'
-        : isEmptied
-          ? ' Nothing was saved: secret fields are empty again.'
-          : '';
+      error instanceof VaultUnavailableError ? ' The page shows what is saved.' : isOther ? '' : ' Nothing was saved.';
     const unsaved = { server, values, variable, text };
     await sendVault(visit, session, { status, notice: { kind: 'problem', text: text + more }, unsaved });
   }
@@ -204,4 +238,9 @@ export function createVaultPages(dependencies: VaultPageDependencies): Router {
 
 function linkToken({ request }: PageVisit): string {
   return String(request.params.token);
+}
+
+/** The page is for a frame of another page, as a sandboxed one of Open WebUI (Fetch Metadata, `Sec-Fetch-Dest`). */
+function isFramed({ headers }: PageVisit['request']): boolean {
+  return ['iframe', 'frame', 'embed', 'object'].includes(String(headers['sec-fetch-dest']));
 }

@@ -1,13 +1,15 @@
 import type { ServerVariables, UserVariableState } from '../../servers/user-variables.ts';
+import { toMarkdownHtml } from '../pages/markdown.ts';
 import { toEnumeration } from '../pages/words.ts';
 
-/** What was typed for a server and not saved, and why. */
+/** What was typed for a server and is not saved, and why. */
 export interface Unsaved {
   readonly server: string;
   readonly values: ReadonlyMap<string, string>;
   /** The name of the variable at fault, if it is known. */
   readonly variable: string | undefined;
-  readonly text: string;
+  /** What is wrong; `undefined`: nothing is, as after a test of what is set. */
+  readonly text: string | undefined;
 }
 
 /** What the page knows beside the server's variables. */
@@ -17,21 +19,24 @@ export interface ServerContext {
   readonly isLink: boolean;
   readonly formToken: string;
   readonly unsaved: Unsaved | undefined;
+  /** Values that are not sensitive, by name. */
+  readonly plain: ReadonlyMap<string, string>;
   readonly to: (path: string) => string;
 }
 
+const MAX_PATTERN_CHARACTERS = 200;
 const STATUS_WORDS = { ready: 'set', missing: 'missing', failing: 'failing', unreadable: 'unreadable' } as const;
 
 /** A server as `vault-server.eta` shows it, with its variables as the service has them. */
-export function toServerView(
+export async function toServerView(
   server: ServerVariables,
-  { index, isLink, formToken, unsaved, to }: ServerContext,
-): object {
+  { index, isLink, formToken, unsaved, plain, to }: ServerContext,
+): Promise<object> {
   const path = `vault/servers/${encodeURIComponent(server.server)}`;
   const own = unsaved?.server === server.server ? unsaved : undefined;
   const { status, variables } = server;
   const isAnySet = variables.some(({ isSet }) => isSet);
-  const missing = variables.filter(({ isSet, variable }) => variable.required && !isSet && !variable.default);
+  const missing = variables.filter(isMissing);
   return {
     ...server,
     index,
@@ -40,16 +45,45 @@ export function toServerView(
     statusWord: status === 'ready' && !isAnySet ? 'nothing required' : STATUS_WORDS[status],
     missing: toEnumeration(missing.map(({ variable }) => variable.title)),
     saveUrl: to(path),
-    testUrl: to(`${path}/test`),
     removeUrl: to(`${path}/remove`),
-    variables: variables.map((state, at) => ({
-      ...state,
-      key: `${index}-${at}`,
-      isRemovable: state.isSet && !isLink,
-      problem: own?.variable === state.name ? own.text : undefined,
-      typed: state.variable.sensitive ? undefined : own?.values.get(state.name),
-      defaultText: toDefaultText(state),
-    })),
+    variables: await Promise.all(
+      variables.map(async (state, at) => ({
+        ...state,
+        key: `${index}-${at}`,
+        serverTitle: server.title,
+        about: state.variable.description && (await toMarkdownHtml(state.variable.description)),
+        format: toFormat(state.variable),
+        isRemovable: state.isSet && !isLink,
+        problem: own?.variable === state.name ? own.text : undefined,
+        isShown: plain.has(state.name),
+        // Once more in the answer to their own form, and nowhere else.
+        value: own?.values.get(state.name) ?? plain.get(state.name),
+        defaultText: toDefaultText(state),
+      })),
+    ),
+  };
+}
+
+/** What users still have to do, for the top of the page: what is missing or no longer works, with links to it. */
+export function toOpenTasks(servers: readonly ServerVariables[]): readonly object[] {
+  return servers.flatMap(({ title, status, variables }, index) => {
+    const missing = variables.flatMap((state, at) =>
+      isMissing(state) ? [{ title: state.variable.title, anchor: `field-${index}-${at}` }] : [],
+    );
+    return status === 'ready' ? [] : [{ title, status, missing, anchor: `server-${index}` }];
+  });
+}
+
+function isMissing({ isSet, variable }: UserVariableState): boolean {
+  return variable.required && !isSet && variable.default === undefined;
+}
+
+/** The expected format in the admin's words; without them, the pattern. */
+function toFormat({ pattern, patternHint, choices }: UserVariableState['variable']): object | undefined {
+  if (choices !== undefined || (pattern ?? patternHint) === undefined) return undefined;
+  return {
+    hint: patternHint,
+    pattern: patternHint === undefined ? pattern?.slice(0, MAX_PATTERN_CHARACTERS) : undefined,
   };
 }
 
@@ -82,14 +116,16 @@ export function toPersonRows(person: {
 
 /**
  * The values in a form: typed ones without the spaces that were pasted along, chosen ones as they are. An empty field
- * keeps what is set, so it is left out.
+ * keeps what is set, so it is left out, unless what is set was in it (`plain`). What was not changed is left out, too.
  */
-export function readValues(form: URLSearchParams): Map<string, string> {
+export function readValues(form: URLSearchParams, plain: ReadonlyMap<string, string> = new Map()): Map<string, string> {
   const values = new Map<string, string>();
   for (const [field, text] of form) {
     const [, kind, name] = /^(value|choice)\.(.+)$/s.exec(field) ?? [];
+    if (name === undefined) continue;
     const value = kind === 'choice' ? text : text.trim();
-    if (name !== undefined && value !== '') values.set(name, value);
+    const set = plain.get(name);
+    if (value !== (set ?? '') && value !== set?.trim()) values.set(name, value);
   }
   return values;
 }

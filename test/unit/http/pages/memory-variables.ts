@@ -85,6 +85,7 @@ export class MemoryVariables implements UserVariables {
     for (const [name, value] of values) {
       const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
       if (variable === undefined) throw new NotFoundError(`${title} has no user variable "${name}".`);
+      if (value === '') throw new UserVariableValueError(`${variable.title ?? name} is empty.`, name);
       if (variable.pattern !== undefined && !new RegExp(`^(?:${variable.pattern})$`, 'u').test(value)) {
         throw new UserVariableValueError(
           `The value of "${variable.title ?? name}" does not have the right form.`,
@@ -110,6 +111,19 @@ export class MemoryVariables implements UserVariables {
     const values = Object.keys(variables).map((name) => this.value(user, server, name) ?? '');
     const ok = !values.some((value) => value.includes('wrong'));
     return { ok, tools: ok ? ['one', 'two'] : [], error: ok ? undefined : `${title} refused what is set.` };
+  }
+
+  async plainValues(user: UserId) {
+    return new Map(
+      this.#servers.map(({ server, variables }) => {
+        const plainOnes = Object.keys(variables).filter((name) => variables[name]?.sensitive === false);
+        const set = plainOnes.flatMap((name) => {
+          const value = this.value(user, server, name);
+          return value === undefined ? [] : [[name, value] as const];
+        });
+        return [server, new Map(set)] as const;
+      }),
+    );
   }
 
   async isKnown(user: UserId): Promise<boolean> {

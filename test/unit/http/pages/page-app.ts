@@ -38,6 +38,7 @@ export interface PageAppOptions {
   readonly adminServers?: readonly MemoryAdminServer[];
   readonly pathPrefix?: string;
   readonly hasAuthentication?: boolean;
+  readonly openWebUiPublicUrl?: string;
   /** A log-in with `key-of-odd` is of this user. */
   readonly oddUser?: UserId;
   /** What users are known by, by `toUserKey`. */
@@ -76,6 +77,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     hasAuthentication = true,
     oddUser = ALICE,
   } = options;
+  const { openWebUiPublicUrl } = options;
   const ring = new ApiKeyRing();
   const keys = hasAuthentication
     ? [
@@ -100,7 +102,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   const audit = new AuditTrail(auditLog, client);
   const vault = new PageVault();
   const pageSessions = new MemoryPageSessions();
-  const settings = { pathPrefix, publicUrl: undefined, rootPath: '', strictAuth: false };
+  const settings = { pathPrefix, publicUrl: undefined, rootPath: '', strictAuth: false, openWebUiPublicUrl };
   const identity = { authenticator, ring, limits };
   const access = new PageAccess({
     settings,

@@ -297,6 +297,10 @@ class MemoryVariables implements UserVariables {
       : { ok: false, tools: [], error: 'tracker needs your Token.' };
   }
 
+  async plainValues() {
+    return new Map<string, ReadonlyMap<string, string>>();
+  }
+
   async isKnown(user: UserId): Promise<boolean> {
     return (this.values.get(toUserKey(user))?.size ?? 0) > 0;
   }

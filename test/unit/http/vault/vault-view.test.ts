@@ -14,6 +14,26 @@ describe('what a form brings', () => {
     expect([...readValues(form)]).toEqual([['A', 'a b']]);
   });
 
+  test('has nothing that is set already, and an emptied field whose value was shown', () => {
+    const plain = new Map([
+      ['A', 'a'],
+      ['B', ' padded '],
+      ['C', 'eu'],
+      ['D', 'old'],
+    ]);
+    const form = new URLSearchParams({
+      'value.A': '',
+      'value.B': 'padded',
+      'choice.C': 'eu',
+      'value.D': 'new',
+      'value.E': '',
+    });
+    expect([...readValues(form, plain)]).toEqual([
+      ['A', ''],
+      ['D', 'new'],
+    ]);
+  });
+
   test('holds a choice as the admin wrote it', () => {
     expect([...readValues(new URLSearchParams({ 'choice.A': ' eu ', 'choice.B': '' }))]).toEqual([['A', ' eu ']]);
   });
