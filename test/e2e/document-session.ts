@@ -86,8 +86,10 @@ function toScript(block: Block, index: number, port: number): string {
   if (language !== 'sh') return '';
   const commands = ownAddress(text, port);
   const expected = EXIT_CODE.exec(mark)?.[1];
-  if (expected === undefined) return `echo '@@ ${index}'\n${commands}`;
-  return `echo '@@ ${index}'\nset +e; (${commands}); [ $? = ${expected} ] || exit 99; set -e\n`;
+  // A command may have left its line open.
+  const begin = `printf '\\n@@ ${index}\\n'`;
+  if (expected === undefined) return `${begin}\n${commands}`;
+  return `${begin}\nset +e; (${commands}); [ $? = ${expected} ] || exit 99; set -e\n`;
 }
 
 function ownAddress(text: string, port: number): string {
