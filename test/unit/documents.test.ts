@@ -59,3 +59,22 @@ test('README has at most 200 lines, the two commands, and a link to every page',
   for (const command of ['npm ci && npm start', 'npm ci && npm test']) expect(text).toContain(`\n${command}`);
   for (const page of pages) expect(text).toContain(`(${page})`);
 });
+
+describe('docs/troubleshooting.md', () => {
+  const text = readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8');
+  const messages = [...text.matchAll(/^\| `([^`]+)` +\|/gm)].map(([, message = '']) => message);
+  const source = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join(root, 'src', file), 'utf8'))
+    .join('\n');
+
+  test.each(messages)('has a message of the program: %s', (message) => {
+    // Its parts, without what differs: names in quotes, numbers, addresses, "…".
+    const parts = message
+      .split(/"(?:call:time\/current_time|payroll)"|\d[\d.:]*|…|, and |(?<=its process) |\.env\b|\.$/)
+      .map((part) => part.trim());
+    const words = parts.filter((part) => part.length > 3);
+    expect(words.length).toBeGreaterThan(0);
+    expect(words.filter((part) => !source.includes(part))).toEqual([]);
+  });
+});
