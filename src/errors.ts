@@ -103,6 +103,9 @@ export class InvalidArgumentsError extends failure('arguments_invalid', 422) {
   }
 }
 
+/** A field of a page's form holds something that cannot be used. */
+export class FormValueError extends failure('form_value', 422) {}
+
 /** The body is not of a media type that is read. */
 export class UnsupportedMediaTypeError extends failure('unsupported_media_type', 415) {}
 

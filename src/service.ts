@@ -22,7 +22,7 @@ import { closeServer, listen, toUrl } from './service/listen.ts';
 import { createAuditAnchor, openAudit } from './service/open-audit.ts';
 import { createReload, type Reload } from './service/reload.ts';
 import { sayWhereProvidersLeadBack } from './service/say-where-providers-lead-back.ts';
-import { watchStoredKeys } from './service/watch-stored-keys.ts';
+import { openStoredKeys } from './service/stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Redactor } from './telemetry/redactor.ts';
 
@@ -88,10 +88,10 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const database = new LazyDatabase({ dataDir, databaseUrl }, logger);
   const keySource = { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined };
   const vault = new LazyVault({ database, keySource, settings, logger, redactor });
-  const keyWatch = new Lazy(() => watchStoredKeys(database, ring, logger, record, hasStoredKeys));
+  const storedKeys = new Lazy(() => openStoredKeys(database, ring, logger, record, hasStoredKeys));
   const auditAnchor = new Lazy(async () => auditLog && createAuditAnchor(auditLog, database, databaseUrl, logger));
   const closeDatabase = async () => {
-    await (await keyWatch.ifMade())?.stop();
+    await (await storedKeys.ifMade())?.stop();
     await vault.close();
     await database.close();
   };
@@ -143,8 +143,17 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const vaultPages = new Lazy(async () => {
     // The pages of users and admins with their templates: 40 ms.
     const { openVaultApp } = await import('./service/open-vault-app.ts');
-    const { edits } = options;
-    return openVaultApp({ ...shared, vault, redactor, toUserLink, edits, providers: await providers.get() });
+    return openVaultApp({
+      ...shared,
+      vault,
+      redactor,
+      toUserLink,
+      edits: options.edits,
+      providers: await providers.get(),
+      authentication,
+      auditLog,
+      storedKeys: () => storedKeys.get(),
+    });
   });
   const app = new Lazy(async () => {
     // Express and the pages: 129 ms and 12 MB.
@@ -172,12 +181,12 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
 
   // Loaded before the servers are started, since afterwards they would compete for the processor.
   await Promise.all([app.get(), import('./mcp/open-session.ts')]);
-  if (hasStoredKeys) await keyWatch.get();
+  if (hasStoredKeys) await storedKeys.get();
   registry.start();
   void registry.whenSettled().then(settled.resolve);
   void settled.promise.then(async () => (await auditAnchor.get())?.note());
   const isTimeToWatch = Promise.race([settled.promise, delay(KEY_WATCH_DELAY_MS, undefined, { ref: false })]);
-  void isTimeToWatch.then(() => keyWatch.get());
+  void isTimeToWatch.then(() => storedKeys.get());
   return {
     url: toUrl(server, settings),
     registry,

@@ -22,10 +22,18 @@ interface Entry {
   readonly expiresAt: number;
 }
 
+/** A key of the settings, for lists. */
+export interface GivenKey extends Pick<ApiKeyRecord, 'id' | 'scopes' | 'user' | 'assertsUser' | 'expiresAt'> {
+  readonly source: Exclude<ApiKeySource, 'database'>;
+  /** Since this process started: milliseconds since the epoch. */
+  readonly lastUsedAt: number | undefined;
+}
+
 /** All API keys that are valid now, from every source; looked up by digest. */
 export class ApiKeyRing {
   readonly #entries = new Map<ApiKeySource, ReadonlyMap<string, Entry>>();
   #uses = new Map<string, number>();
+  readonly #givenUses = new Map<string, number>();
   #everHadKeys = false;
   #database: 'unused' | 'unread' | 'failed' | 'read' = 'unused';
   #waiting: (() => void)[] = [];
@@ -102,12 +110,26 @@ export class ApiKeyRing {
     return undefined;
   }
 
-  /** Notes the use of a key that is in the database. */
-  noteUse({ id, source }: RingKey, now = Date.now()): void {
-    if (source === 'database') this.#uses.set(id, now);
+  /** The keys that are not in the database, expired ones too. */
+  listGiven(): readonly GivenKey[] {
+    return (['single', 'file'] as const).flatMap((source) =>
+      [...(this.#entries.get(source)?.values() ?? [])].map(({ key, expiresAt }) => {
+        const { id, assertsUser, principal } = key;
+        const { scopes } = principal;
+        const user = principal.kind === 'user' ? { issuer: principal.issuer, subject: principal.subject } : undefined;
+        const end = Number.isFinite(expiresAt) ? expiresAt : undefined;
+        const lastUsedAt = this.#givenUses.get(id);
+        return { id, source, scopes: scopes.texts, user, assertsUser, expiresAt: end, lastUsedAt };
+      }),
+    );
   }
 
-  /** The uses noted since the last call: milliseconds since the epoch, by key. */
+  noteUse({ id, source }: RingKey, now = Date.now()): void {
+    const uses = source === 'database' ? this.#uses : this.#givenUses;
+    uses.set(id, now);
+  }
+
+  /** The uses of keys of the database noted since the last call: milliseconds since the epoch, by key. */
   takeUses(): ReadonlyMap<string, number> {
     const uses = this.#uses;
     this.#uses = new Map();

@@ -46,6 +46,8 @@ const pageSessionSchema = z.strictObject({
   isAdmin: z.boolean(),
   /** Those that say for which servers the user may set values. */
   scopes: z.array(text).readonly(),
+  /** Of an admin without an API key: all their scopes. */
+  grants: z.array(text).readonly().optional(),
   /** The server of the setup link that opened it, which is the only one that it sees. */
   server: text.optional(),
   /** The chat of Open WebUI that the setup link was shown in. */
@@ -162,12 +164,13 @@ function toPayload(session: PageSession): string {
   if (user === undefined || fits(payload)) return payload;
   // Groups and scopes only ever allow: with fewer of them the user sees less, never more.
   let { groups } = user;
-  let { scopes } = session;
-  while (groups.length + scopes.length > 0 && !fits(payload)) {
+  let { scopes, grants } = session;
+  while ((groups.length + scopes.length > 0 || grants !== undefined) && !fits(payload)) {
     if (groups.length > 0) groups = groups.slice(0, -1);
+    else if (grants !== undefined) grants = undefined;
     else scopes = scopes.slice(0, -1);
-    payload = encode({ ...session, scopes, user: { ...user, groups } });
+    payload = encode({ ...session, scopes, grants, user: { ...user, groups } });
   }
   const { issuer, subject, role } = user;
-  return fits(payload) ? payload : encode({ ...session, scopes, user: { issuer, subject, role, groups: [] } });
+  return fits(payload) ? payload : encode({ ...session, scopes, grants, user: { issuer, subject, role, groups: [] } });
 }

@@ -21,6 +21,9 @@ export const SCOPE_FORMS =
 /** What users may do whose token or identity provider names no scopes: call tools, and keep their own values. */
 export const DEFAULT_USER_SCOPES = ['call', 'vault'] as const;
 
+/** What an API key may do for which nothing else is said: call tools and read documents. */
+export const DEFAULT_KEY_SCOPES = ['call', 'docs'] as const;
+
 const WRITE = 'vault:write:';
 
 /** The pattern that every name matches. */

@@ -73,6 +73,27 @@ export class Scopes {
     return this.#andCeiling((scopes) => scopes.#isVaultAdmin);
   }
 
+  /**
+   * Whether everything is allowed that this scope allows: who has these scopes may pass it on. A `*` in the scope is a
+   * character that only a `*` matches.
+   */
+  covers(scope: Scope): boolean {
+    switch (scope.kind) {
+      case 'call':
+        return this.allowsCall(scope.server, scope.tool);
+      case 'vault':
+        return this.allowsAllOwnValues;
+      case 'vault:write':
+        return this.allowsSettingValuesOfOthers(scope.server);
+      case 'vault:admin':
+        return this.allowsVaultAdministration;
+      case 'docs':
+      case 'metrics':
+      case 'admin':
+        return this.allows(scope.kind);
+    }
+  }
+
   /** The fewest scopes that allow the same own values, for scopes without a ceiling: to be stored where room is scarce. */
   get ownValueScopes(): readonly string[] {
     if (this.allowsAllOwnValues) return ['vault'];

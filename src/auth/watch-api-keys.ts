@@ -19,6 +19,8 @@ export interface StoredApiKeys {
 }
 
 export interface ApiKeyWatch {
+  /** Looks now, so that a change just made takes effect. Never rejects. */
+  look(): Promise<void>;
   /** Ends it, recording the last uses first. Never rejects. */
   stop(): Promise<void>;
 }
@@ -84,6 +86,13 @@ export async function watchApiKeys(
   let running = look();
   await running;
   return {
+    async look() {
+      await running;
+      if (isStopped) return;
+      clearTimeout(timer);
+      running = look();
+      await running;
+    },
     async stop() {
       isStopped = true;
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 import { generateApiKey, hashApiKey, SINGLE_KEY_ID } from '../auth/api-key.ts';
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
-import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
+import { DEFAULT_KEY_SCOPES, parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { OPEN_WEBUI_ISSUER } from '../auth/user.ts';
 import { ApiKeys } from '../db/api-keys.ts';
 import type { DatabaseLocation } from '../db/open-database.ts';
@@ -23,7 +23,6 @@ export interface KeyOptions {
   readonly configEntry?: true;
 }
 
-const DEFAULT_SCOPES = ['call', 'docs'];
 /** The last time whose year has four digits: later ones would not sort as text. */
 const MAX_TIME = Date.parse('9999-12-31T23:59:59Z');
 
@@ -85,7 +84,7 @@ function withKeys<Result>(database: DatabaseLocation, use: (keys: ApiKeys) => Pr
 }
 
 function toRecord(options: KeyOptions, hash: string, now: number): ApiKeyRecord {
-  const { id, scope: scopes = DEFAULT_SCOPES, user, assertsUser = false, expires } = options;
+  const { id, scope: scopes = DEFAULT_KEY_SCOPES, user, assertsUser = false, expires } = options;
   if (!/^[\w.-]{1,64}$/.test(id)) {
     throw new UsageError(`--id "${id}": use letters, digits, "_", "." and "-" only, 64 at most.`);
   }

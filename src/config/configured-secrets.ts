@@ -115,7 +115,7 @@ export class ConfiguredSecrets {
 }
 
 /** The values that an argument, followed by another one, gives to a flag. */
-function flagValues(argument: string, next: string | undefined): readonly string[] {
+export function flagValues(argument: string, next: string | undefined): readonly string[] {
   const [, flag = '', assigned] = /^(--?[\w.-]+)=(.*)$/s.exec(argument) ?? [];
   if (assigned !== undefined) return HARMLESS_FLAGS.has(flag) ? [] : [assigned];
   if (!/^-{1,2}[A-Za-z]/.test(argument) || HARMLESS_FLAGS.has(argument)) return [];

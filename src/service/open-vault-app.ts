@@ -1,9 +1,14 @@
+import type { AuditLog } from '../audit/audit-log.ts';
 import { mayBeAmong } from '../auth/access-list.ts';
 import { LogInAttempts } from '../auth/log-in/log-in-attempts.ts';
 import type { ProviderLogIn } from '../auth/log-in/provider-log-in.ts';
+import type { Authentication } from '../auth/open-authentication.ts';
 import { PageSessions } from '../auth/page-sessions.ts';
 import type { ServersFileEdits } from '../config/edits/servers-file-edits.ts';
 import type { Settings } from '../config/settings.ts';
+import { toShownConfiguration } from '../config/shown-configuration.ts';
+import { VaultUnavailableError } from '../errors.ts';
+import type { KeyStore } from '../http/admin/admin-keys.ts';
 import type { AuditTrail } from '../http/audit-trail.ts';
 import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { IdentifyDependencies } from '../http/guards/identify.ts';
@@ -18,6 +23,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { createSetupLinks } from './create-setup-links.ts';
 import type { LazyVault } from './lazy-vault.ts';
+import type { StoredKeys } from './stored-keys.ts';
 
 export interface VaultAppParts {
   readonly settings: Settings;
@@ -32,6 +38,10 @@ export interface VaultAppParts {
   readonly toUserLink: ToUserLink;
   readonly providers: ProviderLogIn;
   readonly edits: ServersFileEdits | undefined;
+  readonly authentication: Pick<Authentication, 'settings'>;
+  readonly auditLog: AuditLog | undefined;
+  /** `undefined` where the database cannot be opened. */
+  readonly storedKeys: () => Promise<StoredKeys | undefined>;
 }
 
 /**
@@ -39,7 +49,7 @@ export interface VaultAppParts {
  * opened now.
  */
 export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
-  const { settings, registry, client } = parts;
+  const { settings, registry, client, authentication } = parts;
   const vault = await parts.vault.openForCall();
   const signer = await parts.vault.tokenSigner();
   const userVariables = new VaultUserVariables({
@@ -60,6 +70,42 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
     noteProfile: (user) => vault.noteProfile(user),
   });
   const redact = (text: string) => parts.redactor.redact(text);
+  const configuration = () => {
+    const servers = registry.list().map(({ config }) => config);
+    return toShownConfiguration(settings, servers, authentication.settings);
+  };
+  const keyStore = toKeyStore(parts.storedKeys);
+  const { ring } = parts.identity;
   const setupLinks = createSetupLinks(vault, parts.toUserLink);
-  return createVaultApp({ ...parts, access, userVariables, vault, redact, setupLinks, pageSessions, attempts });
+  const pages = {
+    access,
+    pageSessions,
+    attempts,
+    userVariables,
+    vault,
+    ring,
+    keyStore,
+    configuration,
+    redact,
+    setupLinks,
+  };
+  return createVaultApp({ ...parts, ...pages });
+}
+
+/** The stored keys for the admin's page, with errors that it can show. */
+function toKeyStore(storedKeys: VaultAppParts['storedKeys']): KeyStore {
+  async function use<Result>(work: (keys: StoredKeys) => Promise<Result>): Promise<Result> {
+    try {
+      const keys = await storedKeys();
+      if (keys !== undefined) return await work(keys);
+    } catch {
+      // Never the message of a driver: it may hold values of the statement.
+    }
+    throw new VaultUnavailableError('The stored API keys cannot be reached at the moment; try again in a few seconds.');
+  }
+  return {
+    list: () => use((keys) => keys.list()),
+    create: (key) => use((keys) => keys.create(key)),
+    revoke: (id) => use((keys) => keys.revoke(id)),
+  };
 }

@@ -35,11 +35,14 @@
     );
   }
 
+  const isAtEnd = (pre) => pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 4;
   const focusable = (part) => [...part.querySelectorAll('a, button, summary, [tabindex]')];
 
   function replace(part, fresh) {
     const open = [...part.querySelectorAll('details')].map((details) => details.open);
-    const tops = [...part.querySelectorAll('pre')].map((pre) => pre.scrollTop);
+    const tops = [...part.querySelectorAll('pre')].map((pre) =>
+      isAtEnd(pre) ? Number.MAX_SAFE_INTEGER : pre.scrollTop,
+    );
     const focused = focusable(part).indexOf(document.activeElement);
     const text = document.activeElement.textContent;
     part.replaceWith(fresh);
@@ -108,6 +111,16 @@
         return SLOW_POLL_MS;
     }
   }
+
+  // The last lines are what matters of a log.
+  document.addEventListener(
+    'toggle',
+    ({ target }) => {
+      const log = target.open ? target.querySelector('pre.log') : null;
+      if (log !== null) log.scrollTop = log.scrollHeight;
+    },
+    true,
+  );
 
   async function follow() {
     const ms = await look();

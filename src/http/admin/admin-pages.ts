@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import express, { type Router } from 'express';
+import type { AuditLog } from '../../audit/audit-log.ts';
 import { toUserKey, toUserName, type UserId } from '../../auth/user.ts';
 import type { ServersFileEdits } from '../../config/edits/servers-file-edits.ts';
 import { UserVariableValueError } from '../../errors.ts';
@@ -15,6 +16,7 @@ import type { ConfirmLogIn } from '../vault/confirm-log-in.ts';
 import type { PageSession } from '../vault/page-access.ts';
 import { toCaller } from '../vault/vault-caller.ts';
 import { type AdminForm, type AdminGuardDependencies, createAdminGuard, type ShownBeside } from './admin-guard.ts';
+import { type AdminKeyDependencies, createKeyForms, toKeySection } from './admin-keys.ts';
 import { findUsers, type KnownProfiles, toPageQuery } from './admin-users.ts';
 import { type AdminServer, toAdminServer } from './admin-view.ts';
 import { createAddServerPages } from './edits/add-server.ts';
@@ -24,7 +26,10 @@ import { createServerForms } from './server-forms.ts';
 const MAX_SESSIONS_SHOWN = 200;
 const MAX_NAMES_SHOWN = 20;
 
-export interface AdminPageDependencies extends AdminGuardDependencies, VariableDependencies {
+export interface AdminPageDependencies
+  extends AdminGuardDependencies,
+    VariableDependencies,
+    Omit<AdminKeyDependencies, 'access'> {
   /** `undefined`: the servers file is not edited here. */
   readonly edits?: ServersFileEdits | undefined;
   readonly confirmLogIn: ConfirmLogIn;
@@ -34,18 +39,23 @@ export interface AdminPageDependencies extends AdminGuardDependencies, VariableD
     readonly lastReload: ServerRegistry['lastReload'];
   };
   readonly vault: Pick<Vault, 'facts' | 'profiles'>;
+  /** The configuration in force, as JSON without secrets. */
+  readonly configuration: () => object;
+  /** `undefined` without an audit log. */
+  readonly auditLog: Pick<AuditLog, 'file' | 'status'> | undefined;
   /** Removes known secrets from a text. */
   readonly redact: (text: string) => string;
 }
 
 /** `/admin` and its forms, for log-ins with the scope `admin`. To be mounted beside `createLogInPages`. */
 export function createAdminPages(dependencies: AdminPageDependencies): Router {
-  const { registry, vault, redact, settings, edits } = dependencies;
+  const { registry, vault, redact, settings, configuration, auditLog, edits } = dependencies;
   const guard = createAdminGuard(dependencies, sendAdmin);
   const router = express.Router();
   router.get('/admin', guard.page(sendAdmin));
   router.get('/admin/live', guard.page(sendLive));
   router.use(createServerForms(guard, dependencies));
+  router.use(createKeyForms(guard, dependencies));
   if (edits !== undefined) {
     router.use(createAddServerPages(guard, { ...dependencies, edits }));
     router.use(createEditToolsPages(guard, { ...dependencies, edits }));
@@ -79,11 +89,14 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
       ...live,
       ...visit.account(session),
       ...users,
+      ...(await toKeySection(dependencies, session, live.toWho, Date.now())),
       title: 'Administration',
       notice: notice ?? toDoneNotice(visit.request, new Map(live.servers.map(({ name }) => [name, name]))),
       typed,
       newKey,
       liveUrl: `${visit.to('admin/live')}?depth=${toDepth(visit.request.originalUrl)}`,
+      configuration: toText(configuration()),
+      keysUrl: visit.to('admin/keys'),
       searchUrl: `${admin}#users`,
       previousUrl: page > 1 ? admin + toPageQuery(search, page - 1) : undefined,
       nextUrl: hasMore ? admin + toPageQuery(search, page + 1) : undefined,
@@ -106,6 +119,11 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     else response.type('html').send(html);
   }
 
+  /** Values that became known as secrets, such as those of users, are removed wherever they are. */
+  function toText(shown: object): string {
+    return JSON.stringify(shown, (_key, value) => (typeof value === 'string' ? redact(value) : value), 2);
+  }
+
   /** What the templates of the live parts need; `to` links from the page that shows them. */
   function toLive(visit: PageVisit, session: PageSession, profiles: KnownProfiles, to: (path: string) => string) {
     const servers = registry.list().map((server) => toAdminServer(server, redact));
@@ -119,6 +137,7 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
       reload,
       reloadChange: reload?.kind === 'applied' ? toChangeText(reload.change) : undefined,
       maxProblems: MAX_NAMES_SHOWN,
+      auditLog: auditLog && { file: auditLog.file, ...auditLog.status },
       maxSessions: MAX_SESSIONS_SHOWN,
       toWho: (user: UserId | undefined) => toWho(user, profiles),
       formToken: visit.account(session).formToken,

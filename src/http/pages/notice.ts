@@ -17,13 +17,14 @@ export type Done =
     }
   | { readonly done: 'tested'; readonly server: string; readonly count: number }
   | { readonly done: 'erased' | 'user-erased' | 'logged-out-everywhere'; readonly count: number }
-  | { readonly done: 'logged-out' | 'session-ended' };
+  | { readonly done: 'logged-out' | 'session-ended' | 'key-revoked' };
 
 const OF_ALL = new Map<unknown, (count: number) => string>([
   ['erased', (count) => `All your data is erased (${toCount(count, 'value')}), and you are logged out.`],
   ['user-erased', (count) => `All data of the user is erased (${toCount(count, 'value')}).`],
   ['logged-out', () => 'You are logged out.'],
   ['logged-out-everywhere', (count) => `You are logged out everywhere (${toCount(count, 'log-in')}).`],
+  ['key-revoked', () => 'The key is revoked. Other replicas reject it within two seconds.'],
   ['session-ended', () => 'That log-in has ended.'],
 ]);
 const OF_SERVER = new Map<unknown, (title: string, count: number) => string>([

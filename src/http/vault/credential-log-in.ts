@@ -83,6 +83,8 @@ export function toLogIn(principal: Principal, way: 'token' | 'provider' | 'open-
         way: keyId === undefined ? way : 'key',
         isAdmin,
         scopes: scopes.ownValueScopes,
+        // What a key allows is looked up whenever it matters.
+        grants: isAdmin && keyId === undefined ? scopes.texts : undefined,
         server: undefined,
         keyId,
         credentialExpiresAt: token?.expiresAt,

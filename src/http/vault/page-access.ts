@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { PageLogIn, PageSession, PageSessions } from '../../auth/page-sessions.ts';
 import { toUserPrincipalId } from '../../auth/principal.ts';
+import { Scopes } from '../../auth/scopes.ts';
 import type { UserId, UserProfile } from '../../auth/user.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ForbiddenError, NotFoundError } from '../../errors.ts';
@@ -78,6 +79,13 @@ export class PageAccess {
     if (found.keyId === undefined) return found;
     if (identity.ring.isIncomplete) await identity.ring.whenRead();
     return withRightsOf(identity.ring.findById(keyIdOf(found.keyId), this.#now()), found);
+  }
+
+  /** What a session's credential allows, which is what its owner may pass on to an API key. */
+  scopesOf({ keyId, scopes, grants = scopes }: PageSession): Scopes {
+    if (keyId === undefined) return new Scopes(grants);
+    const key = this.#dependencies.identity.ring.findById(keyIdOf(keyId), this.#now());
+    return key?.principal.scopes ?? new Scopes([]);
   }
 
   /** What forms carry as `form_token`. */

@@ -87,3 +87,22 @@ test('a fingerprint distinguishes a key from the one that takes its place, and e
   ring.replace('database', [keyRecord('a', 'two')]);
   expect(fingerprintOf('a', 999)).not.toBe(first);
 });
+
+test('lists the keys of the settings with their last use in this run, and none of the database', () => {
+  const ring = new ApiKeyRing();
+  ring.replaceGiven({
+    apiKey: 'single',
+    keys: [keyRecord('f', 'file', { user: { issuer: 'i', subject: 's' }, expiresAt: 9 })],
+    openWebUi: OPEN_WEBUI,
+  });
+  ring.replace('database', [keyRecord('d', 'db')]);
+  for (const name of ['single', 'db']) {
+    const key = ring.find(name);
+    if (key) ring.noteUse(key, 5);
+  }
+  expect(ring.listGiven()).toMatchObject([
+    { id: 'default', source: 'single', user: undefined, expiresAt: undefined, lastUsedAt: 5 },
+    { id: 'f', source: 'file', user: { issuer: 'i', subject: 's' }, expiresAt: 9, lastUsedAt: undefined },
+  ]);
+  expect(JSON.stringify(ring.listGiven())).not.toMatch(/hash|[0-9a-f]{64}/);
+});

@@ -4,6 +4,38 @@ import { parseScope } from '../../../src/auth/scope.ts';
 import { Scopes } from '../../../src/auth/scopes.ts';
 
 describe('scopes', () => {
+  test.each<[readonly string[], string, boolean]>([
+    [['call'], 'call', true],
+    [['call'], 'call:a/b*', true],
+    [['call'], 'vault', true],
+    [['call'], 'docs', false],
+    [['call', 'docs'], 'docs', true],
+    [['call:a*'], 'call:a*', true],
+    [['call:a*'], 'call:ab/*', true],
+    [['call:a*'], 'call:*', false],
+    [['call:a*'], 'call', false],
+    [['call:a*b'], 'call:a*', false],
+    [['call:a/x'], 'call:a', false],
+    [['call:a'], 'vault', false],
+    [['vault'], 'vault', true],
+    [['vault'], 'call:a', false],
+    [['admin'], 'admin', true],
+    [['admin'], 'metrics', false],
+    [['admin'], 'vault:admin', true],
+    [['vault:admin'], 'vault:write:a', true],
+    [['vault:admin'], 'admin', false],
+    [['vault:write:a*'], 'vault:write:ab', true],
+    [['vault:write:a*'], 'vault:write:*', false],
+    [['vault'], 'vault:write:a', false],
+  ])('%j cover %s: %j', (texts, text, isCovered) => {
+    const scope = parseScope(text);
+    expect(scope && new Scopes(texts).covers(scope)).toBe(isCovered);
+    // Under a ceiling only what both cover is covered.
+    expect(scope && new Scopes(['call', 'vault', 'docs', 'metrics', 'admin'], new Scopes(texts)).covers(scope)).toBe(
+      isCovered,
+    );
+  });
+
   test.each<[string, string, string, boolean]>([
     ['call', 'time', 'now', true],
     ['call:time', 'time', 'now', true],

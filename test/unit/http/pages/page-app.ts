@@ -28,6 +28,7 @@ import { collectingLogger, type LogLine } from '../../auth/token-fixture.ts';
 import { MemoryPageSessions } from '../memory-page-sessions.ts';
 import { PageVault } from '../page-vault.ts';
 import { type MemoryAdminServer, toServer } from './memory-admin-server.ts';
+import { MemoryKeys } from './memory-keys.ts';
 import { type MemoryServer, MemoryVariables } from './memory-variables.ts';
 
 export const ALICE = { issuer: 'open-webui', subject: 'alice' };
@@ -53,6 +54,7 @@ export interface PageApp {
   /** The changes of values that were recorded. */
   readonly changes: readonly AuditEvent[];
   readonly restarted: readonly string[];
+  readonly keyStore: MemoryKeys;
   readonly registry: { lastReload: ReloadResult | undefined };
   readonly logs: readonly LogLine[];
   /** Changes what a server is. */
@@ -67,6 +69,8 @@ export interface PageApp {
   readonly pageSessions: MemoryPageSessions;
   close(): Promise<void>;
 }
+
+const RECORDED: ReadonlySet<string> = new Set(['secret_change', 'key_change', 'session_ended']);
 
 /** The pages as they are mounted, with real log-ins and cookies over user settings in memory. */
 export async function startPageApp(options: PageAppOptions = {}): Promise<PageApp> {
@@ -97,7 +101,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     assertAvailable: () => {
       if (auditFailure !== undefined) throw auditFailure;
     },
-    record: (event: AuditEvent) => void (event.eventType === 'secret_change' && changes.push(event)),
+    record: (event: AuditEvent) => void (RECORDED.has(event.eventType) && changes.push(event)),
   };
   const audit = new AuditTrail(auditLog, client);
   const vault = new PageVault();
@@ -115,6 +119,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   });
   const userVariables = new MemoryVariables(userServers);
   const restarted: string[] = [];
+  const keyStore = new MemoryKeys(ring);
   const register = (shown: MemoryAdminServer): [string, AdminServer] => [
     shown.name,
     toServer(shown, () => restarted.push(shown.name)),
@@ -162,6 +167,10 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       userVariables,
       audit,
       logger,
+      ring,
+      keyStore,
+      configuration: () => ({ mcpServers: { files: { command: 'x', note: 'known-secret <b>' } } }),
+      auditLog: { file: '/var/log/audit.jsonl', status: { state: 'ok', pending: 0, lost: 0 } },
       redact: (text) => text.replaceAll('known-secret', '[redacted]'),
       callLimit: undefined,
       setupLinks: { create: async () => ({ url: '', expiresAt: 0 }) },
@@ -177,6 +186,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     userVariables,
     changes,
     restarted,
+    keyStore,
     registry,
     logs,
     show: (server, changes) => {
