@@ -119,6 +119,12 @@ export class SecretStore {
     return numUpdatedRows > 0n;
   }
 
+  /** Records a change of an owner's secrets that changes none, after which every replica ends their sessions. */
+  announce(owner: UserId, server: string | undefined, now: number): Promise<number> {
+    const change = { ...ownerColumns(owner), server: server ?? null };
+    return changeSecrets(this.#database, now, async () => [change]);
+  }
+
   /** Writes rows of a backup as they are; a taken place keeps its value unless `replaces`. */
   restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number> {
     return changeSecrets(this.#database, now, (transaction) => putSecretRows(transaction, rows, replaces));

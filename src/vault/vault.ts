@@ -154,6 +154,11 @@ export class Vault {
     return count;
   }
 
+  /** Ends an owner's sessions with one server, or with all, on every replica; nothing that is stored changes. */
+  async endSessions(owner: UserId, server: string | undefined): Promise<void> {
+    await this.#feed.make(owner, server, () => this.#store.announce(owner, server, this.#now()));
+  }
+
   /** The secrets of one owner, or of all, by owner, server and name. Each is decrypted to see whether it can be. */
   async facts(owner?: UserId): Promise<readonly SecretFacts[]> {
     const { rows, keyring } = await this.#withKeyring(this.#store.list(owner));

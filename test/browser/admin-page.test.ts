@@ -60,7 +60,7 @@ test.each([true, false])(
     await page.getByLabel('User (part of the name, e-mail address or id)').fill('AUTH0');
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByRole('article', { name: 'alice' }).waitFor({ state: 'detached' });
-    const bob = page.getByRole('article', { name: BOB.subject });
+    const bob = page.getByRole('article', { name: BOB.subject, exact: true });
     expect(await bob.textContent()).toContain(`issuer: ${BOB.issuer}`);
     await bob.getByText('Erase this user').click();
     await bob.getByLabel('Yes, erase all data of this user').check();
@@ -124,7 +124,7 @@ test('markup in names, reasons, users and chats is text, and nothing of it runs'
   expect(await page.locator('script:not([src]), iframe, img, svg, [onerror], [onload]').count()).toBe(0);
   await page.goto(`${app.url}/admin?${new URLSearchParams({ user: bad })}`);
   expect(await page.getByRole('searchbox').inputValue()).toBe(bad);
-  expect(await page.getByRole('heading', { name: bad }).count()).toBe(2);
+  expect(await page.getByRole('heading', { name: bad }).count()).toBe(3);
   expect(unlessStatus(problems)).toEqual([]);
 });
 
@@ -163,6 +163,58 @@ test('an admin who loses the role meanwhile reads so on the open page', async ()
   await page.reload();
   app.setScopes('chief', []);
   await page.getByText('You are no longer logged in, so this page is out of date.').waitFor();
+});
+
+test('creates a key, which is shown once, and revokes it; ends the log-ins of a person', async () => {
+  const app = await start();
+  const { page } = await logIn(app, 'key-of-chief');
+  await page.getByText('Create a key …').click();
+  await page.getByLabel('Name of the key').fill('helper');
+  await page.getByRole('button', { name: 'Create the key' }).click();
+  await page.getByText('Choose what the key may do').waitFor();
+  expect(await page.getByLabel('Name of the key').inputValue()).toBe('helper');
+  await page.getByRole('checkbox', { name: 'admin all of this page' }).check();
+  await page.getByLabel('User it belongs to').fill('bob');
+  await page.getByRole('button', { name: 'Create the key' }).click();
+  const created = page.locator('#new-key');
+  await created.waitFor();
+  const key = (await created.locator('code').textContent()) ?? '';
+  expect(key).toMatch(/^mcpo_[\w-]{43}$/);
+  expect(await accessibilityProblems(page)).toEqual([]);
+  const other = await logIn(app, key);
+  await page.goto(`${app.url}/admin`);
+  expect(await page.content()).not.toContain(key);
+  const row = page.getByRole('table', { name: 'API keys' }).getByRole('row', { name: 'helper' });
+  expect(await row.textContent()).toContain('bob (open-webui)');
+
+  const bob = page.getByRole('article', { name: 'bob (open-webui)' });
+  await bob.getByRole('button', { name: 'End all' }).click();
+  await page.getByText('All sessions of this person have ended, and 1 log-in.').waitFor();
+  await other.page.getByText('You are no longer logged in, so this page is out of date.').waitFor();
+
+  await row.getByText('Revoke', { exact: false }).first().click();
+  await row.getByRole('button', { name: 'Revoke the key helper' }).click();
+  await page.getByText('The key is revoked.').waitFor();
+  expect(await page.getByRole('table', { name: 'API keys' }).textContent()).not.toContain('bob');
+  expect(app.changes.map(({ eventType, action }) => `${eventType} ${action}`)).toEqual([
+    'key_change create',
+    'session_ended end_all',
+    'key_change revoke',
+  ]);
+});
+
+test('sixty servers fit, and those that are not ready are linked at the top', async () => {
+  const adminServers = Array.from({ length: 60 }, (_, index) => {
+    const example = ADMIN_SERVERS[index % ADMIN_SERVERS.length];
+    return { ...example, name: `server-${index}` } as (typeof ADMIN_SERVERS)[number];
+  });
+  const app = await start({ adminServers });
+  const { page } = await logIn(app, 'key-of-chief', { viewport: { width: 390, height: 844 } });
+  await page.getByText('40 of 60 servers ready').waitFor();
+  await page.getByRole('link', { name: 'server-59', exact: true }).click();
+  await page.getByRole('article', { name: 'server-59', exact: true }).getByText('backing off').waitFor();
+  expect(await overflow(page)).toBeLessThanOrEqual(0);
+  expect(await accessibilityProblems(page)).toEqual([]);
 });
 
 test('many secrets are on several pages, which a search narrows down', async () => {

@@ -17,7 +17,8 @@ import type { PageSession } from '../vault/page-access.ts';
 import { toCaller } from '../vault/vault-caller.ts';
 import { type AdminForm, type AdminGuardDependencies, createAdminGuard, type ShownBeside } from './admin-guard.ts';
 import { type AdminKeyDependencies, createKeyForms, toKeySection } from './admin-keys.ts';
-import { findUsers, type KnownProfiles, toPageQuery } from './admin-users.ts';
+import { type AdminSessionDependencies, createSessionForms, toSessionSection } from './admin-sessions.ts';
+import { findUsers, type KnownProfiles, readSearch, toPageQuery } from './admin-users.ts';
 import { type AdminServer, toAdminServer } from './admin-view.ts';
 import { createAddServerPages } from './edits/add-server.ts';
 import { createEditToolsPages } from './edits/edit-tools.ts';
@@ -29,6 +30,7 @@ const MAX_NAMES_SHOWN = 20;
 export interface AdminPageDependencies
   extends AdminGuardDependencies,
     VariableDependencies,
+    AdminSessionDependencies,
     Omit<AdminKeyDependencies, 'access'> {
   /** `undefined`: the servers file is not edited here. */
   readonly edits?: ServersFileEdits | undefined;
@@ -37,8 +39,8 @@ export interface AdminPageDependencies
     list(): readonly AdminServer[];
     readonly servers: ReadonlyMap<string, AdminServer>;
     readonly lastReload: ServerRegistry['lastReload'];
-  };
-  readonly vault: Pick<Vault, 'facts' | 'profiles'>;
+  } & AdminSessionDependencies['registry'];
+  readonly vault: Pick<Vault, 'facts' | 'profiles' | 'endSessions'>;
   /** The configuration in force, as JSON without secrets. */
   readonly configuration: () => object;
   /** `undefined` without an audit log. */
@@ -56,6 +58,7 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
   router.get('/admin/live', guard.page(sendLive));
   router.use(createServerForms(guard, dependencies));
   router.use(createKeyForms(guard, dependencies));
+  router.use(createSessionForms(guard, dependencies));
   if (edits !== undefined) {
     router.use(createAddServerPages(guard, { ...dependencies, edits }));
     router.use(createEditToolsPages(guard, { ...dependencies, edits }));
@@ -80,7 +83,7 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     { status = 200, notice, typed, newKey }: ShownBeside = {},
   ): Promise<void> {
     const profiles = await vault.profiles();
-    const live = toLive(visit, session, profiles, (path) => visit.to(path));
+    const live = await toLive(visit, session, profiles, (path) => visit.to(path));
     const users = findUsers(await vault.facts(), profiles, visit.request.query);
     const admin = visit.to('admin');
     const { search, page } = users;
@@ -94,7 +97,10 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
       notice: notice ?? toDoneNotice(visit.request, new Map(live.servers.map(({ name }) => [name, name]))),
       typed,
       newKey,
-      liveUrl: `${visit.to('admin/live')}?depth=${toDepth(visit.request.originalUrl)}`,
+      liveUrl: `${visit.to('admin/live')}?${new URLSearchParams({
+        depth: String(toDepth(visit.request.originalUrl)),
+        ...(search === '' ? {} : { user: search }),
+      })}`,
       configuration: toText(configuration()),
       keysUrl: visit.to('admin/keys'),
       searchUrl: `${admin}#users`,
@@ -112,7 +118,7 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
     const to = (path: string) => toRelativeUrl(page, settings.pathPrefix + path);
     // The states of the servers are shown without the database, too.
     const profiles: KnownProfiles = await vault.profiles().catch(() => new Map());
-    const html = renderTemplate('admin/admin-live', toLive(visit, session, profiles, to));
+    const html = renderTemplate('admin/admin-live', await toLive(visit, session, profiles, to));
     const tag = `"${hash('sha256', html, 'base64url')}"`;
     response.setHeader('ETag', tag);
     if (request.headers['if-none-match'] === tag) response.status(304).end();
@@ -125,9 +131,11 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
   }
 
   /** What the templates of the live parts need; `to` links from the page that shows them. */
-  function toLive(visit: PageVisit, session: PageSession, profiles: KnownProfiles, to: (path: string) => string) {
+  async function toLive(visit: PageVisit, session: PageSession, profiles: KnownProfiles, to: (path: string) => string) {
     const servers = registry.list().map((server) => toAdminServer(server, redact));
     const { lastReload: reload } = registry;
+    const toName = (user: UserId | undefined) => toWho(user, profiles);
+    const search = readSearch(visit.request.query);
     const notReady = servers.flatMap(({ name, state }, index) => (state === 'ready' ? [] : [{ name, index }]));
     return {
       servers,
@@ -139,7 +147,10 @@ export function createAdminPages(dependencies: AdminPageDependencies): Router {
       maxProblems: MAX_NAMES_SHOWN,
       auditLog: auditLog && { file: auditLog.file, ...auditLog.status },
       maxSessions: MAX_SESSIONS_SHOWN,
-      toWho: (user: UserId | undefined) => toWho(user, profiles),
+      toWho: toName,
+      search,
+      ...(await toSessionSection(dependencies, servers, session, { profiles, toWho: toName, search })),
+      sessionsUrl: to('admin/sessions'),
       formToken: visit.account(session).formToken,
       serversUrl: `${to('admin')}/servers/`,
       addServerUrl: edits === undefined ? undefined : to('admin/add-server'),

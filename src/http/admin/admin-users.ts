@@ -28,13 +28,18 @@ export interface AdminUsers {
 /** What people know users by, as `Vault.profiles` returns it. */
 export type KnownProfiles = ReadonlyMap<string, LinkProfile>;
 
+/** The text of `?user=…`, which finds people in every section. */
+export function readSearch(query: Request['query']): string {
+  return typeof query.user === 'string' ? query.user.trim().slice(0, MAX_SEARCH_CHARACTERS) : '';
+}
+
 /** The page of users that a query asks for: those whose id, name or e-mail address contains the search text. */
 export function findUsers(
   secrets: readonly SecretFacts[],
   profiles: KnownProfiles,
   query: Request['query'],
 ): AdminUsers {
-  const search = typeof query.user === 'string' ? query.user.trim().slice(0, MAX_SEARCH_CHARACTERS) : '';
+  const search = readSearch(query);
   const found = secrets.filter(({ owner }) => matchesUser({ ...owner, ...profiles.get(toUserKey(owner)) }, search));
   const pageCount = Math.max(1, Math.ceil(found.length / SECRETS_PER_PAGE));
   const page = Math.min(pageCount, Math.max(1, Math.trunc(Number(query.page)) || 1));

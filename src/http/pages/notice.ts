@@ -16,8 +16,8 @@ export type Done =
       readonly server: string;
     }
   | { readonly done: 'tested'; readonly server: string; readonly count: number }
-  | { readonly done: 'erased' | 'user-erased' | 'logged-out-everywhere'; readonly count: number }
-  | { readonly done: 'logged-out' | 'session-ended' | 'key-revoked' };
+  | { readonly done: 'erased' | 'user-erased' | 'logged-out-everywhere' | 'person-logged-out'; readonly count: number }
+  | { readonly done: 'logged-out' | 'session-ended' | 'key-revoked' | 'sessions-ended' };
 
 const OF_ALL = new Map<unknown, (count: number) => string>([
   ['erased', (count) => `All your data is erased (${toCount(count, 'value')}), and you are logged out.`],
@@ -25,6 +25,8 @@ const OF_ALL = new Map<unknown, (count: number) => string>([
   ['logged-out', () => 'You are logged out.'],
   ['logged-out-everywhere', (count) => `You are logged out everywhere (${toCount(count, 'log-in')}).`],
   ['key-revoked', () => 'The key is revoked. Other replicas reject it within two seconds.'],
+  ['sessions-ended', () => 'These sessions have ended.'],
+  ['person-logged-out', (count) => `All sessions of this person have ended, and ${toCount(count, 'log-in')}.`],
   ['session-ended', () => 'That log-in has ended.'],
 ]);
 const OF_SERVER = new Map<unknown, (title: string, count: number) => string>([

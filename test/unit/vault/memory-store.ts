@@ -91,6 +91,12 @@ export class MemoryStore implements Store {
     return count;
   }
 
+  async announce(owner: UserId, server: string | undefined, now: number) {
+    this.#ask('announce');
+    this.#note(owner, server, now);
+    return 1;
+  }
+
   async countByKey() {
     this.#ask('countByKey');
     const counts = new Map<string, number>();

@@ -192,3 +192,100 @@ test('the page shows when a server failed first, when it is tried next and its l
   expect(text).toContain('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; with [redacted]');
   expect(text).not.toContain('known-secret');
 });
+
+describe('sessions and log-ins by person', () => {
+  const BOB = { issuer: 'https://id.example.org', subject: 'auth0|5f7c8ec7c33c6c004bbafe82' };
+
+  test('are listed, and ended one by one or all of a person, each recorded with who did it', async () => {
+    const app = await start();
+    const cookie = await logIn(app, 'key-of-admin');
+    for (const subject of ['alice', 'alice']) {
+      const id = `session-${Math.random()}-of-${subject}`;
+      const owner = { issuer: 'open-webui', subject };
+      const session = {
+        id,
+        owner,
+        way: 'link',
+        keyId: undefined,
+        browser: 'Firefox on Linux',
+        provider: undefined,
+      } as const;
+      await app.pageSessions.begin({ ...session, expiresAt: Date.now() + 60_000 });
+    }
+    const { text, token } = await pageOf(app, cookie);
+    expect(text).toContain('action="../../tools/admin/sessions/end-all"');
+    expect(text).toMatch(/API key “admin”<\/h3>/);
+    expect(text).toContain('(this browser)');
+    expect(text).toContain('Firefox on Linux');
+    expect(text).toMatch(/auth0\|5f7c8ec7c33c6c004bbafe82 · issuer: https:\/\/id.example.org · 1 session, 0 log-ins/);
+
+    const end = (form: string, fields: Record<string, string>) =>
+      post(app, `/tools/admin/sessions/${form}`, { form_token: token, ...fields }, cookie);
+    const [first, second] = await app.pageSessions.list(ALICE);
+    expect((await end('end-log-in', { session: first?.handle ?? '' })).status).toBe(303);
+    expect((await end('end-log-in', { session: first?.handle ?? '' })).status).toBe(404);
+    expect((await app.pageSessions.list(ALICE)).map(({ handle }) => handle)).toEqual([second?.handle]);
+    expect((await end('end', { ...BOB, server: 'jira' })).status).toBe(303);
+    expect((await end('end-all', ALICE)).status).toBe(303);
+    expect(await app.pageSessions.list(ALICE)).toEqual([]);
+    expect(app.ended).toEqual([
+      { owner: BOB, server: 'jira' },
+      { owner: ALICE, server: undefined },
+    ]);
+    expect(app.changes).toMatchObject([
+      { eventType: 'session_ended', action: 'end_one', subjectId: 'user:10:open-webui:alice', userId: 'key:admin' },
+      { eventType: 'session_ended', action: 'end_server_sessions', resource: 'jira' },
+      { eventType: 'session_ended', action: 'end_all', subjectId: 'user:10:open-webui:alice', details: { count: 1 } },
+    ]);
+    // The admin is still there.
+    expect((await sendRequest(app.port, 'GET', '/tools/admin', { headers: { Cookie: cookie } })).status).toBe(200);
+  });
+
+  test('nothing is ended without the form token, by a user, or for nobody', async () => {
+    const app = await start();
+    const cookie = await logIn(app, 'key-of-admin');
+    const { token } = await pageOf(app, cookie);
+    const alice = await logIn(app, 'key-of-alice');
+    const handle = (await app.pageSessions.list(ALICE))[0]?.handle ?? '';
+    for (const [form, fields] of [
+      ['end', { ...ALICE, server: 'jira' }],
+      ['end-log-in', { session: handle }],
+      ['end-all', ALICE],
+    ] as const) {
+      const path = `/tools/admin/sessions/${form}`;
+      expect((await post(app, path, { ...fields, form_token: 'x' }, cookie)).status).toBe(403);
+      expect((await post(app, path, { ...fields, form_token: token }, alice)).status).toBe(403);
+      expect((await post(app, path, { ...fields, form_token: token })).status).toBe(401);
+      expect((await post(app, path, { form_token: token }, cookie)).status).toBeGreaterThanOrEqual(404);
+      expect((await sendRequest(app.port, 'GET', path, { headers: { Cookie: cookie } })).status).toBe(303);
+    }
+    expect(app.ended).toEqual([]);
+    expect(await app.pageSessions.list(ALICE)).toHaveLength(1);
+  });
+
+  test('a search finds people by id, and keys by name; a hundred people are not all shown', async () => {
+    const app = await start();
+    const cookie = await logIn(app, 'key-of-admin');
+    for (let number = 100; number < 200; number += 1) {
+      const owner = { issuer: 'many', subject: `person-${number}-` };
+      const session = {
+        id: `s${number}`,
+        owner,
+        way: 'token',
+        keyId: undefined,
+        browser: undefined,
+        provider: undefined,
+      } as const;
+      await app.pageSessions.begin({ ...session, expiresAt: Date.now() + 60_000 });
+    }
+    const live = async (query: string) =>
+      (await sendRequest(app.port, 'GET', `/tools/admin/live?${query}`, { headers: { Cookie: cookie } })).text;
+    expect((await live('')).match(/id="person-\d+"/g)).toHaveLength(50);
+    expect(await live('')).toContain('… and 53 more');
+    const found = await live('user=PERSON-15');
+    expect(found.match(/id="person-\d+"/g)).toHaveLength(10);
+    expect(await live('user=key%20%E2%80%9Cadm')).toContain('API key “admin”');
+    const { text } = await pageOf(app, cookie, '/tools/admin/?user=person-15');
+    expect(text).toMatch(/data-live-url="[^"]*depth=2&amp;user=person-15"/);
+  });
+});

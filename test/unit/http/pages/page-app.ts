@@ -55,6 +55,8 @@ export interface PageApp {
   readonly changes: readonly AuditEvent[];
   readonly restarted: readonly string[];
   readonly keyStore: MemoryKeys;
+  /** Whose sessions were ended, with which server or with all. */
+  readonly ended: readonly { readonly owner: UserId; readonly server: string | undefined }[];
   readonly registry: { lastReload: ReloadResult | undefined };
   readonly logs: readonly LogLine[];
   /** Changes what a server is. */
@@ -120,6 +122,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   const userVariables = new MemoryVariables(userServers);
   const restarted: string[] = [];
   const keyStore = new MemoryKeys(ring);
+  const ended: { owner: UserId; server: string | undefined }[] = [];
   const register = (shown: MemoryAdminServer): [string, AdminServer] => [
     shown.name,
     toServer(shown, () => restarted.push(shown.name)),
@@ -129,6 +132,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     list: () => [...servers.values()],
     servers,
     lastReload: undefined as ReloadResult | undefined,
+    endOwned: async (owner: UserId, server?: string) => void ended.push({ owner, server }),
   };
   const logs: LogLine[] = [];
   const logger = collectingLogger(logs);
@@ -161,6 +165,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       vault: {
         facts: async () => userVariables.facts(),
         profiles: async () => options.profiles ?? new Map(),
+        endSessions: async () => undefined,
         readLink: (token) => vault.readLink(token),
         redeemLink: (token) => vault.redeemLink(token),
       },
@@ -187,6 +192,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
     changes,
     restarted,
     keyStore,
+    ended,
     registry,
     logs,
     show: (server, changes) => {
