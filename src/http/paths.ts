@@ -38,6 +38,13 @@ export function parseServicePath(
   return { server: singleServer ? undefined : server, name };
 }
 
+/** The name of the server that a path `{prefix}<server>` names; `undefined` for other paths and in single-server mode. */
+export function parseServerPath(pathname: string, { pathPrefix, singleServer }: PathSettings): string | undefined {
+  if (singleServer || !pathname.startsWith(pathPrefix)) return undefined;
+  const name = pathname.slice(pathPrefix.length);
+  return name === '' || name.includes('/') ? undefined : decode(name);
+}
+
 /** Where a page of the service answers: at the root, and under the prefix for proxies that forward nothing else. */
 export function toServicePaths(path: string, { pathPrefix }: Pick<PathSettings, 'pathPrefix'>): string[] {
   return [...new Set(['/', pathPrefix])].map((base) => base + path);

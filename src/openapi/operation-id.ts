@@ -57,6 +57,16 @@ export function toOperationIds(
   return assign(candidates);
 }
 
+/** The ids in each server's own document: in the styles other than `server` they are unique within it only. */
+export function toOwnOperationIds(
+  servers: readonly NamedServer[],
+  style: OperationIdStyle,
+  singleServer: boolean,
+): OperationIds {
+  if (style === 'server') return toOperationIds(servers, style, singleServer);
+  return new Map(servers.flatMap((server) => [...toOperationIds([server], style, singleServer)]));
+}
+
 function rawId(server: string, tool: string, style: OperationIdStyle, singleServer: boolean): string {
   if (style === 'mcpo') return `tool_${tool.replace(/[^\p{L}\p{N}_]/gu, '_')}_post`;
   if (style === 'tool' || singleServer) return tool;

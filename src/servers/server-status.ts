@@ -26,7 +26,8 @@ export interface SessionFacts {
   readonly runningCalls: number;
 }
 
-const PER_USER = 'starts for each user';
+/** The public reason of a server that has a session for each user, where there is nothing else to say. */
+export const PER_USER = 'starts for each user';
 
 /** The status of a server whose changed settings are not in use yet, for `problem` if it is known. */
 export function toChangingStatus(status: ServerStatus, problem: FailureReason | undefined): ServerStatus {

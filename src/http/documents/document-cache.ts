@@ -9,6 +9,7 @@ import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { spokenTitleOfServer } from '../../servers/server-title.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { ListedServer } from '../pages/shown-server.ts';
 import { serverPath } from '../paths.ts';
 
 /** Open WebUI gives up on a document after ten seconds and does not ask again. */
@@ -87,7 +88,8 @@ export class DocumentCache {
   }
 }
 
-function toDocumentServer(server: Server): DocumentServer {
+/** A server as documents show it: without a list of tools it has the one that connects. */
+export function toDocumentServer(server: ListedServer): DocumentServer {
   const { catalogue, awaitedSource } = server;
   return {
     name: server.name,

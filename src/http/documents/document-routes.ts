@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import express, { type Request, type Response, type Router } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import { InvalidArgumentsError } from '../../errors.ts';
@@ -6,12 +7,14 @@ import type { SerializedDocument } from '../../openapi/serialize-document.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { allowOwnForms } from '../guards/security-headers.ts';
 import { createAssets } from '../pages/assets.ts';
 import { renderTemplate } from '../pages/render-template.ts';
-import { parseServicePath, serverPath, toPathname, toServicePaths } from '../paths.ts';
+import { parseServerPath, parseServicePath, serverPath, toPathname, toServicePaths } from '../paths.ts';
 import { toRelativeUrl } from '../urls.ts';
 import { DocumentCache } from './document-cache.ts';
-import { type StartPageSource, toStartPage } from './start-page.ts';
+import { toServerFacts } from './server-facts.ts';
+import { type StartPageSource, toServerRows, toStartPage } from './start-page.ts';
 
 export interface DocumentRouteDependencies extends StartPageSource {
   readonly settings: Settings;
@@ -28,12 +31,16 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
   const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
   const router = express.Router();
   router.use(toServicePaths('docs/assets', settings), createAssets());
-  router.get(toServicePaths('', settings).map(toPathname), (request, response) =>
-    sendPage(response, 'start-page', toStartPage(request, dependencies)),
-  );
+  router.get(toServicePaths('', settings).map(toPathname), (request, response) => {
+    // Its form searches; what servers say is text on it.
+    allowOwnForms(response);
+    sendPage(request, response, 'start-page', toStartPage(request, dependencies));
+  });
   router.get('/*path', (request, response, next) => {
-    const { server: name = settings.servers[0]?.name, name: kind } =
-      parseServicePath(toPathname(request.url), settings) ?? {};
+    const pathname = toPathname(request.url);
+    const itself = registry.servers.get(parseServerPath(pathname, settings) ?? '');
+    if (itself !== undefined) return answerItself(request, response, itself);
+    const { server: name = settings.servers[0]?.name, name: kind } = parseServicePath(pathname, settings) ?? {};
     const server = registry.servers.get(name ?? '');
     if (server === undefined || !isKind(kind)) return next();
     return answer(request, response, kind, server);
@@ -44,32 +51,39 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
   }
   return router;
 
+  /** The URL of a server itself: its page for browsers, its facts as JSON for others. */
+  function answerItself(request: Request, response: Response, server: Server): Promise<void> | void {
+    response.vary('Accept');
+    if (request.accepts(['json', 'html']) === 'html') return answer(request, response, 'docs', server);
+    const [row] = toServerRows([server], request, dependencies);
+    response.set('Cache-Control', 'no-cache');
+    if (row !== undefined) response.json(toServerFacts(row));
+  }
+
   /** Answers with the document of one server, or of all, or with a page that shows it. */
   async function answer(request: Request, response: Response, kind: Kind, server?: Server): Promise<void> {
+    if (kind === 'openapi.json') {
+      return sendDocument(request, response, await documents.of(server, requestedSchemas(request)));
+    }
     const base = server === undefined ? settings.pathPrefix : `${serverPath(server.name, settings)}/`;
     const to = (path: string) => toRelativeUrl(request.originalUrl, path);
     const page = {
       title: server === undefined ? 'All servers' : titleOf(server),
       documentUrl: to(`${base}openapi.json`),
+      serviceUrl: to(settings.pathPrefix),
       assetsBase: to(`${settings.pathPrefix}docs/assets/`),
       links: [
-        { label: 'All servers', url: to(settings.pathPrefix) },
+        { label: server === undefined ? 'Start page' : 'All servers', url: to(settings.pathPrefix) },
+        kind === 'docs'
+          ? { label: 'ReDoc', url: to(`${base}redoc`) }
+          : { label: 'Try the tools', url: to(`${base}docs`) },
         { label: 'Exact schemas', url: `${to(`${base}openapi.json`)}?schema=exact` },
       ],
     };
-    switch (kind) {
-      case 'openapi.json': {
-        const document = await documents.of(server, requestedSchemas(request));
-        return sendDocument(request, response, document);
-      }
-      case 'redoc':
-        return sendPage(response, 'redoc', page);
-      case 'docs': {
-        const startPage =
-          server === undefined ? { ...toStartPage(request, dependencies), allDocsUrl: undefined } : undefined;
-        return sendPage(response, 'swagger', { ...page, startPage });
-      }
-    }
+    if (kind === 'redoc') return sendPage(request, response, 'redoc', page);
+    const startPage = server === undefined ? toStartPage(request, dependencies) : undefined;
+    const servers = server === undefined ? [] : toServerRows([server], request, dependencies);
+    sendPage(request, response, 'swagger', { ...page, startPage, servers });
   }
 
   function titleOf(server: Server): string {
@@ -82,12 +96,21 @@ function isKind(name: string | undefined): name is Kind {
   return KINDS.some((kind) => kind === name);
 }
 
-/** Answers with a page. `no-cache`: it shows states, and under strict authentication it must be asked for each time. */
-function sendPage(response: Response, template: 'start-page' | 'swagger' | 'redoc', view: object): void {
-  response
-    .set('Cache-Control', 'no-cache')
-    .type('html')
-    .send(renderTemplate(`documents/${template}`, view));
+/**
+ * Answers with a page, or 304 when the browser has it as it is: it asks every few seconds. `no-cache`: the page shows
+ * states, and under strict authentication it must be asked for each time.
+ */
+function sendPage(
+  request: Request,
+  response: Response,
+  template: 'start-page' | 'swagger' | 'redoc',
+  view: object,
+): void {
+  const html = renderTemplate(`documents/${template}`, view);
+  response.set('Cache-Control', 'no-cache');
+  response.set('ETag', `"${createHash('sha256').update(html).digest('base64url')}"`);
+  if (request.fresh) response.status(304).end();
+  else response.type('html').send(html);
 }
 
 /** Answers with a document from memory, or 304 when the client has it already (RFC 9110, section 13.1.2). */

@@ -1,18 +1,21 @@
 import type { Request } from 'express';
 import type { Settings } from '../../config/settings.ts';
-import { publishedTools } from '../../servers/catalogue.ts';
+import { toOwnOperationIds } from '../../openapi/operation-id.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { readVersion } from '../../version.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { toChangeText } from '../pages/reload-change.ts';
-import { type ListedServer, toShownRejectedTools, toShownServer } from '../pages/shown-server.ts';
-import { serverPath } from '../paths.ts';
+import type { ListedServer } from '../pages/shown-server.ts';
+import { toCount } from '../pages/words.ts';
 import { toBaseUrl, toRelativeUrl } from '../urls.ts';
+import { toDocumentServer } from './document-cache.ts';
+import { toSearchWords } from './search.ts';
+import { type ServerRow, toServerRow } from './server-row.ts';
 
 const MAX_SHOWN = 10;
 
 export interface StartPageSource {
-  readonly settings: Pick<Settings, 'publicUrl' | 'rootPath' | 'pathPrefix' | 'singleServer' | 'api'>;
+  readonly settings: Pick<Settings, 'publicUrl' | 'rootPath' | 'pathPrefix' | 'singleServer' | 'api' | 'operationIds'>;
   readonly registry: { list(): readonly ListedServer[]; readonly lastReload: ServerRegistry['lastReload'] };
   readonly hasAuthentication: () => boolean;
   readonly client: ClientAddress;
@@ -23,45 +26,22 @@ export interface StartPageSource {
  * all other links relative to the request's own path.
  */
 export function toStartPage(request: Request, source: StartPageSource) {
-  const { settings, registry, hasAuthentication, client } = source;
-  const baseUrl = toBaseUrl(request, settings, client);
+  const { settings, registry, client } = source;
+  const hasAuthentication = source.hasAuthentication();
   const to = (path: string) => toRelativeUrl(request.originalUrl, path);
   const prefix = settings.pathPrefix.slice(0, -1);
   const reload = registry.lastReload;
-  const servers = registry.list().map((server) => {
-    const { catalogue, status } = server;
-    const path = serverPath(server.name, settings);
-    const registerUrl = baseUrl + path;
-    const docsUrl = to(`${path}/docs`);
-    const tools = publishedTools(catalogue).map(({ definition: { name, title, description } }) => ({
-      name,
-      title,
-      description,
-      docsUrl,
-    }));
-    return {
-      ...toShownServer(server),
-      description: catalogue?.instructions,
-      registerUrl,
-      docsUrl,
-      redocUrl: to(`${path}/redoc`),
-      documentUrl: to(`${path}/openapi.json`),
-      tools,
-      // Without a catalogue there is nothing to document, and the document is a 503.
-      isDocumented: tools.length > 0 || status.state === 'ready',
-      rejected: catalogue?.rejected ?? [],
-      shownRejected: toShownRejectedTools(catalogue?.rejected ?? []),
-      curl: toCurl(registerUrl, tools[0]?.name, hasAuthentication()),
-    };
-  });
-  const allRegisterUrl = baseUrl + prefix;
+  const listed = registry.list();
+  const servers = toServerRows(listed, request, source, toSearchWords(request.query.q));
+  const allRegisterUrl = toBaseUrl(request, settings, client) + prefix;
   return {
     title: settings.api.name ?? 'mcpo-ts',
     version: readVersion(),
-    hasAuthentication: hasAuthentication(),
+    hasAuthentication,
     servers,
-    readyCount: servers.filter(({ state }) => state === 'ready').length,
-    toolCount: servers.reduce((sum, { tools }) => sum + tools.length, 0),
+    summary: toSummary(servers),
+    query: typeof request.query.q === 'string' ? request.query.q : '',
+    foundCount: servers.filter(({ isHidden }) => !isHidden).length,
     reload,
     reloadChange: reload?.kind === 'applied' ? toChangeText(reload.change) : undefined,
     maxProblems: MAX_SHOWN,
@@ -69,15 +49,34 @@ export function toStartPage(request: Request, source: StartPageSource) {
     allRegisterUrl,
     allDocsUrl: to(`${prefix}/docs`),
     allDocumentUrl: to(`${prefix}/openapi.json`),
+    vaultUrl: listed.some(({ config }) => config.userVars.size > 0) ? to(`${prefix}/vault`) : undefined,
+    adminUrl: hasAuthentication ? to(`${prefix}/admin`) : undefined,
     assetsBase: to(`${prefix}/docs/assets/`),
   };
 }
 
-/** A call of a server's tool, or of its document while no tool is known, for a POSIX shell. */
-function toCurl(registerUrl: string, tool: string | undefined, hasAuthentication: boolean): string {
-  const quote = (url: string) => `'${url.replaceAll("'", '%27')}'`;
-  const authorization = hasAuthentication ? ` -H "Authorization: Bearer $MCPO_API_KEY"` : '';
-  if (tool === undefined) return `curl${authorization} ${quote(`${registerUrl}/openapi.json`)}`;
-  const url = `${registerUrl}/${encodeURIComponent(tool.toWellFormed())}`;
-  return `curl${authorization} -H "Content-Type: application/json" -d '{}' ${quote(url)}`;
+/** What `server-row.eta` shows of each of `servers`; operation ids depend on all servers of the registry. */
+export function toServerRows(
+  servers: readonly ListedServer[],
+  request: Request,
+  { settings, registry, client, hasAuthentication }: StartPageSource,
+  words: readonly string[] = [],
+): ServerRow[] {
+  const { operationIds, singleServer } = settings;
+  const context = {
+    settings,
+    client,
+    hasAuthentication: hasAuthentication(),
+    operationIds: toOwnOperationIds(registry.list().map(toDocumentServer), operationIds, singleServer),
+    words,
+  };
+  return servers.map((server) => toServerRow(server, request, context));
+}
+
+function toSummary(servers: readonly ServerRow[]): string {
+  const ready = servers.filter(({ state }) => state === 'ready').length;
+  const tools = servers.reduce((sum, { tools }) => sum + tools.length, 0);
+  const personal = servers.filter(({ stateClass }) => stateClass === 'personal').length;
+  const signIn = personal === 0 ? '' : `, ${personal} for each user separately`;
+  return `Servers: ${ready} of ${servers.length} ready${signIn}, ${toCount(tools, 'tool')}`;
 }

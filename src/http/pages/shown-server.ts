@@ -6,7 +6,7 @@ const MAX_NAME_CHARACTERS = 200;
 const MAX_REASON_CHARACTERS = 500;
 
 /** What the pages use of a server. */
-export type ListedServer = Pick<Server, 'name' | 'status' | 'catalogue' | 'config'>;
+export type ListedServer = Pick<Server, 'name' | 'status' | 'catalogue' | 'config' | 'awaitedSource'>;
 
 /** What every page shows of a server; `reason` is a public sentence of ours. */
 export function toShownServer({ name, status, catalogue, config }: ListedServer) {

@@ -16,21 +16,31 @@ interface Listed {
   readonly reason?: string;
   readonly tools?: readonly { readonly name: string; readonly title?: string; readonly description?: string }[];
   readonly rejected?: readonly { readonly name: string; readonly reason: string }[];
+  readonly isolation?: string;
+  /** Its tools are not known until a user has a session. */
+  readonly isAwaited?: boolean;
 }
 
 function server(listed: Listed = {}): ListedServer {
   const { name = 'time', title = 'Time', instructions, state = 'ready', reason } = listed;
-  const { tools = [{ name: 'now' }], rejected = [] } = listed;
+  const { tools = [{ name: 'now' }], rejected = [], isolation = 'shared', isAwaited = false } = listed;
   const found: { readonly [Key in keyof ListedServer]: unknown } = {
     name,
     status: { state, reason },
-    catalogue: {
-      serverInfo: { name, title },
-      instructions,
-      tools: new Map(tools.map((definition) => [definition.name, { definition }])),
-      rejected,
+    catalogue: isAwaited
+      ? undefined
+      : {
+          serverInfo: { name, title },
+          instructions,
+          tools: new Map(tools.map((definition) => [definition.name, { definition }])),
+          rejected,
+        },
+    config: {
+      transport: { type: 'stdio' },
+      isolation,
+      userVars: new Map(isolation === 'user' ? [['TOKEN', {}]] : []),
     },
-    config: { transport: { type: 'stdio' } },
+    awaitedSource: isAwaited ? 'user' : undefined,
   };
   return found as ListedServer;
 }
@@ -41,16 +51,18 @@ interface Shown {
   readonly reload?: StartPageSource['registry']['lastReload'];
   readonly hasAuthentication?: boolean;
   readonly singleServer?: boolean;
+  readonly query?: unknown;
 }
 
 function view(shown: Shown = {}) {
   const { title, servers = [server(), server({ name: 'other' })], reload, hasAuthentication = true } = shown;
-  return toStartPage({ originalUrl: '/' } as Request, {
+  return toStartPage({ originalUrl: '/', query: { q: shown.query } } as unknown as Request, {
     settings: {
       publicUrl: 'http://host',
       rootPath: '',
       pathPrefix: '/',
       singleServer: shown.singleServer ?? false,
+      operationIds: 'server',
       api: { name: title, description: undefined, version: undefined },
     },
     registry: { list: () => servers, lastReload: reload },
@@ -73,8 +85,8 @@ describe('the start page', () => {
     expect(html).toContain('>http://host/time</code>');
     expect(html).toMatch(/class="state state-backing-off">backing off</);
     expect(html).toContain('It ended with code 1.');
-    expect(html).toContain('1 of 2 servers ready, 1 tool');
-    expect(html.match(/aria-label="Documentation of \w+"/g)).toEqual(['aria-label="Documentation of time"']);
+    expect(html).toContain('Servers: 1 of 2 ready, 1 tool');
+    expect(html.match(/href="[^"]*redoc"/g)).toEqual(['href="./time/redoc"']);
   });
 
   test('offers all servers at once unless there is only the one', () => {
