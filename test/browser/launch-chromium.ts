@@ -24,6 +24,8 @@ export class ChromiumLauncher {
         '--disable-component-update',
         '--disable-sync',
         '--no-first-run',
+        // A name that is not this machine's to the browser, so that its pages have no secure origin.
+        '--host-resolver-rules=MAP mcpo.test 127.0.0.1',
       ],
     });
     const context = await (await this.browser).newContext(options);

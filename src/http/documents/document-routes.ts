@@ -36,7 +36,8 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
     allowOwnForms(response);
     sendPage(request, response, 'start-page', toStartPage(request, dependencies));
   });
-  router.get('/*path', (request, response, next) => {
+  // Not `/*path`, which Express decodes, and fails to.
+  router.get(/^/, (request, response, next) => {
     const pathname = toPathname(request.url);
     const itself = registry.servers.get(parseServerPath(pathname, settings) ?? '');
     if (itself !== undefined) return answerItself(request, response, itself);

@@ -59,6 +59,7 @@
     ['.auth-btn-wrapper button[aria-label="Remove authorization"]', 'aria-label', 'Logout: remove authorization'],
     ['.json-schema-2020-12-accordion:not(:has(.json-schema-2020-12__title))', 'aria-label', 'Schema'],
     ['table[role="region"]', 'role', 'table'],
+    ['.auth-container h6', 'role', 'presentation'],
   ];
   window.correctControls = (root) => {
     const correct = () => {
@@ -73,7 +74,10 @@
   const parseDeepLinkHash =
     (_original, { layoutActions }) =>
     (hash) => {
-      const [group, operation] = hash.replace(/^#!?\/?/, '').split('/').map(decodeSegment);
+      const [group, operation] = hash
+        .replace(/^#!?\/?/, '')
+        .split('/')
+        .map(decodeSegment);
       if (!group) return;
       const key = operation ? ['operations', group, operation] : ['operations-tag', group];
       layoutActions.show(['operations-tag', group], true);

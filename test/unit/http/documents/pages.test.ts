@@ -36,6 +36,7 @@ function server(listed: Listed = {}): ListedServer {
           rejected,
         },
     config: {
+      name,
       transport: { type: 'stdio' },
       isolation,
       userVars: new Map(isolation === 'user' ? [['TOKEN', {}]] : []),
@@ -87,6 +88,65 @@ describe('the start page', () => {
     expect(html).toContain('It ended with code 1.');
     expect(html).toContain('Servers: 1 of 2 ready, 1 tool');
     expect(html.match(/href="[^"]*redoc"/g)).toEqual(['href="./time/redoc"']);
+  });
+
+  test('shows that users sign in to a server for themselves, and not that it is ready without tools', () => {
+    const mine = { name: 'jira', isolation: 'user', reason: 'starts for each user' };
+    const html = renderStartPage(view({ servers: [server(), server({ ...mine, isAwaited: true })] }));
+    expect(html).toMatch(/class="state state-personal">each user signs in</);
+    expect(html).toContain('Servers: 2 of 2 ready, 1 for each user separately, 1 tool<');
+    expect(html).not.toMatch(/0 tools|starts for each user/);
+    const listed = renderStartPage(view({ servers: [server({ ...mine, tools: [{ name: 'a' }, { name: 'b' }] })] }));
+    expect(listed).toMatch(/each user signs in[\s\S]*<summary>2 tools</);
+    const failing = server({ ...mine, state: 'degraded', reason: 'its tools could not be listed' });
+    expect(renderStartPage(view({ servers: [failing] }))).toMatch(
+      /state-degraded">degraded<[\s\S]*could not be listed/,
+    );
+    const chats = server({ name: 'notes', isolation: 'chat', reason: 'starts for each user' });
+    expect(renderStartPage(view({ servers: [chats] }))).toContain('>a session for each chat<');
+  });
+
+  test('leads to the vault where users have values, and to the administration where there is authentication', () => {
+    const links = (shown: Shown) => renderStartPage(view(shown)).match(/href="\.\/(?:vault|admin)"/g) ?? [];
+    expect(links({})).toEqual(['href="./admin"']);
+    expect(links({ hasAuthentication: false })).toEqual([]);
+    expect(links({ servers: [server({ isolation: 'user' })] })).toEqual(['href="./vault"', 'href="./admin"']);
+  });
+
+  test('finds servers by name, title and description, and by their tools, which alone are shown then', () => {
+    const servers = [
+      server({ name: 'clock', title: 'Time', instructions: 'For travellers.', tools: [{ name: 'now' }] }),
+      server({
+        name: 'github',
+        title: 'GitHub',
+        tools: [{ name: 'list_issues', description: 'Open tickets' }, { name: 'fork' }],
+      }),
+    ];
+    const shown = (query: unknown) => {
+      const html = renderStartPage(view({ servers, query }));
+      const rows = [...html.matchAll(/<article class="server" data-server="(\w+)"[^>]*?( hidden)?>/g)];
+      const tools = [...html.matchAll(/<li>\s*<a [^>]*>(\w+)</g)].map(([, name]) => name);
+      return { servers: rows.filter(([, , hidden]) => !hidden).map(([, name]) => name), tools };
+    };
+    const all = { servers: ['clock', 'github'], tools: ['now', 'list_issues', 'fork'] };
+    for (const query of [undefined, '', '  ', ['a', 'b'], { a: 'b' }]) expect(shown(query)).toEqual(all);
+    expect(shown('CLOCK').servers).toEqual(['clock']);
+    expect(shown('travel').servers).toEqual(['clock']);
+    expect(shown('time').servers).toEqual(['clock']);
+    expect(shown('tickets')).toEqual({ servers: ['github'], tools: ['now', 'list_issues'] });
+    expect(shown('github issues')).toEqual({ servers: ['github'], tools: ['now', 'list_issues'] });
+    expect(shown('github nothing').servers).toEqual([]);
+    const html = renderStartPage(view({ servers, query: `tickets ${hostile}` }));
+    expect(html).toContain('value="tickets &lt;/title&gt;');
+    expect(renderStartPage(view({ servers, query: 'tickets' }))).toContain('1 of 2 servers found');
+  });
+
+  test('leads from each tool to its place in the documentation', () => {
+    const html = renderStartPage(
+      view({ servers: [server(), server({ name: 'time_zone', tools: [{ name: 'now' }] })] }),
+    );
+    expect(html).toContain('href="./time/docs#/default/time_now"');
+    expect(html).toContain('href="./time_zone/docs#/default/time_zone_now"');
   });
 
   test('offers all servers at once unless there is only the one', () => {
@@ -152,20 +212,21 @@ describe('every page', () => {
   const docs = {
     title: hostile,
     documentUrl: './openapi.json',
+    serviceUrl: './',
     assetsBase: './docs/assets/',
     links: [{ label: hostile, url: './' }],
   };
   test.each([
     ['start page', renderStartPage(start), renderStartPage(view())],
     [
-      'Swagger UI below the list',
+      'Swagger UI with the list',
       renderTemplate('documents/swagger', { ...docs, startPage: start }),
       renderTemplate('documents/swagger', { ...docs, title: 'x', startPage: view() }),
     ],
     [
       'Swagger UI',
-      renderTemplate('documents/swagger', docs),
-      renderTemplate('documents/swagger', { ...docs, title: 'x' }),
+      renderTemplate('documents/swagger', { ...docs, servers: start.servers }),
+      renderTemplate('documents/swagger', { ...docs, title: 'x', servers: view().servers }),
     ],
     ['ReDoc', renderTemplate('documents/redoc', docs), renderTemplate('documents/redoc', { ...docs, title: 'x' })],
   ])('%s: what a server says is text, scripts and styles are files beside it', (_name, html, plain) => {
