@@ -7,7 +7,6 @@ import type { SerializedDocument } from '../../openapi/serialize-document.ts';
 import type { Server } from '../../servers/server.ts';
 import type { ServerRegistry } from '../../servers/server-registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { allowOwnForms } from '../guards/security-headers.ts';
 import { createAssets } from '../pages/assets.ts';
 import { renderTemplate } from '../pages/render-template.ts';
 import { parseServerPath, parseServicePath, serverPath, toPathname, toServicePaths } from '../paths.ts';
@@ -31,11 +30,9 @@ export function createDocumentRoutes(dependencies: DocumentRouteDependencies): R
   const documents = new DocumentCache(settings, registry, hasAuthentication, logger);
   const router = express.Router();
   router.use(toServicePaths('docs/assets', settings), createAssets());
-  router.get(toServicePaths('', settings).map(toPathname), (request, response) => {
-    // Its form searches; what servers say is text on it.
-    allowOwnForms(response);
-    sendPage(request, response, 'start-page', toStartPage(request, dependencies));
-  });
+  router.get(toServicePaths('', settings).map(toPathname), (request, response) =>
+    sendPage(request, response, 'start-page', toStartPage(request, dependencies)),
+  );
   // Not `/*path`, which Express decodes, and fails to.
   router.get(/^/, (request, response, next) => {
     const pathname = toPathname(request.url);

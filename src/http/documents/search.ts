@@ -7,7 +7,10 @@ export interface SearchedTexts {
   readonly tools: readonly string[];
 }
 
-/** Where the words were found. `tools`, by index, is empty if the server's own text has all of them. */
+/**
+ * Where the words were found. `tools`, by index: those that have all words that the server's own text lacks, or else one
+ * of them; empty if it lacks none.
+ */
 export interface SearchResult {
   readonly isFound: boolean;
   readonly tools: ReadonlySet<number>;
@@ -27,8 +30,12 @@ export function findWords(words: SearchWords, { own, tools }: SearchedTexts): Se
   const ownText = own.toLowerCase();
   const toolTexts = tools.map((tool) => tool.toLowerCase());
   const ofTools = words.filter((word) => !ownText.includes(word));
+  const indexesOf = (fits: (tool: string) => boolean) =>
+    new Set(toolTexts.flatMap((tool, index) => (fits(tool) ? [index] : [])));
+  const whole = indexesOf((tool) => ofTools.every((word) => tool.includes(word)));
+  const some = indexesOf((tool) => ofTools.some((word) => tool.includes(word)));
   return {
     isFound: ofTools.every((word) => toolTexts.some((tool) => tool.includes(word))),
-    tools: new Set(toolTexts.flatMap((tool, index) => (ofTools.some((word) => tool.includes(word)) ? [index] : []))),
+    tools: ofTools.length === 0 || whole.size === 0 ? some : whole,
   };
 }

@@ -44,7 +44,10 @@
     const ofTools = words.filter((word) => !own.includes(word));
     const tools = [...card.querySelectorAll('.more > .tools > li')].map((row) => [row, row.textContent.toLowerCase()]);
     const isFound = ofTools.every((word) => tools.some(([, text]) => text.includes(word)));
-    for (const [row, text] of tools) row.hidden = ofTools.length > 0 && !ofTools.some((word) => text.includes(word));
+    const hasWhole = tools.some(([, text]) => ofTools.every((word) => text.includes(word)));
+    const isShown = (text) =>
+      hasWhole ? ofTools.every((word) => text.includes(word)) : ofTools.some((word) => text.includes(word));
+    for (const [row, text] of tools) row.hidden = !isShown(text);
     card.hidden = !isFound;
     const details = card.querySelector('details.more');
     if (isFound && ofTools.length > 0) details.open = true;
@@ -138,7 +141,8 @@
     filterAll();
     rememberSearch();
   });
-  search?.form.addEventListener('submit', (event) => event.preventDefault());
+  // Nothing is sent: pages that show what servers say may not send forms.
+  search?.closest('[hidden]').removeAttribute('hidden');
 
   addCopyButtons(document);
   // The browser may have kept what was typed before a reload.
