@@ -59,6 +59,8 @@
     ['.auth-btn-wrapper button[aria-label="Remove authorization"]', 'aria-label', 'Logout: remove authorization'],
     ['.json-schema-2020-12-accordion:not(:has(.json-schema-2020-12__title))', 'aria-label', 'Schema'],
     ['table[role="region"]', 'role', 'table'],
+    // They scroll where they are long.
+    ['.opblock-body pre', 'tabindex', '0'],
     ['.auth-container h6', 'role', 'presentation'],
   ];
   window.correctControls = (root) => {

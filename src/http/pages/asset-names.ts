@@ -4,13 +4,13 @@ import { pagesRoot } from './pages-root.ts';
 /** Where the build puts the compressed scripts and styles, with the list of their hashes. */
 export const compressedRoot = `${pagesRoot}assets/`;
 
-const HASHED = /^(.+)\.([0-9a-f]{16})(\.\w+)$/;
+const HASHED = /^([0-9a-f]{16})\/(.+)$/;
 const hashes = readHashes();
 
-/** The name under which pages load a file, such as `page.0123456789abcdef.css`: another one for other content. */
+/** The name under which pages load a file, such as `0123456789abcdef/page.css`: another one for other content. */
 export function toHashedName(name: string): string {
   const hash = hashes.get(name);
-  return hash === undefined ? name : name.replace(/\.\w+$/, `.${hash}$&`);
+  return hash === undefined ? name : `${hash}/${name}`;
 }
 
 /** A script or style as a request names it. */
@@ -24,8 +24,7 @@ export interface RequestedAsset {
 
 /** Reads a name with or without a hash. A hash of other content, such as a newer replica's, is no error. */
 export function parseAssetName(file: string): RequestedAsset {
-  const [, base, asked, extension] = HASHED.exec(file) ?? [];
-  const name = base === undefined ? file : `${base}${extension}`;
+  const [, asked, name = file] = HASHED.exec(file) ?? [];
   const hash = hashes.get(name);
   return { name, hash, isCurrent: hash !== undefined && hash === asked };
 }

@@ -6,6 +6,7 @@ import { pagesRoot } from './pages-root.ts';
 /** The files of Swagger UI's package that our page loads. */
 const SWAGGER_UI = ['/swagger-ui.css', '/swagger-ui-bundle.js'];
 const OWN_ASSETS = /^\/[\w.-]+\.(?:css|js|svg)$/;
+const HASHED_ASSETS = /^\/(?:[0-9a-f]{16}\/)?[\w.-]+\.(?:css|js|svg)$/;
 /** The smallest first. */
 const ENCODINGS = [
   { encoding: 'br', suffix: '.br' },
@@ -20,7 +21,7 @@ const FOREVER = 'public, max-age=31536000, immutable';
 export function createAssets(): RequestHandler {
   const options = { index: false, redirect: false, cacheControl: false } as const;
   const assets = express.Router();
-  assets.get(OWN_ASSETS, sendCompressed);
+  assets.get(HASHED_ASSETS, sendCompressed);
   assets.get(SWAGGER_UI, ...serveWithOptions(options));
   for (const folder of ['pages', 'documents', 'admin']) {
     assets.get(OWN_ASSETS, express.static(pagesRoot + folder, options));
