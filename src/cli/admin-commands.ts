@@ -96,7 +96,10 @@ function addVaultCommands(group: Command, choose: (run: OneTimeCommand) => void)
     .command('erase-user')
     .description('remove everything that is stored about a user')
     .argument('<user>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
-    .action((user: string) => choose(async (given) => (await vault(given)).eraseUser(user)));
+    .option('--yes', 'do not ask')
+    .action((user: string, { yes = false }: { yes?: boolean }) =>
+      choose(async (given) => (await vault(given)).eraseUser(user, yes ? async () => true : undefined)),
+    );
   group
     .command('link')
     .description(

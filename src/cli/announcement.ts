@@ -2,23 +2,24 @@ import type { Settings } from '../config/settings.ts';
 import { type CatalogueTool, publishedTools } from '../servers/catalogue.ts';
 import type { Server } from '../servers/server.ts';
 import type { Service } from '../service.ts';
+import { type Paint, plain } from '../telemetry/paint.ts';
 
 /** What the example may call: a tool that only reads, and nothing that does not belong into a terminal. */
 const READS = [/current|now|time/i, /^(list|status|info|version|ping)/i, /^(get|read|show|describe|search|find)/i];
 const PRIVATE = /env|secret|token|key|password|credential/i;
 
 /** The URLs, printed as soon as the port is open. The first line never changes its form: programs wait for it. */
-export function startMessage(service: Service, settings: Settings): string {
+export function startMessage(service: Service, settings: Settings, paint: Paint = plain): string {
   const base = service.url + settings.pathPrefix.replace(/\/$/, '');
   const names = settings.servers.map((server) => server.name);
   const width = Math.max(...names.map((name) => name.length));
   const urls = settings.singleServer
-    ? [`  ${base}`]
-    : names.map((name) => `  ${name.padEnd(width)}  ${base}/${encodeURIComponent(name)}`);
+    ? [`  ${paint('cyan', base)}`]
+    : names.map((name) => `  ${name.padEnd(width)}  ${paint('cyan', `${base}/${encodeURIComponent(name)}`)}`);
   return [
     `Listening on ${service.url}`,
     '',
-    `Docs: ${service.url}/docs`,
+    `Docs: ${paint('cyan', `${service.url}/docs`)}`,
     '',
     `Register in Open WebUI (Admin Settings, External Tools, type OpenAPI):`,
     ...urls,

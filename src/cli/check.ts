@@ -5,6 +5,7 @@ import { hasUserPlaceholder, literalText } from '../placeholders/resolve-templat
 import type { Template } from '../placeholders/template.ts';
 import { findConfinementProblem } from '../process/confinement/confine-child.ts';
 import { findCommand } from '../process/find-command.ts';
+import { plain } from '../telemetry/paint.ts';
 import type { CommandResult } from './command-result.ts';
 
 interface Finding {
@@ -14,13 +15,13 @@ interface Finding {
 }
 
 /** `checkCommands`, and whether this system can confine each server as its entry asks. */
-export async function checkServers(settings: Pick<Settings, 'servers'>): Promise<CommandResult> {
-  const { text, exitCode } = checkCommands(settings);
+export async function checkServers(settings: Pick<Settings, 'servers'>, paint = plain): Promise<CommandResult> {
+  const { text, exitCode } = checkCommands(settings, process.platform, paint);
   const problems: string[] = [];
   for (const { name, transport } of settings.servers) {
     if (transport.type !== 'stdio' || transport.confinement === undefined) continue;
     const problem = await findConfinementProblem(transport.confinement);
-    if (problem !== undefined) problems.push(`not confined  ${name}  ${problem}.\n`);
+    if (problem !== undefined) problems.push(`${paint('red', 'not confined')}  ${name}  ${problem}.\n`);
   }
   return { text: text + problems.join(''), exitCode: problems.length > 0 ? 1 : exitCode };
 }
@@ -29,10 +30,14 @@ export async function checkServers(settings: Pick<Settings, 'servers'>): Promise
 export function checkCommands(
   settings: Pick<Settings, 'servers'>,
   platform: NodeJS.Platform = process.platform,
+  paint = plain,
 ): CommandResult {
   const findings = settings.servers.map((server) => checkServer(server, platform));
   const width = Math.max(0, ...findings.map(({ server }) => server.length));
-  const lines = findings.map(({ state, server, detail }) => `${state.padEnd(9)}  ${server.padEnd(width)}  ${detail}\n`);
+  const lines = findings.map(({ state, server, detail }) => {
+    const label = paint(state === 'ok' ? 'green' : 'red', state.padEnd(9));
+    return `${label}  ${server.padEnd(width)}  ${detail}\n`;
+  });
   const exitCode = findings.some(({ state }) => state === 'not found') ? 1 : 0;
   return { text: lines.join(''), exitCode };
 }

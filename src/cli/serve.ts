@@ -5,10 +5,12 @@ import { formatConfigProblem } from '../errors.ts';
 import type { OwnMemory } from '../process/own-memory.ts';
 import { readHost, storageWarning } from '../service/container-storage.ts';
 import { type Service, startService } from '../service.ts';
-import { createLogger } from '../telemetry/logger.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { createPaint } from '../telemetry/paint.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 import { WatchedFiles } from '../watched-files.ts';
 import { curlLine, startMessage } from './announcement.ts';
+import type { LiveLine } from './live-line.ts';
 import { openEdits } from './open-edits.ts';
 import { describeProtections } from './protections.ts';
 import { type ReadEnvironment, RunningConfiguration } from './running-configuration.ts';
@@ -38,10 +40,18 @@ export async function serve(
   const hasStoredKeys = await hasStoredApiKeys(environment.database);
   const { settings, secrets, warnings, authFile } = loadSettings(options, environment, hasStoredKeys, onRead);
   const redactor = new Redactor();
-  const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, redactor });
+  const { isLive, colours } = environment.terminal;
+  const live = isLive && settings.logFormat === 'pretty' ? await openLiveLine() : undefined;
+  const logger = createLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    redactor,
+    hasColours: colours.error,
+    ...(live === undefined ? {} : { stream: live.stream }),
+  });
   const edits = await openEdits(settings, options, readEnvironment, redactor);
   const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys, edits });
-  process.stdout.write(`${startMessage(service, settings)}\n`);
+  process.stdout.write(`${startMessage(service, settings, createPaint(colours.out))}\n`);
   for (const warning of warnings) logger.warn(formatConfigProblem(warning));
   // With PostgreSQL nothing that matters is stored there.
   const lost = secrets.databaseUrl === undefined ? storageWarning(settings.dataDir, readHost()) : undefined;
@@ -64,7 +74,9 @@ export async function serve(
   });
   if (edits !== undefined) edits.reload = () => configuration.reload();
   const leaving = new AbortController();
-  void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), leaving.signal);
+  const print = (text: string) => (live === undefined ? process.stdout.write(text) : live.print(process.stdout, text));
+  void showStart(service, logger, live, leaving.signal);
+  void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), print, leaving.signal);
   signals.handle({ SIGHUP: () => void configuration.reload(), SIGUSR2: () => void service.reopenLogs() });
   logger.info(`${await signalled}: running calls may finish; a second signal ends at once`);
   leaving.abort();
@@ -72,11 +84,38 @@ export async function serve(
   await service.stop();
 }
 
+async function openLiveLine(): Promise<LiveLine> {
+  const { LiveLine: Line } = await import('./live-line.ts');
+  return new Line(process.stderr);
+}
+
+/** On a terminal shows how many servers are ready while they start; logs it once they have settled. */
+async function showStart(
+  { registry }: Service,
+  logger: Logger,
+  live: LiveLine | undefined,
+  leaving: AbortSignal,
+): Promise<void> {
+  const { countReady, followProgress, progressOf } = await import('./start-progress.ts');
+  const end = live === undefined ? () => {} : followProgress(registry.list(), (line) => live.show(line));
+  await Promise.race([registry.whenSettled(), new Promise((resolve) => leaving.addEventListener('abort', resolve))]);
+  end();
+  live?.show('');
+  const progress = progressOf(registry.list());
+  const failing = progress.failed.length === 0 ? {} : { failing: progress.failed.join(', ') };
+  if (!leaving.aborted) logger.info(countReady(progress), failing);
+}
+
 /** Only a server's catalogue shows which call works, so the line comes when the servers have settled. */
-async function printCurlLine(service: Service, line: () => string | undefined, leaving: AbortSignal): Promise<void> {
+async function printCurlLine(
+  service: Service,
+  line: () => string | undefined,
+  print: (text: string) => void,
+  leaving: AbortSignal,
+): Promise<void> {
   await Promise.all(service.registry.list().map((server) => server.whenSettled(EXAMPLE_WAIT_MS)));
   const text = leaving.aborted ? undefined : line();
-  if (text !== undefined) process.stdout.write(`Try it:\n  ${text}\n\n`);
+  if (text !== undefined) print(`Try it:\n  ${text}\n\n`);
 }
 
 /** Resolves at the first signal to end; the second one ends the process at once, child processes included. */

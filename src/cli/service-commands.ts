@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander';
+import type { Environment } from '../config/environment.ts';
 import { type LoadedSettings, loadSettings } from '../config/load-settings.ts';
 import { nearestName } from '../config/nearest-name.ts';
 import { isHttpUrl } from '../config/read-remote-transport.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { formatConfigProblem, UsageError } from '../errors.ts';
+import { createPaint } from '../telemetry/paint.ts';
 import { readVersion } from '../version.ts';
 import { adminGroups } from './admin-commands.ts';
 import type { CommandLine } from './command-line.ts';
@@ -37,12 +39,15 @@ export function addServiceCommands(
     if (word !== undefined) throw misplacedWord(word, program);
     return toServiceOptions(program.opts(), positional);
   };
-  const chooseLoaded = (options: ServiceOptions, work: (loaded: LoadedSettings) => Promise<CommandResult>) =>
+  const chooseLoaded = (
+    options: ServiceOptions,
+    work: (loaded: LoadedSettings, environment: Environment) => Promise<CommandResult>,
+  ) =>
     choose({
       kind: 'run',
       envPath: options.envPath,
       run: async (environment) =>
-        work(loadSettings(options, environment, await hasStoredApiKeys(environment.database))),
+        work(loadSettings(options, environment, await hasStoredApiKeys(environment.database)), environment),
     });
 
   program
@@ -67,12 +72,16 @@ export function addServiceCommands(
     .option('--start', 'also start each server, list its tools, and stop it')
     .action(({ start }: { start?: true }, { args }: Command) => {
       const options = toOptions(args);
-      chooseLoaded(options, async (loaded) => {
-        const note = loaded.warnings.map((warning) => `mcpo-ts: warning: ${formatConfigProblem(warning)}\n`).join('');
-        const result = start
-          ? await (await import('./started-servers.ts')).checkStart(options, loaded)
-          : await (await import('./check.ts')).checkServers(loaded.settings);
-        return { ...result, note };
+      chooseLoaded(options, async (loaded, environment) => {
+        const { terminal } = environment;
+        // Before the servers start, which may take long.
+        for (const warning of loaded.warnings) {
+          process.stderr.write(`mcpo-ts: warning: ${formatConfigProblem(warning)}\n`);
+        }
+        await (await import('./check-vault.ts')).checkVaultKey(loaded.settings, environment);
+        return start
+          ? (await import('./started-servers.ts')).checkStart({ options, loaded, terminal })
+          : (await import('./check.ts')).checkServers(loaded.settings, createPaint(terminal.colours.out));
       });
     });
 
@@ -87,8 +96,8 @@ export function addServiceCommands(
     .action((server: string | undefined, { schema }: { schema: 'portable' | 'exact' }, { args }: Command) => {
       if (server !== undefined && isServersFile(server)) throw misplacedWord(server, program);
       const options = toOptions(args.slice(1));
-      chooseLoaded(options, async (loaded) =>
-        (await import('./started-servers.ts')).printOpenApi(options, loaded, server, schema),
+      chooseLoaded(options, async (loaded, { terminal }) =>
+        (await import('./started-servers.ts')).printOpenApi({ options, loaded, terminal }, server, schema),
       );
     });
 

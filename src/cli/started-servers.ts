@@ -1,3 +1,4 @@
+import type { Environment } from '../config/environment.ts';
 import type { LoadedSettings } from '../config/load-settings.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { UsageError } from '../errors.ts';
@@ -8,36 +9,52 @@ import type { Server } from '../servers/server.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import { createRegistry } from '../service/create-registry.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { createPaint, type Paint } from '../telemetry/paint.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 import { type CommandResult, done, toJson } from './command-result.ts';
+import { LiveLine } from './live-line.ts';
+import { countTools, followProgress, printProgress } from './start-progress.ts';
 
-/** `check --start`: starts every server, lists its tools and ends it. Rules that match no tool are problems too. */
-export function checkStart(options: ServiceOptions, loaded: LoadedSettings): Promise<CommandResult> {
-  return withStartedServers(options, loaded, async (registry) => {
+/** A configuration whose servers are started, and where the progress of that is shown. */
+export interface StartRequest {
+  readonly options: ServiceOptions;
+  readonly loaded: LoadedSettings;
+  readonly terminal: Environment['terminal'];
+}
+
+/**
+ * `check --start`: starts every server, lists its tools and ends it; standard error shows the progress. Rules that match
+ * no tool are problems too.
+ */
+export function checkStart(request: StartRequest): Promise<CommandResult> {
+  const paint = createPaint(request.terminal.colours.out);
+  const print = (line: string) => process.stderr.write(`mcpo-ts: ${line}\n`);
+  return withStartedServers(request, print, async (registry) => {
     const servers = registry.list();
     const isAllRight = servers.every((server) => isOk(server) && !server.catalogue?.unmatchedRules.length);
-    return { text: servers.map(describeServer).join(''), exitCode: isAllRight ? 0 : 1 };
+    return { text: servers.map((server) => describeServer(server, paint)).join(''), exitCode: isAllRight ? 0 : 1 };
   });
 }
 
 /**
- * `openapi`: prints the OpenAPI document of one server (in single-server mode the only one), or of all.
- * Throws `UsageError` for an unknown server, `ServerUnavailableError` for one that does not start.
+ * `openapi`: prints the OpenAPI document of one server (in single-server mode the only one), or of all; nothing and exit
+ * code 1 if a server would be missing from it. Throws `UsageError` for an unknown server.
  */
 export function printOpenApi(
-  options: ServiceOptions,
-  loaded: LoadedSettings,
+  request: StartRequest,
   serverName: string | undefined,
   schemas: 'portable' | 'exact',
 ): Promise<CommandResult> {
-  const { settings } = loaded;
-  return withStartedServers(options, loaded, async (registry, logger) => {
+  const { settings } = request.loaded;
+  return withStartedServers(request, undefined, async (registry, logger) => {
     const name = serverName ?? (settings.singleServer ? settings.servers[0]?.name : undefined);
     const server = name === undefined ? undefined : registry.servers.get(name);
     if (name !== undefined && server === undefined) {
       const names = registry.list().map((one) => one.name);
       throw new UsageError(`There is no server "${name}"; the configuration has ${names.join(', ')}.`);
     }
+    const missing = (server === undefined ? registry.list() : [server]).filter(isMissing);
+    if (missing.length > 0) return { text: '', note: missing.map(describeMissing).join(''), exitCode: 1 };
     const documents = new DocumentCache(settings, registry, () => settings.hasAuthentication, logger);
     const { body } = await documents.of(server, schemas);
     return done(toJson(JSON.parse(body.toString('utf8'))));
@@ -46,25 +63,50 @@ export function printOpenApi(
 
 /**
  * Runs `work` on the configured servers, started without the service around them, once each has listed its tools or
- * failed to; ends them all afterwards. Only errors are logged, to standard error.
+ * failed to; ends them all afterwards. Only errors are logged, to standard error. The progress is shown on a terminal,
+ * else printed line by line.
  */
 async function withStartedServers<Result>(
-  options: ServiceOptions,
-  { settings, secrets }: LoadedSettings,
+  { options, loaded: { settings, secrets }, terminal }: StartRequest,
+  printLine: ((line: string) => void) | undefined,
   work: (registry: ServerRegistry, logger: Logger) => Promise<Result>,
 ): Promise<Result> {
   const redactor = new Redactor();
   redactor.add(secrets.configured);
   const level = options.logLevel === undefined ? 'error' : settings.logLevel;
-  const logger = createLogger({ level, format: settings.logFormat, redactor });
+  const live = terminal.isLive ? new LiveLine(process.stderr) : undefined;
+  const logger = createLogger({
+    level,
+    format: settings.logFormat,
+    redactor,
+    hasColours: terminal.colours.error,
+    stream: live?.stream ?? process.stderr,
+  });
   const registry = createRegistry(settings, logger, redactor, NO_CACHE);
+  let endProgress = () => {};
   try {
     registry.start();
+    if (live !== undefined) endProgress = followProgress(registry.list(), (line) => live.show(line));
+    else if (printLine !== undefined) endProgress = printProgress(registry.list(), printLine);
     await registry.whenSettled();
+    endProgress();
+    live?.show('');
     return await work(registry, logger);
   } finally {
+    endProgress();
+    live?.show('');
     await registry.stop();
   }
+}
+
+/** Neither its tools nor an operation that signs a user in can be in a document. */
+function isMissing(server: Server): boolean {
+  return !isOk(server) || (server.catalogue === undefined && server.awaitedSource === undefined);
+}
+
+function describeMissing({ name, status }: Server): string {
+  const why = [status.reason, status.detail].filter(Boolean).join('; ');
+  return `mcpo-ts: server "${name}" is missing from the document${why === '' ? '' : `: ${why}`}\n`;
 }
 
 /** Nothing more can be checked of a server whose tools only a user can list. */
@@ -72,17 +114,20 @@ function isOk({ status, config: { isolation, discovery } }: Server): boolean {
   return status.state === 'ready' || (isolation !== 'shared' && discovery === undefined);
 }
 
-function describeServer(server: Server): string {
+function describeServer(server: Server, paint: Paint): string {
   const { name, catalogue, status } = server;
   const { state, reason, detail } = status;
-  const tools = catalogue === undefined ? '' : `, ${publishedTools(catalogue).length} tools`;
+  const tools = catalogue === undefined ? '' : `, ${countTools(publishedTools(catalogue).length)}`;
   const why = (reason === undefined ? '' : `: ${reason}`) + (detail === undefined ? '' : `; ${detail}`);
   const lines = [
     ...[...(catalogue?.tools.values() ?? [])].map(describeTool),
     ...(catalogue?.rejected ?? []).map((tool) => `tool "${tool.name.slice(0, 200)}" is left out: ${tool.reason}`),
     ...(catalogue?.unmatchedRules ?? []).map(describeUnmatchedRule),
   ];
-  const first = `${isOk(server) ? 'ok    ' : 'failed'}  ${name}  ${state}${tools}${why}`;
+  // A state such as "backing off" is about the next try, and there is none.
+  const first = isOk(server)
+    ? `${paint('green', 'ok    ')}  ${name}  ${state}${tools}${why}`
+    : `${paint('red', 'failed')}  ${name}  ${why.replace(/^: /, '')}`;
   return [first, ...lines].map((line, index) => `${index === 0 ? '' : ' '.repeat(10)}${line}\n`).join('');
 }
 

@@ -1,6 +1,7 @@
 import { matchesUser, toUserKey, toUserName, type UserId } from '../auth/user.ts';
 import type { Environment } from '../config/environment.ts';
 import { vaultKeyOf } from '../config/settings.ts';
+import { UsageError } from '../errors.ts';
 import { isReadable } from '../vault/cipher.ts';
 import { SecretStore } from '../vault/secret-store.ts';
 import type { LinkProfile } from '../vault/setup-links.ts';
@@ -8,6 +9,7 @@ import { readProfiles } from '../vault/user-profiles.ts';
 import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
+import { confirm } from './confirm.ts';
 import { backupVault, restoreVault } from './vault-backup.ts';
 import { linkUser, type readLinkRequest } from './vault-link.ts';
 import { type RotationRequest, rotateKey } from './vault-rotation.ts';
@@ -31,7 +33,9 @@ export function vaultCommands(environment: Pick<Environment, 'values' | 'databas
   return {
     list: (json: boolean, search?: string) => withStore((store) => listSecrets(store, keySource, json, search)),
     exportUser: (user: string) => withUser(user, (store, owner) => exportUser(store, owner, keySource)),
-    eraseUser: (user: string) => withUser(user, (store, owner) => eraseUser(store, owner, now)),
+    /** `ask` returns whether to go on, `undefined` where nobody can be asked. */
+    eraseUser: (user: string, ask: typeof confirm = confirm) =>
+      withUser(user, (store, owner) => eraseUser(store, owner, ask, now)),
     link: (user: string, request: ReturnType<typeof readLinkRequest>) =>
       withUser(user, (store, owner) => linkUser(store, owner, request, now)),
     rotateKey: (request: RotationRequest) => withStore((store) => rotateKey(store, keySource, request, now)),
@@ -139,12 +143,27 @@ async function readProfile(store: SecretStore, owner: UserId, keySource: VaultKe
   return (rows.length === 0 ? undefined : readProfiles(findKeyring(keySource), rows).get(toUserKey(owner))) ?? {};
 }
 
-/** Removes all of that; running services notice within seconds and end the user's sessions. */
-async function eraseUser(store: SecretStore, owner: UserId, now: number): Promise<CommandResult> {
+/**
+ * Removes all of that once it is confirmed; running services notice within seconds and end the user's sessions. Exit
+ * code 1 for an unknown user, and if it is not confirmed.
+ */
+async function eraseUser(store: SecretStore, owner: UserId, ask: typeof confirm, now: number): Promise<CommandResult> {
+  const who = `${owner.issuer}:${owner.subject}`;
+  if (!(await store.hasAnythingOf(owner))) {
+    const note = `Nothing is stored about ${who}; "mcpo-ts vault list" shows users by their ids.\n`;
+    return { text: '', note, exitCode: 1 };
+  }
+  const isWanted = await ask(`Erase everything that is stored about ${who}? This cannot be undone.`);
+  if (isWanted === undefined) {
+    throw new UsageError(
+      `Erasing everything that is stored about ${who} cannot be undone; add --yes if that is wanted.`,
+    );
+  }
+  if (!isWanted) return { text: '', note: 'Nothing was erased.\n', exitCode: 1 };
   const count = await store.erase(owner, now);
   const secrets = `${count} ${count === 1 ? 'secret' : 'secrets'}`;
   return done(
-    `${secrets} of ${owner.issuer}:${owner.subject} and everything else about this user in the vault are gone.\n`,
+    `${secrets} of ${who} and everything else about this user in the vault are gone.\n`,
     'Not erased: the audit log, whose entries prove who did what and expire with "retentionDays"; backups, for as long as you keep them; in PostgreSQL deleted rows until its next VACUUM.\n',
   );
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import { parseUrl } from '../parse-url.ts';
 import { algorithm } from './auth-schema.ts';
+import { hasColours } from './colours.ts';
 import { isOwnVariable, withOwnVariables } from './environment-variables.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 import { readSecretFile, type SecretName, secretNames, secretSchema } from './secret-variables.ts';
@@ -152,6 +153,12 @@ export interface Environment {
   readonly database: { readonly dataDir: string; readonly databaseUrl: string | undefined };
   /** Whether the log is read in a terminal. */
   readonly isTerminal: boolean;
+  readonly terminal: {
+    /** Standard error is a terminal on which a line can be drawn again. */
+    readonly isLive: boolean;
+    /** Whether standard output and standard error have colours. */
+    readonly colours: { readonly out: boolean; readonly error: boolean };
+  };
   readonly platform: NodeJS.Platform;
 }
 
@@ -190,6 +197,13 @@ export function readEnvironment(
     secretFiles,
     database: { dataDir, databaseUrl: secrets.MCPO_DATABASE_URL },
     isTerminal: process.stderr.isTTY === true,
+    terminal: {
+      isLive: process.stderr.isTTY === true && env.TERM !== 'dumb',
+      colours: {
+        out: hasColours(process.stdout.isTTY === true, env),
+        error: hasColours(process.stderr.isTTY === true, env),
+      },
+    },
     platform: process.platform,
   };
 }

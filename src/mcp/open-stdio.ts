@@ -26,9 +26,9 @@ export async function openStdio(
   const transport = new StdioTransport({ server, child, maxResultBytes, logger, onBroken });
   const { pending } = transport;
   void child.exited.then(end);
-  let isSilent = true;
+  let hasEnded = false;
   const lost = pending.ended.then(({ reason }) => {
-    isSilent = false;
+    hasEnded = true;
     throw new SessionOpenError(`${reason} before it was ready`);
   });
   const dispose = () => transport.close();
@@ -36,6 +36,8 @@ export async function openStdio(
     const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
     return new McpSession({ client, pending, transportType: 'stdio', pid: child.pid, startTimeoutMs, dispose });
   } catch (error) {
+    // It ends now if it has not.
+    const isSilent = !hasEnded;
     const hasChildren = isSilent ? hasChildProcesses(child.pid) : undefined;
     await dispose();
     const { message, detail }: { message: string; detail?: string | undefined } = toOpenError(error, options);

@@ -125,9 +125,9 @@ export class Generations implements GenerationOwner {
       logger.debug(`a session with former settings is ${state}`, facts);
     } else if (isBad) {
       logger.warn(describeFailure(change), facts);
-    } else if (state === 'starting' && why !== undefined) {
-      // The failure's own line has said when.
-      logger.debug('server is starting again', facts);
+    } else if (state === 'starting') {
+      // What comes of it is logged, and the line of a failure has said when.
+      logger.debug('server is starting', facts);
     } else {
       const tools = state === 'ready' ? { tools: generation.catalogue.current?.tools.size } : {};
       logger.info(`server is ${state}`, { server: facts.server, ...tools });

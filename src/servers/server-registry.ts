@@ -5,6 +5,9 @@ import { Server } from './server.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { SessionQuota } from './session-quota.ts';
 
+/** A start that has failed is over when its process is, which takes a few seconds at most. */
+const END_MS = 10_000;
+
 /** What is configured and in what state. */
 export class ServerRegistry {
   /** By exact name. Set by this class alone; a field, since every call reads it. */
@@ -36,7 +39,7 @@ export class ServerRegistry {
 
   /** Resolves once each server's first attempt to start has succeeded or failed. */
   async whenSettled(): Promise<void> {
-    await Promise.all(this.list().map((server) => server.whenSettled(server.config.startTimeoutMs)));
+    await Promise.all(this.list().map((server) => server.whenSettled(server.config.startTimeoutMs + END_MS)));
   }
 
   /** Ends every server's sessions side by side; resolves when nothing of them is left. */

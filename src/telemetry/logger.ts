@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { createPaint, type Paint } from './paint.ts';
 import type { Redactor } from './redactor.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -15,6 +16,12 @@ export interface Logger {
 /** Longer texts are cut, after secrets were taken out. */
 const MAX_TEXT_CHARACTERS = 4_000;
 
+const LEVEL_COLOURS: ReadonlyMap<string, Parameters<Paint>[0]> = new Map([
+  ['error', 'red'],
+  ['warn', 'yellow'],
+  ['info', 'green'],
+]);
+
 /** An event, its secrets already taken out. */
 type LogInfo = Readonly<Record<string, unknown>> & { readonly level: string; readonly message: unknown };
 
@@ -22,6 +29,8 @@ export interface LoggerOptions {
   readonly level: 'error' | 'warn' | 'info' | 'debug';
   readonly format: 'json' | 'pretty';
   readonly redactor: Redactor;
+  /** Of the pretty format; off by default. */
+  readonly hasColours?: boolean;
   /** Defaults to standard error, so that standard output stays for what a command prints. */
   readonly stream?: NodeJS.WritableStream;
 }
@@ -29,11 +38,12 @@ export interface LoggerOptions {
 /** Opens the log: one line an event, every known secret taken out of it by value. */
 export function createLogger(options: LoggerOptions): Logger {
   const { redactor } = options;
+  const paint = createPaint(options.hasColours === true);
   const line = winston.format((info) => {
     const { level, ...facts } = info;
     // Value by value and not the finished line, whose form a user's value such as `","` must not break.
     const clean = { level, ...(redactValue(facts, redactor) as { message: unknown }) };
-    const text = options.format === 'json' ? toJsonLine(clean) : toPrettyLine(clean);
+    const text = options.format === 'json' ? toJsonLine(clean) : toPrettyLine(clean, paint);
     (info as Record<symbol, unknown>)[Symbol.for('message')] = text;
     return info;
   });
@@ -77,13 +87,16 @@ function toJsonLine(info: LogInfo): string {
   return JSON.stringify({ timestamp: new Date().toISOString(), level, message, ...fields });
 }
 
-function toPrettyLine(info: LogInfo): string {
+function toPrettyLine(info: LogInfo, paint: Paint): string {
   const { level, message, ...fields } = info;
   const time = new Date().toISOString().slice(11, 19);
   const facts = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${typeof value === 'string' ? quoteIfNeeded(value) : JSON.stringify(value)}`);
-  return [time, level.toUpperCase().padEnd(5), toOneLine(String(message)), ...facts].join(' ');
+  const colour = LEVEL_COLOURS.get(level) ?? 'dim';
+  const label = paint(colour, level.toUpperCase().padEnd(5));
+  const details = facts.length === 0 ? [] : [paint('dim', facts.join(' '))];
+  return [paint('dim', time), label, toOneLine(String(message)), ...details].join(' ');
 }
 
 function quoteIfNeeded(value: string): string {

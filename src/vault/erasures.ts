@@ -59,6 +59,17 @@ export async function eraseRows(transaction: Database, owner: UserId, hash: stri
     .execute();
 }
 
+/** Whether there is any row that an erasure of this user would delete, but for catalogues. */
+export async function hasRowsOf(database: Database, owner: UserId): Promise<boolean> {
+  for (const table of ['secrets', ...OWNED_TABLES] as const) {
+    const rows = database.selectFrom(table).select('subject');
+    const found = rows.where('issuer', '=', owner.issuer).where('subject', '=', owner.subject).limit(1);
+    if ((await found.executeTakeFirst()) !== undefined) return true;
+  }
+  const keys = database.selectFrom('api_keys').select('id').where('user_issuer', '=', owner.issuer);
+  return (await keys.where('user_subject', '=', owner.subject).limit(1).executeTakeFirst()) !== undefined;
+}
+
 /**
  * Of these notes, those whose users were not erased since. To be called in a transaction that holds the row of the
  * revision, as an erasure does: neither can slip in between the other's statements.

@@ -2,7 +2,7 @@ import type { UserId } from '../auth/user.ts';
 import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
 import { readRevision } from '../db/revisions.ts';
-import { ERASED, emptyLog, eraseRows, erasureHasher } from './erasures.ts';
+import { ERASED, emptyLog, eraseRows, erasureHasher, hasRowsOf } from './erasures.ts';
 import { profileRows, putProfileRows } from './profile-rows.ts';
 import { changeSecrets, secretChangesAfter } from './secret-changes.ts';
 import {
@@ -211,6 +211,11 @@ export class SecretStore {
       if ((await found.executeTakeFirst()) !== undefined) return true;
     }
     return false;
+  }
+
+  /** Whether there is anything of a user to erase. */
+  hasAnythingOf(owner: UserId): Promise<boolean> {
+    return hasRowsOf(this.#database, owner);
   }
 
   /** Writes what people know these users by. */

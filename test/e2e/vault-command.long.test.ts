@@ -90,7 +90,8 @@ test('backup, erasure and restore: everything is back; with another key it is re
   };
   expect((await said(['backup', file])).code).toBe(0);
   expect((await said(['backup', file])).code).toBe(2);
-  for (const user of ['u0', 'u1', 'u2']) expect((await said(['erase-user', user])).stdout).toMatch(/^1 secret of/);
+  for (const user of ['u0', 'u1', 'u2'])
+    expect((await said(['erase-user', user, '--yes'])).stdout).toMatch(/^1 secret of/);
   expect((await said(['list'])).stdout).toBe('There are no secrets in the vault.\n');
 
   const wrong = await said(['restore', file], { MCPO_VAULT_KEY: keyText(2) });

@@ -199,7 +199,7 @@ test('a user who is erased on the command line loses their session, and others a
   const service = await start(dataDir);
   for (const user of ['ann', 'bob']) await save(service, user, `secret of ${user}`);
   const [ann, bob] = [await who(service, 'ann'), await who(service, 'bob')];
-  const erased = await runCommand(['vault', 'erase-user', 'ann'], { env: envOf(dataDir) });
+  const erased = await runCommand(['vault', 'erase-user', 'ann', '--yes'], { env: envOf(dataDir) });
   expect(erased.stdout).toMatch(/^1 secret of open-webui:ann/);
   await waitFor(() => !isRunning(service, ann.pid), 5_000, "the end of Ann's process");
   expect((await whoami(service, 'ann')).status).toBe(428);

@@ -191,7 +191,7 @@ describe('over PostgreSQL', () => {
     const listed = await runCommand(['vault', 'list'], { env });
     expect([listed.code, listed.stdout]).toEqual([0, expect.stringContaining('open-webui:gus')]);
     const { pid } = await who(service, 'gus');
-    expect((await runCommand(['vault', 'erase-user', 'gus'], { env })).stdout).toMatch(/^1 secret of/);
+    expect((await runCommand(['vault', 'erase-user', 'gus', '--yes'], { env })).stdout).toMatch(/^1 secret of/);
     await waitFor(() => !isRunning(service, pid), NEWS_MS + 1_000, "the end of Gus's process");
     await save(service, 'gus', 'canary-of-gus-77aa');
     const tables = await rowsOf(

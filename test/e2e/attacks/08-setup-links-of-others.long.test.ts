@@ -120,7 +120,7 @@ describe('a setup link', () => {
   test('an erased user has no session left, by the page, by an admin or by the command', async () => {
     const ways = [
       () => service.request('DELETE', '/vault/api/users/eve', { headers: { authorization: `Bearer ${KEY}` } }),
-      () => runCommand(['vault', 'erase-user', 'eve'], { env }),
+      () => runCommand(['vault', 'erase-user', 'eve', '--yes'], { env }),
       async () => (await logIn('eve')).post('/vault/erase', { confirm: 'yes' }),
     ];
     for (const erase of ways) {

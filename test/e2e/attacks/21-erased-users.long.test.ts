@@ -65,7 +65,7 @@ describe('after an erasure no file of the database holds the id', () => {
     for (const name of [WHO, 'somebody-else']) await use(service, name);
     // A note of this use is on its way for some seconds.
     expect((await service.call('own', 'show', {}, headers(WHO))).status).toBe(200);
-    const erased = await runCommand(['vault', 'erase-user', WHO], { env: { MCPO_DATA_DIR: dataDir } });
+    const erased = await runCommand(['vault', 'erase-user', WHO, '--yes'], { env: { MCPO_DATA_DIR: dataDir } });
     expect([erased.code, erased.stderr]).toEqual([0, expect.stringContaining('Not erased: the audit log')]);
     // The session of the erased user ends, the other's does not.
     await waitFor(() => service.children().length <= 1, 10_000, 'the end of the session');

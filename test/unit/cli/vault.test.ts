@@ -117,7 +117,7 @@ describe('vault list', () => {
         .map((file) => readFileSync(file, 'latin1'))
         .join('');
     expect(stored()).not.toContain('Alice Example');
-    await vault().eraseUser('alice');
+    await vault().eraseUser('alice', async () => true);
     expect(await withStore((store) => store.profiles())).toEqual([]);
   });
 
@@ -161,16 +161,35 @@ describe('vault export-user and erase-user', () => {
 
   test('erase removes all of one user and nothing of another', async () => {
     await fill();
-    const { text } = await vault().eraseUser('open-webui:alice');
+    const { text } = await vault().eraseUser('open-webui:alice', async () => true);
     expect(text).toMatch(/^2 secrets of open-webui:alice/);
     const empty = { secrets: [], uses: [], refusedCredentials: [] };
     expect(JSON.parse((await vault().exportUser('alice')).text)).toMatchObject(empty);
     expect(await readAll()).toEqual([undefined, undefined, `${canary}-bob`]);
-    expect((await vault().eraseUser('nobody')).text).toMatch(/^0 secrets/);
+    // Once more: nothing is stored about them now.
+    expect(await vault().eraseUser('open-webui:alice', async () => true)).toMatchObject({ text: '', exitCode: 1 });
+  });
+
+  test('erase fails for a user of whom nothing is stored', async () => {
+    await fill();
+    expect(await vault().eraseUser('nobody', async () => true)).toEqual({
+      text: '',
+      note: 'Nothing is stored about open-webui:nobody; "mcpo-ts vault list" shows users by their ids.\n',
+      exitCode: 1,
+    });
+  });
+
+  test('erase asks, and does nothing where the answer is no or nobody can be asked', async () => {
+    await fill();
+    const before = await withStore((store) => store.list());
+    const refused = await vault().eraseUser('alice', async () => false);
+    expect(refused).toEqual({ text: '', note: 'Nothing was erased.\n', exitCode: 1 });
+    await expect(vault().eraseUser('alice', async () => undefined)).rejects.toThrow(/cannot be undone; add --yes/);
+    expect(await withStore((store) => store.list())).toEqual(before);
   });
 
   test.each(['', 'a\nb', ':'])('%j is not a user', async (user) => {
-    await expect(vault().eraseUser(user)).rejects.toBeInstanceOf(UsageError);
+    await expect(vault().eraseUser(user, async () => true)).rejects.toBeInstanceOf(UsageError);
   });
 });
 
@@ -303,8 +322,8 @@ describe('vault backup and restore', () => {
     const content = readFileSync(file, 'utf8');
     expect(content).not.toContain('canary');
     expect(content).not.toContain(readFileSync(keyFile(), 'utf8').trim().slice(0, 20));
-    await vault().eraseUser('alice');
-    await vault().eraseUser('bob');
+    await vault().eraseUser('alice', async () => true);
+    await vault().eraseUser('bob', async () => true);
     expect((await restore(file)).text).toBe('3 secrets were restored.\n');
     expect(await readAll()).toEqual(all);
     expect(readdirSync(folder).toSorted()).toEqual(['data', 'vault.json']);
@@ -372,7 +391,7 @@ describe('vault backup and restore', () => {
     const { file } = await backup();
     const changed = join(folder, 'changed.json');
     writeFileSync(changed, change(readFileSync(file, 'utf8')));
-    await vault().eraseUser('alice');
+    await vault().eraseUser('alice', async () => true);
     await expect(restore(changed)).rejects.toBeInstanceOf(UsageError);
     await expect(restore(changed)).rejects.toThrow(/nothing was changed\.$/);
     expect(await readAll()).toEqual([undefined, undefined, `${canary}-bob`]);

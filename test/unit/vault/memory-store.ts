@@ -161,6 +161,10 @@ export class MemoryStore implements Store {
     return this.rows.some(isOne) || this.uses.some(isOne) || this.refusals.some(isOne);
   }
 
+  async hasAnythingOf(owner: UserId) {
+    return this.knows(owner);
+  }
+
   async recentUses(owner: UserId, limit: number) {
     this.#ask('recentUses');
     const uses = this.uses.filter((use) => isOwner(use, owner)).sort((a, b) => b.lastUsedAt - a.lastUsedAt);
