@@ -77,8 +77,43 @@ function commaAfter(text: string, offset: number): number | undefined {
 }
 
 function change(text: string, path: JsonPath, value: unknown, isArrayInsertion = false): string {
-  const formattingOptions = { ...indentationOf(text), eol: text.includes('\r\n') ? '\r\n' : '\n' };
+  const inserted = find(text, path) === undefined ? insert(text, path, value) : undefined;
+  if (inserted !== undefined) return inserted;
+  const formattingOptions = { ...indentationOf(text), eol: eolOf(text) };
   return applyEdits(text, modify(text, path as JSONPath, value, { formattingOptions, isArrayInsertion }));
+}
+
+/**
+ * Adds a value at the end of the object or list that should contain it, and touches nothing else: `modify` would format
+ * what stands before it anew. `undefined` where that has nothing in it yet.
+ */
+function insert(text: string, path: JsonPath, value: unknown): string | undefined {
+  let depth = path.length - 1;
+  while (depth > 0 && find(text, path.slice(0, depth)) === undefined) depth -= 1;
+  const parent = find(text, path.slice(0, depth));
+  const last = parent?.children?.at(-1);
+  const [key, ...rest] = path.slice(depth);
+  if (parent === undefined || last === undefined || key === undefined) return undefined;
+  const nested = rest.reduceRight<unknown>((inner, step) => ({ [step]: inner }), value);
+  const { insertSpaces, tabSize } = indentationOf(text);
+  const isOnOneLine = !text.slice(parent.offset, parent.offset + parent.length).includes('\n');
+  const space = isOnOneLine ? ' ' : eolOf(text) + (/[ \t]*$/.exec(text.slice(0, last.offset))?.[0] ?? '');
+  const json = isOnOneLine ? JSON.stringify(nested) : JSON.stringify(nested, null, insertSpaces ? tabSize : '\t');
+  const item = (parent.type === 'object' ? `${JSON.stringify(key)}: ` : '') + json.replaceAll('\n', space);
+
+  const end = last.offset + last.length;
+  const comma = commaAfter(text, end);
+  const before = comma === undefined ? `${text.slice(0, end)},` : text.slice(0, comma + 1);
+  const after = text.slice(comma === undefined ? end : comma + 1);
+  // A comment at the end of the line is about what stands before it.
+  const comment = isOnOneLine
+    ? ''
+    : (/^[ \t]*(?:\/\/[^\r\n]*|(?:\/\*[^\n]*?\*\/[ \t]*)+)(?=\r?\n)/.exec(after)?.[0] ?? '');
+  return before + comment + space + item + (comma === undefined ? '' : ',') + after.slice(comment.length);
+}
+
+function eolOf(text: string): string {
+  return text.includes('\r\n') ? '\r\n' : '\n';
 }
 
 /** The items of the list at the path; `undefined` if there is none. */

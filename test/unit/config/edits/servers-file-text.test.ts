@@ -38,6 +38,16 @@ describe('editing the text of a servers file', () => {
   test.each([
     ['tabs', '{\n\t"mcpServers": {\n\t\t"a": {"command": "x"}\n\t}\n}', '\n\t\t"b": {\n\t\t\t"command": "y"'],
     ['line ends of Windows', '{\r\n  "mcpServers": {}\r\n}\r\n', '\r\n    "b": {\r\n      "command": "y"'],
+    [
+      'entries in one line, with comments behind them',
+      '{\n  "mcpServers": {\n    "a": {"command":"x"} // of the house\n  } // all\n}\n',
+      '{\n  "mcpServers": {\n    "a": {"command":"x"}, // of the house\n    "b": {\n      "command": "y"\n    }\n  } // all\n}\n',
+    ],
+    [
+      'a comma at the end',
+      '{\n  "mcpServers": {\n    "a": {}, /* one */\n    // two\n  },\n}',
+      '"a": {}, /* one */\n    "b": {\n      "command": "y"\n    },\n    // two\n  },\n}',
+    ],
     ['one line', '{"mcpServers":{}}', '"command": "y"'],
     ['VS Code', '{"servers":{}}', '"command": "y"'],
     ['a byte order mark', '\uFEFF{"mcpServers":{}}', '"command": "y"'],
