@@ -204,7 +204,7 @@ export class SecretStore {
 
   /** Whether anything is stored about a user that they, or an admin for them, have done; not a setup link. */
   async knows(owner: UserId): Promise<boolean> {
-    for (const table of ['secrets', 'tool_uses', 'page_sessions', 'refused_credentials'] as const) {
+    for (const table of ['secrets', 'user_profiles', 'tool_uses', 'page_sessions', 'refused_credentials'] as const) {
       const rows = this.#database.selectFrom(table).select('subject');
       const { issuer, subject } = owner;
       const found = rows.where('issuer', '=', issuer).where('subject', '=', subject).limit(1);

@@ -198,7 +198,7 @@ export class Vault {
 
   /** Whether anything is known of a user: a value, a call, a log-in; not a setup link. */
   async knows(owner: UserId): Promise<boolean> {
-    await this.#notes.flush();
+    await Promise.all([this.#notes.flush(), this.#profiles.flush()]);
     return this.#store.knows(owner);
   }
 

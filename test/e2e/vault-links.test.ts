@@ -104,6 +104,13 @@ describe('a setup link that is asked for', () => {
     });
   }
 
+  test('names its user by what is known of them, though only the id is given', async () => {
+    await service.call('tracker', 'whoami', {}, { ...as('zoe'), 'x-openwebui-user-name': 'Zoe%20Example' });
+    const made = (await link(bearer('mailer'), { server: 'tracker', user: 'zoe' })).json() as LinkAnswer;
+    expect(made.known).toBe(true);
+    expect((await service.get(new URL(made.url).pathname)).text).toContain('Zoe Example');
+  });
+
   test('needs the scope for another user, and a server that asks for values', async () => {
     for (const headers of [as('ann'), bearer('writer'), bearer('of-docs'), as('ann', 'asserting-writer')]) {
       const answer = await link(headers, { server: 'tracker', user: 'bob' });

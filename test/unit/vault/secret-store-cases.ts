@@ -372,6 +372,22 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
       expect(await store.getLink('ab13')).toBeUndefined();
     });
 
+    test('knows whoever has done something, and nobody for whom there is only a link', async () => {
+      const link = { hash: 'h', owner: ann, server: 'jira', expiresAt: NOW, profile: undefined };
+      await store.addLink(link);
+      expect(await store.knows(ann)).toBe(false);
+      await store.addUses([{ owner: ann, server: 'jira', tool: 'search', lastUsedAt: NOW, calls: 1 }]);
+      await put(at(bob, 'jira', 'TOKEN'));
+      const stranger = { issuer: 'https://id.example', subject: 'ann' };
+      expect([await store.knows(ann), await store.knows(bob), await store.knows(stranger)]).toEqual([
+        true,
+        true,
+        false,
+      ]);
+      await store.erase(bob, NOW);
+      expect(await store.knows(bob)).toBe(false);
+    });
+
     test('forgets links that have expired', async () => {
       for (const [hash, expiresAt] of [
         ['early', NOW - 1],
