@@ -36,6 +36,16 @@ export function describeSecretStore(title: string, make: () => Promise<StoreUnde
 
     const tidy = (times: Partial<Parameters<SecretStore['tidy']>[0]>) => store.tidy({ links: 0, changes: 0, ...times });
 
+    test('announces what is no change to whoever follows the changes', async () => {
+      await store.announce(ann, 'jira', NOW);
+      await store.announce(bob, undefined, NOW);
+      expect(await store.changesAfter(0)).toEqual([
+        { revision: 1, owner: ann, server: 'jira' },
+        { revision: 2, owner: bob, server: undefined },
+      ]);
+      expect(await store.list()).toEqual([]);
+    });
+
     test('gives back what was put, numbers as numbers and names as they were', async () => {
       const owner = { issuer: 'https://id.example/ü', subject: "o'b\\%_|\n😀" };
       const place = at(owner, 'jira.eu-1', '__proto__');

@@ -52,6 +52,21 @@ describe('values', () => {
     await Promise.all([here.vault.close(), there.vault.close()]);
   });
 
+  test('stay when sessions are ended, here and on another replica', async () => {
+    const store = new MemoryStore();
+    const [here, there] = [await openWatchedVault({ store }), await openWatchedVault({ store })];
+    const values = new Map([['TOKEN', 'one']]);
+    await here.vault.set(alice, 'jira', values);
+    await seconds(2);
+    await here.vault.endSessions(alice, 'jira');
+    await here.vault.endSessions(alice, undefined);
+    await seconds(2);
+    expect(here.told).toEqual(['alice/jira', 'alice/jira', 'alice/*']);
+    expect(there.told).toEqual(['alice/jira', 'alice/jira', 'alice/*']);
+    expect(await there.vault.values(alice, 'jira')).toEqual(values);
+    await Promise.all([here.vault.close(), there.vault.close()]);
+  });
+
   test('of which one is not well-formed are not set', async () => {
     const { vault, store } = await openTestVault();
     const values = new Map([
