@@ -3,7 +3,12 @@ const MAX_LINES = 50;
 const MAX_CHARACTERS = 16_000;
 
 /** Marks that would steer a terminal, or show a text in another order than it has. */
-const STEERING = /(?!\t)[\p{Cc}\p{Bidi_Control}]/gu;
+const STEERING = /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu;
+
+/** A server's own words as they can be shown to people. */
+export function withoutSteering(text: string): string {
+  return text.replace(STEERING, '');
+}
 
 /** A line of stderr, without secrets. */
 export interface StderrLine {
@@ -18,7 +23,7 @@ export class StderrLog {
   #characters = 0;
 
   add(line: string): void {
-    const text = line.replace(STEERING, '');
+    const text = withoutSteering(line);
     this.#lines.push({ at: Date.now(), text });
     this.#characters += text.length;
     while (this.#lines.length > MAX_LINES || this.#characters > MAX_CHARACTERS) {

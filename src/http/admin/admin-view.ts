@@ -1,5 +1,6 @@
 import { describeUnmatchedRule } from '../../servers/catalogue.ts';
 import type { Server } from '../../servers/server.ts';
+import { withoutSteering } from '../../servers/stderr-log.ts';
 import { type ListedServer, toShownServer } from '../pages/shown-server.ts';
 
 /** What the admin's page uses of a server. */
@@ -15,7 +16,7 @@ export function toAdminServer(server: AdminServer, redact: (text: string) => str
     ...shown,
     reason: reasons.join('; '),
     // What the server or its process said. Secrets were removed when it was read; those known since then are now.
-    detail: status.detail === undefined ? undefined : redact(status.detail),
+    detail: status.detail === undefined ? undefined : withoutSteering(redact(status.detail)),
     stderr: server.stderr.lines().map(({ at, text }) => ({ at, text: redact(text) })),
     since: status.since,
     nextTryAt: status.nextTryAt,
