@@ -26,9 +26,9 @@ const forbidden = [
   /Object\.<anonymous>|indiscreet\.js|not accepted/,
 ];
 
-/** What admins may see: the child's words that are no values. */
+/** What admins may see: the child's words that are no values, and the names of variables in their own configuration. */
 const childsOwn =
-  /Object\.(?:<|&lt;)anonymous(?:>|&gt;)|[^\s(]*indiscreet\.js|not accepted|\/home\/canary\/no-such-program/g;
+  /CANARY_(?:REGION|PLAIN|DATABASE)|Object\.(?:<|&lt;)anonymous(?:>|&gt;)|[^\s(]*indiscreet\.js|not accepted|\/home\/canary\/no-such-program/g;
 
 function findings(name: string, text: string): string[] {
   return forbidden.flatMap((pattern) => {
