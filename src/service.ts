@@ -87,7 +87,15 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
 
   const database = new LazyDatabase({ dataDir, databaseUrl }, logger);
   const keySource = { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined };
-  const vault = new LazyVault({ database, keySource, settings, logger, redactor });
+  const linksIdentities = secrets.auth.identity.linkBy !== 'none';
+  const vault = new LazyVault({ database, keySource, settings, logger, redactor, linksIdentities });
+  const persons = new Lazy(async () => {
+    const { openPersons } = await import('./service/open-persons.ts');
+    return openPersons({ vault, auth: secrets.auth, logger, record, isPseudonymous: settings.audit.pseudonymise });
+  });
+  authenticator.linkPersonsWith({
+    personOf: async (principal, identity) => (await persons.get()).personOf(principal, identity),
+  });
   const storedKeys = new Lazy(() => openStoredKeys(database, ring, logger, record, hasStoredKeys));
   const auditAnchor = new Lazy(async () => auditLog && createAuditAnchor(auditLog, database, databaseUrl, logger));
   const closeDatabase = async () => {

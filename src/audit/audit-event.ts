@@ -12,6 +12,7 @@ type AuditEventType =
   | 'process_start'
   | 'reload'
   | 'configuration_change'
+  | 'identity_link'
   | 'tool_definition_change'
   | 'audit_log';
 

@@ -25,7 +25,7 @@ export function isAmong({ roles, users, groups }: AccessList, user: UserProfile 
   if (user === undefined) return false;
   return (
     (user.role !== undefined && roles?.includes(user.role) === true) ||
-    users?.some((text) => isUser(text, user)) === true ||
+    users?.some((text) => (user.identities ?? [user]).some((one) => isUser(text, one))) === true ||
     (groups !== undefined && user.groups?.some((group) => groups.includes(group)) === true)
   );
 }

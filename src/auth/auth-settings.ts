@@ -71,6 +71,8 @@ export interface OpenWebUiSettings {
   readonly secretKey: string | undefined;
   /** Where to ask who a session token or `sk-` key belongs to. */
   readonly url: string | undefined;
+  /** Of an admin of Open WebUI; to ask which OIDC subjects its users have. */
+  readonly apiKey: string | undefined;
   readonly trustUserHeaders: boolean;
   /** Lower-case header names. */
   readonly headers: {
@@ -86,6 +88,15 @@ export interface OpenWebUiSettings {
   };
   /** Something depends on a user's groups, so Open WebUI is asked for those of a session's user. */
   readonly asksForGroups: boolean;
+}
+
+/** When two identities are one person. */
+export interface IdentitySettings {
+  readonly linkBy: 'none' | 'email-verified' | 'oidc-sub';
+  /** With `oidc-sub`: the issuer whose subjects Open WebUI names. */
+  readonly issuer: string | undefined;
+  /** With `oidc-sub`: how Open WebUI calls that provider. */
+  readonly provider: string;
 }
 
 /** A stored API key: only the digest of the key itself. */
@@ -119,4 +130,5 @@ export interface AuthSettings extends AddedScopes {
   readonly issuers: readonly IssuerSettings[];
   readonly logIn: readonly LogInProvider[];
   readonly openWebUi: OpenWebUiSettings;
+  readonly identity: IdentitySettings;
 }

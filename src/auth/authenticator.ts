@@ -1,5 +1,7 @@
 import { ForbiddenError, ServerUnavailableError, UnauthenticatedError } from '../errors.ts';
 import type { ApiKeyRing, RingKey } from './api-key-ring.ts';
+import type { IdentitySettings } from './auth-settings.ts';
+import type { Persons } from './identity-evidence.ts';
 import type { OpenWebUiIdentity } from './open-webui-identity.ts';
 import { ANONYMOUS, type AuthRequest, type Principal } from './principal.ts';
 import { TokenRefusedError } from './token-refused-error.ts';
@@ -19,12 +21,15 @@ export interface UserSources {
   readonly tokens: Pick<TokenVerifier, 'verify' | 'close'> | undefined;
   /** `undefined` when nothing of Open WebUI is believed. */
   readonly identity: OpenWebUiIdentity | undefined;
+  /** When two identities are one person; `undefined`: never. */
+  readonly linking?: IdentitySettings | undefined;
 }
 
 /** Finds out who calls. */
 export class Authenticator {
   readonly #ring: ApiKeyRing;
   #sources: UserSources;
+  #persons: Persons | undefined;
 
   constructor(ring: ApiKeyRing, sources: UserSources) {
     this.#ring = ring;
@@ -34,6 +39,18 @@ export class Authenticator {
   /** From the next request on, users come from elsewhere. */
   use(sources: UserSources): void {
     this.#sources = sources;
+  }
+
+  /** From the next request on, callers whose identities are linked are the person that they are. */
+  linkPersonsWith(persons: Persons): void {
+    this.#persons = persons;
+  }
+
+  /** A caller as the person that they are; the caller themselves where nothing is linked. */
+  async toPerson(principal: Principal): Promise<Principal> {
+    const { linking } = this.#sources;
+    if (linking === undefined || principal.kind !== 'user' || this.#persons === undefined) return principal;
+    return this.#persons.personOf(principal, linking);
   }
 
   /** Whether callers have to present anything; `false` lets everybody in as anonymous. May become true, never false. */
@@ -51,9 +68,9 @@ export class Authenticator {
       const credential = presentedCredential(request, accepted);
       if (credential.length > MAX_CREDENTIAL_LENGTH) throw this.#refusal(credential);
       const key = this.#ring.find(credential);
-      if (key !== undefined) return this.#principalOf(key, request);
+      if (key !== undefined) return this.toPerson(this.#principalOf(key, request));
       const user = await this.#fromToken(credential, address);
-      if (user !== undefined) return user;
+      if (user !== undefined) return this.toPerson(user);
       if (!this.#ring.isIncomplete) throw this.#refusal(credential);
     } else if (!this.#ring.isIncomplete) {
       return ANONYMOUS;

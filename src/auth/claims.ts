@@ -4,6 +4,7 @@ import type { PresentedToken, UserPrincipal } from './principal.ts';
 import { DEFAULT_USER_SCOPES, withAddedScopes } from './scope.ts';
 import { Scopes } from './scopes.ts';
 import { TokenRefusedError } from './token-refused-error.ts';
+import { OPEN_WEBUI_ISSUER } from './user.ts';
 
 /** Our own name as an issuer: of tokens signed with `JWT_SECRET` where `JWT_ISSUER` sets no other. */
 export const OWN_ISSUER = 'mcpo-ts';
@@ -36,16 +37,27 @@ export function toUserPrincipal(payload: JsonObject, rules: ClaimRules, token?: 
   const granted = grantedScopes(readClaim(payload, claims.scope), rules.scopes);
   return {
     kind: 'user',
-    issuer: typeof payload.iss === 'string' ? payload.iss : OWN_ISSUER,
+    issuer: issuerOf(payload, rules.scopes),
     subject,
     email: readText(payload, claims.email),
     name: readText(payload, claims.name),
     username: readText(payload, claims.username),
     role,
     groups,
+    // The JSON value, as OpenID Connect Core has it: a text "true" may be the user's own.
+    ...(claims.email === 'email' && payload.email_verified === true ? { isEmailVerified: true } : {}),
     scopes: new Scopes(withAddedScopes(granted, rules, role, groups)),
     token,
   };
+}
+
+/**
+ * Our own tokens may be about a user of Open WebUI. Another issuer's `user_issuer` says nothing: it would speak for
+ * users that are not its own.
+ */
+function issuerOf({ iss, user_issuer: userIssuer }: JsonObject, scopes: TokenScopes): string {
+  if (scopes.kind === 'own' && userIssuer === OPEN_WEBUI_ISSUER) return OPEN_WEBUI_ISSUER;
+  return typeof iss === 'string' ? iss : OWN_ISSUER;
 }
 
 function grantedScopes(claim: unknown, scopes: TokenScopes): readonly string[] {

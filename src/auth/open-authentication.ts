@@ -46,9 +46,9 @@ export async function openAuthentication(settings: AuthSettings, logger: Logger)
   };
 }
 
-function digestOf({ issuers, openWebUi, logIn, scopesByRole, scopesByGroup }: AuthSettings): string {
+function digestOf({ issuers, openWebUi, identity, logIn, scopesByRole, scopesByGroup }: AuthSettings): string {
   const toEntries = (_: string, value: unknown) => (value instanceof Map ? [...value] : value);
-  return JSON.stringify([issuers, openWebUi, logIn.length > 0, scopesByRole, scopesByGroup], toEntries);
+  return JSON.stringify([issuers, openWebUi, identity, logIn.length > 0, scopesByRole, scopesByGroup], toEntries);
 }
 
 async function openUserSources(settings: AuthSettings, logger: Logger): Promise<UserSources> {
@@ -58,6 +58,7 @@ async function openUserSources(settings: AuthSettings, logger: Logger): Promise<
   const takesTokens = hasIssuers || settings.logIn.length > 0 || secretKey !== undefined || url !== undefined;
   const hasOpenWebUi = trustUserHeaders || [userJwtSecret, secretKey, url].some((one) => one !== undefined);
   return {
+    linking: settings.identity.linkBy === 'none' ? undefined : settings.identity,
     takesTokens,
     // With jsonwebtoken: 12 to 25 ms that a start with API keys alone does not need.
     tokens: hasIssuers ? new (await import('./token-verifier.ts')).TokenVerifier({ ...settings, logger }) : undefined,

@@ -90,7 +90,9 @@ export class OpenWebUiIdentity {
       throw new ForbiddenError('An admin of Open WebUI has yet to approve this user.');
     }
     const { role, groups = [] } = user;
-    return { kind: 'user', ...user, groups, scopes: this.#scopesOf(role, groups, key), keyId: key?.id, ...more };
+    const scopes = this.#scopesOf(role, groups, key);
+    const vouched = user.email === undefined ? {} : { isEmailVerified: true };
+    return { kind: 'user', ...user, groups, ...vouched, scopes, keyId: key?.id, ...more };
   }
 
   #scopesOf(role: string | undefined, groups: readonly string[], key: RingKey | undefined): Scopes {

@@ -37,8 +37,14 @@ const pageSessionSchema = z.strictObject({
       subject: text,
       email: text.optional(),
       name: text.optional(),
+      username: text.optional(),
       role: text.optional(),
       groups: z.array(text).readonly(),
+      /** All identities of a person who has several. */
+      identities: z
+        .array(z.strictObject({ issuer: text, subject: text }).readonly())
+        .readonly()
+        .optional(),
     })
     .readonly()
     .optional(),

@@ -15,6 +15,8 @@ export type Principal =
 export interface UserPrincipal extends UserProfile {
   readonly kind: 'user';
   readonly groups: readonly string[];
+  /** The identity provider calls the e-mail address verified, or Open WebUI names it, for which its admin vouches. */
+  readonly isEmailVerified?: boolean | undefined;
   readonly scopes: Scopes;
   /** The API key that spoke for the user or belongs to them; `undefined` when they presented a token of their own. */
   readonly keyId?: string | undefined;

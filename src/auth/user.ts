@@ -15,6 +15,8 @@ export interface UserProfile extends UserId {
   readonly username?: string | undefined;
   readonly role?: string | undefined;
   readonly groups?: readonly string[] | undefined;
+  /** All identities of a person who has several, this one among them. */
+  readonly identities?: readonly UserId[] | undefined;
 }
 
 /**

@@ -14,6 +14,7 @@ export const adminGroups: ReadonlyMap<string, string> = new Map([
   ['key', 'create, list and revoke API keys, which takes effect without a restart'],
   ['token', 'issue tokens signed with JWT_SECRET'],
   ['vault', "list, export, erase, back up and re-encrypt users' secrets, without printing any; make setup links"],
+  ['identity', 'list, make and undo links between identities of one person'],
   ['audit', 'verify that the audit log is as the service wrote it'],
 ]);
 
@@ -55,6 +56,7 @@ export function addAdminCommands(program: Command, chooseCommand: (command: Comm
     .command('issue')
     .description('print a token that identifies a user')
     .requiredOption('--user <id>', 'the subject')
+    .option('--issuer <issuer>', 'open-webui: the subject is the id of a user of Open WebUI')
     .option('--email <address>')
     .option('--name <name>')
     .option('--role <role>')
@@ -67,6 +69,7 @@ export function addAdminCommands(program: Command, chooseCommand: (command: Comm
     );
 
   addVaultCommands(addGroup(program, 'vault'), choose);
+  addIdentityCommands(addGroup(program, 'identity'), choose);
 
   addGroup(program, 'audit')
     .command('verify')
@@ -134,6 +137,26 @@ function addVaultCommands(group: Command, choose: (run: OneTimeCommand) => void)
     .action((file: string, { replace = false }: { replace?: boolean }) =>
       choose(async (given) => (await vault(given)).restore(file, replace)),
     );
+}
+
+function addIdentityCommands(group: Command, choose: (run: OneTimeCommand) => void): void {
+  const identity = async (environment: Environment) => (await import('./identity.ts')).identityCommands(environment);
+  group
+    .command('list')
+    .description('list identities that are linked to one person')
+    .option('--json', 'as JSON')
+    .action(({ json = false }: { json?: boolean }) => choose(async (given) => (await identity(given)).list(json)));
+  group
+    .command('link')
+    .description('make an identity one of a person; the values that were set under it follow')
+    .argument('<identity>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
+    .argument('<person>', 'another identity of that person')
+    .action((one: string, person: string) => choose(async (given) => (await identity(given)).link(one, person)));
+  group
+    .command('unlink')
+    .description('make an identity a person of its own again; its values stay with the person that it belonged to')
+    .argument('<identity>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
+    .action((one: string) => choose(async (given) => (await identity(given)).unlink(one)));
 }
 
 function addGroup(program: Command, name: string): Command {

@@ -1,8 +1,10 @@
 import type { AuthFile } from '../config/auth-schema.ts';
 import type { Environment } from '../config/environment.ts';
+import { withGroupUse } from '../config/group-use.ts';
 import { loadServers } from '../config/load-settings.ts';
 import { resolveAuth } from '../config/resolve-auth.ts';
 import { readSecretFile, type SecretName } from '../config/secret-variables.ts';
+import type { ServerConfig } from '../config/server-config.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { formatConfigProblem } from '../errors.ts';
 import type { Reload } from '../service/reload.ts';
@@ -21,6 +23,7 @@ export interface RunningConfigurationParts {
   /** Read at the start, like `authFile`, which is `auth` of the servers file. */
   readonly environment: Environment;
   readonly authFile: AuthFile;
+  readonly servers: readonly ServerConfig[];
   /** With `--hot-reload`, the files that were read. */
   readonly watched: WatchedFiles;
   readonly reload: Reload;
@@ -36,6 +39,7 @@ export class RunningConfiguration {
   readonly #parts: RunningConfigurationParts;
   #environment: Environment;
   #authFile: AuthFile;
+  #servers: readonly ServerConfig[];
   #changing: Promise<void> = Promise.resolve();
   /** The last problem of each variable, so that it is logged once. */
   readonly #problems = new Map<string, string>();
@@ -44,6 +48,7 @@ export class RunningConfiguration {
     this.#parts = parts;
     this.#environment = parts.environment;
     this.#authFile = parts.authFile;
+    this.#servers = parts.servers;
     const { watched } = parts;
     for (const file of this.#secretFiles()) watched.note(file);
     watched.start(
@@ -92,7 +97,8 @@ export class RunningConfiguration {
       const { auth, servers, secrets, warnings } = loadServers(options, environment, onRead);
       // Issuers and the scopes of roles and groups are those of the start.
       const authFile = { ...this.#authFile, keys: auth.keys };
-      const resolved = resolveAuth(authFile, environment, options);
+      const resolved = withGroupUse(resolveAuth(authFile, environment, options), servers);
+      this.#servers = servers;
       for (const warning of warnings) logger.warn(formatConfigProblem(warning));
       await reload.apply({ servers, auth: resolved, secrets });
       this.#environment = environment;
@@ -129,7 +135,8 @@ export class RunningConfiguration {
       this.#note(name, `${name}_FILE has changed; restart the service to use its new content`);
     } else {
       const environment = { ...before, secrets: { ...before.secrets, [name]: value } };
-      await reload.authenticate(resolveAuth(this.#authFile, environment, options), name);
+      const auth = withGroupUse(resolveAuth(this.#authFile, environment, options), this.#servers);
+      await reload.authenticate(auth, name);
       this.#environment = environment;
       this.#problems.delete(name);
       logger.info('a changed secret is in use', { variable: `${name}_FILE` });

@@ -68,6 +68,7 @@ export async function serve(
     readEnvironment,
     environment,
     authFile,
+    servers: settings.servers,
     watched,
     reload: service.reload,
     logger,

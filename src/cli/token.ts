@@ -1,6 +1,7 @@
-import { isIdentifier } from '../auth/claims.ts';
+import { isIdentifier, OWN_ISSUER } from '../auth/claims.ts';
 import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { signToken } from '../auth/token.ts';
+import { OPEN_WEBUI_ISSUER } from '../auth/user.ts';
 import { ANY_AUDIENCE, HMAC_ALGORITHMS } from '../config/auth-schema.ts';
 import type { Environment } from '../config/environment.ts';
 import { hmacSecretWeakness } from '../config/secret-strength.ts';
@@ -14,6 +15,8 @@ const MAX_LIFETIME_SECONDS = 315_360_000;
 /** The flags of `mcpo-ts token issue`. */
 export interface TokenRequest {
   readonly user: string;
+  /** Whose user it is: `open-webui`, or our own issuer, which is the default. */
+  readonly issuer?: string;
   readonly email?: string;
   readonly name?: string;
   readonly role?: string;
@@ -41,6 +44,7 @@ export function issueToken(
       `JWT_ALGORITHM is "${JWT_ALGORITHM[0]}", with which this service can check tokens but not issue them; it issues with ${HMAC_ALGORITHMS.join(', ')}.`,
     );
   }
+  const userIssuer = checkIssuer(request.issuer, JWT_ISSUER);
   const secret = checkSecret(secrets.JWT_SECRET, request);
   const texts = { user, email, name, role };
   for (const [flag, text] of [...Object.entries(texts), ...groups.map((group) => ['group', group] as const)]) {
@@ -65,12 +69,22 @@ export function issueToken(
     groups: groups.length === 0 ? undefined : groups,
     scope: scopes.length === 0 ? undefined : scopes.join(' '),
     iss: JWT_ISSUER,
+    user_issuer: userIssuer,
     // Any of them is accepted; `*` is not an audience.
     aud: JWT_AUDIENCE.find((one) => one !== ANY_AUDIENCE),
     iat,
     exp: iat + seconds,
   };
   return done(`${signToken(claims, secret, algorithm)}\n`);
+}
+
+/** `open-webui` if the token is about a user of Open WebUI. The token itself is ours, whoever it is about. */
+function checkIssuer(issuer: string | undefined, own = OWN_ISSUER): typeof OPEN_WEBUI_ISSUER | undefined {
+  if (issuer === OPEN_WEBUI_ISSUER) return issuer;
+  if (issuer === undefined || issuer === own) return undefined;
+  throw new UsageError(
+    `--issuer "${issuer}" is not an issuer whose users this service may name: give "${OPEN_WEBUI_ISSUER}" for a user of Open WebUI, or leave it out for "${own}".`,
+  );
 }
 
 function checkSecret(secret: string | undefined, { allowWeakSecrets }: TokenRequest): string {

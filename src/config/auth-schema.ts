@@ -158,6 +158,23 @@ export const authSchema = z.strictObject({
   keys: z.array(key).default([]).describe('API keys beside those in the database.'),
   issuers: z.array(issuer).default([]).describe('Issuers whose tokens are accepted.'),
   login: oneOrMore(logIn).describe('OpenID providers at which people log in to the pages: one, or a list.'),
+  identity: z
+    .strictObject({
+      linkBy: z
+        .enum(['none', 'email-verified', 'oidc-sub'], { error: 'must be "none", "email-verified" or "oidc-sub".' })
+        .default('none')
+        .describe(
+          'What makes the identities of Open WebUI and of token issuers one person: a verified e-mail address, or the OIDC subject that Open WebUI names.',
+        ),
+      issuer: nonEmptyText
+        .optional()
+        .describe('With `oidc-sub`: the issuer whose subjects Open WebUI names; needed where several are configured.'),
+      provider: nonEmptyText
+        .default('oidc')
+        .describe('With `oidc-sub`: the name of that provider in Open WebUI, such as `oidc`, `google` or `microsoft`.'),
+    })
+    .prefault({})
+    .describe('When two identities are one person.'),
   roles: scopesByName.describe('Scopes that users with a role have in addition, by role.'),
   groups: scopesByName.describe('Scopes that users in a group have in addition, by group.'),
   allowedHosts: z

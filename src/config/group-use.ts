@@ -4,8 +4,13 @@ import { userPlaceholders } from '../placeholders/resolve-template.ts';
 import { templatesOf } from './ambiguous-users.ts';
 import type { ServerConfig } from './server-config.ts';
 
+/** The settings, in which it is said whether Open WebUI is asked for groups. */
+export function withGroupUse(auth: AuthSettings, servers: readonly ServerConfig[]): AuthSettings {
+  return { ...auth, openWebUi: { ...auth.openWebUi, asksForGroups: dependsOnGroups(servers, auth) } };
+}
+
 /** Whether anything in the configuration depends on the groups of a user. */
-export function dependsOnGroups(servers: readonly ServerConfig[], { scopesByGroup }: AuthSettings): boolean {
+function dependsOnGroups(servers: readonly ServerConfig[], { scopesByGroup }: AuthSettings): boolean {
   return scopesByGroup.size > 0 || servers.some((server) => isForGroups(server) || receivesGroups(server));
 }
 

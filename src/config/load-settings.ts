@@ -6,8 +6,9 @@ import { ConfiguredSecrets } from './configured-secrets.ts';
 import { commonConfinement } from './confinement.ts';
 import type { Environment } from './environment.ts';
 import { isOwnVariable } from './environment-variables.ts';
-import { dependsOnGroups, groupWarnings } from './group-use.ts';
+import { groupWarnings, withGroupUse } from './group-use.ts';
 import { hasAuthentication, resolveAuth } from './resolve-auth.ts';
+import { identityWarnings } from './resolve-identity.ts';
 import type { ChildContext } from './server-context.ts';
 import { fileSchema, type LoadedServers, parseServersFile, readServersFile, type ServersFile } from './servers-file.ts';
 import type { ServiceOptions } from './service-options.ts';
@@ -52,9 +53,7 @@ function combineSettings(
   onRead: ((file: string) => void) | undefined,
 ): LoadedSettings {
   const file = loadServers(options, environment, onRead);
-  const authBase = resolveAuth(file.auth, environment, options);
-  const asksForGroups = dependsOnGroups(file.servers, authBase);
-  const auth = { ...authBase, openWebUi: { ...authBase.openWebUi, asksForGroups } };
+  const auth = withGroupUse(resolveAuth(file.auth, environment, options), file.servers);
   const isRequired = hasStoredKeys || hasAuthentication(auth);
   if (options.strictAuth && !isRequired) {
     throw new UsageError(
@@ -78,6 +77,7 @@ function combineSettings(
       ...groupWarnings(file.servers, auth),
       ...userServerWarnings({ settings, auth, hasStoredKeys }),
       ...withheldWarnings(file.servers, settings.singleServer),
+      ...identityWarnings(auth),
       ...(options.allowWeakSecrets
         ? [{ key: '--allow-weak-secrets', message: 'weak keys and secrets are accepted.' }]
         : []),

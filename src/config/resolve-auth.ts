@@ -3,6 +3,7 @@ import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
 import type { AuthFile } from './auth-schema.ts';
 import type { Environment } from './environment.ts';
 import { toLogInProviders } from './log-in-providers.ts';
+import { resolveIdentity } from './resolve-identity.ts';
 import { toIssuer, toOwnIssuer } from './resolve-issuers.ts';
 import { apiKeyWeakness, hashedKeyWeakness, hmacSecretWeakness } from './secret-strength.ts';
 import type { ServiceOptions } from './service-options.ts';
@@ -21,12 +22,14 @@ export function resolveAuth(
   const issuers = file.issuers.map((issuer) => toIssuer(issuer, problems));
   const own = toOwnIssuer(values, secrets, problems);
   const { MCPO_OPENWEBUI_SECRET_KEY: secretKey, MCPO_OPENWEBUI_USER_JWT_SECRET: userJwtSecret } = secrets;
+  const { MCPO_OPENWEBUI_API_KEY: openWebUiKey } = secrets;
   const { MCPO_OPENWEBUI_URL: url, MCPO_TRUST_USER_HEADERS: trustUserHeaders = false } = values;
   if (secretKey !== undefined && url === undefined) {
     problems.push({ key: 'MCPO_OPENWEBUI_SECRET_KEY', message: SECRET_KEY_ALONE });
   }
   const known = own === undefined ? issuers : [own, ...issuers];
   const logIn = toLogInProviders(file.login, known, variables, problems);
+  const identity = resolveIdentity(file, known, problems);
   if (!options.allowWeakSecrets) problems.push(...weakSecrets(file, secrets, apiKey));
   if (problems.length > 0) throw new ConfigError(problems);
   return {
@@ -34,12 +37,14 @@ export function resolveAuth(
     keys: file.keys,
     issuers: known,
     logIn,
+    identity,
     scopesByRole: file.roles,
     scopesByGroup: file.groups,
     openWebUi: {
       userJwtSecret,
       secretKey,
       url,
+      apiKey: openWebUiKey,
       trustUserHeaders,
       headers: file.openWebUi.headers,
       asksForGroups: false,
@@ -91,7 +96,7 @@ function weakSecrets(
 export function authSecrets({ apiKey, issuers, logIn, openWebUi }: AuthSettings): readonly string[] {
   const secrets = issuers.map(({ keySource }) => (keySource.kind === 'secret' ? keySource.secret : undefined));
   const clientSecrets = logIn.map(({ clientSecret }) => clientSecret);
-  return [apiKey, ...secrets, ...clientSecrets, openWebUi.userJwtSecret, openWebUi.secretKey].filter(
+  return [apiKey, ...secrets, ...clientSecrets, openWebUi.userJwtSecret, openWebUi.secretKey, openWebUi.apiKey].filter(
     (one) => one !== undefined,
   );
 }

@@ -24,6 +24,9 @@ export const secretSchema = z.object({
   MCPO_OPENWEBUI_SECRET_KEY: secret.describe(
     "Open WebUI's `WEBUI_SECRET_KEY`, to verify its session tokens; needs `MCPO_OPENWEBUI_URL`.",
   ),
+  MCPO_OPENWEBUI_API_KEY: secret.describe(
+    'An API key of an admin of Open WebUI, to ask it for more than callers show; needs `MCPO_OPENWEBUI_URL`.',
+  ),
   MCPO_AUDIT_KEY: secret.describe("The audit log's key: 32 bytes as base64. Unset: made once beside the database."),
   MCPO_DATABASE_URL: variable(
     textAs(

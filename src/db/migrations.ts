@@ -90,6 +90,16 @@ function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
         ${owner}, key_id ${text} not null, cipher_text ${text} not null, noted_at bigint not null,
         constraint user_profiles_place primary key (issuer, subject))`,
     ),
+    '0009-identities': run(
+      `create table if not exists identity_links (
+        ${owner}, person_issuer ${text} not null, person_subject ${text} not null, linked_by ${text} not null,
+        linked_at bigint not null, constraint identity_links_place primary key (issuer, subject))`,
+      'create unique index if not exists identity_links_person on identity_links (person_issuer, person_subject, issuer)',
+      `create table if not exists verified_emails (
+        ${owner}, email_hash ${text} not null, noted_at bigint not null,
+        constraint verified_emails_place primary key (issuer, subject))`,
+      'create index if not exists verified_emails_hash on verified_emails (email_hash)',
+    ),
   };
 }
 

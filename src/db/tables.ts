@@ -84,6 +84,19 @@ export interface Tables {
     readonly cipher_text: string;
     readonly noted_at: number;
   };
+  /** Which identities are one person. */
+  readonly identity_links: OwnerColumns & {
+    readonly person_issuer: string;
+    readonly person_subject: string;
+    readonly linked_by: string;
+    readonly linked_at: number;
+  };
+  /** With which verified address an identity was seen last. */
+  readonly verified_emails: OwnerColumns & {
+    /** Keyed with the one of `erasure_keys`. */
+    readonly email_hash: string;
+    readonly noted_at: number;
+  };
   readonly tool_uses: OwnerColumns & {
     readonly server: string;
     readonly tool: string;

@@ -6,6 +6,7 @@ import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { guardStore } from '../vault/guarded-store.ts';
+import type { IdentityRegister } from '../vault/identity-store.ts';
 import { type DerivedKeyUse, deriveKeys, type Keyring } from '../vault/keyring.ts';
 import type { PageSessionRegister } from '../vault/page-session-store.ts';
 import { Vault } from '../vault/vault.ts';
@@ -18,6 +19,8 @@ export interface LazyVaultOptions {
   readonly settings: Pick<Settings, 'vault' | 'publicUrl'>;
   readonly logger: Logger;
   readonly redactor: Redactor;
+  /** Identities may be linked: a person has values under one of them. */
+  readonly linksIdentities: boolean;
 }
 
 /** The vault with its keys, opened when it is first needed: a service without user variables needs no key for it. */
@@ -75,6 +78,15 @@ export class LazyVault {
     }, logger);
   }
 
+  /** Which identities are one person; its methods reject with `VaultUnavailableError` while the database is away. */
+  identities(): IdentityRegister {
+    const { database, logger } = this.#options;
+    return guardStore<IdentityRegister>(async () => {
+      const { IdentityStore } = await import('../vault/identity-store.ts');
+      return new IdentityStore(await database.require());
+    }, logger);
+  }
+
   /** 32 bytes for each of the vault's keys, the active one first. Rejects with `ConfigError`. */
   async derivedKeys(use: DerivedKeyUse): Promise<readonly Buffer[]> {
     return deriveKeys(await this.#keyring.get(), use);
@@ -92,7 +104,9 @@ export class LazyVault {
   async #open(): Promise<Vault> {
     const { database, keySource, settings, logger, redactor } = this.#options;
     const sessions = this.#sessions;
+    const identities = this.#options.linksIdentities ? this.identities() : undefined;
     const vault = await Vault.open({
+      personOf: identities && (async (owner) => (await identities.personOf(owner)).id),
       openStore: async () => {
         // With the query layer, which takes 13 ms to load.
         const { SecretStore } = await import('../vault/secret-store.ts');

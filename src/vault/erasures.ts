@@ -18,6 +18,8 @@ const OWNED_TABLES = [
   'setup_links',
   'page_sessions',
   'user_profiles',
+  'identity_links',
+  'verified_emails',
   'secret_changes',
 ] as const;
 

@@ -3,6 +3,7 @@ import { retryConflicts } from '../db/database-error.ts';
 import type { Database } from '../db/open-database.ts';
 import { readRevision } from '../db/revisions.ts';
 import { ERASED, emptyLog, eraseRows, erasureHasher, hasRowsOf } from './erasures.ts';
+import { isSameUser, linkOf, linksOfPerson } from './identity-rows.ts';
 import { profileRows, putProfileRows } from './profile-rows.ts';
 import { changeSecrets, secretChangesAfter } from './secret-changes.ts';
 import {
@@ -78,20 +79,26 @@ export class SecretStore {
   }
 
   /**
-   * Removes everything about an owner in one transaction, and from the files as far as the database can; what is noted
+   * Removes everything about an owner and their linked identities in one transaction, and from the files as far as the database can; what is noted
    * of the owner at the same time brings nothing back.
    */
   async erase(owner: UserId, now: number): Promise<number> {
-    const hash = (await erasureHasher(this.#database))(owner);
+    const hashOf = await erasureHasher(this.#database);
     let count = 0n;
     await changeSecrets(this.#database, now, async (transaction) => {
-      await eraseRows(transaction, owner, hash, now);
-      const { numDeletedRows } = await transaction
-        .deleteFrom('secrets')
-        .where((where) => where.and(ownerColumns(owner)))
-        .executeTakeFirstOrThrow();
-      count = numDeletedRows;
-      return [{ issuer: ERASED, subject: hash, server: null }];
+      count = 0n;
+      const person = (await linkOf(transaction, owner))?.person ?? owner;
+      const others = (await linksOfPerson(transaction, person)).map(({ identity }) => identity);
+      const erased = [owner, ...others.filter((one) => !isSameUser(one, owner))];
+      for (const one of erased) {
+        await eraseRows(transaction, one, hashOf(one), now);
+        const { numDeletedRows } = await transaction
+          .deleteFrom('secrets')
+          .where((where) => where.and(ownerColumns(one)))
+          .executeTakeFirstOrThrow();
+        count += numDeletedRows;
+      }
+      return erased.map((one) => ({ issuer: ERASED, subject: hashOf(one), server: null }));
     });
     await emptyLog(this.#database);
     return Number(count);

@@ -60,7 +60,8 @@ export async function setRefusal(
   });
 }
 
-async function addUses(transaction: Database, uses: readonly OwnedUse[]): Promise<void> {
+/** Adds uses of different tools, in a transaction of the caller's. */
+export async function addUses(transaction: Database, uses: readonly OwnedUse[]): Promise<void> {
   await transaction
     .insertInto('tool_uses')
     .values(

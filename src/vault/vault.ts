@@ -50,6 +50,8 @@ export interface VaultOptions {
   readonly redactor: Redactor;
   /** Who has sessions now: they end when their owner is erased elsewhere. */
   readonly sessionOwners?: (() => Iterable<UserId>) | undefined;
+  /** Who is the person of an identity now; absent: nobody has several. */
+  readonly personOf?: ((owner: UserId) => Promise<UserId>) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -120,11 +122,12 @@ export class Vault {
    * Stores values by name, all of them or none, with one change notice. Rejects with `UserVariableValueError` for text
    * that is not well-formed; after `VaultUnavailableError` it is not known whether they were stored.
    */
-  async set(owner: UserId, server: string, values: ReadonlyMap<string, string>): Promise<void> {
+  async set(identity: UserId, server: string, values: ReadonlyMap<string, string>): Promise<void> {
     for (const [name, value] of values) {
       if (!value.isWellFormed()) throw new UserVariableValueError(`The value of ${name} contains half a character.`);
     }
     if (values.size === 0) return;
+    const owner = await this.#personOf(identity);
     await this.#cache.holding(values, async () => {
       const keyring = await this.#keys.forWriting();
       const secrets = [...values].map(([name, value]): NewSecret => {
@@ -138,7 +141,8 @@ export class Vault {
   }
 
   /** `false` when there was nothing to remove. */
-  async remove(owner: UserId, server: string, name: string): Promise<boolean> {
+  async remove(identity: UserId, server: string, name: string): Promise<boolean> {
+    const owner = await this.#personOf(identity);
     const remove = () => this.#store.remove({ owner, server, name }, this.#now());
     const isRemoved = (await this.#feed.make(owner, server, remove)) > 0;
     if (isRemoved) this.noteCredentials(owner, server, false);
@@ -146,7 +150,8 @@ export class Vault {
   }
 
   /** Removes secrets, links, page sessions, uses and everything else about an owner; returns how many secrets there were. */
-  async erase(owner: UserId): Promise<number> {
+  async erase(identity: UserId): Promise<number> {
+    const owner = await this.#personOf(identity);
     await this.#notes.forgetOwner(owner);
     await this.#profiles.forgetOwner(owner);
     const count = await this.#feed.make(owner, undefined, () => this.#store.erase(owner, this.#now()));
@@ -208,7 +213,8 @@ export class Vault {
   }
 
   /** Makes a setup link's token: one use, fifteen minutes, for one owner and server. */
-  async createLink(link: SetupLink): Promise<string> {
+  async createLink(wanted: SetupLink): Promise<string> {
+    const link = { ...wanted, owner: await this.#personOf(wanted.owner) };
     const token = await createLink(this.#store, link, this.#now());
     this.#profiles.note({ ...link.owner, ...link.profile });
     await this.#tidy();
@@ -228,6 +234,20 @@ export class Vault {
   /** Calls back after changes of any replica and of the command line; returns how to stop that. */
   onChange(listener: SecretChangeListener): () => void {
     return this.#feed.listen(listener);
+  }
+
+  /** Reports every change that was made so far, of other replicas too. */
+  catchUp(): Promise<void> {
+    return this.#feed.catchUp();
+  }
+
+  /** The ring to read and write secrets with. */
+  keyring(): Promise<Keyring> {
+    return this.#keys.forWriting();
+  }
+
+  #personOf(identity: UserId): Promise<UserId> | UserId {
+    return this.#options.personOf?.(identity) ?? identity;
   }
 
   /** Stores what is noted and not yet stored. */

@@ -40,6 +40,7 @@ describe('opening', () => {
       '0006-page-sessions',
       '0007-page-session-facts',
       '0008-user-profiles',
+      '0009-identities',
     ]);
     for (const database of databases) expect(await new SecretStore(database).list()).toEqual([]);
   });

@@ -93,7 +93,8 @@ export function createProviderPages(dependencies: ProviderPageDependencies): Rou
     const limit = await identity.limits.begin({ address: client.addressOf(request), credential }, response);
     try {
       const { principal, session } = await providers.redeem(provider, callback, opened);
-      await access.begin(visit, toLogIn(principal, 'provider'), { action: 'log_in', provider: session });
+      const person = await identity.authenticator.toPerson(principal);
+      await access.begin(visit, toLogIn(person, 'provider'), { action: 'log_in', provider: session });
       limit.succeeded();
     } catch (error) {
       if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) limit.failed();

@@ -76,10 +76,10 @@ export function toLogIn(principal: Principal, way: 'token' | 'provider' | 'open-
         'This API key belongs to a program, not to a person, so it cannot log in. Ask your admin for a personal key, made with "mcpo-ts key create --user".',
       );
     case 'user': {
-      const { issuer, subject, email, name, role, groups, scopes, keyId, token } = principal;
+      const { issuer, subject, email, name, username, role, groups, identities, scopes, keyId, token } = principal;
       if (!isAdmin && !scopes.allowsAnyOwnValues) throw lacksScope('vault');
       return {
-        user: { issuer, subject, email, name, role, groups },
+        user: { issuer, subject, email, name, username, role, groups, identities },
         way: keyId === undefined ? way : 'key',
         isAdmin,
         scopes: scopes.ownValueScopes,

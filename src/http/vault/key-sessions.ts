@@ -21,7 +21,8 @@ export function keyIdOf(boundKey: string): string {
 export function withRightsOf(key: FoundKey, found: PageSession): PageSession | undefined {
   if (key === undefined || found.keyId !== toBoundKey(key.id, key.fingerprint)) return undefined;
   const owner = key.principal.kind === 'user' ? key.principal : undefined;
-  if (!isSameUser(found.user, owner)) return undefined;
+  const identities = found.user?.identities ?? [found.user];
+  if (!identities.some((one) => isSameUser(one, owner))) return undefined;
   const isAdmin = found.isAdmin && key.principal.scopes.allows('admin');
   const isOwner = owner?.scopes.allowsAnyOwnValues ?? false;
   if (!isAdmin && !isOwner) return undefined;

@@ -128,6 +128,7 @@ describe('the principal', () => {
       name: 'Zoë O’Neil, Jr.',
       role: 'admin',
       groups: [],
+      isEmailVerified: true,
       scopes: expect.objectContaining({ texts: ['call', 'vault', 'docs', 'metrics'] }),
       keyId: 'owui',
       chatId: 'chat-1',

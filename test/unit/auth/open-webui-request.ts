@@ -9,6 +9,7 @@ export const OPEN_WEBUI: OpenWebUiSettings = {
   userJwtSecret: undefined,
   secretKey: undefined,
   url: undefined,
+  apiKey: undefined,
   trustUserHeaders: false,
   headers: {
     userJwt: 'x-openwebui-user-jwt',

@@ -73,6 +73,7 @@ function start(...flags: readonly string[]): void {
     readEnvironment: readOnce,
     environment,
     authFile,
+    servers: [],
     watched,
     reload,
     logger,

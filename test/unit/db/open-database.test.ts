@@ -51,6 +51,7 @@ test('migrations are written down once, in order', async () => {
     '0006-page-sessions',
     '0007-page-session-facts',
     '0008-user-profiles',
+    '0009-identities',
   ]);
   await database.destroy();
 });
