@@ -73,6 +73,8 @@ export interface OpenWebUiSettings {
   readonly url: string | undefined;
   /** Of an admin of Open WebUI; to ask which OIDC subjects its users have. */
   readonly apiKey: string | undefined;
+  /** The pages accept the session of a browser at Open WebUI, by its cookie. */
+  readonly cookie: boolean;
   readonly trustUserHeaders: boolean;
   /** Lower-case header names. */
   readonly headers: {

@@ -3,7 +3,7 @@ import type { ApiKeyRing, RingKey } from './api-key-ring.ts';
 import type { IdentitySettings } from './auth-settings.ts';
 import type { Persons } from './identity-evidence.ts';
 import type { OpenWebUiIdentity } from './open-webui-identity.ts';
-import { ANONYMOUS, type AuthRequest, type Principal } from './principal.ts';
+import { ANONYMOUS, type AuthRequest, type Principal, type UserPrincipal } from './principal.ts';
 import { TokenRefusedError } from './token-refused-error.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
@@ -56,6 +56,15 @@ export class Authenticator {
   /** Whether callers have to present anything; `false` lets everybody in as anonymous. May become true, never false. */
   get isRequired(): boolean {
     return this.#sources.takesTokens || this.#ring.hasKeys;
+  }
+
+  /**
+   * The user whose session token of Open WebUI this is; `undefined` if it is none. Rejects as `authenticate` does.
+   */
+  async openWebUiUser(token: string, address: string): Promise<UserPrincipal | undefined> {
+    const user = await this.#sources.identity?.sessionUser(token, address);
+    const person = user && (await this.toPerson(user));
+    return person?.kind === 'user' ? person : undefined;
   }
 
   /**

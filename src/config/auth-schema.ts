@@ -183,6 +183,10 @@ export const authSchema = z.strictObject({
     .describe('Further hosts under which the service is reached.'),
   openWebUi: z
     .strictObject({
+      cookie: z
+        .boolean()
+        .default(false)
+        .describe('Accept the session of a browser at Open WebUI on the pages, after a question.'),
       headers: z
         .strictObject({
           userJwt: headerName.default('x-openwebui-user-jwt').describe('Header with the signed token about the user.'),

@@ -52,9 +52,12 @@ export const valueSchema = z.object({
   MCPO_OPENWEBUI_URL: publicUrl.describe(
     'Where Open WebUI is, to ask it whose session token or `sk-` key was presented.',
   ),
-  MCPO_OPENWEBUI_PUBLIC_URL: publicUrl.describe(
-    'Where users reach Open WebUI in their browsers, for links back to the chat.',
-  ),
+  MCPO_OPENWEBUI_PUBLIC_URL: publicUrl.describe('Where users reach Open WebUI in their browsers, for links to it.'),
+  MCPO_OPENWEBUI_COOKIE: flag.meta({
+    description:
+      '`true`: `/vault` and `/admin` offer the session that a browser has at Open WebUI. Needs `MCPO_OPENWEBUI_URL`.',
+    default: 'false',
+  }),
   MCPO_TRUST_USER_HEADERS: flag.meta({
     description: "`true`: Open WebUI's plain user headers are believed, from holders of a key that may assert users.",
     default: 'false',

@@ -11,6 +11,8 @@ import type { ServiceOptions } from './service-options.ts';
 const SECRET_KEY_ALONE =
   'needs MCPO_OPENWEBUI_URL beside it: a session token does not say whether its user is still pending, so Open WebUI must be asked.';
 
+const COOKIE_ALONE = 'needs MCPO_OPENWEBUI_URL beside it, where the session is checked.';
+
 /** Combines `auth` of the servers file with the variables and flags. Throws `ConfigError` with every problem, `UsageError` for an empty key. */
 export function resolveAuth(
   file: AuthFile,
@@ -23,6 +25,7 @@ export function resolveAuth(
   const own = toOwnIssuer(values, secrets, problems);
   const { MCPO_OPENWEBUI_SECRET_KEY: secretKey, MCPO_OPENWEBUI_USER_JWT_SECRET: userJwtSecret } = secrets;
   const { MCPO_OPENWEBUI_API_KEY: openWebUiKey } = secrets;
+  const cookie = values.MCPO_OPENWEBUI_COOKIE ?? file.openWebUi.cookie;
   const { MCPO_OPENWEBUI_URL: url, MCPO_TRUST_USER_HEADERS: trustUserHeaders = false } = values;
   if (secretKey !== undefined && url === undefined) {
     problems.push({ key: 'MCPO_OPENWEBUI_SECRET_KEY', message: SECRET_KEY_ALONE });
@@ -30,6 +33,9 @@ export function resolveAuth(
   const known = own === undefined ? issuers : [own, ...issuers];
   const logIn = toLogInProviders(file.login, known, variables, problems);
   const identity = resolveIdentity(file, known, problems);
+  if (cookie && url === undefined) {
+    problems.push({ key: 'MCPO_OPENWEBUI_COOKIE', message: COOKIE_ALONE });
+  }
   if (!options.allowWeakSecrets) problems.push(...weakSecrets(file, secrets, apiKey));
   if (problems.length > 0) throw new ConfigError(problems);
   return {
@@ -46,6 +52,7 @@ export function resolveAuth(
       url,
       apiKey: openWebUiKey,
       trustUserHeaders,
+      cookie,
       headers: file.openWebUi.headers,
       asksForGroups: false,
     },

@@ -4,6 +4,8 @@ import { NotFoundError } from '../errors.ts';
 import { type AdminPageDependencies, createAdminPages } from './admin/admin-pages.ts';
 import { type BackChannelDependencies, createBackChannel } from './pages/back-channel.ts';
 import { createLogInPages } from './pages/log-in.ts';
+import type { FindLogInOffers } from './pages/log-in-offers.ts';
+import { createOpenWebUiPages, findOpenWebUiOffer, type OpenWebUiPageDependencies } from './pages/open-webui-pages.ts';
 import { createProviderPages, type ProviderPageDependencies } from './pages/provider-pages.ts';
 import { toServicePaths } from './paths.ts';
 import { createConfirmLogIn } from './vault/confirm-log-in.ts';
@@ -16,15 +18,25 @@ import { createVaultPages, type VaultPageDependencies } from './vault/vault-page
 export type VaultAppDependencies = Omit<AdminPageDependencies, 'offers' | 'confirmLogIn'> &
   Omit<VaultPageDependencies, 'links' | 'offers'> &
   Omit<ProviderPageDependencies, 'offers'> &
+  Omit<OpenWebUiPageDependencies, 'offers'> &
   BackChannelDependencies &
   VaultApiDependencies &
-  SetupLinkAccessDependencies & { readonly providers: Pick<ProviderLogIn, 'providers'> };
+  SetupLinkAccessDependencies & {
+    readonly providers: Pick<ProviderLogIn, 'providers'>;
+    /** Where people's browsers reach Open WebUI, if that is known. */
+    readonly openWebUiUrl: () => string | undefined;
+  };
 
 export type VaultApp = RequestHandler;
 
 /** What answers under `/vault` and `/admin`, at the root and under the path prefix. */
 export function createVaultApp(given: VaultAppDependencies): VaultApp {
-  const dependencies = { ...given, offers: async () => ({ providers: given.providers.providers }) };
+  const offers: FindLogInOffers = async (exchange) => ({
+    providers: given.providers.providers,
+    openWebUi: await findOpenWebUiOffer(exchange, given),
+    openWebUiUrl: given.openWebUiUrl(),
+  });
+  const dependencies = { ...given, offers };
   const app = express.Router({ caseSensitive: true });
   app.use(pageHeaders);
   const links = new SetupLinkAccess(dependencies);
@@ -32,6 +44,7 @@ export function createVaultApp(given: VaultAppDependencies): VaultApp {
   const routers = [
     createLogInPages({ ...dependencies, logIn }),
     createProviderPages(dependencies),
+    createOpenWebUiPages(dependencies),
     createBackChannel(dependencies),
     createSessionPages(dependencies),
     createVaultPages({ ...dependencies, links }),

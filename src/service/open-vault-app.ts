@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { mayBeAmong } from '../auth/access-list.ts';
+import type { OpenWebUiSettings } from '../auth/auth-settings.ts';
 import { LogInAttempts } from '../auth/log-in/log-in-attempts.ts';
 import type { ProviderLogIn } from '../auth/log-in/provider-log-in.ts';
 import type { Authentication } from '../auth/open-authentication.ts';
@@ -14,6 +15,8 @@ import type { ClientAddress } from '../http/guards/client-address.ts';
 import type { IdentifyDependencies } from '../http/guards/identify.ts';
 import { createOwnHosts } from '../http/guards/own-hosts.ts';
 import type { ToUserLink } from '../http/user-links.ts';
+import { isBrowserHost } from '../http/user-links.ts';
+import { OpenWebUiCookie } from '../http/vault/open-webui-cookie.ts';
 import { PageAccess } from '../http/vault/page-access.ts';
 import { createVaultApp, type VaultApp } from '../http/vault-app.ts';
 import type { RateLimit } from '../rate-limit/rate-limit.ts';
@@ -62,13 +65,20 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
   const sessions = new PageSessions(cookieKeys);
   const attempts = new LogInAttempts(cookieKeys);
   const pageSessions = parts.vault.pageSessions();
+  const openWebUi = new OpenWebUiCookie({
+    isAllowed: () => authentication.settings.openWebUi.cookie,
+    authenticator: parts.identity.authenticator,
+    client,
+  });
   const access = new PageAccess({
     ...parts,
     ownHosts: createOwnHosts(settings, client),
     pageSessions,
     sessions,
+    openWebUi,
     noteProfile: (user) => vault.noteProfile(user),
   });
+  const openWebUiUrl = () => settings.openWebUiPublicUrl ?? toOpenWebUiLink(authentication.settings.openWebUi);
   const redact = (text: string) => parts.redactor.redact(text);
   const configuration = () => {
     const servers = registry.list().map(({ config }) => config);
@@ -81,6 +91,9 @@ export async function openVaultApp(parts: VaultAppParts): Promise<VaultApp> {
     access,
     pageSessions,
     attempts,
+    sessions,
+    openWebUi,
+    openWebUiUrl,
     userVariables,
     vault,
     ring,
@@ -108,4 +121,9 @@ function toKeyStore(storedKeys: VaultAppParts['storedKeys']): KeyStore {
     create: (key) => use((keys) => keys.create(key)),
     revoke: (id) => use((keys) => keys.revoke(id)),
   };
+}
+
+/** Open WebUI in people's browsers: an address that only containers resolve is no link. */
+function toOpenWebUiLink({ url }: OpenWebUiSettings): string | undefined {
+  return url !== undefined && isBrowserHost(new URL(url).host) ? url : undefined;
 }

@@ -70,13 +70,16 @@ export class PageVisit {
   /** Answers with the page that asks the visitor to log in, which leads back to `page`. */
   async showLogIn(status: number, page: 'vault' | 'admin', notice: Notice | undefined): Promise<void> {
     const { access, offers } = this.#dependencies;
-    const { providers } = await offers(this);
+    const { providers, openWebUi, openWebUiUrl } = await offers(this);
     this.show(status, 'pages/log-in', {
       title: page === 'vault' ? 'Your vault' : 'Administration',
       page,
       notice,
       hasAuthentication: access.hasAuthentication(),
       logInUrl: this.to('vault/log-in'),
+      openWebUi,
+      openWebUiUrl,
+      continueUrl: this.to('vault/log-in/open-webui'),
       providers: providers.map(({ key, title }) => ({
         title,
         url: `${this.to('vault/log-in/start')}?${new URLSearchParams({ provider: key, page })}`,

@@ -13,7 +13,8 @@ import { type IdentifyDependencies, isAuthenticationRequired } from '../guards/i
 import { assertOwnOrigin, type OwnHosts } from '../guards/own-hosts.ts';
 import { toBrowserName } from '../pages/browser-name.ts';
 import { createHostCookies, type HostCookies } from './host-cookies.ts';
-import { keyIdOf, withRightsOf } from './key-sessions.ts';
+import { isSameUser, keyIdOf, withRightsOf } from './key-sessions.ts';
+import type { OpenWebUiCookie } from './open-webui-cookie.ts';
 
 export type { PageSession } from '../../auth/page-sessions.ts';
 
@@ -29,6 +30,7 @@ export interface PageAccessDependencies {
   readonly client: ClientAddress;
   readonly pageSessions: PageSessionRegister;
   readonly sessions: PageSessions;
+  readonly openWebUi: Pick<OpenWebUiCookie, 'user'>;
   readonly audit: AuditTrail | undefined;
   /** Learns what people know a user by who logs in. */
   readonly noteProfile?: (user: UserProfile) => void;
@@ -76,6 +78,7 @@ export class PageAccess {
     const value = this.#cookies.read(request, COOKIE);
     const found = value === undefined || !this.hasAuthentication() ? undefined : sessions.read(value);
     if (found === undefined || !(await pageSessions.isCurrent(found.id))) return undefined;
+    if (found.way === 'open-webui') return this.#asOpenWebUiSays(request, found);
     if (found.keyId === undefined) return found;
     if (identity.ring.isIncomplete) await identity.ring.whenRead();
     return withRightsOf(identity.ring.findById(keyIdOf(found.keyId), this.#now()), found);
@@ -86,6 +89,13 @@ export class PageAccess {
     if (keyId === undefined) return new Scopes(grants);
     const key = this.#dependencies.identity.ring.findById(keyIdOf(keyId), this.#now());
     return key?.principal.scopes ?? new Scopes([]);
+  }
+
+  /** Ends with the session at Open WebUI, and when that becomes another user's; rights that are gone there are gone here. */
+  async #asOpenWebUiSays(request: IncomingMessage, found: PageSession): Promise<PageSession | undefined> {
+    const user = await this.#dependencies.openWebUi.user(request);
+    if (user === undefined || !isSameUser(user, found.user)) return undefined;
+    return { ...found, isAdmin: found.isAdmin && user.scopes.allows('admin') };
   }
 
   /** What forms carry as `form_token`. */

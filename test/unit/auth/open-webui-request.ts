@@ -10,6 +10,7 @@ export const OPEN_WEBUI: OpenWebUiSettings = {
   secretKey: undefined,
   url: undefined,
   apiKey: undefined,
+  cookie: false,
   trustUserHeaders: false,
   headers: {
     userJwt: 'x-openwebui-user-jwt',

@@ -17,6 +17,7 @@ import { securityHeaders } from '../../../../src/http/guards/security-headers.ts
 import { createClientAddress } from '../../../../src/http/guards/trusted-proxies.ts';
 import { createAssets } from '../../../../src/http/pages/assets.ts';
 import { toPathname } from '../../../../src/http/paths.ts';
+import { OpenWebUiCookie } from '../../../../src/http/vault/open-webui-cookie.ts';
 import { PageAccess } from '../../../../src/http/vault/page-access.ts';
 import { createVaultApp } from '../../../../src/http/vault-app.ts';
 import { LocalFailures } from '../../../../src/rate-limit/local-counts.ts';
@@ -110,13 +111,16 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
   const pageSessions = new MemoryPageSessions();
   const settings = { pathPrefix, publicUrl: undefined, rootPath: '', strictAuth: false, openWebUiPublicUrl };
   const identity = { authenticator, ring, limits };
+  const sessions = new PageSessions([Buffer.alloc(32, 7)]);
+  const openWebUi = new OpenWebUiCookie({ isAllowed: () => false, authenticator, client });
   const access = new PageAccess({
     settings,
     ownHosts: createOwnHosts({ host: '127.0.0.1', publicUrl: undefined, allowedHosts: [] }, client),
     identity,
     client,
     pageSessions,
-    sessions: new PageSessions([Buffer.alloc(32, 7)]),
+    sessions,
+    openWebUi,
     audit,
   });
   const userVariables = new MemoryVariables(userServers);
@@ -161,6 +165,9 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
         () => ({ logIn: options.providers ?? [], scopesByRole: new Map(), scopesByGroup: new Map() }),
         logger,
       ),
+      sessions,
+      openWebUi,
+      openWebUiUrl: () => undefined,
       attempts: new LogInAttempts([Buffer.alloc(32, 7)]),
       vault: {
         facts: async () => userVariables.facts(),

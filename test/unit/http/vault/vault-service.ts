@@ -119,6 +119,7 @@ export async function startVaultService(options: SetUpOptions = {}): Promise<Vau
     client,
     pageSessions: new MemoryPageSessions(now),
     sessions: new PageSessions([Buffer.alloc(32, 7)], now),
+    openWebUi: { user: async () => undefined },
     audit,
     now,
   });
