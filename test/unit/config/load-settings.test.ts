@@ -47,6 +47,8 @@ describe('defaults', () => {
       allowedHosts: [],
       strictAuth: false,
       publicUrl: undefined,
+      openWebUiPublicUrl: undefined,
+      adminEdits: 'off',
       dataDir: '/data/mcpo-ts',
       hotReload: false,
       vault: { keepsLastFour: false },
