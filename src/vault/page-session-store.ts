@@ -145,35 +145,40 @@ export class PageSessionStore {
     return Number(numDeletedRows);
   }
 
-  /** Ends what a provider has ended; returns the owners of the sessions. */
-  async endOfProvider({ issuer, sid, subject }: ProviderLogOut): Promise<readonly UserId[]> {
-    let ended = this.#database.deleteFrom('page_sessions').where('provider_issuer', '=', issuer);
-    if (subject !== undefined) ended = ended.where('provider_subject', '=', subject);
-    if (sid !== undefined) {
-      const isSession = ended.where('provider_sid', '=', sid);
-      // Of a session without a `sid` it is not known which one it belongs to.
-      ended =
-        subject === undefined
-          ? isSession
-          : ended.where((where) => where.or([where('provider_sid', '=', sid), where('provider_sid', 'is', null)]));
-    }
-    const rows = await ended.returning(['issuer', 'subject']).execute();
-    return rows.flatMap(({ issuer: whose, subject: who }) =>
-      whose === null || who === null ? [] : [{ issuer: whose, subject: who }],
-    );
-  }
-
-  /** Remembers an id that may be used once, until it expires; `false` if it was used before, on whichever replica. */
-  async useOnce(id: string, expiresAt: number): Promise<boolean> {
-    const { numInsertedOrUpdatedRows } = await retryConflicts(() =>
-      this.#database
-        .insertInto('used_ids')
-        .values({ hash: toHandle(id), expires_at: expiresAt })
-        .onConflict((conflict) => conflict.column('hash').doNothing())
-        .executeTakeFirstOrThrow(),
+  /**
+   * Ends what a provider has ended; returns the owners of the sessions. A notice counts once, on whichever replica, until
+   * it expires: `undefined` if it was used before. Both or neither: after a failure the
+   * provider sends it again.
+   */
+  async endOfProvider(
+    { issuer, sid, subject }: ProviderLogOut,
+    notice: { readonly id: string; readonly expiresAt: number },
+  ): Promise<readonly UserId[] | undefined> {
+    const rows = await retryConflicts(() =>
+      this.#database.transaction().execute(async (transaction) => {
+        const { numInsertedOrUpdatedRows = 0n } = await transaction
+          .insertInto('used_ids')
+          .values({ hash: toHandle(notice.id), expires_at: notice.expiresAt })
+          .onConflict((conflict) => conflict.column('hash').doNothing())
+          .executeTakeFirstOrThrow();
+        if (numInsertedOrUpdatedRows === 0n) return undefined;
+        let ended = transaction.deleteFrom('page_sessions').where('provider_issuer', '=', issuer);
+        if (subject !== undefined) ended = ended.where('provider_subject', '=', subject);
+        if (sid !== undefined) {
+          const isSession = ended.where('provider_sid', '=', sid);
+          // Of a session without a `sid` it is not known which one it belongs to.
+          ended =
+            subject === undefined
+              ? isSession
+              : ended.where((where) => where.or([where('provider_sid', '=', sid), where('provider_sid', 'is', null)]));
+        }
+        return ended.returning(['issuer', 'subject']).execute();
+      }),
     );
     await this.#tidy();
-    return (numInsertedOrUpdatedRows ?? 0n) > 0n;
+    return rows?.flatMap(({ issuer: whose, subject: who }) =>
+      whose === null || who === null ? [] : [{ issuer: whose, subject: who }],
+    );
   }
 
   async #see(handle: string, now: number): Promise<void> {

@@ -2,7 +2,6 @@ import type { Request } from 'express';
 import type { Settings } from '../../config/settings.ts';
 import type { OperationIds } from '../../openapi/operation-id.ts';
 import { publishedTools } from '../../servers/catalogue.ts';
-import { PER_USER } from '../../servers/server-status.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type ListedServer, toShownRejectedTools, toShownServer } from '../pages/shown-server.ts';
 import { serverPath } from '../paths.ts';
@@ -45,7 +44,6 @@ export function toServerRow(server: ListedServer, request: Request, context: Row
   const rejected = catalogue?.rejected ?? [];
   return {
     ...shown,
-    ...toStateWords(server),
     description,
     registerUrl,
     pageUrl: settings.singleServer ? to('docs') : toRelativeUrl(request.originalUrl, path),
@@ -65,19 +63,6 @@ export function toServerRow(server: ListedServer, request: Request, context: Row
 }
 
 export type ServerRow = ReturnType<typeof toServerRow>;
-
-/** The state in words for users: a server that works for each of them separately is not "ready" for anybody yet. */
-function toStateWords({ status, config }: ListedServer): {
-  readonly stateText: string;
-  readonly stateClass: string;
-  readonly reason: string | undefined;
-} {
-  const { state, reason } = status;
-  const stateClass = state.replaceAll(' ', '-');
-  if (config.isolation === 'shared' || state !== 'ready') return { stateText: state, stateClass, reason };
-  const stateText = config.isolation === 'user' ? 'each user signs in' : 'a session for each chat';
-  return { stateText, stateClass: 'personal', reason: reason === PER_USER ? undefined : reason };
-}
 
 /** A call of a server's tool, or of its document while no tool is known, for a POSIX shell. */
 function toCurl(registerUrl: string, tool: string | undefined, hasAuthentication: boolean): string {

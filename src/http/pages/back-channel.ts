@@ -19,7 +19,7 @@ const SIGNED = /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/;
 
 export interface BackChannelDependencies {
   readonly providers: Pick<ProviderLogIn, 'readLogout'>;
-  readonly pageSessions: Pick<PageSessionRegister, 'useOnce' | 'endOfProvider'>;
+  readonly pageSessions: Pick<PageSessionRegister, 'endOfProvider'>;
   readonly identity: IdentifyDependencies;
   readonly client: ClientAddress;
   readonly audit: AuditTrail | undefined;
@@ -45,11 +45,11 @@ export function createBackChannel({
     const limit = await identity.limits.begin({ address, credential: token, isSigned: SIGNED.test(token) }, response);
     try {
       const { issuer, sid, subject, tokenId, expiresAt } = await providers.readLogout(token);
-      const isFirst = await pageSessions.useOnce(`logout token ${issuer.length}:${issuer}${tokenId}`, expiresAt);
-      if (!isFirst) throw new UnauthenticatedError('The logout token was used already.', 'Bearer');
       // One of the two is there, as `readLogoutNotice` sees to.
       const what = sid === undefined ? { sid, subject: subject ?? '' } : { sid, subject };
-      const owners = await pageSessions.endOfProvider({ issuer, ...what });
+      const notice = { id: `logout token ${issuer.length}:${issuer}${tokenId}`, expiresAt };
+      const owners = await pageSessions.endOfProvider({ issuer, ...what }, notice);
+      if (owners === undefined) throw new UnauthenticatedError('The logout token was used already.', 'Bearer');
       limit.succeeded();
       for (const owner of new Map(owners.map((one) => [toUserKey(one), one])).values()) {
         const count = owners.filter((one) => toUserKey(one) === toUserKey(owner)).length;

@@ -46,7 +46,9 @@ export class MemoryPageSessions implements PageSessionRegister {
     return rows.length;
   }
 
-  async endOfProvider({ issuer, sid, subject }: ProviderLogOut) {
+  async endOfProvider({ issuer, sid, subject }: ProviderLogOut, notice: { readonly id: string }) {
+    if (this.#used.has(notice.id)) return undefined;
+    this.#used.add(notice.id);
     const rows = [...this.rows.values()].filter(
       ({ provider }) =>
         provider?.issuer === issuer &&
@@ -55,12 +57,6 @@ export class MemoryPageSessions implements PageSessionRegister {
     );
     for (const { handle } of rows) this.rows.delete(handle);
     return rows.flatMap(({ owner }) => owner ?? []);
-  }
-
-  async useOnce(id: string) {
-    const isNew = !this.#used.has(id);
-    this.#used.add(id);
-    return isNew;
   }
 }
 

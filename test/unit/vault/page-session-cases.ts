@@ -117,11 +117,13 @@ export function describePageSessions(title: string, make: () => Promise<UnderTes
       await begin('c1', { owner: ann, provider: { ...provider, issuer: 'https://other.example' } });
       await begin('a1');
       const { issuer, subject } = provider;
-      expect(await there.endOfProvider({ issuer, sid: 's1', subject: 'another' })).toEqual([]);
-      expect(await there.endOfProvider({ issuer, sid: 's1', subject: undefined })).toEqual([bob]);
+      let notices = 0;
+      const notice = () => ({ id: `jti ${notices++}`, expiresAt: NOW + MINUTE });
+      expect(await there.endOfProvider({ issuer, sid: 's1', subject: 'another' }, notice())).toEqual([]);
+      expect(await there.endOfProvider({ issuer, sid: 's1', subject: undefined }, notice())).toEqual([bob]);
       expect(await here.isCurrent('b1')).toBe(false);
       expect(await here.isCurrent('b2')).toBe(true);
-      expect(await there.endOfProvider({ issuer, sid: undefined, subject })).toEqual([bob, bob]);
+      expect(await there.endOfProvider({ issuer, sid: undefined, subject }, notice())).toEqual([bob, bob]);
       for (const id of ['b2', 'b3']) expect(await here.isCurrent(id)).toBe(false);
       for (const id of ['c1', 'a1']) expect(await here.isCurrent(id)).toBe(true);
     });
@@ -134,14 +136,21 @@ export function describePageSessions(title: string, make: () => Promise<UnderTes
       expect(await here.isCurrent('b')).toBe(true);
     });
 
-    test('an id can be used once, on whichever replica, until it has expired', async () => {
-      expect(await here.useOnce('jti', NOW + MINUTE)).toBe(true);
-      expect(await here.useOnce('jti', NOW + MINUTE)).toBe(false);
-      expect(await there.useOnce('jti', NOW + MINUTE)).toBe(false);
-      expect(await there.useOnce('other', NOW + MINUTE)).toBe(true);
+    test("a provider's notice counts once, on whichever replica, until it has expired", async () => {
+      const { issuer, subject } = bob;
+      const logOut = { issuer, sid: undefined, subject };
+      const bobLogsIn = (id: string) =>
+        begin(id, { owner: bob, provider: { issuer, subject, sid: undefined }, expiresAt: NOW + 60 * MINUTE });
+      const notice = { id: 'jti', expiresAt: NOW + MINUTE };
+      await bobLogsIn('b1');
+      expect(await here.endOfProvider(logOut, notice)).toEqual([bob]);
+      await bobLogsIn('b2');
+      expect(await here.endOfProvider(logOut, notice)).toBeUndefined();
+      expect(await there.endOfProvider(logOut, notice)).toBeUndefined();
+      expect(await there.isCurrent('b2')).toBe(true);
       now = NOW + 20 * MINUTE;
-      await here.useOnce('tidies', now + MINUTE);
-      expect(await there.useOnce('jti', now + MINUTE)).toBe(true);
+      expect(await here.endOfProvider(logOut, { id: 'tidies', expiresAt: now + MINUTE })).toEqual([bob]);
+      expect(await there.endOfProvider(logOut, { ...notice, expiresAt: now + MINUTE })).toEqual([]);
     });
   });
 }
