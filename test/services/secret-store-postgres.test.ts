@@ -1,4 +1,5 @@
 import { SecretStore } from '../../src/vault/secret-store.ts';
+import { describeIdentityStore } from '../unit/vault/identity-store-cases.ts';
 import { describePageSessions } from '../unit/vault/page-session-cases.ts';
 import { describeSecretStore } from '../unit/vault/secret-store-cases.ts';
 import { describeUnstorableNames } from '../unit/vault/secret-store-names-cases.ts';
@@ -10,3 +11,4 @@ describeSecretStore('secrets in PostgreSQL', async () => {
 });
 describeUnstorableNames('names in PostgreSQL', makePostgresDatabase);
 describePageSessions('log-ins in PostgreSQL', makePostgresDatabase);
+describeIdentityStore('one person in PostgreSQL', makePostgresDatabase);
