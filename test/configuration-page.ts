@@ -15,7 +15,7 @@ export interface Row {
 const INTERNAL = new Set(['MCPO_DEFAULT_DATA_DIR', 'XDG_DATA_HOME']);
 
 /** The tables of docs/configuration.md, by the names of their places there. */
-export function configurationTables(): ReadonlyMap<string, string> {
+function configurationTables(): ReadonlyMap<string, string> {
   const { definitions, properties = {} } = serversFileSchema();
   const { mcpServers, servers, $schema, ...settings } = properties;
   const server = (definitions as Record<string, JsonSchema>).server?.properties ?? {};

@@ -20,7 +20,7 @@ export function verifiedEmailOf({ email, isEmailVerified }: UserPrincipal): stri
 }
 
 /** Composed and in lower case, without spaces around it; `undefined` for what is no address. Tags after `+` stay. */
-export function normalizeEmail(email: string): string | undefined {
+function normalizeEmail(email: string): string | undefined {
   const address = email.trim().normalize('NFC').toLowerCase();
   return address.length <= MAX_EMAIL_LENGTH && /^[^\s@\p{Cc}\p{Cf}]+@[^\s@\p{Cc}\p{Cf}]+$/u.test(address)
     ? address

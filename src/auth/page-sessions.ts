@@ -16,7 +16,7 @@ const ADMIN_PROVIDER_SESSION_MS = 3_600_000;
  * How a session was opened: by a setup link, an API key, a token that was pasted, an OpenID provider, or the session that
  * the browser has at Open WebUI.
  */
-export const LOG_IN_WAYS = ['link', 'key', 'token', 'provider', 'open-webui'] as const;
+const LOG_IN_WAYS = ['link', 'key', 'token', 'provider', 'open-webui'] as const;
 export type LogInWay = (typeof LOG_IN_WAYS)[number];
 
 /** Characters: browsers keep cookies of 4,096 bytes with their name and attributes. */

@@ -79,7 +79,7 @@ function serverSchema(): JsonSchema {
 }
 
 /** What goes in, and not what the loader makes of it. */
-export function toJsonSchema(schema: z.ZodType): JsonSchema {
+function toJsonSchema(schema: z.ZodType): JsonSchema {
   const { $schema, ...json } = z.toJSONSchema(schema, {
     target: 'draft-07',
     io: 'input',

@@ -40,7 +40,7 @@ export function countTools(tools: number): string {
 }
 
 /** `3 of 4 ready, 27 tools; waiting for slow (12 s); failing: broken`. */
-export function describeProgress(servers: readonly Server[], sinceMs: number): string {
+function describeProgress(servers: readonly Server[], sinceMs: number): string {
   const progress = progressOf(servers);
   const { starting, failed } = progress;
   const waiting = `waiting for ${listNames(starting)} (${Math.floor(sinceMs / 1_000)} s)`;

@@ -1,3 +1,8 @@
+/** Where OpenID providers lead a browser back after a log-in; one for all, since `iss` and PKCE keep them apart. */
+export const CALLBACK_PATH = 'vault/log-in/callback';
+/** Where they report that a session has ended. */
+export const BACK_CHANNEL_PATH = 'vault/log-in/back-channel';
+
 /** What a path of the service names: a server (none in single-server mode) and something under it. */
 export interface ServicePath {
   readonly server: string | undefined;

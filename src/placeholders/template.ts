@@ -8,7 +8,7 @@ export type UserPlaceholder =
   | { readonly kind: 'chat'; readonly field: 'id' };
 
 /** `${base64:…}` around a text that depends on who calls: Base64 of its UTF-8 (RFC 4648, section 4). */
-export interface Base64Placeholder {
+interface Base64Placeholder {
   readonly kind: 'base64';
   readonly template: Template;
 }

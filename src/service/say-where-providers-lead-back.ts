@@ -1,5 +1,6 @@
 import type { LogInProvider } from '../auth/auth-settings.ts';
 import type { Settings } from '../config/settings.ts';
+import { BACK_CHANNEL_PATH, CALLBACK_PATH } from '../http/paths.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** Logs what the admin registers at the OpenID providers of `auth.login`: both URLs are absolute and compared exactly. */
@@ -11,8 +12,8 @@ export function sayWhereProvidersLeadBack(
   if (providers.length === 0) return;
   const base = (publicUrl ?? '<the URL under which people open the service>') + pathPrefix;
   const facts = {
-    redirectUri: `${base}vault/log-in/callback`,
-    backChannelLogoutUri: `${base}vault/log-in/back-channel`,
+    redirectUri: base + CALLBACK_PATH,
+    backChannelLogoutUri: base + BACK_CHANNEL_PATH,
     providers: providers.map(({ issuer }) => issuer),
   };
   if (publicUrl === undefined) {

@@ -8,9 +8,8 @@ import { type AuditTrail, codeOf } from '../audit-trail.ts';
 import { loggedPath } from '../error-handler.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import type { IdentifyDependencies } from '../guards/identify.ts';
+import { BACK_CHANNEL_PATH } from '../paths.ts';
 import { readBody } from '../tool-call/read-body.ts';
-
-export const BACK_CHANNEL_PATH = 'vault/log-in/back-channel';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const FORM = /^application\/x-www-form-urlencoded(?:;|$)/i;

@@ -7,7 +7,7 @@ export type OpenWebUiOffer =
   | { readonly kind: 'unavailable'; readonly text: string };
 
 /** The ways to log in that a page shows beside the form for keys and tokens. */
-export interface LogInOffers {
+interface LogInOffers {
   readonly providers: readonly Pick<LogInProvider, 'key' | 'title'>[];
   readonly openWebUi: OpenWebUiOffer | undefined;
   /** Where people's browsers reach Open WebUI; `undefined`: not known. */

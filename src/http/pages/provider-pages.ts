@@ -10,13 +10,11 @@ import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
 import type { AuditTrail } from '../audit-trail.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import type { IdentifyDependencies } from '../guards/identify.ts';
+import { CALLBACK_PATH } from '../paths.ts';
 import { toAbsoluteUrl, type UrlSettings } from '../urls.ts';
 import { toLogIn } from '../vault/credential-log-in.ts';
 import { createHostCookies } from '../vault/host-cookies.ts';
 import { type PageDependencies, type PageVisit, toRequestHandler } from './page-visit.ts';
-
-/** Where providers send the browser back to: to be registered there. One for all, as `iss` and PKCE tell them apart. */
-export const CALLBACK_PATH = 'vault/log-in/callback';
 
 const ATTEMPT_COOKIE = 'mcpo-log-in-';
 /** Tabs that log in at the same time; with one more the others are given up. */

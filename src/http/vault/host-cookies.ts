@@ -9,7 +9,7 @@ import type { ClientAddress } from '../guards/client-address.ts';
  */
 const SECURE_PREFIX = '__Host-';
 
-export interface HostCookie {
+interface HostCookie {
   /** Without the prefix. */
   readonly name: string;
   /** Empty: the cookie is deleted. */
