@@ -212,7 +212,7 @@ test('a user logs in with a personal key, sets, removes and erases; the admin re
   const admin = await open();
   await logIn(admin.page, '/admin', KEY);
   const server = admin.page.getByRole('article', { name: 'jira', exact: true });
-  expect(await server.locator('.state').textContent()).toBe('ready');
+  expect(await server.locator('.state').textContent()).toBe('each user signs in');
   expect(await server.textContent()).toMatch(/isolation: user · 5 tools · \d sessions?/);
   expect(await admin.page.content()).not.toMatch(/of ann<|canary/);
   await server.getByRole('button', { name: 'Restart jira' }).click();
