@@ -44,7 +44,7 @@ test.each([true, false])(
     const app = await start();
     const { page, problems } = await logIn(app, 'key-of-chief', { javaScriptEnabled });
     const jira = page.getByRole('article', { name: 'jira' });
-    expect(await jira.locator('.state').textContent()).toBe('ready');
+    expect(await jira.locator('.state').textContent()).toBe('each user signs in');
     expect(await jira.textContent()).toMatch(/isolation: user · 3 tools · 2 sessions/);
     await jira.getByText('2 sessions', { exact: true }).click();
     expect(await jira.getByRole('row').nth(2).textContent()).toMatch(
