@@ -176,7 +176,14 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     });
   });
   const callerValues = createCallerValues(vault, toUserLink);
-  const server = await createHttpServer({ ...shared, calls, files, callerValues, app: () => app.get() });
+  const server = await createHttpServer({
+    ...shared,
+    calls,
+    files,
+    callerValues,
+    observers: [],
+    app: () => app.get(),
+  });
   closers.add('port', () => closeServer(server));
   await listen(server, settings);
   sayWhereProvidersLeadBack(secrets.auth.logIn, settings, logger);

@@ -33,7 +33,7 @@ export default {
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/closing-line-reporter.js'],
   projects: [
-    ...['unit', 'e2e', 'browser', 'services'].map((name) =>
+    ...['unit', 'e2e', 'browser', 'services', 'deploy'].map((name) =>
       project(name, [`<rootDir>/test/${name}/**/*.test.ts`, `!${LONG}`]),
     ),
     project('long', [LONG]),

@@ -1,27 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AuditDetails, type AuditEvent, describeArguments } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
-import { type Principal, toPrincipalId } from '../auth/principal.ts';
+import { toPrincipalId } from '../auth/principal.ts';
 import { ForbiddenError, RateLimitedError, ServiceError, SetupLinkError, UnauthenticatedError } from '../errors.ts';
 import { loggedPath } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
-
-/** What is known of a request while it is answered; filled in as it becomes known. */
-export interface RequestFacts {
-  readonly requestId: string;
-  readonly clientAddress: string;
-  principal?: Principal;
-  /** `<server>/<tool>`, or the path of a page. */
-  resource?: string;
-  /** Names and size of a call's arguments, never their values. */
-  argumentDetails?: AuditDetails;
-}
-
-/** A request with the response that carries its id. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-}
+import type { Exchange, RequestFacts } from './request-facts.ts';
 
 /** Who did something, and by which request. */
 export interface Actor extends Exchange {

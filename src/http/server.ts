@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { requireScope } from '../auth/authorize.ts';
-import type { RequestFacts } from './audit-trail.ts';
 import { answerError, toErrorAnswer } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
 import { limitConnections } from './guards/connection-limit.ts';
@@ -12,6 +11,7 @@ import { createOwnHosts } from './guards/own-hosts.ts';
 import { type HeaderList, securityHeaders, strictTransportSecurity } from './guards/security-headers.ts';
 import { createLoggedCaller } from './logged-caller.ts';
 import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
+import type { RequestFacts, RequestObserver } from './request-facts.ts';
 import { fileIdOf, type ResultFiles } from './tool-call/result-files.ts';
 import { createToolRoute, type ToolRouteDependencies } from './tool-call/tool-route.ts';
 import { toAbsoluteUrl } from './urls.ts';
@@ -28,6 +28,8 @@ export interface HttpDependencies extends Omit<ToolRouteDependencies, 'keepFile'
   readonly client: ClientAddress;
   /** Images of results that are served as URLs. */
   readonly files: ResultFiles;
+  /** Access log, metrics and traces. */
+  readonly observers: readonly RequestObserver[];
   /** Everything but the tool route; loaded when the port is already open. */
   readonly app: () => Promise<RequestListener>;
 }
@@ -52,7 +54,7 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
  * pages, a tool call, a file, or, past strict authentication, the Express app. Every failure ends in `answerError`.
  */
 function createListener(dependencies: HttpDependencies): RequestListener {
-  const { settings, identity, client, audit, logger, files, app } = dependencies;
+  const { settings, identity, client, audit, logger, files, observers, app } = dependencies;
   const answerToolCall = createToolRoute({
     ...dependencies,
     keepFile: (request, file) => {
@@ -98,11 +100,19 @@ function createListener(dependencies: HttpDependencies): RequestListener {
   }
 
   return (request, response) => {
-    const facts: RequestFacts = { requestId: requestId(request), clientAddress: client.addressOf(request) };
+    const facts: RequestFacts = {
+      requestId: requestId(request),
+      clientAddress: client.addressOf(request),
+      startedAt: performance.now(),
+    };
+    response.once('close', () => {
+      for (const observe of observers) observe({ request, response }, facts);
+    });
     response.setHeader('X-Request-Id', facts.requestId);
     setHeaders(response, security);
     if (client.isHttps(request)) setHeaders(response, strictTransportSecurity(client.hostOf(request)));
     answer(request, response, facts).catch((error: unknown) => {
+      facts.error = error;
       audit?.failed({ request, response }, facts, error, toErrorAnswer(error).status);
       answerError(error, request, response, logger, toLogged(facts.principal));
     });

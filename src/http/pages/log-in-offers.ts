@@ -1,5 +1,5 @@
 import type { LogInProvider } from '../../auth/auth-settings.ts';
-import type { Exchange } from '../audit-trail.ts';
+import type { Exchange } from '../request-facts.ts';
 
 /** The session of the browser at Open WebUI. */
 export type OpenWebUiOffer =

@@ -16,10 +16,11 @@ import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { ownNamesOf } from '../../servers/tool-overrides.ts';
 import { NO_VALUES, type ValueSource } from '../../servers/user-values.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { AuditTrail, RequestFacts } from '../audit-trail.ts';
+import type { AuditTrail } from '../audit-trail.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
 import { createLoggedCaller } from '../logged-caller.ts';
 import { parseServicePath } from '../paths.ts';
+import type { RequestFacts } from '../request-facts.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
 import { BodyBudget, type HeldBody, readBody } from './read-body.ts';
 import type { RunningCalls } from './running-calls.ts';
@@ -87,6 +88,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
       // From here on the call is authorized and recorded by the tool's own name.
       facts.resource = `${server.name}/${found.name}`;
       if (listed === undefined) requireCall(principal, server.name, found.name, server.config.access, name);
+      facts.call = { server: server.name, tool: found.name };
       const { args, exactText } = await readArguments(request, facts, server, held);
       const { contentType, body } =
         found.kind === 'connect'

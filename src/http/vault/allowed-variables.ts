@@ -12,7 +12,8 @@ import {
 } from '../../errors.ts';
 import type { ConnectionTest, ServerVariables, UserVariables } from '../../servers/user-variables.ts';
 import type { ToolUse } from '../../vault/vault.ts';
-import { type Actor, type AuditTrail, codeOf, type Exchange } from '../audit-trail.ts';
+import { type Actor, type AuditTrail, codeOf } from '../audit-trail.ts';
+import type { Exchange } from '../request-facts.ts';
 import type { VaultCaller } from './vault-caller.ts';
 
 /** What an erasure keeps, and why: the log of it says so. */

@@ -1,6 +1,6 @@
 import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
-import type { Exchange } from '../audit-trail.ts';
 import { identify } from '../guards/identify.ts';
+import type { Exchange } from '../request-facts.ts';
 import { type CredentialLogInDependencies, presenting, toLogIn } from './credential-log-in.ts';
 import { isSameUser, keyIdOf } from './key-sessions.ts';
 import type { PageSession } from './page-access.ts';

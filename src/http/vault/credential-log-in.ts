@@ -2,9 +2,10 @@ import { lacksScope } from '../../auth/authorize.ts';
 import type { PageLogIn, PageSession } from '../../auth/page-sessions.ts';
 import type { AuthRequest, Principal } from '../../auth/principal.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../errors.ts';
-import type { AuditTrail, Exchange } from '../audit-trail.ts';
+import type { AuditTrail } from '../audit-trail.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
+import type { Exchange } from '../request-facts.ts';
 import { toBoundKey } from './key-sessions.ts';
 import { NO_AUTHENTICATION, type PageAccess } from './page-access.ts';
 

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { PageSession } from '../../auth/page-sessions.ts';
 import { SetupLinkError } from '../../errors.ts';
 import type { SetupLink, Vault } from '../../vault/vault.ts';
-import type { AuditTrail, Exchange } from '../audit-trail.ts';
+import type { AuditTrail } from '../audit-trail.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import type { IdentifyDependencies } from '../guards/identify.ts';
+import type { Exchange } from '../request-facts.ts';
 import { isSameUser } from './key-sessions.ts';
 import type { PageAccess } from './page-access.ts';
 
