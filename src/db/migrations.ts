@@ -100,6 +100,11 @@ function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
         constraint verified_emails_place primary key (issuer, subject))`,
       'create index if not exists verified_emails_hash on verified_emails (email_hash)',
     ),
+    '0010-last-backup': run(
+      `create table if not exists last_backup (
+        id integer primary key, finished_at bigint not null, file ${text} not null, bytes bigint not null,
+        row_count bigint not null)`,
+    ),
   };
 }
 

@@ -133,6 +133,16 @@ export interface Tables {
     readonly mac: string;
     readonly noted_at: number;
   };
+  /** The last backup that succeeded; written by the backup itself. */
+  readonly last_backup: {
+    /** 1: there is one row. */
+    readonly id: number;
+    readonly finished_at: number;
+    /** `-`: standard output. */
+    readonly file: string;
+    readonly bytes: number;
+    readonly row_count: number;
+  };
 }
 
 interface OwnerColumns {

@@ -41,6 +41,7 @@ describe('opening', () => {
       '0007-page-session-facts',
       '0008-user-profiles',
       '0009-identities',
+      '0010-last-backup',
     ]);
     for (const database of databases) expect(await new SecretStore(database).list()).toEqual([]);
   });

@@ -52,6 +52,7 @@ test('migrations are written down once, in order', async () => {
     '0007-page-session-facts',
     '0008-user-profiles',
     '0009-identities',
+    '0010-last-backup',
   ]);
   await database.destroy();
 });
