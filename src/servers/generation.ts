@@ -145,7 +145,8 @@ export class Generation implements LeasedGeneration {
     const { state, session } = this.shared;
     if (session === undefined) return [];
     const { running: runningCalls } = this.turns;
-    return [{ owner: undefined, chatId: undefined, state, lastUsedAt: this.leases.lastUsedAt, runningCalls }];
+    const { lastUsedAt } = this.leases;
+    return [{ owner: undefined, chatId: undefined, state, lastUsedAt, runningCalls, pid: session.pid }];
   }
 
   /** Ends a user's sessions at once, and no other user's. */

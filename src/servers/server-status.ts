@@ -24,6 +24,8 @@ export interface SessionFacts {
   /** Milliseconds since the epoch. */
   readonly lastUsedAt: number | undefined;
   readonly runningCalls: number;
+  /** Its child process, which leads a process group of its own; `undefined` for a remote server, and before it is open. */
+  readonly pid: number | undefined;
 }
 
 /** The public reason of a server that has a session for each user, where there is nothing else to say. */

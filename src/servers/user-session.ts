@@ -96,6 +96,10 @@ export class UserSession implements QuotaHolder {
     return this.state === 'ready' && !this.#isLost ? this.#session : undefined;
   }
 
+  get pid(): number | undefined {
+    return this.#session?.pid;
+  }
+
   /** Keeps it from ending while it is idle; each is followed by one `release`. */
   hold(): void {
     this.calls += 1;

@@ -99,7 +99,7 @@ export class UserSessions {
       let variables: Variables = new Map();
       let hold: SessionHold | undefined;
       try {
-        variables = await readUserValues(user, config, this.#title);
+        variables = await readUserValues(user, config, () => this.#title);
         // Never opened with values that were replaced while they were read.
         if (pending.isStale) {
           throw new ServerUnavailableError(
@@ -145,8 +145,8 @@ export class UserSessions {
   }
 
   facts(): readonly SessionFacts[] {
-    return [...this.#all].map(({ owner: { issuer, subject, chatId }, state, lastUsedAt, calls }) => {
-      return { owner: { issuer, subject }, chatId, state, lastUsedAt, runningCalls: calls };
+    return [...this.#all].map(({ owner: { issuer, subject, chatId }, state, lastUsedAt, calls, pid }) => {
+      return { owner: { issuer, subject }, chatId, state, lastUsedAt, runningCalls: calls, pid };
     });
   }
 

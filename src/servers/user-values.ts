@@ -74,13 +74,13 @@ export function toUserAndChat({ issuer, subject, chatId }: UserCaller['user'], c
 }
 
 /**
- * Reads what the user has set and fills in defaults; `title` names the server to the user.
+ * Reads what the user has set and fills in defaults; `title` names the server to the user, in errors.
  * Rejects with `UserVariablesMissingError` and the errors of the vault.
  */
 export async function readUserValues(
   caller: UserCaller,
   config: ServerConfig,
-  title: string,
+  title: () => string,
 ): Promise<ReadonlyMap<string, string>> {
   if (config.userVars.size === 0) return new Map();
   const set = await readSetValues(caller, config.name, title);
@@ -89,18 +89,22 @@ export async function readUserValues(
   const url = await setupUrl(caller, config.name);
   const titles = toTitles(missing.map((name) => titleOf(config, name)));
   const next = whereToSet(url, 'set it');
-  throw new UserVariablesMissingError(`${title} needs your ${titles}: ${next}, then try again.`, missing, url);
+  throw new UserVariablesMissingError(`${title()} needs your ${titles}: ${next}, then try again.`, missing, url);
 }
 
 /** An error about one that cannot be decrypted names the place where it can be set again. */
-async function readSetValues(caller: UserCaller, server: string, title: string): Promise<ReadonlyMap<string, string>> {
+async function readSetValues(
+  caller: UserCaller,
+  server: string,
+  title: () => string,
+): Promise<ReadonlyMap<string, string>> {
   try {
     return await caller.values.variables(caller.user, server);
   } catch (error) {
     const url = error instanceof SecretUnreadableError ? await setupUrl(caller, server) : undefined;
     if (url === undefined) throw error;
     throw new SecretUnreadableError(
-      `${title} cannot be given what you have set, because it can no longer be decrypted: open ${url} to set it again.`,
+      `${title()} cannot be given what you have set, because it can no longer be decrypted: open ${url} to set it again.`,
       url,
     );
   }

@@ -112,7 +112,14 @@ test('markup in names, reasons, users and chats is text, and nothing of it runs'
           },
         ],
         sessions: [
-          { owner: { issuer: bad, subject: bad }, chatId: bad, state: bad, lastUsedAt: Number.NaN, runningCalls: 0 },
+          {
+            owner: { issuer: bad, subject: bad },
+            chatId: bad,
+            state: bad,
+            lastUsedAt: Number.NaN,
+            runningCalls: 0,
+            pid: undefined,
+          },
         ],
       },
     ],

@@ -70,13 +70,14 @@ export const ADMIN_SERVERS: readonly MemoryAdminServer[] = [
       },
     ],
     sessions: [
-      { owner: ALICE, chatId: undefined, state: 'ready', lastUsedAt: used, runningCalls: 0 },
+      { owner: ALICE, chatId: undefined, state: 'ready', lastUsedAt: used, runningCalls: 0, pid: undefined },
       {
         owner: { issuer: 'https://id.example.org', subject: 'auth0|5f7c8ec7c33c6c004bbafe82' },
         chatId: 'c0ffee',
         state: 'ready',
         lastUsedAt: used,
         runningCalls: 2,
+        pid: undefined,
       },
     ],
   },
@@ -87,7 +88,9 @@ export const ADMIN_SERVERS: readonly MemoryAdminServer[] = [
     transport: 'stdio',
     isolation: 'shared',
     tools: ['current_time'],
-    sessions: [{ owner: undefined, chatId: undefined, state: 'ready', lastUsedAt: undefined, runningCalls: 0 }],
+    sessions: [
+      { owner: undefined, chatId: undefined, state: 'ready', lastUsedAt: undefined, runningCalls: 0, pid: undefined },
+    ],
   },
   {
     name: 'files',

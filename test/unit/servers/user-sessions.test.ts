@@ -298,6 +298,7 @@ describe('a server with a session for each user', () => {
         state: 'ready',
         lastUsedAt: expect.any(Number),
         runningCalls: 0,
+        pid: first.pid,
       },
     ]);
     await server().generations.restart();
