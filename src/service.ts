@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from './audit/audit-event.ts';
 import { openAuthentication } from './auth/open-authentication.ts';
@@ -21,6 +22,7 @@ import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
 import { createAuditAnchor, openAudit } from './service/open-audit.ts';
 import { createReload, type Reload } from './service/reload.ts';
+import { writeRuntimeFile } from './service/runtime-file.ts';
 import { sayWhereProvidersLeadBack } from './service/say-where-providers-lead-back.ts';
 import { openStoredKeys } from './service/stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -133,6 +135,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const client = createClientAddress(settings.trustProxy);
   const limits = await openLimits({ ...settings.rateLimit, redisUrl, logger });
   closers.add('connection to Redis', () => limits.close());
+  const instance = randomUUID();
   const shared = {
     settings,
     identity: { authenticator, ring, limits: limits.logIns },
@@ -168,6 +171,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     const { createApp } = await import('./http/app.ts');
     return createApp({
       ...shared,
+      instance,
       hasAuthentication: () => authenticator.isRequired,
       limits: () => limits.status(),
       isDraining: () => calls.isDraining,
@@ -186,6 +190,8 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   });
   closers.add('port', () => closeServer(server));
   await listen(server, settings);
+  const runtimeFile = writeRuntimeFile(dataDir, { url: toUrl(server, settings), instance });
+  closers.add('file for health checks', () => runtimeFile.remove());
   sayWhereProvidersLeadBack(secrets.auth.logIn, settings, logger);
   closers.add('running calls', async () => {
     // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.

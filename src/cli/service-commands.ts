@@ -112,7 +112,9 @@ export function addServiceCommands(
       ),
     );
 
-  // Only for the list that the help shows.
+  // Only for the list that the help shows; `cli.ts` runs it.
+  program.command('health').description('ask the running service whether it works; the exit code says it');
+  // Only for that list, too.
   for (const [name, description] of adminGroups) program.command(name).description(description);
   program
     .command('schema')

@@ -1,10 +1,9 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import { parseUrl } from '../parse-url.ts';
 import { algorithm } from './auth-schema.ts';
 import { hasColours } from './colours.ts';
+import { dataFolder } from './data-folder.ts';
 import { isOwnVariable, withOwnVariables } from './environment-variables.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 import { readSecretFile, type SecretName, secretNames, secretSchema } from './secret-variables.ts';
@@ -188,10 +187,7 @@ export function readEnvironment(
   for (const { path, message } of checked.error?.issues ?? []) problems.push({ key: String(path[1]), message });
   if (!checked.success || problems.length > 0) throw new ConfigError(problems);
   const { values, secrets } = checked.data;
-  const dataDir =
-    values.MCPO_DATA_DIR ??
-    values.MCPO_DEFAULT_DATA_DIR ??
-    join(values.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'mcpo-ts');
+  const dataDir = dataFolder(ownEnv);
   return {
     variables,
     envFile: new Map([...envFile].filter(([name]) => !isOwnVariable(name))),

@@ -28,7 +28,7 @@ export function createApp(dependencies: AppDependencies): Express {
     response.setHeader('Cache-Control', `public, max-age=${KEY_SET_MAX_AGE_SECONDS}`);
     response.json(await keySet());
   });
-  app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
+  app.get('/healthz', (_request, response) => void response.json({ status: 'ok', instance: dependencies.instance }));
   app.get('/readyz', readinessHandler(dependencies));
   app.use(createDocumentRoutes(dependencies));
   app.use(notFound);

@@ -5,6 +5,8 @@ import type { ServerRegistry } from '../../servers/server-registry.ts';
 import { toShownRejectedTools } from '../pages/shown-server.ts';
 
 export interface ReadinessDependencies {
+  /** A random name of this process, by which `mcpo-ts health` and `mcpo-ts doctor` know whose answer they got. */
+  readonly instance: string;
   readonly registry: ServerRegistry;
   readonly limits: () => LimitsStatus;
   readonly isDraining: () => boolean;
@@ -14,7 +16,7 @@ export interface ReadinessDependencies {
  * `GET /readyz`: 200 when every `required` server is ready and the service is not ending, else 503; always each
  * server's state with its reason, and where limits are counted: without its Redis the service goes on.
  */
-export function readinessHandler({ registry, limits, isDraining }: ReadinessDependencies): RequestHandler {
+export function readinessHandler({ instance, registry, limits, isDraining }: ReadinessDependencies): RequestHandler {
   return (_request, response) => {
     const isReady = registry.isReady && !isDraining();
     response.status(isReady ? 200 : 503);
@@ -22,6 +24,7 @@ export function readinessHandler({ registry, limits, isDraining }: ReadinessDepe
     response.setHeader('Cache-Control', 'no-store');
     response.json({
       status: isDraining() ? 'draining' : isReady ? 'ready' : 'not ready',
+      instance,
       limits: limits(),
       servers: Object.fromEntries(
         registry.list().map(({ name, status, config, catalogue }) => {
