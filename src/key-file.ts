@@ -41,12 +41,12 @@ export function readKeyText(file: string, setting: string): string {
   }
 }
 
-/** The same of a file in the data folder, where one with a new key is made if there is none. Throws `ConfigError`. */
-export function openKeyFile(file: string, onCreated: () => void): string {
+/** The same of a file in the data folder, where one with this new key is made if there is none. Throws `ConfigError`. */
+export function openKeyFile(file: string, newKey: string, onCreated: () => void): string {
   try {
     if (!existsSync(file)) {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      if (createPrivateFile(file, `${generateKey()}\n`)) onCreated();
+      if (createPrivateFile(file, `${newKey}\n`)) onCreated();
     }
   } catch (error) {
     throw keyProblem('MCPO_DATA_DIR', `no key can be made at "${file}" (${codeOf(error)}).`);

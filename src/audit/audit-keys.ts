@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import { BoundedMap } from '../bounded-map.ts';
-import { keyProblem, openKeyFile, readKeyText } from '../key-file.ts';
+import { generateKey, keyProblem, openKeyFile, readKeyText } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 const FILE_NAME = 'audit.key';
@@ -66,7 +66,7 @@ export function loadAuditKey({ value, dataDir }: AuditKeySettings, logger: Logge
   const file = join(dataDir, FILE_NAME);
   const message = 'created a key for the audit log; keep a copy elsewhere, without it the log cannot be verified';
   return parseKey(
-    openKeyFile(file, () => logger.info(message, { file })),
+    openKeyFile(file, generateKey(), () => logger.info(message, { file })),
     'MCPO_DATA_DIR',
   );
 }

@@ -29,7 +29,7 @@ export async function checkVaultKey(
   const stored = await readStoredKeys(environment.database);
   const isNeeded = stored.length > 0 || (ownFile === undefined && servers.some(({ userVars }) => userVars.size > 0));
   // Without a database, the first start makes one.
-  if (isGiven || hasOwnFile || isNeeded) assertOwnKeyring(stored, findKeyring(source));
+  if (isGiven || hasOwnFile || isNeeded) assertOwnKeyring(stored, await findKeyring(source));
 }
 
 async function readStoredKeys(database: Environment['database']) {

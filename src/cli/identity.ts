@@ -40,7 +40,7 @@ export function identityCommands(environment: Pick<Environment, 'values' | 'data
       return withDatabase(database, 'links between identities', async (opened) => {
         const store = new SecretStore(opened);
         const hasSecrets = (await store.list()).length > 0;
-        const keyring = hasSecrets ? findKeyring(keySource) : undefined;
+        const keyring = hasSecrets ? await findKeyring(keySource) : undefined;
         if (keyring !== undefined) assertOwnKeyring(await store.keys(), keyring);
         const moveSecret = keyring === undefined ? () => undefined : createMoveSecret(keyring);
         const outcome = await new IdentityStore(opened).link(identity, person, moveSecret);

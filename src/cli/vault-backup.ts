@@ -30,7 +30,7 @@ export async function restoreVault(
   now: number,
 ): Promise<CommandResult> {
   const backup = readBackup(file);
-  const keyring = findKeyring(keySource);
+  const keyring = await findKeyring(keySource);
   assertReadable(backup, keyring, file);
   assertOwnKeyring(await store.keys(), keyring);
   const used = new Set(backup.secrets.map(({ keyId }) => keyId));

@@ -1,9 +1,9 @@
 import { UsageError } from '../errors.ts';
-import { generateKey, readKeyText, updateKeyFile } from '../key-file.ts';
-import { type Keyring, parseKeyring } from '../vault/keyring.ts';
+import { readKeyText, updateKeyFile } from '../key-file.ts';
+import type { Keyring } from '../vault/keyring.ts';
 import { hasSecretsToRewrap, rewrapSecrets } from '../vault/rewrap-secrets.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
-import { findKeyring, ownKeyFile, type VaultKeySource } from '../vault/vault-key.ts';
+import { createKeyText, findKeyring, ownKeyFile, toKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, countSecrets } from './command-result.ts';
 
@@ -28,13 +28,13 @@ export async function rotateKey(
 ): Promise<CommandResult> {
   const file = ownKeyFile(keySource);
   assertPossible(file, newKeyFile, dropOld);
-  const before = findKeyring(keySource);
+  const before = await findKeyring(keySource);
   assertOwnKeyring(await store.keys(), before);
   const lines: string[] = [];
   const isInterrupted = await hasSecretsToRewrap(store, before);
   const makesKey = file !== undefined && !dropOld && !isInterrupted;
-  if (makesKey) putInFront(file, newKeyFile);
-  const keyring = makesKey ? findKeyring(keySource) : before;
+  if (makesKey) await putInFront(file, newKeyFile, keySource);
+  const keyring = makesKey ? await findKeyring(keySource) : before;
   const { id: keyId, check } = keyring.active;
   if (makesKey) {
     lines.push(`A new key, ${keyId}, is now first in vault.key of the data folder; keep a copy of that file.`);
@@ -46,7 +46,7 @@ export async function rotateKey(
   await store.addKey({ keyId, check, createdAt: now });
   const { rewrapped, unreadable } = await rewrapSecrets(store, keyring);
   lines.push(`${countSecrets(rewrapped)} encrypted under key ${keyId}.`);
-  if (file !== undefined && dropOld) lines.push(await dropOldKeys(store, keyring, file));
+  if (file !== undefined && dropOld) lines.push(await dropOldKeys(store, keyring, file, keySource));
   else lines.push(...(await adviceOnOldKeys(store, keyring, file !== undefined)));
   if (unreadable.length > 0) {
     lines.push(
@@ -66,27 +66,46 @@ function assertPossible(file: string | undefined, newKeyFile: string | undefined
   );
 }
 
-function putInFront(file: string, newKeyFile: string | undefined): void {
-  const key = newKeyFile === undefined ? generateKey() : readKeyText(newKeyFile, '--new-key-file');
-  if (newKeyFile !== undefined && parseKeyring(key, '--new-key-file').keys.size !== 1) {
-    throw new UsageError('--new-key-file contains more than one key; give a file with the new one only.');
-  }
-  updateKeyFile(file, DATA_FOLDER, (text) => {
-    const ring = `${key},${text}`;
-    parseKeyring(ring, newKeyFile === undefined ? DATA_FOLDER : '--new-key-file');
-    return ring;
-  });
+async function putInFront(file: string, newKeyFile: string | undefined, keySource: VaultKeySource): Promise<void> {
+  const key = newKeyFile === undefined ? await createKeyText(keySource) : await readNewKey(newKeyFile, keySource);
+  const setting = newKeyFile === undefined ? DATA_FOLDER : '--new-key-file';
+  const before = readKeyText(file, DATA_FOLDER);
+  await toKeyring({ text: `${key},${before}`, setting }, keySource);
+  updateKeyFile(file, DATA_FOLDER, (text) => `${key},${text}`);
 }
 
-async function dropOldKeys(store: SecretStore, keyring: Keyring, file: string): Promise<string> {
+/** The one key of a file, wrapped if new keys are kept so. */
+async function readNewKey(file: string, keySource: VaultKeySource): Promise<string> {
+  const { keyService } = keySource;
+  const setting = '--new-key-file';
+  const text = readKeyText(file, setting);
+  const { keys } = await toKeyring({ text, setting }, keySource);
+  if (keys.size !== 1) {
+    throw new UsageError('--new-key-file contains more than one key; give a file with the new one only.');
+  }
+  return keyService?.wrapsNewKeys && !keyService.isNeeded(text) ? keyService.wrap(text) : text;
+}
+
+async function dropOldKeys(
+  store: SecretStore,
+  keyring: Keyring,
+  file: string,
+  keySource: VaultKeySource,
+): Promise<string> {
   const inUse = await store.countByKey();
   const dropped = [...keyring.keys.keys()].filter((id) => id !== keyring.active.id && !inUse.has(id));
   if (dropped.length === 0) return 'There is no old key to remove.';
+  const isDropped = new Map<string, boolean>();
+  for (const part of partsOf(readKeyText(file, DATA_FOLDER))) {
+    const { active } = await toKeyring({ text: part, setting: DATA_FOLDER }, keySource);
+    isDropped.set(part, dropped.includes(active.id));
+  }
   let before = '';
   updateKeyFile(file, DATA_FOLDER, (text) => {
     before = text;
-    const parts = text.split(',').map((part) => part.trim());
-    return parts.filter((part) => !dropped.includes(parseKeyring(part, DATA_FOLDER).active.id)).join(',');
+    return partsOf(text)
+      .filter((part) => !isDropped.get(part))
+      .join(',');
   });
   const stillInUse = await store.countByKey();
   if (dropped.some((id) => stillInUse.has(id))) {
@@ -94,6 +113,10 @@ async function dropOldKeys(store: SecretStore, keyring: Keyring, file: string): 
     return 'The old keys were not removed: a running service has just used one; restart it and run this again.';
   }
   return `Removed ${dropped.join(', ')}; backups made before the rotation can be restored only with a copy of the old file.`;
+}
+
+function partsOf(text: string): readonly string[] {
+  return text.split(',').map((part) => part.trim());
 }
 
 async function adviceOnOldKeys(store: SecretStore, keyring: Keyring, isOwnFile: boolean): Promise<readonly string[]> {

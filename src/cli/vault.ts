@@ -57,7 +57,7 @@ async function listSecrets(
 ): Promise<CommandResult> {
   const all = await store.list();
   if (all.length === 0) return done(json ? toJson([]) : 'There are no secrets in the vault.\n');
-  const keyring = findKeyring(keySource);
+  const keyring = await findKeyring(keySource);
   assertOwnKeyring(await store.keys(), keyring);
   const profiles = readProfiles(keyring, await store.profiles());
   const profileOf = (owner: UserId) => profiles.get(toUserKey(owner));
@@ -140,7 +140,7 @@ async function exportUser(store: SecretStore, owner: UserId, keySource: VaultKey
 /** What people know the user by; the vault's key is needed only where something is stored. */
 async function readProfile(store: SecretStore, owner: UserId, keySource: VaultKeySource): Promise<LinkProfile> {
   const rows = await store.profiles(owner);
-  return (rows.length === 0 ? undefined : readProfiles(findKeyring(keySource), rows).get(toUserKey(owner))) ?? {};
+  return (rows.length === 0 ? undefined : readProfiles(await findKeyring(keySource), rows).get(toUserKey(owner))) ?? {};
 }
 
 /**

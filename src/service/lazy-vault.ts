@@ -34,7 +34,7 @@ export class LazyVault {
   constructor(options: LazyVaultOptions) {
     const { keySource, logger, settings } = options;
     this.#options = options;
-    this.#keyring = new Lazy(async () => loadKeyring(keySource, logger));
+    this.#keyring = new Lazy(() => loadKeyring(keySource, logger));
     this.#vault = new Lazy(() => this.#open());
     this.#tokenSigner = new Lazy(async () => {
       // With jsonwebtoken, 12 ms of each start.

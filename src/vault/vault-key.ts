@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyProblem, openKeyFile, readKeyText } from '../key-file.ts';
+import { generateKey, keyProblem, openKeyFile, readKeyText } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { KeyService } from './key-service.ts';
 import { type Keyring, parseKeyring } from './keyring.ts';
 
 const FILE_NAME = 'vault.key';
@@ -14,26 +16,51 @@ export interface VaultKeySource {
   readonly dataDir: string;
   /** With PostgreSQL the replicas must share the keys, so none is made. */
   readonly hasSharedDatabase: boolean;
+  /** Unwraps keys that are kept wrapped by a KMS; `undefined` where none can be. */
+  readonly keyService?: KeyService | undefined;
+}
+
+/** A keyring as it is kept: keys as base64, or wrapped by a KMS, separated by commas. */
+interface KeyText {
+  readonly text: string;
+  /** The setting that it came from, for messages. */
+  readonly setting: string;
 }
 
 /**
- * The vault's keys: as given, else those in the data folder, where one is made on the first start.
- * Throws `ConfigError` for a key that is none, that others may read, or that must be given and is not.
+ * The vault's keys: as given, else those in the data folder, where one is made on the first start, wrapped if a KMS is
+ * configured. Rejects with `ConfigError` for a key that is none, that others may read, or that must be given and is not;
+ * with `KeyServiceError` where the KMS does not unwrap it.
  */
-export function loadKeyring(source: VaultKeySource, logger: Logger): Keyring {
-  const given = givenKeyring(source);
-  if (given !== undefined) return given;
+export async function loadKeyring(source: VaultKeySource, logger: Logger): Promise<Keyring> {
+  const given = givenText(source);
+  if (given !== undefined) return toKeyring(given, source);
   const file = keyFileOf(source.dataDir);
   const message = 'a key for the vault was made; keep a copy of it elsewhere, without it no secret can be read';
-  return parseKeyring(
-    openKeyFile(file, () => logger.info(message, { file })),
-    'MCPO_DATA_DIR',
-  );
+  const newKey = existsSync(file) ? '' : await createKeyText(source);
+  const text = openKeyFile(file, newKey, () => logger.info(message, { file }));
+  return toKeyring({ text, setting: 'MCPO_DATA_DIR' }, source);
 }
 
-/** The same keys for a command or for reading them again; none is made. Throws `ConfigError`. */
-export function findKeyring(source: VaultKeySource): Keyring {
-  return givenKeyring(source) ?? readKeyring(keyFileOf(source.dataDir), 'MCPO_VAULT_KEY');
+/** The same keys for a command or for reading them again; none is made. Rejects as `loadKeyring` does. */
+export async function findKeyring(source: VaultKeySource): Promise<Keyring> {
+  return toKeyring(findKeyText(source), source);
+}
+
+/** The keys as they are kept, wrapped or not. Throws `ConfigError`. */
+export function findKeyText(source: VaultKeySource): KeyText {
+  return givenText(source) ?? readText(keyFileOf(source.dataDir), 'MCPO_VAULT_KEY');
+}
+
+/** A new key in the form in which it is to be kept: wrapped if a KMS is configured for new keys. */
+export async function createKeyText({ keyService }: Pick<VaultKeySource, 'keyService'>): Promise<string> {
+  const key = generateKey();
+  return keyService?.wrapsNewKeys ? keyService.wrap(key) : key;
+}
+
+/** Reads one or more keys as they are kept. Rejects as `loadKeyring` does. */
+export async function toKeyring({ text, setting }: KeyText, { keyService }: Pick<VaultKeySource, 'keyService'>) {
+  return parseKeyring(keyService?.isNeeded(text) ? await keyService.unwrapAll(text) : text, setting);
 }
 
 /** The file in the data folder that holds the keys; `undefined` where they are given by the environment. */
@@ -42,12 +69,12 @@ export function ownKeyFile(source: VaultKeySource): string | undefined {
   return isOwn ? keyFileOf(source.dataDir) : undefined;
 }
 
-function givenKeyring({ value, file, hasSharedDatabase }: VaultKeySource): Keyring | undefined {
+function givenText({ value, file, hasSharedDatabase }: VaultKeySource): KeyText | undefined {
   if (value !== undefined && file !== undefined) {
     throw keyProblem('MCPO_VAULT_KEY_FILE', 'is set beside MCPO_VAULT_KEY; keep one of them.');
   }
-  if (file !== undefined) return readKeyring(file, 'MCPO_VAULT_KEY_FILE');
-  if (value !== undefined) return parseKeyring(value, 'MCPO_VAULT_KEY');
+  if (file !== undefined) return readText(file, 'MCPO_VAULT_KEY_FILE');
+  if (value !== undefined) return { text: value, setting: 'MCPO_VAULT_KEY' };
   if (!hasSharedDatabase) return undefined;
   throw keyProblem(
     'MCPO_VAULT_KEY',
@@ -55,8 +82,8 @@ function givenKeyring({ value, file, hasSharedDatabase }: VaultKeySource): Keyri
   );
 }
 
-function readKeyring(file: string, setting: string): Keyring {
-  return parseKeyring(readKeyText(file, setting), setting);
+function readText(file: string, setting: string): KeyText {
+  return { text: readKeyText(file, setting), setting };
 }
 
 function keyFileOf(dataDir: string): string {

@@ -10,7 +10,7 @@ const RELOAD_MS = 1_000;
 export interface VaultKeysOptions {
   readonly store: Pick<Store, 'keys' | 'addKey' | 'countByKey'>;
   readonly keyring: Keyring;
-  readonly reloadKeyring: (() => Keyring) | undefined;
+  readonly reloadKeyring: (() => Promise<Keyring>) | undefined;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -47,7 +47,7 @@ export class VaultKeys {
   /** The ring to read rows under these keys with; read again where it lacks one of them. */
   async forReading(keyIds: Iterable<string>): Promise<Keyring> {
     const isComplete = [...keyIds].every((id) => this.#keyring.keys.has(id));
-    if (!isComplete || !this.#isProved) this.#useRing(await this.#options.store.keys());
+    if (!isComplete || !this.#isProved) await this.#useRing(await this.#options.store.keys());
     return this.#keyring;
   }
 
@@ -55,7 +55,7 @@ export class VaultKeys {
   async forWriting(): Promise<Keyring> {
     const { store, now } = this.#options;
     const stored = await store.keys();
-    this.#useRing(stored);
+    await this.#useRing(stored);
     const keyring = this.#keyring;
     const { id: keyId, check } = keyring.active;
     if (stored.some((key) => key.keyId === keyId)) return keyring;
@@ -63,9 +63,9 @@ export class VaultKeys {
     return keyring;
   }
 
-  /** Compares the ring with the vault's keys again. Throws `VaultUnavailableError`: the service runs already. */
-  #useRing(stored: readonly VaultKeyRow[]): void {
-    if (stored.some(({ keyId }) => !this.#keyring.keys.has(keyId))) this.#reload(stored);
+  /** Compares the ring with the vault's keys again. Rejects with `VaultUnavailableError`: the service runs already. */
+  async #useRing(stored: readonly VaultKeyRow[]): Promise<void> {
+    if (stored.some(({ keyId }) => !this.#keyring.keys.has(keyId))) await this.#reload(stored);
     try {
       assertOwnKeyring(stored, this.#keyring);
       this.#isProved = true;
@@ -76,12 +76,12 @@ export class VaultKeys {
     }
   }
 
-  #reload(stored: readonly VaultKeyRow[]): void {
+  async #reload(stored: readonly VaultKeyRow[]): Promise<void> {
     const { reloadKeyring, logger, now } = this.#options;
     if (reloadKeyring === undefined || now() - this.#reloadedAt < RELOAD_MS) return;
     this.#reloadedAt = now();
     try {
-      const keyring = reloadKeyring();
+      const keyring = await reloadKeyring();
       const ids = [...keyring.keys.keys()].join();
       if (ids === [...this.#keyring.keys.keys()].join()) return;
       assertOwnKeyring(stored, keyring);

@@ -42,7 +42,7 @@ export interface VaultOptions {
   readonly openStore: () => Promise<Store>;
   readonly keyring: Keyring;
   /** Reads the keys again when a secret turns up under one that is not in the ring, as after a rotation. */
-  readonly reloadKeyring?: () => Keyring;
+  readonly reloadKeyring?: () => Promise<Keyring>;
   /** Whether the last four characters of longer values are stored to be shown. */
   readonly keepsLastFour: boolean;
   readonly logger: Logger;

@@ -19,7 +19,7 @@ async function makeVault(secrets: number): Promise<string> {
   const dataDir = join(temporaryFolder(), 'data');
   mkdirSync(dataDir, { mode: 0o700 });
   writeFileSync(join(dataDir, 'vault.key'), `${keyText(1)}\n`, { mode: 0o600 });
-  const keyring = findKeyring(keySource(dataDir));
+  const keyring = await findKeyring(keySource(dataDir));
   const rows = Array.from({ length: secrets }, (_, index): SecretRow => {
     const place: SecretPlace = { owner: { issuer: 'open-webui', subject: `u${index}` }, server: 'jira', name: 'TOKEN' };
     const facts = { version: 1, lastFour: undefined, updatedAt: 1, lastUsedAt: undefined };
@@ -48,7 +48,7 @@ const run = (dataDir: string, args: readonly string[], env: Readonly<Record<stri
 test('a rotation that is killed again and again leaves everything readable, and the next one finishes it', async () => {
   const secrets = 1_000;
   const dataDir = await makeVault(secrets);
-  const oldId = findKeyring(keySource(dataDir)).active.id;
+  const oldId = (await findKeyring(keySource(dataDir))).active.id;
   await withStore(dataDir, async (store) => {
     const countUnderOld = async () => (await store.list()).filter(({ keyId }) => keyId === oldId).length;
     let left = secrets;
@@ -60,7 +60,7 @@ test('a rotation that is killed again and again leaves everything readable, and 
       expect((await exited).signal).toBe('SIGKILL');
       left = await countUnderOld();
       expect(left).toBeGreaterThan(0);
-      const keyring = findKeyring(keySource(dataDir));
+      const keyring = await findKeyring(keySource(dataDir));
       expect(keyring.keys.size).toBe(2);
       const rows = await store.list();
       expect(rows.filter((row) => open(keyring, row) === plainValue(row))).toHaveLength(secrets);
@@ -71,7 +71,7 @@ test('a rotation that is killed again and again leaves everything readable, and 
     expect(finished.stdout).toContain(`${left} secrets were encrypted under key`);
     const dropped = await run(dataDir, ['rotate-key', '--drop-old']);
     expect(dropped.stdout).toContain(`Removed ${oldId}`);
-    const keyring = findKeyring(keySource(dataDir));
+    const keyring = await findKeyring(keySource(dataDir));
     expect([...keyring.keys.keys()]).not.toContain(oldId);
     expect((await store.list()).filter((row) => isReadable(keyring, row))).toHaveLength(secrets);
     expect(readdirSync(dataDir).filter((name) => name.startsWith('vault.key'))).toEqual(['vault.key']);
@@ -100,7 +100,7 @@ test('backup, erasure and restore: everything is back; with another key it is re
   expect(await withStore(dataDir, (store) => store.list())).toEqual([]);
 
   expect((await said(['restore', file])).stdout).toBe('3 secrets were restored.\n');
-  const keyring = findKeyring(keySource(dataDir));
+  const keyring = await findKeyring(keySource(dataDir));
   const rows = await withStore(dataDir, (store) => store.list());
   expect(rows.map((row) => open(keyring, row))).toEqual(['u0', 'u1', 'u2'].map((user) => `${canary}-${user}`));
 

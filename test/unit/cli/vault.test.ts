@@ -47,7 +47,7 @@ async function withStore<Result>(use: (store: SecretStore) => Promise<Result>): 
 /** Uses the vault as a service does that starts now. */
 function withVault<Result>(use: (vault: Vault) => Promise<Result>): Promise<Result> {
   return withStore(async (store) => {
-    const keyring = loadKeyring(keySource(), logger);
+    const keyring = await loadKeyring(keySource(), logger);
     const { vault } = await openVaultOver(store, { keyring, keepsLastFour: true });
     const result = await use(vault);
     await vault.close();
@@ -203,7 +203,7 @@ describe('vault rotate-key', () => {
     expect(text).toMatch(/^A new key, [0-9a-f]{16}, is now first.*keep a copy/);
     expect(text).toContain('3 secrets were encrypted under key');
     expect(text).toContain(`Nothing is encrypted under ${oldId} any more`);
-    const ring = findKeyring(keySource());
+    const ring = await findKeyring(keySource());
     expect(await keyIds()).toEqual([ring.active.id]);
     expect([...ring.keys.keys()]).toEqual([ring.active.id, oldId]);
     expect(readFileSync(keyFile(), 'utf8')).toContain(`,${oldText}`);
@@ -212,7 +212,7 @@ describe('vault rotate-key', () => {
 
     const dropped = await rotate({ dropOld: true });
     expect(dropped.text).toContain(`Removed ${oldId}`);
-    expect([...findKeyring(keySource()).keys.keys()]).toEqual([ring.active.id]);
+    expect([...(await findKeyring(keySource())).keys.keys()]).toEqual([ring.active.id]);
     expect(await readAll()).toEqual(all);
     expect((await rotate({ dropOld: true })).text).toContain('There is no old key to remove.');
     for (const said of [text, dropped.text]) {
@@ -225,7 +225,7 @@ describe('vault rotate-key', () => {
     await fill();
     await rotate();
     const before = readFileSync(keyFile(), 'utf8');
-    const ring = findKeyring(keySource());
+    const ring = await findKeyring(keySource());
     const [, old] = [...ring.keys.values()];
     // As a service does that was started before and knows the old key alone.
     await withStore(async (store) => {
@@ -241,7 +241,7 @@ describe('vault rotate-key', () => {
     expect(readFileSync(keyFile(), 'utf8')).toBe(before);
     expect(await keyIds()).toEqual([ring.active.id]);
     await rotate();
-    expect(findKeyring(keySource()).keys.size).toBe(3);
+    expect((await findKeyring(keySource())).keys.size).toBe(3);
     expect(await readAll()).toEqual(all);
   });
 
@@ -257,7 +257,7 @@ describe('vault rotate-key', () => {
     expect(exitCode).toBe(1);
     expect(text).toMatch(/1 secret was left unchanged: none of the given keys decrypts them/);
     await rotate({ dropOld: true });
-    expect([...findKeyring(keySource()).keys.keys()]).toContain(oldId);
+    expect([...(await findKeyring(keySource())).keys.keys()]).toContain(oldId);
     expect(await withStore((store) => store.list())).toHaveLength(3);
   });
 
@@ -272,7 +272,7 @@ describe('vault rotate-key', () => {
     writeFileSync(file, `${keyText(8)},${keyText(7)}`);
     await expect(rotate({ newKeyFile: file })).rejects.toThrow(/more than one key/);
     await expect(rotate({ newKeyFile: file, dropOld: true })).rejects.toThrow(/contradict/);
-    expect(findKeyring(keySource()).keys.size).toBe(2);
+    expect((await findKeyring(keySource())).keys.size).toBe(2);
   });
 
   test('with keys of the environment uses the one that the admin put first', async () => {
@@ -296,14 +296,14 @@ describe('vault rotate-key', () => {
     await fill();
     await withStore(async (store) => {
       const reloadKeyring = () => findKeyring(keySource());
-      const { vault, said } = await openVaultOver(store, { keyring: reloadKeyring(), reloadKeyring });
+      const { vault, said } = await openVaultOver(store, { keyring: await reloadKeyring(), reloadKeyring });
       await rotate();
       expect((await vault.values(bob, 'jira')).get('TOKEN')).toBe(`${canary}-bob`);
       await vault.set(bob, 'github', new Map([['TOKEN', 'after']]));
       expect(said.join()).toContain('keys were read again');
       await vault.close();
     });
-    expect(await keyIds()).toEqual([findKeyring(keySource()).active.id]);
+    expect(await keyIds()).toEqual([(await findKeyring(keySource())).active.id]);
   });
 });
 

@@ -477,7 +477,7 @@ describe('keys', () => {
   test('are read again after a rotation, for reading and for writing', async () => {
     const store = new MemoryStore();
     let ring = ringOf(1);
-    const { vault, said } = await openTestVault({ store, reloadKeyring: () => ring });
+    const { vault, said } = await openTestVault({ store, reloadKeyring: async () => ring });
     await vault.set(alice, 'jira', new Map([['TOKEN', 'old']]));
     ring = ringOf(2, 1);
     const rotated = await openTestVault({ store, keyring: ring });
