@@ -85,9 +85,10 @@ export class AuditTrail {
     eventType: 'call' | 'log_in' | 'refusal',
     result: 'success' | 'failure' | 'refused',
     { request }: Exchange,
-    { principal, resource, clientAddress, requestId }: RequestFacts,
+    { principal, resource, clientAddress, requestId, trace }: RequestFacts,
     facts: AuditDetails,
   ): void {
+    const traced = trace === undefined ? facts : { ...facts, trace_id: trace.context.traceId };
     this.#log.record({
       eventType,
       userId: principal && toPrincipalId(principal),
@@ -97,7 +98,7 @@ export class AuditTrail {
       action: request.method ?? '',
       result,
       requestId,
-      details: principal?.kind === 'user' && principal.keyId ? { ...facts, key: principal.keyId } : facts,
+      details: principal?.kind === 'user' && principal.keyId ? { ...traced, key: principal.keyId } : traced,
     });
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LoggedCaller } from './logged-caller.ts';
+import { traceIdOf } from './request-trace.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -105,6 +106,7 @@ export function logFailure(
     method: request.method,
     path: loggedPath(request),
     status,
+    trace_id: traceIdOf(response),
     ...caller,
   };
   if (!(error instanceof ServiceError)) {

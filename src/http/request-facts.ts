@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuditDetails } from '../audit/audit-event.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { Trace } from '../telemetry/trace.ts';
 
 /** What is known of a request while it is answered; filled in as it becomes known. */
 export interface RequestFacts {
@@ -8,6 +9,8 @@ export interface RequestFacts {
   readonly clientAddress: string;
   /** When its headers were read, as `performance.now()` gives it. */
   readonly startedAt: number;
+  /** The trace that it is a part of: its caller named one, or traces are recorded. */
+  trace?: Trace;
   principal?: Principal;
   /** `<server>/<tool>`, or the path of a page. */
   resource?: string;

@@ -12,6 +12,7 @@ import { type HeaderList, securityHeaders, strictTransportSecurity } from './gua
 import { createLoggedCaller } from './logged-caller.ts';
 import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
 import type { RequestFacts, RequestObserver } from './request-facts.ts';
+import { joinTrace } from './request-trace.ts';
 import { fileIdOf, type ResultFiles } from './tool-call/result-files.ts';
 import { createToolRoute, type ToolRouteDependencies } from './tool-call/tool-route.ts';
 import { toAbsoluteUrl } from './urls.ts';
@@ -105,6 +106,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       clientAddress: client.addressOf(request),
       startedAt: performance.now(),
     };
+    if (request.headers.traceparent !== undefined) joinTrace({ request, response }, facts);
     response.once('close', () => {
       for (const observe of observers) observe({ request, response }, facts);
     });

@@ -1,8 +1,9 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { JsonRpcError } from '../errors.ts';
+import { propagationFields } from './call-trace.ts';
 import { listTools } from './list-tools.ts';
 import { type PendingRequests, PING } from './pending-requests.ts';
-import { isObject } from './rpc-message.ts';
+import { isObject, type RpcObject } from './rpc-message.ts';
 import type { CallOptions, ServerInfo, Session, SessionEnd, ToolList, ToolResult } from './session.ts';
 
 /** All pages of `tools/list` together may take so long, or as long as a start if that is longer. */
@@ -65,15 +66,18 @@ export class McpSession implements Session {
   }
 
   async callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult> {
-    const { argumentsText, ...limits } = options;
+    const { argumentsText, trace, ...limits } = options;
     const { pending } = this.#parts;
+    const meta = trace && propagationFields(trace.context, limits.headers);
     const { result, text } = await pending.request(
       'tools/call',
       { name, arguments: args },
       {
         ...limits,
+        meta,
+        headers: meta === undefined ? limits.headers : { ...limits.headers, ...meta },
         label: `the call of tool "${name}"`,
-        toText: argumentsText === undefined ? undefined : (id) => toCallText(id, name, argumentsText),
+        toText: argumentsText === undefined ? undefined : (id) => toCallText(id, name, argumentsText, meta),
       },
     );
     if (!isObject(result)) {
@@ -113,7 +117,7 @@ export class McpSession implements Session {
 }
 
 /** The message with the arguments as they were spelt. */
-function toCallText(id: number, name: string, argumentsText: string): string {
-  const params = `{"name":${JSON.stringify(name)},"arguments":${argumentsText.replaceAll('\n', ' ').replaceAll('\r', ' ')},"_meta":{"progressToken":${id}}}`;
+function toCallText(id: number, name: string, argumentsText: string, meta: RpcObject | undefined): string {
+  const params = `{"name":${JSON.stringify(name)},"arguments":${argumentsText.replaceAll('\n', ' ').replaceAll('\r', ' ')},"_meta":${JSON.stringify({ ...meta, progressToken: id })}}`;
   return `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${params}}`;
 }

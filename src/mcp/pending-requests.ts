@@ -32,6 +32,8 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Makes the whole message's text, where `JSON.stringify` would not spell it rightly. */
   readonly toText?: ((id: number) => string) | undefined;
+  /** What `params._meta` has beside the progress token. */
+  readonly meta?: RpcObject | undefined;
 }
 
 /** A request that has no answer yet. */
@@ -87,7 +89,7 @@ export class PendingRequests {
 
   /** Sends a request and returns its answer. Rejects with `ServiceError`s only. */
   request(method: string, params: RpcObject | undefined, options: RequestOptions): Promise<RpcResult> {
-    const { signal, toText } = options;
+    const { signal, toText, meta } = options;
     if (this.#end !== undefined) return Promise.reject(this.#isOver(this.#end));
     if (signal?.aborted) return Promise.reject(this.#cancelled(options));
     this.#lastId += 1;
@@ -111,7 +113,7 @@ export class PendingRequests {
       this.#requests.set(id, request);
       this.#watchDeadline(id, request, now);
       signal?.addEventListener('abort', request.onAbort);
-      this.#send(toMessage(id, method, params), request).catch((error: ServiceError) => this.fail(id, error));
+      this.#send(toMessage(id, method, params, meta), request).catch((error: ServiceError) => this.fail(id, error));
     });
   }
 
@@ -234,9 +236,9 @@ export class PendingRequests {
 }
 
 /** Every request that has params asks for progress, since progress extends its deadline. */
-function toMessage(id: number, method: string, params: RpcObject | undefined): RpcObject {
+function toMessage(id: number, method: string, params: RpcObject | undefined, meta: RpcObject | undefined): RpcObject {
   if (params === undefined) return { jsonrpc: '2.0', id, method };
-  return { jsonrpc: '2.0', id, method, params: { ...params, _meta: { progressToken: id } } };
+  return { jsonrpc: '2.0', id, method, params: { ...params, _meta: { ...meta, progressToken: id } } };
 }
 
 /** The answer that no one will ever get: the tool may have run. */

@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Confinement } from '../config/server-config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
+import type { Trace } from '../telemetry/trace.ts';
 
 /** JSON Schema as a server sent it: an object or a boolean, otherwise unjudged. */
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
@@ -55,6 +56,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The arguments as JSON text, sent in place of `args` where parsing would have changed a number's digits. */
   readonly argumentsText?: string | undefined;
+  /** The trace that the call is a part of, which the server gets in `_meta`, and over HTTP also in headers. */
+  readonly trace?: Trace | undefined;
 }
 
 /** Why a session ended. */

@@ -10,6 +10,7 @@ import type { HttpAnswer } from '../mcp/negotiated-answer.ts';
 import type { KeepFile } from '../mcp/result-media.ts';
 import type { ToolResult } from '../mcp/session.ts';
 import { toHttpAnswer } from '../mcp/tool-result.ts';
+import type { Trace } from '../telemetry/trace.ts';
 import type { NoTurn } from '../turns/fair-turns.ts';
 import type { Catalogue, CatalogueTool } from './catalogue.ts';
 import { connectToolName } from './connect-tool.ts';
@@ -86,6 +87,8 @@ export interface ToolCall {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Keeps an image of the result; used where the server's `resultImages` is `url`. */
   readonly keepFile: KeepFile;
+  /** The trace that the call is a part of. */
+  readonly trace?: Trace | undefined;
   /** Aborts when the caller leaves. */
   readonly signal: AbortSignal;
 }
@@ -141,6 +144,7 @@ async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {
         hardDeadlineMs: timeoutMs * HARD_DEADLINE_FACTOR,
         argumentsText: call.exactText,
         headers: clientHeaderForwarding && forwardedHeaders(call.headers, clientHeaderForwarding),
+        trace: call.trace,
       });
     } catch (error) {
       if (!(error instanceof SessionExpiredError) || isReplay) throw error;

@@ -1,8 +1,11 @@
 import type { ClientHeaderForwarding } from '../config/server-config.ts';
 
-/** Credentials, identity and what belongs to one connection are never passed on, whatever the lists say. */
+/**
+ * Credentials, identity and what belongs to one connection are never passed on, whatever the lists say. A trace is: by
+ * itself, once it was validated.
+ */
 const NEVER =
-  /^(authorization|proxy-.*|cookie|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-.*|accept|accept-encoding|expect|mcp-.*|x-openwebui-.*|x-user-.*)$/;
+  /^(authorization|proxy-.*|cookie|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-.*|accept|accept-encoding|expect|mcp-.*|traceparent|tracestate|x-openwebui-.*|x-user-.*)$/;
 
 /** The caller's headers that the admin lets through to the server; none unless the whitelist names them. */
 export function forwardedHeaders(

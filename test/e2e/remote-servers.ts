@@ -17,6 +17,11 @@ export async function startHeadersServer(env: Readonly<Record<string, string>> =
   return Number(said);
 }
 
+/** Starts test/fixtures/servers/traced.js over HTTP; gives its port. */
+export async function startTracedServer(): Promise<number> {
+  return Number(await startProgram([fixtureFile('traced.js'), 'http'], {}, /Listening on port (\d+)/));
+}
+
 /** Starts the published server-everything; gives its port. */
 export async function startEverything(transport: 'streamableHttp' | 'sse'): Promise<number> {
   const port = await findFreePort();

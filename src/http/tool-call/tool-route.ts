@@ -103,6 +103,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
               arguments: args,
               exactText,
               headers: request.headers,
+              trace: facts.trace,
               keepFile: (file) => keepFile(request, file),
               signal,
             });
@@ -113,7 +114,8 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
     }
     const ms = Math.round(performance.now() - startedAt);
     const called = { request: facts.requestId, server: server.name, tool: found.name, status: 200, ms };
-    logger.info('call', { ...called, ...toLogged(principal) });
+    const traced = facts.trace && { trace_id: facts.trace.context.traceId };
+    logger.info('call', { ...called, ...toLogged(principal), ...traced });
     audit?.called({ request, response }, facts);
   };
 
