@@ -17,6 +17,7 @@ import type { ServerRegistry } from './servers/server-registry.ts';
 import { createCallerValues } from './service/caller-values.ts';
 import { Closers } from './service/closers.ts';
 import { createRegistry } from './service/create-registry.ts';
+import { drain } from './service/drain.ts';
 import { Lazy } from './service/lazy.ts';
 import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
@@ -174,7 +175,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
       instance,
       hasAuthentication: () => authenticator.isRequired,
       limits: () => limits.status(),
-      isDraining: () => calls.isDraining,
+      isLeaving: () => calls.isLeaving,
       vaultPages: () => vaultPages.get(),
       keySet: async () => (await vault.tokenSigner()).keySet(),
     });
@@ -193,11 +194,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const runtimeFile = writeRuntimeFile(dataDir, { url: toUrl(server, settings), instance });
   closers.add('file for health checks', () => runtimeFile.remove());
   sayWhereProvidersLeadBack(secrets.auth.logIn, settings, logger);
-  closers.add('running calls', async () => {
-    // The port stays open meanwhile: a load balancer is to read at /readyz that it should go elsewhere.
-    const areDone = await calls.drain(settings.drainTimeMs);
-    if (!areDone) logger.warn('calls still running at the end of the drain time were cut off');
-  });
+  closers.add('running calls', () => drain({ calls, server, registry, settings, logger }));
   record({ eventType: 'process_start', action: 'start', resource: settings.configFile, result: 'success' });
 
   // Loaded before the servers are started, since afterwards they would compete for the processor.

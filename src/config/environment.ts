@@ -12,10 +12,20 @@ import { HOST_NAMES_RULE, LOG_LEVEL_RULE, parseHostNames, parseLogLevel } from '
 import { readEnvFile } from './text-file.ts';
 import { parseTrustProxy, TRUST_PROXY_RULE } from './trust-proxy.ts';
 
+/** An hour: longer than any rollout waits. */
+const MAX_SECONDS = 3_600;
+const SECONDS_RULE = `must be a whole number of seconds, 0 to ${MAX_SECONDS}.`;
+
 const text = variable(z.string());
 const rate = variable(textAs(parseRate, RATE_RULE));
 const count = variable(
   textAs((value) => (/^[1-9]\d{0,6}$/.test(value) ? Number(value) : undefined), 'must be a whole number, at least 1.'),
+);
+const seconds = variable(
+  textAs(
+    (value) => (/^\d{1,4}$/.test(value) && Number(value) <= MAX_SECONDS ? Number(value) : undefined),
+    SECONDS_RULE,
+  ),
 );
 const flag = variable(
   textAs((value) => {
@@ -93,6 +103,15 @@ export const valueSchema = z.object({
   MCPO_MAX_CONNECTIONS_PER_ADDRESS: count.meta({
     description: "Open connections from one address, unless it is a trusted proxy's.",
     default: '2048',
+  }),
+  MCPO_PRE_STOP_SECONDS: seconds.meta({
+    description:
+      'After SIGTERM, how long calls are still accepted while `/readyz` already answers 503, so that load balancers notice first.',
+    default: '0',
+  }),
+  MCPO_DRAIN_SECONDS: seconds.meta({
+    description: 'After that, how long running calls may take; those that take longer are answered with 502.',
+    default: '10',
   }),
   MCPO_ADMIN_EDITS: variable(
     z.enum(['off', 'remote', 'commands'], {

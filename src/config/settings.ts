@@ -87,7 +87,10 @@ export function toSettings(
       max: values.MCPO_MAX_CONNECTIONS ?? 8_192,
       maxPerAddress: values.MCPO_MAX_CONNECTIONS_PER_ADDRESS ?? 2_048,
     },
-    drainTimeMs: 10_000,
+    /** After the signal to end, calls are still accepted for so long, though the service is not ready any more. */
+    preStopMs: (values.MCPO_PRE_STOP_SECONDS ?? 0) * 1_000,
+    /** After that, how long running calls may take. Also those of a server that is removed. */
+    drainTimeMs: (values.MCPO_DRAIN_SECONDS ?? 10) * 1_000,
   };
 }
 

@@ -55,7 +55,7 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
  * pages, a tool call, a file, or, past strict authentication, the Express app. Every failure ends in `answerError`.
  */
 function createListener(dependencies: HttpDependencies): RequestListener {
-  const { settings, identity, client, audit, logger, files, observers, app } = dependencies;
+  const { settings, identity, client, audit, logger, calls, files, observers, app } = dependencies;
   const answerToolCall = createToolRoute({
     ...dependencies,
     keepFile: (request, file) => {
@@ -112,10 +112,12 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     });
     response.setHeader('X-Request-Id', facts.requestId);
     setHeaders(response, security);
+    calls.closeAfter(response);
     if (client.isHttps(request)) setHeaders(response, strictTransportSecurity(client.hostOf(request)));
     answer(request, response, facts).catch((error: unknown) => {
       facts.error = error;
       audit?.failed({ request, response }, facts, error, toErrorAnswer(error).status);
+      calls.closeAfter(response);
       answerError(error, request, response, logger, toLogged(facts.principal));
     });
   };

@@ -106,7 +106,7 @@ export class McpSession implements Session {
   }
 
   async close(): Promise<void> {
-    this.#parts.pending.end({ reason: 'it was closed' });
+    this.#parts.pending.end({ reason: 'the service closed it' });
     await this.#dispose();
   }
 

@@ -9,21 +9,21 @@ export interface ReadinessDependencies {
   readonly instance: string;
   readonly registry: ServerRegistry;
   readonly limits: () => LimitsStatus;
-  readonly isDraining: () => boolean;
+  readonly isLeaving: () => boolean;
 }
 
 /**
  * `GET /readyz`: 200 when every `required` server is ready and the service is not ending, else 503; always each
  * server's state with its reason, and where limits are counted: without its Redis the service goes on.
  */
-export function readinessHandler({ instance, registry, limits, isDraining }: ReadinessDependencies): RequestHandler {
+export function readinessHandler({ instance, registry, limits, isLeaving }: ReadinessDependencies): RequestHandler {
   return (_request, response) => {
-    const isReady = registry.isReady && !isDraining();
+    const isReady = registry.isReady && !isLeaving();
     response.status(isReady ? 200 : 503);
     if (!isReady) response.setHeader('Retry-After', '5');
     response.setHeader('Cache-Control', 'no-store');
     response.json({
-      status: isDraining() ? 'draining' : isReady ? 'ready' : 'not ready',
+      status: isLeaving() ? 'draining' : isReady ? 'ready' : 'not ready',
       instance,
       limits: limits(),
       servers: Object.fromEntries(

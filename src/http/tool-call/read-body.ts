@@ -80,16 +80,21 @@ export interface HeldBody {
  * Reads a request's body whole, decompressed. `maxBytes` bounds what is read and what comes out of it, while it comes;
  * both count for `held`.
  * Throws `BodyTooLargeError`, `UnsupportedMediaTypeError`, `InvalidArgumentsError` for data that cannot be decompressed,
- * `CallCancelledError` when the caller leaves midway, and `ServerUnavailableError` while bodies of others leave no room
- * for this one.
+ * `CallCancelledError` when the caller leaves midway, `ServerUnavailableError` while bodies of others leave no room for
+ * this one, and the reason of `giveUp` when that aborts before the body is whole.
  */
-export async function readBody(request: IncomingMessage, maxBytes: number, held?: HeldBody): Promise<Buffer> {
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  held?: HeldBody,
+  giveUp?: AbortSignal,
+): Promise<Buffer> {
   const announced = request.headers['content-length'];
   if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes);
   held?.expect(Number(announced ?? 0));
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   // An empty body is none, whatever it is said to be compressed with; one in chunks shows it at its end.
-  if (encoding === 'identity' || announced === '0') return collect(request, request, maxBytes, held);
+  if (encoding === 'identity' || announced === '0') return collect(request, request, maxBytes, held, giveUp);
   const decompressor = createDecompressor(encoding);
   let length = 0;
   request.on('data', (chunk: Buffer) => {
@@ -97,7 +102,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number, held?
     if (length > maxBytes) decompressor.destroy(tooLarge(maxBytes));
   });
   try {
-    return await collect(request.pipe(decompressor), request, maxBytes, held);
+    return await collect(request.pipe(decompressor), request, maxBytes, held, giveUp);
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     if (length === 0) return NO_BODY;
@@ -117,8 +122,15 @@ function collect(
   request: IncomingMessage,
   maxBytes: number,
   held: HeldBody | undefined,
+  giveUp: AbortSignal | undefined,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    // Most bodies have come whole with their headers.
+    if (giveUp !== undefined && !request.complete) {
+      const onGivenUp = () => reject(giveUp.reason);
+      giveUp.addEventListener('abort', onGivenUp);
+      request.once('close', () => giveUp.removeEventListener('abort', onGivenUp));
+    }
     const chunks: Buffer[] = [];
     let length = 0;
     source.on('data', (chunk: Buffer) => {

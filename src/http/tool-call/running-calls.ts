@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { CallCancelledError, ServerUnavailableError } from '../../errors.ts';
 
@@ -9,22 +10,41 @@ export interface CallRequest {
   readonly signal: AbortSignal;
   /**
    * Counts the call until its answer has left. Throws `CallCancelledError` when the caller has left already, and
-   * `ServerUnavailableError` once the service is ending.
+   * `ServerUnavailableError` once new calls are refused.
    */
   begin(): void;
 }
 
 /**
- * Counts the running tool calls, and refuses new ones once the service is ending. A count, since a set of responses was
- * measured to double the time of garbage collection.
+ * Counts the running tool calls through the end of the service. A count, since a set of responses was measured to double
+ * the time of garbage collection.
+ *
+ *   serving ──leave──▶ leaving ──drain──▶ draining ──cutOff──▶ over
+ *
+ * While it is leaving, calls are still accepted: load balancers read at /readyz that they should go elsewhere.
  */
 export class RunningCalls {
   #running = 0;
+  #isLeaving = false;
   #isDraining = false;
   #onNone: (() => void) | undefined;
+  readonly #cutOff = new AbortController();
 
-  get isDraining(): boolean {
-    return this.#isDraining;
+  constructor() {
+    setMaxListeners(0, this.#cutOff.signal);
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Aborts, with the error for the caller, when calls that have not run yet are given up. */
+  get cutOffSignal(): AbortSignal {
+    return this.#cutOff.signal;
   }
 
   /** Follows a request. To be called before anything is awaited: `close` is emitted once and not repeated. */
@@ -40,17 +60,26 @@ export class RunningCalls {
       signal: leaving.signal,
       begin: () => {
         if (leaving.signal.aborted) throw new CallCancelledError('The caller left before the call began.');
-        if (this.#isDraining) {
-          throw new ServerUnavailableError('The service is ending. Try again later.', RETRY_AFTER_SECONDS);
-        }
+        if (this.#isDraining) throw isEnding();
         isRunning = true;
         this.#running += 1;
       },
     };
   }
 
+  /** Once the service is leaving, lets the connection close after this answer, so that its caller opens one elsewhere. */
+  closeAfter(response: ServerResponse): void {
+    if (this.#isLeaving && !response.headersSent) response.setHeader('Connection', 'close');
+  }
+
+  /** Calls are still accepted, and the service is not ready any more. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
   /** Refuses new calls; resolves to whether all running ones were answered within `timeMs`. */
   drain(timeMs: number): Promise<boolean> {
+    this.#isLeaving = true;
     this.#isDraining = true;
     if (this.#running === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -62,8 +91,17 @@ export class RunningCalls {
     });
   }
 
+  /** Gives up calls whose body has not come whole. Those that run are answered when their sessions end. */
+  cutOff(): void {
+    this.#cutOff.abort(isEnding());
+  }
+
   #end(): void {
     this.#running -= 1;
     if (this.#running === 0) this.#onNone?.();
   }
+}
+
+function isEnding(): ServerUnavailableError {
+  return new ServerUnavailableError('The service is ending. Try again later.', RETRY_AFTER_SECONDS);
 }

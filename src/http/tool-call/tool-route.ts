@@ -107,6 +107,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
               keepFile: (file) => keepFile(request, file),
               signal,
             });
+      calls.closeAfter(response);
       response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
     } finally {
       found?.lease?.release();
@@ -130,7 +131,11 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
   /** Its own function, so that the bytes of the body are free while the call runs. */
   async function readArguments(request: IncomingMessage, facts: RequestFacts, server: Server, held: HeldBody) {
     requireJson(request.headers['content-type']);
-    const { value: args, exactText, bytes } = parseArguments(await readBody(request, settings.maxBodyBytes, held));
+    const {
+      value: args,
+      exactText,
+      bytes,
+    } = parseArguments(await readBody(request, settings.maxBodyBytes, held, calls.cutOffSignal));
     audit?.noteArguments(facts, args, bytes);
     if (logger.isDebug()) {
       logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
