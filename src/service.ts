@@ -5,6 +5,7 @@ import { openAuthentication } from './auth/open-authentication.ts';
 import type { ServersFileEdits } from './config/edits/servers-file-edits.ts';
 import type { Secrets, Settings } from './config/settings.ts';
 import { LazyDatabase } from './db/lazy-database.ts';
+import { createAccessLog, logRefusedRequests } from './http/access-log.ts';
 import { AuditTrail } from './http/audit-trail.ts';
 import { createClientAddress } from './http/guards/trusted-proxies.ts';
 import { createHttpServer } from './http/server.ts';
@@ -142,7 +143,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     identity: { authenticator, ring, limits: limits.logIns },
     callLimit: limits.calls,
     client,
-    audit: auditLog && new AuditTrail(auditLog, client),
+    audit: new AuditTrail(auditLog, client),
     registry,
     logger,
   };
@@ -186,9 +187,10 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     calls,
     files,
     callerValues,
-    observers: [],
+    observers: settings.accessLog ? [createAccessLog(settings, logger)] : [],
     app: () => app.get(),
   });
+  if (settings.accessLog) logRefusedRequests(server, settings, logger);
   closers.add('port', () => closeServer(server));
   await listen(server, settings);
   const runtimeFile = writeRuntimeFile(dataDir, { url: toUrl(server, settings), instance });

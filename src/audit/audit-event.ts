@@ -16,6 +16,9 @@ type AuditEventType =
   | 'tool_definition_change'
   | 'audit_log';
 
+/** What `audit.pseudonymise` replaces. */
+export type PseudonymKind = 'user' | 'address' | 'session';
+
 type AuditResult = 'success' | 'failure' | 'refused';
 
 /** Facts beside an event. Never arguments, results or values of secrets. */
@@ -36,14 +39,16 @@ export interface AuditEvent {
   readonly clientIp?: string | undefined;
   readonly userAgent?: string | undefined;
   readonly requestId?: string | undefined;
+  /** The log-in to the pages by which it was done, or the chat that a call belongs to. */
+  readonly sessionId?: string | undefined;
 }
 
 /** How texts are changed before they are written. */
 export interface AuditTexts {
   /** Removes known secrets, and only then cuts. */
   readonly redact: Redact;
-  /** Replaces a user's id or an address. */
-  pseudonym(kind: 'user' | 'address', value: string): string;
+  /** Replaces a user's id, an address, or the id of a session. */
+  pseudonym(kind: PseudonymKind, value: string): string;
 }
 
 const MAX_TEXT_CHARACTERS = 512;
@@ -71,6 +76,7 @@ export function toAuditBody(event: AuditEvent, time: number, { redact, pseudonym
     client_ip: event.clientIp === undefined ? null : text(pseudonym('address', event.clientIp)),
     user_agent: text(event.userAgent, MAX_USER_AGENT_CHARACTERS),
     request_id: text(event.requestId),
+    session_id: event.sessionId === undefined ? null : text(pseudonym('session', event.sessionId)),
   });
   return body.replace(CONTROL, escapeCharacter);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BoundedMap } from '../bounded-map.ts';
 import { generateKey, keyProblem, openKeyFile, readKeyText } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { PseudonymKind } from './audit-event.ts';
 
 const FILE_NAME = 'audit.key';
 const PSEUDONYM_CHARACTERS = 22;
@@ -38,7 +39,7 @@ export function isMac(key: KeyObject, data: string | Buffer, candidate: string):
  * Replaces a user's id or an address by a keyed hash: the same for the same value while the key stays the same, so that
  * the actions of one user can still be followed, but cannot be guessed without the key.
  */
-export function createPseudonyms(keys: AuditKeys): (kind: 'user' | 'address', value: string) => string {
+export function createPseudonyms(keys: AuditKeys): (kind: PseudonymKind, value: string) => string {
   const remembered = new BoundedMap<string, string>(MAX_PSEUDONYMS);
   return (kind, value) => {
     const text = `${kind}:${value}`;

@@ -155,6 +155,10 @@ export const valueSchema = z.object({
     description: '`json` (an object a line) or `pretty` (for people).',
     default: 'pretty on a terminal, else json',
   }),
+  MCPO_ACCESS_LOG: flag.meta({
+    description: '`off`: no log line for each request. Failed requests and failed log-ins are logged nevertheless.',
+    default: 'on',
+  }),
 });
 
 const schema = z.object({ values: valueSchema, secrets: secretSchema });

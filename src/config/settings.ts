@@ -73,6 +73,8 @@ export function toSettings(
     adminEdits: values.MCPO_ADMIN_EDITS ?? 'off',
     logLevel: options.logLevel ?? values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
+    /** One log line for each request. */
+    accessLog: values.MCPO_ACCESS_LOG ?? true,
     /** The servers file, if there is one. */
     configFile,
     /** The one server's tools are at the root. */

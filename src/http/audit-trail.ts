@@ -4,7 +4,7 @@ import { toPrincipalId } from '../auth/principal.ts';
 import { ForbiddenError, RateLimitedError, ServiceError, SetupLinkError, UnauthenticatedError } from '../errors.ts';
 import { loggedPath } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
-import type { Exchange, RequestFacts } from './request-facts.ts';
+import { type Exchange, factsOf, noteFacts, type RequestFacts } from './request-facts.ts';
 
 /** Who did something, and by which request. */
 export interface Actor extends Exchange {
@@ -12,25 +12,26 @@ export interface Actor extends Exchange {
   readonly id: string | undefined;
 }
 
-/** Records in the audit log what requests did. */
+/** Records in the audit log, if there is one, what requests did; notes in their facts which log-ins failed. */
 export class AuditTrail {
-  readonly #log: Pick<AuditLog, 'assertAvailable' | 'record'>;
+  readonly #log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined;
   readonly #client: Pick<ClientAddress, 'addressOf'>;
 
-  constructor(log: Pick<AuditLog, 'assertAvailable' | 'record'>, client: Pick<ClientAddress, 'addressOf'>) {
+  constructor(log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined, client: Pick<ClientAddress, 'addressOf'>) {
     this.#log = log;
     this.#client = client;
   }
 
   /** To be called before anything is done. Throws `AuditUnavailableError` when it could not be recorded. */
   assertAvailable(): void {
-    this.#log.assertAvailable();
+    this.#log?.assertAvailable();
   }
 
   record({ id, request, response }: Actor, event: Omit<AuditEvent, 'userId'>): void {
-    this.#log.record({
+    this.#log?.record({
       ...event,
       userId: id,
+      sessionId: factsOf(request)?.visitor?.session,
       clientIp: this.#client.addressOf(request),
       userAgent: request.headers['user-agent'],
       requestId: String(response.getHeader('X-Request-Id') ?? ''),
@@ -39,7 +40,7 @@ export class AuditTrail {
 
   /** Adds what the log may contain of a call's arguments. */
   noteArguments(facts: RequestFacts, args: Readonly<Record<string, unknown>>, bodyBytes: number): void {
-    facts.argumentDetails = describeArguments(args, bodyBytes);
+    if (this.#log !== undefined) facts.argumentDetails = describeArguments(args, bodyBytes);
   }
 
   /** A tool call that was answered. */
@@ -58,6 +59,7 @@ export class AuditTrail {
     const details = { ...facts.argumentDetails, status, code: codeOf(error) };
     if (facts.principal === undefined && isRejected(error)) {
       const resource = facts.resource ?? loggedPath(request);
+      facts.isFailedLogIn = request.headers.authorization !== undefined;
       this.#recordRequest('log_in', 'failure', exchange, { ...facts, resource }, details);
     } else if (error instanceof ForbiddenError || error instanceof RateLimitedError) {
       this.#recordRequest('refusal', 'refused', exchange, facts, details);
@@ -69,8 +71,10 @@ export class AuditTrail {
   /** A log-in to the pages or the vault's API that failed. Recorded only if what was presented is the reason. */
   logInFailed(exchange: Exchange, action: 'log_in' | 'open_link' | 'request', error: unknown): void {
     if (!isRejected(error)) return;
-    const resource = loggedPath(exchange.request);
+    const { request } = exchange;
+    const resource = loggedPath(request);
     const details = { code: codeOf(error) };
+    noteFacts(request, { isFailedLogIn: action !== 'request' || request.headers.authorization !== undefined });
     this.record({ ...exchange, id: undefined }, { eventType: 'log_in', action, resource, result: 'failure', details });
   }
 
@@ -89,7 +93,7 @@ export class AuditTrail {
     facts: AuditDetails,
   ): void {
     const traced = trace === undefined ? facts : { ...facts, trace_id: trace.context.traceId };
-    this.#log.record({
+    this.#log?.record({
       eventType,
       userId: principal && toPrincipalId(principal),
       clientIp: clientAddress,
@@ -98,6 +102,7 @@ export class AuditTrail {
       action: request.method ?? '',
       result,
       requestId,
+      sessionId: principal?.kind === 'user' ? principal.chatId : undefined,
       details: principal?.kind === 'user' && principal.keyId ? { ...traced, key: principal.keyId } : traced,
     });
   }

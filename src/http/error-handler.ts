@@ -13,6 +13,7 @@ import {
 } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LoggedCaller } from './logged-caller.ts';
+import { factsOf } from './request-facts.ts';
 import { traceIdOf } from './request-trace.ts';
 
 export interface ErrorAnswer {
@@ -92,7 +93,10 @@ export function refuseRest(request: IncomingMessage, response: ServerResponse): 
   setTimeout(() => request.destroy(), DRAIN_MS).unref();
 }
 
-/** One line in the log about a request that failed. */
+/**
+ * One line in the log about a request that failed. Where that was a log-in, its message and the fields up to the address
+ * never change: deploy/fail2ban reads them.
+ */
 export function logFailure(
   error: unknown,
   status: number,
@@ -114,6 +118,12 @@ export function logFailure(
       ...facts,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
+    return;
+  }
+  const requestFacts = factsOf(request);
+  if (requestFacts?.isFailedLogIn) {
+    const address = { address: requestFacts.clientAddress };
+    logger.warn('log-in failed', { ...address, ...facts, code: error.code, reason: withoutLink(error) });
     return;
   }
   const isOurs = status >= 500 && !(error instanceof ToolError);

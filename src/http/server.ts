@@ -11,7 +11,7 @@ import { createOwnHosts } from './guards/own-hosts.ts';
 import { type HeaderList, securityHeaders, strictTransportSecurity } from './guards/security-headers.ts';
 import { createLoggedCaller } from './logged-caller.ts';
 import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
-import type { RequestFacts, RequestObserver } from './request-facts.ts';
+import { attachFacts, type RequestFacts, type RequestObserver } from './request-facts.ts';
 import { joinTrace } from './request-trace.ts';
 import { fileIdOf, type ResultFiles } from './tool-call/result-files.ts';
 import { createToolRoute, type ToolRouteDependencies } from './tool-call/tool-route.ts';
@@ -97,7 +97,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     facts.resource = toPathname(request.url ?? '/');
     facts.principal = await identify(request, response, { address, accepted: 'bearer-or-basic' }, identity);
     requireScope(facts.principal, 'docs');
-    audit?.loggedIn({ request, response }, facts);
+    audit.loggedIn({ request, response }, facts);
   }
 
   return (request, response) => {
@@ -106,6 +106,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       clientAddress: client.addressOf(request),
       startedAt: performance.now(),
     };
+    attachFacts(request, facts);
     if (request.headers.traceparent !== undefined) joinTrace({ request, response }, facts);
     response.once('close', () => {
       for (const observe of observers) observe({ request, response }, facts);
@@ -116,9 +117,9 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     if (client.isHttps(request)) setHeaders(response, strictTransportSecurity(client.hostOf(request)));
     answer(request, response, facts).catch((error: unknown) => {
       facts.error = error;
-      audit?.failed({ request, response }, facts, error, toErrorAnswer(error).status);
+      audit.failed({ request, response }, facts, error, toErrorAnswer(error).status);
       calls.closeAfter(response);
-      answerError(error, request, response, logger, toLogged(facts.principal));
+      answerError(error, request, response, logger, toLogged(facts));
     });
   };
 }

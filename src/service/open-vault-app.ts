@@ -35,7 +35,7 @@ export interface VaultAppParts {
   readonly identity: IdentifyDependencies;
   readonly callLimit: RateLimit | undefined;
   readonly client: ClientAddress;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
   readonly logger: Logger;
   readonly redactor: Redactor;
   readonly toUserLink: ToUserLink;

@@ -84,8 +84,12 @@ function redactValue(value: unknown, redactor: Redactor): unknown {
 
 function toJsonLine(info: LogInfo): string {
   const { level, message, ...fields } = info;
-  return JSON.stringify({ timestamp: new Date().toISOString(), level, message, ...fields });
+  const line = JSON.stringify({ timestamp: new Date().toISOString(), level, message, ...fields });
+  return STEERING.test(line) ? line.replace(CONTROL, toEscape) : line;
 }
+
+/** JSON escapes the control characters below U+0020 itself; these break lines or steer terminals too. */
+const STEERING = /[\u007f-\u009f\u2028\u2029]/;
 
 function toPrettyLine(info: LogInfo, paint: Paint): string {
   const { level, message, ...fields } = info;
@@ -105,6 +109,12 @@ function quoteIfNeeded(value: string): string {
 
 /** Log injection: what a server or a caller says must not begin a line of its own. */
 function toOneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => JSON.stringify(char).slice(1, -1));
+  return text.replace(CONTROL, toEscape);
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+function toEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import { fixture, startService, test } from './harness.ts';
+import { linesAbout } from './log-lines.ts';
 
 const KEY = 'key-of-the-test-of-the-log-7a1c';
 const env = { MCPO_API_KEY: KEY, MCPO_TRUST_USER_HEADERS: 'true' };
@@ -10,13 +11,6 @@ const headers = {
   'X-OpenWebUI-User-Name': 'Alice%20Example',
 };
 
-const linesAbout = (log: string, message: string): readonly Record<string, unknown>[] =>
-  log
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line): Record<string, unknown> => JSON.parse(line))
-    .filter((line) => line.message === message);
-
 test('the log says who called, by id, name and e-mail address', async () => {
   const service = await startService({ servers: { answers: fixture('answers.js') }, env });
   await service.call('answers', 'text', {}, headers);
@@ -24,9 +18,11 @@ test('the log says who called, by id, name and e-mail address', async () => {
   await service.call('answers', 'text', {}, { authorization: `Bearer ${KEY}` });
   await service.stop();
   const who = { user: 'open-webui:u-17', name: 'Alice Example (alice@example.org)' };
-  const [first, second] = linesAbout(service.stderr(), 'call');
-  expect(first).toMatchObject(who);
-  expect(second).not.toHaveProperty('user');
+  const [called, failed, byKey] = linesAbout(service.stderr(), 'request');
+  expect(called).toMatchObject({ ...who, key: 'default' });
+  expect(failed).toMatchObject({ ...who, key: 'default' });
+  expect(byKey).toMatchObject({ key: 'default' });
+  expect(byKey).not.toHaveProperty('user');
   expect(linesAbout(service.stderr(), 'request failed')).toEqual([expect.objectContaining(who)]);
 });
 
@@ -36,6 +32,6 @@ test('with audit.pseudonymise it says nothing of them', async () => {
   await service.call('answers', 'text', {}, headers);
   await service.call('answers', 'absent', {}, headers);
   await service.stop();
-  expect(linesAbout(service.stderr(), 'call')).toHaveLength(1);
+  expect(linesAbout(service.stderr(), 'request')).toHaveLength(2);
   expect(service.stderr() + service.stdout()).not.toMatch(/u-17|alice/i);
 });

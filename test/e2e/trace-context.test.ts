@@ -88,13 +88,15 @@ test('log lines and audit events of a request name its trace', async () => {
   await service.request('GET', '/nothing/at/all', { headers: { traceparent } });
   await service.stop();
   const ids = logLines(service)
-    .filter(({ message }) => message === 'call' || message === 'request failed')
+    .filter(({ message }) => message === 'request' || message === 'request failed')
     .map(({ message, trace_id: id }) => [message, id]);
   expect(ids).toEqual([
-    ['call', TRACE],
+    ['request', TRACE],
     ['request failed', TRACE],
-    ['call', undefined],
+    ['request', TRACE],
+    ['request', undefined],
     ['request failed', TRACE],
+    ['request', TRACE],
   ]);
   const calls = auditLines(file).filter(({ event_type: type }) => type === 'call');
   expect(calls.map(({ details }) => (details as Record<string, unknown>).trace_id)).toEqual([TRACE, TRACE, undefined]);

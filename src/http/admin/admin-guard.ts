@@ -47,7 +47,7 @@ export interface AdminGuard {
 }
 
 export interface AdminGuardDependencies extends PageDependencies {
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 export function createAdminGuard(dependencies: AdminGuardDependencies, showAdmin: ShowAdmin): AdminGuard {
@@ -85,7 +85,7 @@ export function createAdminGuard(dependencies: AdminGuardDependencies, showAdmin
       const error = new ForbiddenError(
         'This page is for admins. Log out, then log in with an API key or token that has the scope "admin".',
       );
-      audit?.refused({ id: toCaller(session).id, request, response }, error);
+      audit.refused({ id: toCaller(session).id, request, response }, error);
       const { status, notice } = visit.fail(error);
       showMessage(visit, status, 'Administration', notice.text, visit.account(session));
     };

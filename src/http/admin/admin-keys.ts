@@ -29,7 +29,7 @@ export interface AdminKeyDependencies {
   readonly keyStore: KeyStore;
   readonly ring: Pick<ApiKeyRing, 'listGiven'>;
   readonly access: Pick<PageAccess, 'scopesOf'>;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /** A key as `admin-keys.eta` shows it. */
@@ -55,7 +55,7 @@ export function createKeyForms(guard: AdminGuard, dependencies: AdminKeyDependen
   return router;
 
   async function create({ session, form, actor }: AdminForm): Promise<ShownBeside> {
-    audit?.assertAvailable();
+    audit.assertAvailable();
     const key = generateApiKey();
     const record = toRecord(form, hashApiKey(key), Date.now());
     assertGranted(record.scopes, access.scopesOf(session));
@@ -64,7 +64,7 @@ export function createKeyForms(guard: AdminGuard, dependencies: AdminKeyDependen
     if (isGiven || !(await keyStore.create(record))) {
       throw new FormValueError(`There is already a key "${id}"; choose another name.`);
     }
-    audit?.record(actor, {
+    audit.record(actor, {
       eventType: 'key_change',
       action: 'create',
       resource: `key/${id}`,
@@ -77,11 +77,11 @@ export function createKeyForms(guard: AdminGuard, dependencies: AdminKeyDependen
 
   async function revoke({ form, actor }: AdminForm): Promise<Done> {
     const id = form.get('id') ?? '';
-    audit?.assertAvailable();
+    audit.assertAvailable();
     if (!(await keyStore.revoke(id))) {
       throw new NotFoundError('There is no such key in the database; reload the page to see the current ones.');
     }
-    audit?.record(actor, { eventType: 'key_change', action: 'revoke', resource: `key/${id}`, result: 'success' });
+    audit.record(actor, { eventType: 'key_change', action: 'revoke', resource: `key/${id}`, result: 'success' });
     return { done: 'key-revoked' };
   }
 }

@@ -20,7 +20,7 @@ export interface AdminSessionDependencies {
   readonly registry: { endOwned(owner: UserId, server?: string): Promise<void> };
   readonly pageSessions: Pick<PageSessionRegister, 'list' | 'endListed' | 'endAllOf'>;
   readonly vault: Pick<Vault, 'endSessions'>;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /** A person's sessions with servers and log-ins to the pages, as `admin-sessions.eta` shows them. */
@@ -47,7 +47,7 @@ export function createSessionForms(guard: AdminGuard, dependencies: AdminSession
     const server = form.get('server') ?? '';
     if (server === '') throw new FormValueError('The form names no server.');
     await end(user, server);
-    audit?.record(actor, {
+    audit.record(actor, {
       eventType: 'session_ended',
       action: 'end_server_sessions',
       resource: server,
@@ -63,7 +63,7 @@ export function createSessionForms(guard: AdminGuard, dependencies: AdminSession
     if (ended === undefined || !(await pageSessions.endListed(handle))) {
       throw new NotFoundError('This log-in has already ended.');
     }
-    audit?.record(actor, {
+    audit.record(actor, {
       eventType: 'session_ended',
       action: 'end_one',
       resource: 'vault',
@@ -77,7 +77,7 @@ export function createSessionForms(guard: AdminGuard, dependencies: AdminSession
     const user = toUser(form);
     const count = await pageSessions.endAllOf(user);
     await end(user);
-    audit?.record(actor, {
+    audit.record(actor, {
       eventType: 'session_ended',
       action: 'end_all',
       resource: 'vault',

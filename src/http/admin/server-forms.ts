@@ -7,7 +7,7 @@ import type { AdminServer } from './admin-view.ts';
 
 export interface ServerFormDependencies {
   readonly registry: { readonly servers: ReadonlyMap<string, AdminServer> };
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /** The forms of each server: restart it, and choose which list of tools all users see. */
@@ -23,17 +23,17 @@ export function createServerForms(guard: AdminGuard, { registry, audit }: Server
     const registered = registry.servers.get(server);
     if (registered === undefined) throw new NotFoundError('There is no such server.');
     await registered.generations.restart();
-    audit?.record(actor, { eventType: 'reload', action: 'restart', resource: server, result: 'success' });
+    audit.record(actor, { eventType: 'reload', action: 'restart', resource: server, result: 'success' });
     return { done: 'restarted', server };
   }
 
   async function chooseTools({ visit, form, actor }: AdminForm): Promise<Done> {
     const server = String(visit.request.params.server);
-    audit?.assertAvailable();
+    audit.assertAvailable();
     if (registry.servers.get(server)?.tools.choose(form.get('list') ?? '') !== true) {
       throw new NotFoundError('This list of tools no longer exists. Reload the page to see the current ones.');
     }
-    audit?.record(actor, {
+    audit.record(actor, {
       eventType: 'tool_definition_change',
       action: 'choose',
       resource: server,

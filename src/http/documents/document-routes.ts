@@ -116,8 +116,12 @@ function sendDocument(request: Request, response: Response, document: Serialized
   response.setHeader('ETag', document.etag);
   response.setHeader('Cache-Control', 'no-cache');
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  if (request.fresh) response.status(304).end();
-  else response.end(request.method === 'HEAD' ? undefined : document.body);
+  if (request.fresh) {
+    response.status(304).end();
+    return;
+  }
+  response.setHeader('Content-Length', document.body.length);
+  response.end(request.method === 'HEAD' ? undefined : document.body);
 }
 
 /** Which schemas `?schema=` asks for. Throws `InvalidArgumentsError` for anything but `portable` and `exact`. */

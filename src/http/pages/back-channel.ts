@@ -21,7 +21,7 @@ export interface BackChannelDependencies {
   readonly pageSessions: Pick<PageSessionRegister, 'endOfProvider'>;
   readonly identity: IdentifyDependencies;
   readonly client: ClientAddress;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /**
@@ -52,7 +52,7 @@ export function createBackChannel({
       limit.succeeded();
       for (const owner of new Map(owners.map((one) => [toUserKey(one), one])).values()) {
         const count = owners.filter((one) => toUserKey(one) === toUserKey(owner)).length;
-        audit?.record(
+        audit.record(
           { ...exchange, id: toUserPrincipalId(owner) },
           {
             eventType: 'session_ended',
@@ -69,7 +69,7 @@ export function createBackChannel({
       limit.failed();
       const details = { code: codeOf(error) };
       const resource = loggedPath(request);
-      audit?.record(
+      audit.record(
         { ...exchange, id: undefined },
         { eventType: 'session_ended', action: 'back_channel', resource, result: 'failure', details },
       );

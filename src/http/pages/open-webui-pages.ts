@@ -17,7 +17,7 @@ export interface OpenWebUiPageDependencies extends PageDependencies {
   readonly sessions: Pick<PageSessions, 'formToken' | 'isFormToken'>;
   readonly client: ClientAddress;
   readonly identity: IdentifyDependencies;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /**
@@ -49,7 +49,7 @@ export function createOpenWebUiPages(dependencies: OpenWebUiPageDependencies): R
         }
         await access.begin(visit, toLogIn(user, 'open-webui'), { action: 'log_in' });
       } catch (error) {
-        audit?.logInFailed(visit, 'log_in', error);
+        audit.logInFailed(visit, 'log_in', error);
         const { status, notice } = visit.fail(error);
         return visit.showLogIn(status, page, notice);
       }

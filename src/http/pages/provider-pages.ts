@@ -30,7 +30,7 @@ export interface ProviderPageDependencies extends PageDependencies {
   readonly identity: IdentifyDependencies;
   readonly providers: Pick<ProviderLogIn, 'find' | 'authorizationUrl' | 'redeem'>;
   readonly attempts: LogInAttempts;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /** The log-in at an OpenID provider: the link that leads there, and where it leads back to. */
@@ -77,7 +77,7 @@ export function createProviderPages(dependencies: ProviderPageDependencies): Rou
       cookies.write(request, response, { name, value: '', maxAge: 0, sameSite: 'lax' });
       await logIn(visit, opened, new URL(redirectUri(visit) + search));
     } catch (error) {
-      audit?.logInFailed(visit, 'log_in', error);
+      audit.logInFailed(visit, 'log_in', error);
       return showFailure(visit, page, error);
     }
     // The browser does not send a strict cookie along a way that another site has begun: this page begins a new one.

@@ -18,7 +18,6 @@ import { NO_VALUES, type ValueSource } from '../../servers/user-values.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { AuditTrail } from '../audit-trail.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
-import { createLoggedCaller } from '../logged-caller.ts';
 import { parseServicePath } from '../paths.ts';
 import type { RequestFacts } from '../request-facts.ts';
 import { parseArguments, requireJson } from './parse-arguments.ts';
@@ -37,8 +36,7 @@ export interface ToolRouteDependencies {
   readonly identity: IdentifyDependencies;
   /** How often one principal may call; `undefined`: no limit. */
   readonly callLimit: RateLimit | undefined;
-  /** `undefined`: there is no audit log. */
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
   readonly registry: ServerRegistry;
   readonly logger: Logger;
   /** The tool calls that a drain waits for. */
@@ -62,7 +60,6 @@ export type ToolRoute = (
  */
 export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute {
   const { settings, identity, callLimit, audit, registry, logger, calls, callerValues, keepFile } = dependencies;
-  const toLogged = createLoggedCaller(settings.audit);
   const bodies = new BodyBudget(settings.maxBodiesBytes);
   const onlyServer = settings.singleServer ? settings.servers[0]?.name : undefined;
 
@@ -77,9 +74,8 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
     // Who calls, as limits count them.
     const callerId = principal.kind === 'anonymous' ? `anonymous ${toAddressKey(address)}` : toPrincipalId(principal);
     await callLimit?.count(callerId, response);
-    audit?.assertAvailable();
+    audit.assertAvailable();
     call.begin();
-    const startedAt = performance.now();
     const held = bodies.hold(callerId);
     let found: ResolvedTool | undefined;
     try {
@@ -113,11 +109,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
       found?.lease?.release();
       held.release();
     }
-    const ms = Math.round(performance.now() - startedAt);
-    const called = { request: facts.requestId, server: server.name, tool: found.name, status: 200, ms };
-    const traced = facts.trace && { trace_id: facts.trace.context.traceId };
-    logger.info('call', { ...called, ...toLogged(principal), ...traced });
-    audit?.called({ request, response }, facts);
+    audit.called({ request, response }, facts);
   };
 
   /** The server and the tool's name that a path means. Throws `NotFoundError`. */
@@ -136,7 +128,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
       exactText,
       bytes,
     } = parseArguments(await readBody(request, settings.maxBodyBytes, held, calls.cutOffSignal));
-    audit?.noteArguments(facts, args, bytes);
+    audit.noteArguments(facts, args, bytes);
     if (logger.isDebug()) {
       logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
     }

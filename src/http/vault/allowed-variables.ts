@@ -21,7 +21,7 @@ const KEPT = 'the entries of this log, which prove who did what; they end with "
 
 export interface VariableDependencies {
   readonly userVariables: UserVariables;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /** Where a user sets values for a server. */
@@ -47,7 +47,7 @@ export class AllowedVariables {
   readonly #caller: VaultCaller;
   readonly #actor: Actor;
   readonly #variables: UserVariables;
-  readonly #audit: AuditTrail | undefined;
+  readonly #audit: AuditTrail;
   readonly #isOwn: boolean;
 
   /** The variables of `user`, or the caller's own. Throws `UnauthenticatedError`. */
@@ -217,7 +217,7 @@ export class AllowedVariables {
     const record = ({ details, error }: { readonly details?: AuditDetails; readonly error?: unknown }) => {
       const code = error === undefined ? {} : { code: codeOf(error) };
       for (const resource of resources) {
-        this.#audit?.record(this.#actor, {
+        this.#audit.record(this.#actor, {
           eventType: 'secret_change',
           action,
           resource,
@@ -227,7 +227,7 @@ export class AllowedVariables {
         });
       }
     };
-    this.#audit?.assertAvailable();
+    this.#audit.assertAvailable();
     try {
       const outcome = await run();
       record(outcome);

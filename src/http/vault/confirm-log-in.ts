@@ -34,7 +34,7 @@ export function createConfirmLogIn({
       if (isAdmin && isSame) return;
       throw new ForbiddenError('This is the key or token of somebody else, so nothing was changed.');
     } catch (error) {
-      audit?.logInFailed(exchange, 'log_in', error);
+      audit.logInFailed(exchange, 'log_in', error);
       throw error;
     }
   };

@@ -13,7 +13,7 @@ export interface CredentialLogInDependencies {
   readonly access: PageAccess;
   readonly identity: IdentifyDependencies;
   readonly client: ClientAddress;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
   readonly now?: () => number;
 }
 
@@ -45,7 +45,7 @@ export function createCredentialLogIn({
       const bound = { ...logIn, keyId: key && toBoundKey(key.id, key.fingerprint) };
       return await access.begin(exchange, bound, { action: 'log_in' });
     } catch (error) {
-      audit?.logInFailed(exchange, 'log_in', error);
+      audit.logInFailed(exchange, 'log_in', error);
       throw error;
     }
   };

@@ -12,7 +12,7 @@ import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, isAuthenticationRequired } from '../guards/identify.ts';
 import { assertOwnOrigin, type OwnHosts } from '../guards/own-hosts.ts';
 import { toBrowserName } from '../pages/browser-name.ts';
-import type { Exchange } from '../request-facts.ts';
+import { type Exchange, noteFacts } from '../request-facts.ts';
 import { createHostCookies, type HostCookies } from './host-cookies.ts';
 import { isSameUser, keyIdOf, withRightsOf } from './key-sessions.ts';
 import type { OpenWebUiCookie } from './open-webui-cookie.ts';
@@ -32,7 +32,7 @@ export interface PageAccessDependencies {
   readonly pageSessions: PageSessionRegister;
   readonly sessions: PageSessions;
   readonly openWebUi: Pick<OpenWebUiCookie, 'user'>;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
   /** Learns what people know a user by who logs in. */
   readonly noteProfile?: (user: UserProfile) => void;
   readonly now?: () => number;
@@ -75,6 +75,12 @@ export class PageAccess {
    * that opened it is no longer valid. A key's rights are those that it has now. Rejects with `VaultUnavailableError`.
    */
   async session(request: IncomingMessage): Promise<PageSession | undefined> {
+    const session = await this.#readSession(request);
+    if (session !== undefined) noteVisitor(request, session);
+    return session;
+  }
+
+  async #readSession(request: IncomingMessage): Promise<PageSession | undefined> {
     const { sessions, pageSessions, identity } = this.#dependencies;
     const value = this.#cookies.read(request, COOKIE);
     const found = value === undefined || !this.hasAuthentication() ? undefined : sessions.read(value);
@@ -143,8 +149,9 @@ export class PageAccess {
     if (previous !== undefined && previous.id !== started.id) await pageSessions.end(previous.id);
     const seconds = Math.max(1, Math.floor((expiresAt - this.#now()) / 1_000));
     this.#writeCookie(exchange, sessions.issue(started), seconds);
+    noteVisitor(request, started);
     const actor = { request, response, id: toSessionId(started) };
-    audit?.record(actor, { eventType: 'log_in', action, resource: 'vault', result: 'success', details: { way } });
+    audit.record(actor, { eventType: 'log_in', action, resource: 'vault', result: 'success', details: { way } });
     return started;
   }
 
@@ -194,8 +201,13 @@ export class PageAccess {
     details?: { readonly count: number },
   ): void {
     const actor = { request, response, id: toSessionId(session) };
-    this.#dependencies.audit?.record(actor, { eventType, action, resource: 'vault', result: 'success', details });
+    this.#dependencies.audit.record(actor, { eventType, action, resource: 'vault', result: 'success', details });
   }
+}
+
+function noteVisitor(request: IncomingMessage, { id, user, keyId }: PageSession): void {
+  const session = toHandle(id);
+  noteFacts(request, { visitor: { user, keyId: keyId === undefined ? undefined : keyIdOf(keyId), session } });
 }
 
 /** Names who is logged in as `toPrincipalId` names principals; in limits and in the audit log. */

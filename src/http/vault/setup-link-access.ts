@@ -23,7 +23,7 @@ export interface SetupLinkAccessDependencies {
   readonly identity: IdentifyDependencies;
   readonly client: ClientAddress;
   readonly vault: Pick<Vault, 'readLink' | 'redeemLink'>;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /** Logs in by setup links. */
@@ -76,7 +76,7 @@ export class SetupLinkAccess {
       return link;
     } catch (error) {
       if (error instanceof SetupLinkError) attempt.failed();
-      audit?.logInFailed(exchange, 'open_link', error);
+      audit.logInFailed(exchange, 'open_link', error);
       throw error;
     }
   }

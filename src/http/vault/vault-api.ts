@@ -49,7 +49,7 @@ export function createVaultApi(dependencies: VaultApiDependencies): Router {
           createLink: (of, name) => setupLinks.create(of, name, request),
         });
       } catch (error) {
-        if (error instanceof ForbiddenError) audit?.refused(actor, error);
+        if (error instanceof ForbiddenError) audit.refused(actor, error);
         throw error;
       }
     };

@@ -6,6 +6,7 @@ import { UnauthenticatedError } from '../../errors.ts';
 import type { AuditTrail } from '../audit-trail.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import { type IdentifyDependencies, identify } from '../guards/identify.ts';
+import { noteFacts } from '../request-facts.ts';
 import { NO_AUTHENTICATION, type PageAccess, type PageSession, toSessionId } from './page-access.ts';
 
 /** Only this scheme: browsers add `Basic` by themselves, so that it proves nothing about who made a request. */
@@ -27,7 +28,7 @@ export interface CallerDependencies {
   readonly access: PageAccess;
   readonly identity: IdentifyDependencies;
   readonly client: ClientAddress;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
 }
 
 /**
@@ -47,7 +48,7 @@ export async function identifyCaller(
       try {
         if (!READS.has(request.method ?? '')) access.assertOwnForm(request, session);
       } catch (error) {
-        audit?.refused({ id: caller.id, request, response }, error);
+        audit.refused({ id: caller.id, request, response }, error);
         throw error;
       }
       return caller;
@@ -55,9 +56,11 @@ export async function identifyCaller(
   }
   try {
     const address = client.addressOf(request);
-    return fromPrincipal(await identify(request, response, { address, accepted: 'bearer' }, identity));
+    const principal = await identify(request, response, { address, accepted: 'bearer' }, identity);
+    noteFacts(request, { principal });
+    return fromPrincipal(principal);
   } catch (error) {
-    audit?.logInFailed({ request, response }, 'request', error);
+    audit.logInFailed({ request, response }, 'request', error);
     throw error;
   }
 }

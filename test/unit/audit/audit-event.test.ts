@@ -10,7 +10,7 @@ const toEvent = (event: AuditEvent) => JSON.parse(toAuditBody(event, 0, texts)) 
 
 test('a line has exactly these fields, in this order', () => {
   expect(Object.keys(toEvent(plain))).toEqual(
-    'timestamp event_type user_id resource action result details client_ip user_agent request_id'.split(' '),
+    'timestamp event_type user_id resource action result details client_ip user_agent request_id session_id'.split(' '),
   );
   expect(toEvent(plain)).toMatchObject({ timestamp: '1970-01-01T00:00:00.000Z', user_id: null, details: null });
 });

@@ -22,7 +22,7 @@ export interface EditDependencies {
   readonly access: Pick<PageAccess, 'assertOwnForm'>;
   readonly registry: Pick<ServerRegistry, 'lastReload'> & { readonly servers: ReadonlyMap<string, AdminServer> };
   readonly vault: Pick<Vault, 'facts'>;
-  readonly audit: AuditTrail | undefined;
+  readonly audit: AuditTrail;
   readonly confirmLogIn: ConfirmLogIn;
 }
 
@@ -62,7 +62,7 @@ export function createAddServerPages(guard: AdminGuard, dependencies: EditDepend
     try {
       shown = await previewOf(given);
       if (shown.needsLogIn) await confirmLogIn(visit, session, typed.get('credential'));
-      audit?.assertAvailable();
+      audit.assertAvailable();
       const difference = await edits.addServers(given, typed.get('version') ?? '');
       const { request, response } = visit;
       recordEdit(

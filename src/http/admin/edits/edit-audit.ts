@@ -9,7 +9,7 @@ const MARKS = { added: '+', removed: '-', same: ' ', gap: ' ' } as const;
 
 /** Records a change of the servers file with its whole difference, which is without secrets, in as many events as it takes. */
 export function recordEdit(
-  audit: AuditTrail | undefined,
+  audit: AuditTrail,
   actor: Actor,
   action: 'add_server' | 'edit_tools',
   resource: string,
@@ -21,7 +21,7 @@ export function recordEdit(
   for (let part = 0; part < parts; part++) {
     const some = lines.slice(part * MAX_LINES, (part + 1) * MAX_LINES);
     const details = { part: part + 1, parts, difference: some };
-    audit?.record(actor, { eventType: 'configuration_change', action, resource, result: 'success', details });
+    audit.record(actor, { eventType: 'configuration_change', action, resource, result: 'success', details });
   }
 }
 

@@ -32,7 +32,7 @@ export function createEditToolsPages(guard: AdminGuard, { edits, registry, audit
     const { name: server } = find(visit);
     const changes = readChanges(form);
     try {
-      audit?.assertAvailable();
+      audit.assertAvailable();
       const difference = await edits.saveTools(server, changes, form.get('version') ?? '');
       const { request, response } = visit;
       const actor = { id: toCaller(session).id, request, response };
