@@ -129,6 +129,9 @@ export class ServerUnavailableError extends failure('server_unavailable', 503) {
   }
 }
 
+/** The bodies of other requests take all the memory that there is for bodies. */
+export class BodyMemoryError extends ServerUnavailableError {}
+
 /** The session ended while the call ran; the tool may have run. Never tried again by the service. */
 export class ConnectionLostError extends failure('connection_lost', 502) {}
 

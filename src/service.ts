@@ -8,6 +8,7 @@ import { LazyDatabase } from './db/lazy-database.ts';
 import { createAccessLog, logRefusedRequests } from './http/access-log.ts';
 import { AuditTrail } from './http/audit-trail.ts';
 import { createClientAddress } from './http/guards/trusted-proxies.ts';
+import { countRequests } from './http/metrics/count-requests.ts';
 import { createHttpServer } from './http/server.ts';
 import { ResultFiles } from './http/tool-call/result-files.ts';
 import { RunningCalls } from './http/tool-call/running-calls.ts';
@@ -17,17 +18,21 @@ import type { CatalogueCache } from './servers/catalogue-cache.ts';
 import type { ServerRegistry } from './servers/server-registry.ts';
 import { createCallerValues } from './service/caller-values.ts';
 import { Closers } from './service/closers.ts';
+import { countEvents } from './service/count-events.ts';
 import { createRegistry } from './service/create-registry.ts';
 import { drain } from './service/drain.ts';
 import { Lazy } from './service/lazy.ts';
 import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
 import { createAuditAnchor, openAudit } from './service/open-audit.ts';
+import { openMetrics } from './service/open-metrics.ts';
 import { createReload, type Reload } from './service/reload.ts';
 import { writeRuntimeFile } from './service/runtime-file.ts';
 import { sayWhereProvidersLeadBack } from './service/say-where-providers-lead-back.ts';
 import { openStoredKeys } from './service/stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { CallCounts } from './telemetry/metrics/call-counts.ts';
+import { EventCounts } from './telemetry/metrics/event-counts.ts';
 import type { Redactor } from './telemetry/redactor.ts';
 
 /** A key that is made while servers still start counts after so long at the latest. */
@@ -87,12 +92,19 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   }
   const auditLog = await openAudit(settings, secrets, logger, redactor);
   closers.add('audit log', () => auditLog?.close());
-  const record = (event: AuditEvent) => auditLog?.record(event);
+  const callCounts = new CallCounts();
+  const eventCounts = new EventCounts();
+  const events = countEvents(eventCounts);
+  const record = (event: AuditEvent) => {
+    events.onAuditEvent(event);
+    auditLog?.record(event);
+  };
 
   const database = new LazyDatabase({ dataDir, databaseUrl }, logger);
   const keySource = { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined };
   const linksIdentities = secrets.auth.identity.linkBy !== 'none';
-  const vault = new LazyVault({ database, keySource, settings, logger, redactor, linksIdentities });
+  const { onStoreUse } = events;
+  const vault = new LazyVault({ database, keySource, settings, logger, redactor, linksIdentities, onStoreUse });
   const persons = new Lazy(async () => {
     const { openPersons } = await import('./service/open-persons.ts');
     return openPersons({ vault, auth: secrets.auth, logger, record, isPseudonymous: settings.audit.pseudonymise });
@@ -125,6 +137,8 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     noteToolChanges: (resource, { ...details }) =>
       record({ eventType: 'tool_definition_change', action: 'list', resource, result: 'success', details }),
     noteUse: (...use) => vault.note((opened) => opened.noteUse(...use)),
+    noteRestart: events.noteRestart,
+    noteOpening: events.noteOpening,
     noteCredentials: (...note) => vault.note((opened) => opened.noteCredentials(...note)),
   });
   closers.add('sessions', () => registry.stop());
@@ -135,7 +149,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const calls = new RunningCalls();
   const files = new ResultFiles();
   const client = createClientAddress(settings.trustProxy);
-  const limits = await openLimits({ ...settings.rateLimit, redisUrl, logger });
+  const limits = await openLimits({ ...settings.rateLimit, redisUrl, logger, onRefused: events.onLimited });
   closers.add('connection to Redis', () => limits.close());
   const instance = randomUUID();
   const shared = {
@@ -158,6 +172,8 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     const { openVaultApp } = await import('./service/open-vault-app.ts');
     return openVaultApp({
       ...shared,
+      // With or without an audit log, what happens on the pages is counted.
+      audit: new AuditTrail({ record, assertAvailable: () => auditLog?.assertAvailable() }, client),
       vault,
       redactor,
       toUserLink,
@@ -182,12 +198,19 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     });
   });
   const callerValues = createCallerValues(vault, toUserLink);
+  const sources = { settings, registry, calls, callCounts, eventCounts, limits, auditLog, database };
+  const readMetrics = await openMetrics({ ...sources, http: () => server }, logger, closers);
   const server = await createHttpServer({
     ...shared,
     calls,
     files,
     callerValues,
-    observers: settings.accessLog ? [createAccessLog(settings, logger)] : [],
+    observers: [
+      countRequests(callCounts, eventCounts, settings),
+      ...(settings.accessLog ? [createAccessLog(settings, logger)] : []),
+    ],
+    onConnectionRefused: events.onConnectionRefused,
+    readMetrics,
     app: () => app.get(),
   });
   if (settings.accessLog) logRefusedRequests(server, settings, logger);

@@ -28,6 +28,8 @@ export interface AuditLogOptions {
 
 export interface AuditStatus {
   readonly state: 'ok' | 'failing' | 'closed';
+  /** Written since the start. */
+  readonly written: number;
   /** Waiting to be written. */
   readonly pending: number;
   /** Lost since the start, because no more could wait. */
@@ -63,6 +65,7 @@ export class AuditLog {
   #file: AuditFile | undefined;
   #state: AuditStatus['state'] = 'ok';
   #pending: string[] = [];
+  #written = 0;
   #lost = 0;
   /** Lost, and not yet recorded in the log itself. */
   #unrecordedLoss = 0;
@@ -101,7 +104,7 @@ export class AuditLog {
   }
 
   get status(): AuditStatus {
-    return { state: this.#state, pending: this.#pending.length, lost: this.#lost };
+    return { state: this.#state, written: this.#written, pending: this.#pending.length, lost: this.#lost };
   }
 
   /** Forces what was recorded so far to the disk; resolves to where the chain stands then, if that is known. */
@@ -195,6 +198,7 @@ export class AuditLog {
       const batch = this.#pending.slice(0, Math.min(left, MAX_BATCH));
       await file.append(batch);
       this.#pending.splice(0, batch.length);
+      this.#written += batch.length;
       this.#syncTimer ??= setTimeout(() => void this.#enqueue(() => this.#sync()), SYNC_MS).unref();
     }
     if (this.#state === 'failing') {

@@ -27,6 +27,12 @@ const seconds = variable(
     SECONDS_RULE,
   ),
 );
+const port = variable(
+  textAs(
+    (value) => (/^\d{1,5}$/.test(value) && Number(value) <= 65_535 ? Number(value) : undefined),
+    'must be a port from 1 to 65535, or 0 for any free one.',
+  ),
+);
 const flag = variable(
   textAs((value) => {
     if (/^(true|1|yes|on)$/i.test(value)) return true;
@@ -121,6 +127,13 @@ export const valueSchema = z.object({
     description:
       'What admins may add to the servers file at `/admin`: nothing, `remote` (servers with a `url`), or `commands` (also those that run something). Both also allow switches, names and descriptions of tools.',
     default: 'off',
+  }),
+  MCPO_METRICS_PORT: port.describe(
+    'A port for `/metrics` alone, which needs no key there; the main port answers it with 404 then. `0` takes any free port.',
+  ),
+  MCPO_METRICS_HOST: text.meta({
+    description: 'The address of that port; in a container `0.0.0.0`, on a network that only the monitoring reaches.',
+    default: '127.0.0.1',
   }),
   SECURITY_LOG_FILE: text.describe('File of the audit log; unset: no audit log.'),
   MCPO_DATA_DIR: text.meta({

@@ -93,6 +93,8 @@ export function toSettings(
     preStopMs: (values.MCPO_PRE_STOP_SECONDS ?? 0) * 1_000,
     /** After that, how long running calls may take. Also those of a server that is removed. */
     drainTimeMs: (values.MCPO_DRAIN_SECONDS ?? 10) * 1_000,
+    /** Where the metrics are alone; `undefined`: on the port of the tools. */
+    metrics: resolveMetrics(values),
   };
 }
 
@@ -133,6 +135,10 @@ function resolveHost(options: ServiceOptions, hasAuthentication: boolean): strin
   throw new UsageError(
     `--host ${host} without an API key would let anyone who can reach it use every tool; set MCPO_API_KEY, or add --allow-unauthenticated if that is intended.`,
   );
+}
+
+function resolveMetrics({ MCPO_METRICS_PORT: port, MCPO_METRICS_HOST: host = '127.0.0.1' }: Environment['values']) {
+  return port === undefined ? undefined : { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
 /** The vault's keys and the passwords of the database and of Redis, which no output may contain. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { SqlCatalogueCache } from './catalogue-cache.ts';
@@ -42,11 +43,34 @@ export class LazyDatabase {
     return database;
   }
 
+  /** Whether it answers within `withinMs`; `undefined` where nothing has needed it yet. Never rejects. */
+  async isUp(withinMs: number): Promise<boolean | undefined> {
+    if (this.#database === undefined) return this.#hasFailed ? false : undefined;
+    const done = new AbortController();
+    const tooLate = delay(withinMs, false, { signal: done.signal }).catch(() => false);
+    try {
+      return await Promise.race([this.#answers(), tooLate]);
+    } finally {
+      done.abort();
+    }
+  }
+
   /** Writes what is on its way and closes; does not open it for that. */
   async close(): Promise<void> {
     await this.catalogues.flush();
     this.#isClosed = true;
     await (await this.#database)?.destroy();
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      const database = await this.#database;
+      if (database === undefined) return false;
+      await database.selectNoFrom((select) => select.lit(1).as('one')).execute();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #open(): Promise<Database | undefined> {

@@ -10,6 +10,7 @@ import { identify, isAuthenticationRequired } from './guards/identify.ts';
 import { createOwnHosts } from './guards/own-hosts.ts';
 import { type HeaderList, securityHeaders, strictTransportSecurity } from './guards/security-headers.ts';
 import { createLoggedCaller } from './logged-caller.ts';
+import { createMetricsRoute, isMetricsPath, type ReadMetrics } from './metrics/metrics-route.ts';
 import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
 import { attachFacts, type RequestFacts, type RequestObserver } from './request-facts.ts';
 import { joinTrace } from './request-trace.ts';
@@ -31,6 +32,10 @@ export interface HttpDependencies extends Omit<ToolRouteDependencies, 'keepFile'
   readonly files: ResultFiles;
   /** Access log, metrics and traces. */
   readonly observers: readonly RequestObserver[];
+  /** `undefined`: the metrics have a port of their own. */
+  readonly readMetrics: ReadMetrics | undefined;
+  /** Called with each connection that is refused. */
+  readonly onConnectionRefused?: (limit: 'max' | 'address') => void;
   /** Everything but the tool route; loaded when the port is already open. */
   readonly app: () => Promise<RequestListener>;
 }
@@ -43,7 +48,7 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
   const server = settings.tls
     ? (await import('./tls.ts')).createTlsServer(settings.tls, options, listener, logger)
     : createServer(options, listener);
-  limitConnections(server, settings.connections, client, logger);
+  limitConnections(server, settings.connections, client, logger, dependencies.onConnectionRefused);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
@@ -51,11 +56,12 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
 }
 
 /**
- * The way of a request, in order: its id, security headers, pages of foreign origins, CORS, then one of the vault's
+ * The way of a request, in order: its id, security headers, pages of foreign origins, the metrics, CORS, then one of the vault's
  * pages, a tool call, a file, or, past strict authentication, the Express app. Every failure ends in `answerError`.
  */
 function createListener(dependencies: HttpDependencies): RequestListener {
-  const { settings, identity, client, audit, logger, calls, files, observers, app } = dependencies;
+  const { settings, identity, client, audit, logger, calls, files, observers, readMetrics, app } = dependencies;
+  const answerMetrics = readMetrics && createMetricsRoute(identity, readMetrics);
   const answerToolCall = createToolRoute({
     ...dependencies,
     keepFile: (request, file) => {
@@ -74,6 +80,10 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     const pathname = toPathname(request.url ?? '/');
     const hasAuthentication = isAuthenticationRequired(identity);
     if (!hasAuthentication) refuseForeignPages(request, pathname);
+    // Before CORS: no page of another origin has any use for them.
+    if (answerMetrics && isMetricsPath(pathname, request.method, settings)) {
+      return answerMetrics(request, response, facts);
+    }
     const cors = hasAuthentication ? corsWithKeys : corsWithoutKeys;
     setHeaders(response, cors(request));
     if (request.method === 'OPTIONS') {

@@ -106,7 +106,7 @@ export class McpSession implements Session {
   }
 
   async close(): Promise<void> {
-    this.#parts.pending.end({ reason: 'the service closed it' });
+    this.#parts.pending.end({ reason: 'the service closed it', isClosed: true });
     await this.#dispose();
   }
 

@@ -66,6 +66,8 @@ export interface SessionEnd {
   readonly reason: string;
   /** For admins only: what the server or its process said, without secrets. */
   readonly detail?: string | undefined;
+  /** The service itself has closed it. */
+  readonly isClosed?: boolean | undefined;
   /** The server is there and has just forgotten the session: no failure, a new one will do. */
   readonly isForgotten?: boolean | undefined;
 }

@@ -52,7 +52,7 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
   });
   const { pid, stdin, stdout, stderr } = child;
   for (const emitter of [child, stdin, stdout]) emitter.on('error', () => {});
-  watchdog.watch(pid);
+  watchdog.watch(pid, server);
   const tail = new StderrTail(stderr, options);
   let termination: Promise<void> | undefined;
   const terminate = () => {

@@ -44,7 +44,8 @@ for group in $groups; do kill -KILL "-$group"; done`;
  * Exported for the tests that start one in a process of its own; the service has `watchdog`.
  */
 export class Watchdog {
-  readonly #groups = new Set<number>();
+  /** The server that each process group is of. */
+  readonly #groups = new Map<number, string>();
   #shell: ChildProcess | undefined;
   #isWatchingExit = false;
 
@@ -66,11 +67,16 @@ export class Watchdog {
     shell.unref();
     // A socket underneath, which the declared type does not show.
     (shell.stdin as Partial<NodeJS.RefCounted> | null)?.unref?.();
-    for (const group of this.#groups) this.#write(`+${group}`);
+    for (const group of this.#groups.keys()) this.#write(`+${group}`);
   }
 
-  watch(group: number): void {
-    this.#groups.add(group);
+  /** The process groups that live, each with the name of its server. */
+  get groups(): ReadonlyMap<number, string> {
+    return this.#groups;
+  }
+
+  watch(group: number, server = ''): void {
+    this.#groups.set(group, server);
     if (this.#shell === undefined) this.start();
     else this.#write(`+${group}`);
     if (this.#isWatchingExit) return;
@@ -94,7 +100,7 @@ export class Watchdog {
 
   /** The last resort when the service leaves without having ended its sessions: kills every group, synchronously. */
   killAll(): void {
-    for (const group of this.#groups) {
+    for (const group of this.#groups.keys()) {
       signalGroup(group, 'SIGKILL');
       this.unwatch(group);
     }

@@ -17,6 +17,8 @@ export interface LogInLimitsOptions {
   readonly requests?: RateLimit | undefined;
   /** Counts failed log-ins from one address, and at one account. */
   readonly failures?: FailureCounts | undefined;
+  /** Called with each attempt that is refused after too many failures. */
+  readonly onRefused?: (() => void) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -57,14 +59,16 @@ export interface LogInAttempt {
 export class LogInLimits {
   readonly #requests: RateLimit | undefined;
   readonly #failures: FailureCounts | undefined;
+  readonly #onRefused: (() => void) | undefined;
   readonly #now: () => number;
   /** When each credential was last right, by a digest that is different in every process. */
   readonly #rightAt = new BoundedMap<string, number>(MAX_CREDENTIALS);
   readonly #salt = randomBytes(16).toString('hex');
 
-  constructor({ requests, failures, now = Date.now }: LogInLimitsOptions = {}) {
+  constructor({ requests, failures, onRefused, now = Date.now }: LogInLimitsOptions = {}) {
     this.#requests = requests;
     this.#failures = failures;
+    this.#onRefused = onRefused;
     this.#now = now;
   }
 
@@ -97,7 +101,9 @@ export class LogInLimits {
     const keys = failureKeys(address, account);
     const waits = await Promise.all(keys.map((key) => this.#failures?.waitMs(key) ?? 0));
     const seconds = Math.ceil(Math.max(...waits) / 1_000);
-    if (seconds > 0) throw new RateLimitedError(`Too many failed log-ins; try again in ${seconds} s.`, seconds);
+    if (seconds <= 0) return;
+    this.#onRefused?.();
+    throw new RateLimitedError(`Too many failed log-ins; try again in ${seconds} s.`, seconds);
   }
 }
 

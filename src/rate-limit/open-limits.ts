@@ -32,25 +32,37 @@ export interface OpenLimitsOptions {
   /** Of the Redis whose counts all replicas share; `undefined`: each process counts for itself. */
   readonly redisUrl: string | undefined;
   readonly logger: Logger;
+  /** Called with each request that a limit refuses. */
+  readonly onRefused?: ((limit: RefusingLimit) => void) | undefined;
 }
+
+/** Calls of one principal, failed log-ins, or requests from one address. */
+export type RefusingLimit = 'calls' | 'log_ins' | 'address';
 
 /**
  * The limits of the service. With a `redisUrl` it waits for Redis for at most a quarter of a second; an unreachable
  * Redis is logged, and used once it is there. Never rejects because of it.
  */
-export async function openLimits({ calls, authFailures, redisUrl, logger }: OpenLimitsOptions): Promise<Limits> {
+export async function openLimits({
+  calls,
+  authFailures,
+  redisUrl,
+  logger,
+  onRefused,
+}: OpenLimitsOptions): Promise<Limits> {
   // The client of Redis: 120 ms and 15 MB.
   const shared =
     redisUrl === undefined ? undefined : new (await import('./shared-counts.ts')).SharedCounts(redisUrl, logger);
-  const limitOf = (name: string, rate: Rate, tooMuch: string) =>
-    new RateLimit({ rate, tooMuch, store: shared?.createStore(name) });
+  const limitOf = (name: string, limit: RefusingLimit, rate: Rate, tooMuch: string) =>
+    new RateLimit({ rate, tooMuch, onRefused: () => onRefused?.(limit), store: shared?.createStore(name) });
   const limits: Limits = {
     logIns: new LogInLimits({
-      requests: limitOf('addresses', ADDRESS_RATE, 'Too many requests from this address'),
+      requests: limitOf('addresses', 'address', ADDRESS_RATE, 'Too many requests from this address'),
+      onRefused: () => onRefused?.('log_ins'),
       failures:
         authFailures === 'off' ? undefined : (shared?.createFailures(authFailures) ?? new LocalFailures(authFailures)),
     }),
-    calls: calls === 'off' ? undefined : limitOf('calls', calls, 'Too many calls'),
+    calls: calls === 'off' ? undefined : limitOf('calls', 'calls', calls, 'Too many calls'),
     status: () => ({
       store: shared === undefined ? 'memory' : 'redis',
       state: shared === undefined || shared.link.isUp ? 'up' : 'down',

@@ -8,6 +8,8 @@ export interface RateLimitOptions {
   readonly rate: Rate;
   /** What there was too much of, as the answer says it: "Too many calls from you". */
   readonly tooMuch: string;
+  /** Called with each that is refused. */
+  readonly onRefused?: (() => void) | undefined;
   /** Where it counts; in this process if not given. Each limit needs its own. */
   readonly store?: Store | undefined;
 }
@@ -26,7 +28,7 @@ export class RateLimit {
   readonly #middleware: RateLimitRequestHandler;
   readonly #store: Store;
 
-  constructor({ rate, tooMuch, store = new LocalStore() }: RateLimitOptions) {
+  constructor({ rate, tooMuch, onRefused, store = new LocalStore() }: RateLimitOptions) {
     this.#store = store;
     this.#middleware = rateLimit({
       windowMs: rate.windowMs,
@@ -39,6 +41,7 @@ export class RateLimit {
       validate: false,
       keyGenerator: (request) => (request as unknown as Counted).key,
       handler: (request, _response, next) => {
+        onRefused?.();
         const resetAt = (request as unknown as Counted).rateLimit?.resetTime?.getTime() ?? Date.now() + rate.windowMs;
         const seconds = Math.max(1, Math.ceil((resetAt - Date.now()) / 1_000));
         next(new RateLimitedError(`${tooMuch}; try again in ${seconds} s.`, seconds));

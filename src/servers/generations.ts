@@ -77,6 +77,13 @@ export class Generations implements GenerationOwner {
     return this.#serving().flatMap((generation) => generation.sessions());
   }
 
+  /** Calls that run or wait for their turn, those of former generations included. */
+  calls(): { readonly running: number; readonly waiting: number } {
+    const turns = this.#serving().map((generation) => generation.turns);
+    const sum = (key: 'running' | 'waiting') => turns.reduce((all, one) => all + one[key], 0);
+    return { running: sum('running'), waiting: sum('waiting') };
+  }
+
   /** Ends a user's sessions at once, and no other user's. */
   async endOwned(owner: UserId): Promise<void> {
     const next = this.next === undefined ? [] : [this.next];
@@ -113,8 +120,9 @@ export class Generations implements GenerationOwner {
   }
 
   noteState(generation: Generation, change: StateChange): void {
-    const { logger } = this.dependencies;
+    const { logger, noteRestart } = this.dependencies;
     const { state, why, retryInMs } = change;
+    if (state === 'starting' && why !== undefined) noteRestart?.(generation.config.name);
     const isBad = BAD_STATES.has(state);
     const retry = retryInMs === undefined ? {} : { retryInSeconds: Math.round(retryInMs / 100) / 10 };
     const facts = { server: generation.config.name, state, ...retry, ...why };

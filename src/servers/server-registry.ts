@@ -14,6 +14,8 @@ export class ServerRegistry {
   servers: ReadonlyMap<string, Server>;
   /** How the last reload ended; `undefined` before the first. */
   lastReload: ReloadResult | undefined;
+  /** When the configuration in use was applied: milliseconds since the epoch. */
+  configuredAt = Date.now();
   readonly #dependencies: SessionDependencies;
   readonly #quota: SessionQuota;
   /** Those whose last calls still run. */
@@ -66,6 +68,7 @@ export class ServerRegistry {
    */
   apply(configs: readonly ServerConfig[]): RegistryChange {
     if (this.#isStopped) return { added: [], changed: [], removed: [] };
+    this.configuredAt = Date.now();
     const previous = this.servers;
     const added: Server[] = [];
     const changed: string[] = [];

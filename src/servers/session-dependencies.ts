@@ -22,6 +22,8 @@ export interface SessionDependencies {
   readonly noteCredentials?: ((owner: UserId, server: string, isRefused: boolean) => void) | undefined;
   /** Called after each call that ran on a user's session. */
   readonly noteUse?: ((user: UserProfile, server: string, tool: string) => void) | undefined;
+  /** Called when a shared session is opened again after its end, or after it could not be opened. */
+  readonly noteRestart?: ((server: string) => void) | undefined;
   /** Called when a server's definitions are not what they were, in this run or the last. */
   readonly noteToolChanges?: ((server: string, changes: ToolChanges & { readonly tools: number }) => void) | undefined;
 }

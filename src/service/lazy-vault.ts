@@ -9,7 +9,7 @@ import { guardStore } from '../vault/guarded-store.ts';
 import type { IdentityRegister } from '../vault/identity-store.ts';
 import { type DerivedKeyUse, deriveKeys, type Keyring } from '../vault/keyring.ts';
 import type { PageSessionRegister } from '../vault/page-session-store.ts';
-import { Vault } from '../vault/vault.ts';
+import { Vault, type VaultOptions } from '../vault/vault.ts';
 import { findKeyring, loadKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { Lazy } from './lazy.ts';
 
@@ -19,6 +19,8 @@ export interface LazyVaultOptions {
   readonly settings: Pick<Settings, 'vault' | 'publicUrl'>;
   readonly logger: Logger;
   readonly redactor: Redactor;
+  /** Called after each operation on the secrets and links in the database. */
+  readonly onStoreUse?: VaultOptions['onStoreUse'];
   /** Identities may be linked: a person has values under one of them. */
   readonly linksIdentities: boolean;
 }
@@ -114,6 +116,7 @@ export class LazyVault {
       },
       keyring: await this.#keyring.get(),
       reloadKeyring: () => findKeyring(keySource),
+      onStoreUse: this.#options.onStoreUse,
       ...settings.vault,
       logger,
       redactor,

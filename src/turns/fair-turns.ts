@@ -48,6 +48,11 @@ export class FairTurns {
     return this.#running;
   }
 
+  /** How many wait for a place. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** Other limits hold from here on; places that are taken stay so. */
   resize({ maxRunning, maxRunningOfOne, maxWaiting }: TurnLimits): void {
     this.#maxRunning = maxRunning;

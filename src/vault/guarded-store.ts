@@ -4,9 +4,13 @@ import type { Logger } from '../telemetry/logger.ts';
 
 /**
  * A store that is opened when it is first used, and tried again while it cannot be. Every error becomes
- * `VaultUnavailableError`; an outage is logged when it begins and when it ends.
+ * `VaultUnavailableError`; an outage is logged when it begins and when it ends. `onUse` is called after each use.
  */
-export function guardStore<Store extends object>(open: () => Promise<Store>, logger: Logger): Store {
+export function guardStore<Store extends object>(
+  open: () => Promise<Store>,
+  logger: Logger,
+  onUse?: (method: keyof Store, isDone: boolean) => void,
+): Store {
   let store: Store | undefined;
   let isAway = false;
   const call = async (name: keyof Store, args: unknown[]): Promise<unknown> => {
@@ -16,6 +20,7 @@ export function guardStore<Store extends object>(open: () => Promise<Store>, log
       const result = await method.apply(store, args);
       if (isAway) logger.info('the vault can be reached again');
       isAway = false;
+      onUse?.(name, true);
       return result;
     } catch (error) {
       if (!isAway) {
@@ -24,6 +29,7 @@ export function guardStore<Store extends object>(open: () => Promise<Store>, log
         logger.error('the vault cannot be reached; values in memory are still served', { reason });
       }
       isAway = true;
+      onUse?.(name, false);
       throw new VaultUnavailableError('The vault cannot be reached at the moment; try again in a few seconds.');
     }
   };

@@ -52,6 +52,8 @@ export interface VaultOptions {
   readonly sessionOwners?: (() => Iterable<UserId>) | undefined;
   /** Who is the person of an identity now; absent: nobody has several. */
   readonly personOf?: ((owner: UserId) => Promise<UserId>) | undefined;
+  /** Called after each operation on the store. */
+  readonly onStoreUse?: ((operation: keyof Store, isDone: boolean) => void) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -72,8 +74,8 @@ export class Vault {
   #tidiedAt = Number.NEGATIVE_INFINITY;
 
   private constructor(options: VaultOptions) {
-    const { openStore, logger, keyring, reloadKeyring, now = Date.now } = options;
-    const store = guardStore(openStore, logger);
+    const { openStore, logger, keyring, reloadKeyring, onStoreUse, now = Date.now } = options;
+    const store = guardStore(openStore, logger, onStoreUse);
     this.#options = options;
     this.#store = store;
     this.#now = now;

@@ -49,6 +49,7 @@ const libraryRooms: readonly [prefix: string, rooms: readonly string[]][] = [
   ['pg', ['db']],
   ['libsql', ['db']],
   ['jsonwebtoken', ['auth']],
+  ['prom-client', ['telemetry']],
 ];
 
 interface Import {

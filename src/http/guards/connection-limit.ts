@@ -16,6 +16,7 @@ export function limitConnections(
   limits: { readonly max: number; readonly maxPerAddress: number },
   client: Pick<ClientAddress, 'isProxy'>,
   logger: Logger,
+  onRefused?: (limit: 'max' | 'address') => void,
 ): void {
   const open = new Map<string, number>();
   let loggedAt = Number.NEGATIVE_INFINITY;
@@ -26,13 +27,17 @@ export function limitConnections(
   };
 
   server.maxConnections = limits.max;
-  server.on('drop', (dropped) => logRefusal('MCPO_MAX_CONNECTIONS', dropped?.remoteAddress));
+  server.on('drop', (dropped) => {
+    onRefused?.('max');
+    logRefusal('MCPO_MAX_CONNECTIONS', dropped?.remoteAddress);
+  });
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket;
     if (client.isProxy(remoteAddress)) return;
     const key = toAddressKey(plainAddress(remoteAddress));
     const count = (open.get(key) ?? 0) + 1;
     if (count > limits.maxPerAddress) {
+      onRefused?.('address');
       logRefusal('MCPO_MAX_CONNECTIONS_PER_ADDRESS', remoteAddress);
       socket.destroy();
       return;

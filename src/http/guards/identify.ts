@@ -15,6 +15,11 @@ export interface IdentifyDependencies {
   readonly limits: LogInLimits;
 }
 
+/** Whether an `Authorization` header presents a signed token, not a key. */
+export function presentsSignedToken(authorization: string): boolean {
+  return SIGNED.test(authorization);
+}
+
 /** Keys in the database may turn authentication on later; until they are read nobody is let in without one. */
 export function isAuthenticationRequired({ authenticator, ring }: Omit<IdentifyDependencies, 'limits'>): boolean {
   return authenticator.isRequired || ring.isIncomplete;
@@ -32,7 +37,7 @@ export async function identify(
 ): Promise<Principal> {
   if (!isAuthenticationRequired({ authenticator, ring })) return ANONYMOUS;
   const credential = request.headers.authorization;
-  const isSigned = credential !== undefined && SIGNED.test(credential);
+  const isSigned = credential !== undefined && presentsSignedToken(credential);
   const attempt = await limits.begin({ address, credential, isSigned }, response);
   try {
     const principal = await authenticator.authenticate(request, accepted, toAddressKey(address));

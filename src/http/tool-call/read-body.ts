@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import {
+  BodyMemoryError,
   BodyTooLargeError,
   CallCancelledError,
   InvalidArgumentsError,
-  ServerUnavailableError,
   ServiceError,
 } from '../../errors.ts';
 import { shareOfOne } from '../../turns/fair-turns.ts';
@@ -56,7 +56,7 @@ export class BodyBudget {
     const ofCaller = (this.#heldBy.get(callerId) ?? 0) + more;
     if (more <= 0 || (this.#held + more <= this.#maxBytes && ofCaller <= shareOfOne(this.#maxBytes))) return;
     const message = 'Too many large request bodies are being handled. Try again later.';
-    throw new ServerUnavailableError(message, RETRY_AFTER_SECONDS);
+    throw new BodyMemoryError(message, RETRY_AFTER_SECONDS);
   }
 
   #add(callerId: string, bytes: number): void {
@@ -69,9 +69,9 @@ export class BodyBudget {
 
 /** What one request's body takes of the budget. */
 export interface HeldBody {
-  /** Throws `ServerUnavailableError` if a body of so many bytes could not be held now. */
+  /** Throws `BodyMemoryError` if a body of so many bytes could not be held now. */
   expect(bytes: number): void;
-  /** The body has grown to so many bytes. Throws `ServerUnavailableError` if those are too many now. */
+  /** The body has grown to so many bytes. Throws `BodyMemoryError` if those are too many now. */
   grow(bytes: number): void;
   release(): void;
 }
@@ -80,7 +80,7 @@ export interface HeldBody {
  * Reads a request's body whole, decompressed. `maxBytes` bounds what is read and what comes out of it, while it comes;
  * both count for `held`.
  * Throws `BodyTooLargeError`, `UnsupportedMediaTypeError`, `InvalidArgumentsError` for data that cannot be decompressed,
- * `CallCancelledError` when the caller leaves midway, `ServerUnavailableError` while bodies of others leave no room for
+ * `CallCancelledError` when the caller leaves midway, `BodyMemoryError` while bodies of others leave no room for
  * this one, and the reason of `giveUp` when that aborts before the body is whole.
  */
 export async function readBody(

@@ -182,7 +182,7 @@ export async function startPageApp(options: PageAppOptions = {}): Promise<PageAp
       ring,
       keyStore,
       configuration: () => ({ mcpServers: { files: { command: 'x', note: 'known-secret <b>' } } }),
-      auditLog: { file: '/var/log/audit.jsonl', status: { state: 'ok', pending: 0, lost: 0 } },
+      auditLog: { file: '/var/log/audit.jsonl', status: { state: 'ok', pending: 0, lost: 0, written: 0 } },
       redact: (text) => text.replaceAll('known-secret', '[redacted]'),
       callLimit: undefined,
       setupLinks: { create: async () => ({ url: '', expiresAt: 0 }) },
