@@ -75,7 +75,7 @@ export function createMetrics(sources: MetricsSources): ReadMetrics {
 
   function writeService(scrape: Scrape): void {
     const { settings, registry, calls, limits, auditLog } = sources;
-    scrape.add('mcpo_draining', {}, Number(calls.isDraining));
+    scrape.add('mcpo_draining', {}, Number(calls.isLeaving));
     scrape.add('mcpo_calls_in_flight', {}, calls.running);
     scrape.add('mcpo_http_connections_max', {}, settings.connections.max);
     scrape.add('mcpo_sessions_max', {}, settings.sessions.maxSessions);

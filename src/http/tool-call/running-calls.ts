@@ -47,11 +47,6 @@ export class RunningCalls {
     return this.#cutOff.signal;
   }
 
-  /** Calls that were accepted and have no answer yet. */
-  get running(): number {
-    return this.#running;
-  }
-
   /** Follows a request. To be called before anything is awaited: `close` is emitted once and not repeated. */
   follow(response: ServerResponse): CallRequest {
     const leaving = new AbortController();

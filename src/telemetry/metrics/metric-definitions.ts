@@ -12,7 +12,7 @@ export interface MetricDefinition {
  */
 export const METRICS = {
   mcpo_build_info: gauge('Always 1; the version of the service and of Node.js.', 'version', 'node_version'),
-  mcpo_draining: gauge('1 once the service is ending: it finishes running calls and takes no new ones.'),
+  mcpo_draining: gauge('1 once the service is ending: it is not ready any more and finishes running calls.'),
 
   mcpo_calls_total: counter(
     'Tool calls that have ended, by outcome. `server` and `tool` are empty where the call was refused before they were known.',
