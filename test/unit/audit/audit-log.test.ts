@@ -33,7 +33,7 @@ test('10,000 events recorded at once are written in order, to a file for its own
   await expectIntact([context.file], 10_000);
   expect(statSync(context.file).mode & 0o777).toBe(0o600);
   expect(statSync(`${context.file}.head`).mode & 0o777).toBe(0o600);
-  expect(log.status).toEqual({ state: 'closed', pending: 0, lost: 0 });
+  expect(log.status).toEqual({ state: 'closed', written: 10_000, pending: 0, lost: 0 });
 });
 
 test('the chain goes on after a restart', async () => {
@@ -172,7 +172,7 @@ test('a full disk: events wait, are lost when no more can, and it recovers by it
   log.record(event(0));
   await waitFor(() => log.status.state === 'failing');
   for (let index = 1; index < 15; index += 1) log.record(event(index));
-  expect(log.status).toEqual({ state: 'failing', pending: 10, lost: 5 });
+  expect(log.status).toEqual({ state: 'failing', written: 0, pending: 10, lost: 5 });
   expect(context.said.filter((line) => line.includes('cannot be written;'))).toHaveLength(1);
   expect(context.said.filter((line) => line.includes('being lost'))).toHaveLength(1);
 
@@ -216,7 +216,7 @@ test('nothing is recorded after the end, and nothing is reported as lost', async
   const log = await openLog();
   await log.close();
   log.record(event(0));
-  expect(log.status).toEqual({ state: 'closed', pending: 0, lost: 0 });
+  expect(log.status).toEqual({ state: 'closed', written: 0, pending: 0, lost: 0 });
   expect(context.said).toEqual([]);
 });
 
@@ -225,7 +225,7 @@ test('what cannot be written until the end is counted and said', async () => {
   const log = await openLog();
   log.record(event(0));
   await log.close();
-  expect(log.status).toEqual({ state: 'closed', pending: 1, lost: 1 });
+  expect(log.status).toEqual({ state: 'closed', written: 0, pending: 1, lost: 1 });
   expect(context.said.join()).toContain('could not be written');
 });
 
