@@ -72,6 +72,24 @@ export class UnauthenticatedError extends failure('unauthenticated', 401) {
 /** Credentials were presented and are wrong, or do not allow this. */
 export class ForbiddenError extends failure('forbidden', 403) {}
 
+/** An argument breaks a rule of the servers file; the message never has its value. */
+export class ArgumentForbiddenError extends failure('argument_forbidden', 403) {
+  constructor(
+    message: string,
+    /** As the caller spells it. */
+    readonly argument: string,
+    /** `<tool pattern>: <argument>.<key>`, for admins. */
+    readonly rule: string,
+  ) {
+    super(message);
+  }
+
+  /** For the log. */
+  get detail(): string {
+    return `rule ${this.rule}`;
+  }
+}
+
 /** No such server, tool or page. */
 export class NotFoundError extends failure('not_found', 404) {}
 

@@ -64,7 +64,10 @@ export function serversFileSchema(): JsonSchema {
 
 function serverSchema(): JsonSchema {
   const { properties = {} } = toJsonSchema(entrySchema.extend(settingsSchema.shape));
-  const nullable = Object.entries(properties).map(([key, schema]) => [key, key === 'access' ? schema : orNull(schema)]);
+  const nullable = Object.entries(properties).map(([key, schema]) => [
+    key,
+    ['access', 'rules'].includes(key) ? schema : orNull(schema),
+  ]);
   const given = (key: string): JsonSchema => ({ required: [key], properties: { [key]: { type: 'string' } } });
   return {
     type: 'object',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { argumentRules } from './argument-rules.ts';
 import { confinementKeys } from './confinement.ts';
 import {
   count,
@@ -121,6 +122,10 @@ export const settingsSchema = z.object({
     .describe(
       'Who may use the server; unset: everyone whose scopes allow it. A user named in any of the lists is allowed; an empty list allows no one.',
     ),
+  /** By the server's own name for a tool, or a pattern of names. */
+  rules: argumentRules
+    .optional()
+    .describe("What arguments may be, by the tool's own name (`*` stands for any characters), then by argument."),
   ...remoteSettings,
 });
 
@@ -196,7 +201,7 @@ export type ServerEntry = ServerSettings & Readonly<z.infer<typeof entrySchema>>
 
 /** Keys that restrict something: misspelt, they would leave it open. */
 export const restrictingServerKeys: ReadonlySet<string> = new Set(
-  'access allowedHosts client_header_forwarding disabled disabledTools disabled_tools enabledTools isolation limits runAs sandbox'.split(
+  'access allowedHosts client_header_forwarding disabled disabledTools disabled_tools enabledTools isolation limits rules runAs sandbox'.split(
     ' ',
   ),
 );

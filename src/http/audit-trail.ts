@@ -1,7 +1,14 @@
 import { type AuditDetails, type AuditEvent, describeArguments } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { toPrincipalId } from '../auth/principal.ts';
-import { ForbiddenError, RateLimitedError, ServiceError, SetupLinkError, UnauthenticatedError } from '../errors.ts';
+import {
+  ArgumentForbiddenError,
+  ForbiddenError,
+  RateLimitedError,
+  ServiceError,
+  SetupLinkError,
+  UnauthenticatedError,
+} from '../errors.ts';
 import { loggedPath } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
 import { type Exchange, factsOf, noteFacts, type RequestFacts } from './request-facts.ts';
@@ -61,6 +68,9 @@ export class AuditTrail {
       const resource = facts.resource ?? loggedPath(request);
       facts.isFailedLogIn = request.headers.authorization !== undefined;
       this.#recordRequest('log_in', 'failure', exchange, { ...facts, resource }, details);
+    } else if (error instanceof ArgumentForbiddenError) {
+      const { argument, rule } = error;
+      this.#recordRequest('refusal', 'refused', exchange, facts, { ...details, argument, rule });
     } else if (error instanceof ForbiddenError || error instanceof RateLimitedError) {
       this.#recordRequest('refusal', 'refused', exchange, facts, details);
     } else if (facts.resource !== undefined && request.method === 'POST') {

@@ -102,6 +102,7 @@ export interface ToolCall {
 export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   const { server, tool, principal, values, signal } = call;
   checkArguments(call);
+  if (tool.rules !== undefined) await tool.rules.check(call.arguments, call.exactText);
   const lease = call.lease ?? (await server.acquire({ principal, values }, signal));
   const refuse = (why: NoTurn) => toTurnError(server.name, why);
   try {

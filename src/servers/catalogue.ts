@@ -1,22 +1,17 @@
 import { createHash } from 'node:crypto';
-import { matchesName } from '../auth/scope.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import type { ToolOverride } from '../config/tool-overrides.ts';
 import type { RejectedTool, ServerInfo, ToolDefinition, ToolList } from '../mcp/session.ts';
+import { ToolRules } from '../rules/argument-rules.ts';
 import { type ArgumentCheck, ArgumentChecks, type ResultCheck } from '../schema/check/argument-check.ts';
 import { schemaRefusal } from '../schema/normalize-schema.ts';
 import { collisionReasons } from './name-collisions.ts';
+import { groundOf } from './path-ground.ts';
 import { overrideOf, withOverride } from './tool-overrides.ts';
-
-/** A name or pattern of the servers file that is about tools. */
-export interface ToolRule {
-  readonly key: 'access.tools' | 'disabledTools' | 'enabledTools' | 'tools';
-  readonly pattern: string;
-}
+import { type ToolRule, unmatchedRules } from './unmatched-rules.ts';
 
 /** What of a server's settings is about its tools. */
 export type ToolRuleSource = Pick<ServerConfig, 'disabledTools' | 'enabledTools'> &
-  Partial<Pick<ServerConfig, 'access' | 'tools'>>;
+  Partial<Pick<ServerConfig, 'access' | 'tools' | 'rules' | 'transport'>>;
 
 export interface CatalogueTool {
   /** The server's own name for it, by which it is called there, authorized and recorded. */
@@ -25,6 +20,8 @@ export interface CatalogueTool {
   readonly definition: ToolDefinition;
   /** Checks a call's arguments against the untouched inputSchema; compiled at the tool's first call. */
   readonly checkArguments: ArgumentCheck;
+  /** What arguments may be beside that; absent where the servers file has no rule for the tool. */
+  readonly rules?: ToolRules | undefined;
   /** Checks a result's `structuredContent` against the outputSchema; absent without one that can be checked. */
   readonly checkResult?: ResultCheck | undefined;
   /** Neither documents nor pages list it; it can be called. */
@@ -63,7 +60,7 @@ export function toCatalogue(source: CatalogueSource, config: ToolRuleSource): Ca
     if (config.disabledTools.has(composed) || config.enabledTools?.has(composed) === false) continue;
     const refusal = schemaRefusal(definition.inputSchema);
     if (refusal !== undefined) rejected.push({ name, reason: refusal });
-    else offered.push(toCatalogueTool(definition, overrideOf(config.tools, name), checks));
+    else offered.push(toCatalogueTool(definition, config, checks));
   }
   const reasons = collisionReasons(offered);
   for (const tool of offered) {
@@ -74,8 +71,7 @@ export function toCatalogue(source: CatalogueSource, config: ToolRuleSource): Ca
   const { serverInfo, instructions } = source;
   const content = [serverInfo, instructions, [...tools.values()].map((tool) => [tool.definition, tool.isHidden])];
   const revision = createHash('sha256').update(JSON.stringify(content)).digest('base64url').slice(0, 22);
-  const names = [...source.list.tools, ...source.list.rejected].map(({ name }) => name);
-  return { revision, serverInfo, instructions, tools, rejected, unmatchedRules: unmatchedRules(config, names) };
+  return { revision, serverInfo, instructions, tools, rejected, unmatchedRules: unmatchedRules(config, source.list) };
 }
 
 /** The tools that documents and pages list, in the server's order. */
@@ -84,40 +80,17 @@ export function publishedTools(catalogue: Pick<Catalogue, 'tools'> | undefined):
 }
 
 /** An outputSchema that cannot be checked takes nothing from the tool: a result is delivered in any case. */
-function toCatalogueTool(
-  definition: ToolDefinition,
-  override: ToolOverride | undefined,
-  checks: ArgumentChecks,
-): CatalogueTool {
+function toCatalogueTool(definition: ToolDefinition, config: ToolRuleSource, checks: ArgumentChecks): CatalogueTool {
   const { name: ownName, inputSchema, outputSchema } = definition;
+  const override = overrideOf(config.tools, ownName);
+  const rules = config.rules && ToolRules.of(config.rules, { ownName, inputSchema }, groundOf(config.transport));
   const isChecked = outputSchema !== undefined && schemaRefusal(outputSchema) === undefined;
   return {
     ownName,
     definition: withOverride(definition, override),
     checkArguments: checks.add(inputSchema),
+    ...(rules && { rules }),
     ...(isChecked && { checkResult: checks.addResult(outputSchema) }),
     ...(override?.hidden && { isHidden: true }),
   };
-}
-
-/** The rules that match none of the tools that a server offers: most probably they are misspelt and restrict nothing. */
-function unmatchedRules(
-  { access, disabledTools, enabledTools, tools }: ToolRuleSource,
-  offered: readonly string[],
-): readonly ToolRule[] {
-  const rules: ToolRule[] = [
-    ...[...(access?.tools?.keys() ?? [])].map((pattern) => ({ key: 'access.tools', pattern }) as const),
-    ...[...disabledTools].map((pattern) => ({ key: 'disabledTools', pattern }) as const),
-    ...[...(enabledTools ?? [])].map((pattern) => ({ key: 'enabledTools', pattern }) as const),
-    ...[...(tools?.keys() ?? [])].map((pattern) => ({ key: 'tools', pattern }) as const),
-  ];
-  const composed = new Set(offered.map((name) => name.normalize('NFC')));
-  return rules.filter(({ key, pattern }) =>
-    key === 'access.tools' ? !offered.some((name) => matchesName(pattern, name)) : !composed.has(pattern),
-  );
-}
-
-/** One sentence without the server's name. */
-export function describeUnmatchedRule({ key, pattern }: ToolRule): string {
-  return `"${key}" names ${JSON.stringify(pattern.slice(0, 200))}, and the server has no such tool`;
 }

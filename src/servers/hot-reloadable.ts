@@ -15,6 +15,7 @@ const HOT_RELOADABLE_KEYS = [
   'resultImages',
   'clientHeaderForwarding',
   'access',
+  'rules',
 ] as const satisfies readonly (keyof ServerConfig)[];
 
 /** Returns `config` with the hot-reloadable settings of `changed`. */

@@ -1,13 +1,14 @@
 import { toUserKey, type UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { Session, ToolDefinition } from '../mcp/session.ts';
-import { type Catalogue, type CatalogueSource, describeUnmatchedRule, toCatalogue } from './catalogue.ts';
+import { type Catalogue, type CatalogueSource, toCatalogue } from './catalogue.ts';
 import { fromCachedCatalogue, toCachedCatalogue } from './catalogue-cache.ts';
 import { type CatalogueDifference, CatalogueDifferences, toToolChanges } from './catalogue-differences.ts';
 import { type CatalogueOrigin, type OriginatedSource, trustsFirstUser } from './catalogue-origin.ts';
 import { redactSource } from './redact-source.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { readSource } from './tool-list-reader.ts';
+import { describeUnmatchedRule } from './unmatched-rules.ts';
 
 export interface ServerCatalogueOptions {
   readonly config: ServerConfig;

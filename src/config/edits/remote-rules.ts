@@ -11,11 +11,11 @@ const REMOTE_KEYS: ReadonlySet<string> = new Set(
   [
     'type url headers title required isolation userVars customUserVars discovery disabledTools disabled_tools',
     'enabledTools tools startTimeoutMs timeoutMs idleTimeoutMs maxConcurrency maxConcurrencyPerUser maxSessions',
-    'maxResultBytes toolErrorStatus resultImages access',
+    'maxResultBytes toolErrorStatus resultImages access rules',
   ].flatMap((names) => names.split(' ')),
 );
 /** Where placeholders are only text. */
-const TEXT_KEYS: ReadonlySet<string> = new Set(['title', 'userVars', 'customUserVars', 'tools']);
+const TEXT_KEYS: ReadonlySet<string> = new Set(['title', 'userVars', 'customUserVars', 'tools', 'rules']);
 
 const USER_FIELDS = 'user\\.(?:id|username|issuer|email|name|role|groups|jwt)|chat\\.id';
 const BRACE_NAMES = '(?:LIBRECHAT_)?USER_(?:ID|EMAIL|NAME|USERNAME|ROLE|GROUPS)|CHAT_ID';

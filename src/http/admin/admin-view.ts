@@ -1,6 +1,6 @@
-import { describeUnmatchedRule } from '../../servers/catalogue.ts';
 import type { Server } from '../../servers/server.ts';
 import { withoutSteering } from '../../servers/stderr-log.ts';
+import { describeUnmatchedRule } from '../../servers/unmatched-rules.ts';
 import { type ListedServer, toShownServer } from '../pages/shown-server.ts';
 
 /** What the admin's page uses of a server. */
