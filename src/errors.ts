@@ -56,6 +56,9 @@ export function formatConfigProblem(problem: ConfigProblem): string {
   return `${place}${names.length > 0 ? `${names.join(', ')}: ` : ''}${problem.message}`;
 }
 
+/** A backup cannot be written, read or restored. The process exits with 1. */
+export class BackupError extends failure('backup_failed') {}
+
 /** The port cannot be listened on. The process exits with 1. */
 export class ListenError extends failure('listen_failed') {}
 

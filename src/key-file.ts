@@ -131,8 +131,8 @@ function writeSynced(file: string, content: string): void {
   writeFileSync(file, content, { flag: 'wx', mode: 0o600, flush: true });
 }
 
-/** The name itself must survive a power cut, too; Windows has no call for that. */
-function syncFolder(file: string): void {
+/** Makes the name of a file survive a power cut, too; Windows has no call for that. */
+export function syncFolder(file: string): void {
   if (isWindows) return;
   const descriptor = openSync(dirname(file), 'r');
   try {

@@ -64,7 +64,7 @@ export interface AuditKeySettings {
  */
 export function loadAuditKey({ value, dataDir }: AuditKeySettings, logger: Logger): Buffer {
   if (value !== undefined) return parseKey(value, 'MCPO_AUDIT_KEY');
-  const file = join(dataDir, FILE_NAME);
+  const file = auditKeyFile(dataDir);
   const message = 'created a key for the audit log; keep a copy elsewhere, without it the log cannot be verified';
   return parseKey(
     openKeyFile(file, generateKey(), () => logger.info(message, { file })),
@@ -74,7 +74,17 @@ export function loadAuditKey({ value, dataDir }: AuditKeySettings, logger: Logge
 
 /** The same key for verifying a log; none is created. Throws `ConfigError`. */
 export function findAuditKey({ value, dataDir }: AuditKeySettings): Buffer {
-  return parseKey(value ?? readKeyText(join(dataDir, FILE_NAME), 'MCPO_AUDIT_KEY'), 'MCPO_AUDIT_KEY');
+  return parseKey(value ?? readKeyText(auditKeyFile(dataDir), 'MCPO_AUDIT_KEY'), 'MCPO_AUDIT_KEY');
+}
+
+/** The file in the data folder that holds the key, whether it is there or not. */
+export function auditKeyFile(dataDir: string): string {
+  return join(dataDir, FILE_NAME);
+}
+
+/** 32 bytes from their base64. Throws `ConfigError`. */
+export function parseAuditKey(text: string): Buffer {
+  return parseKey(text, 'MCPO_AUDIT_KEY');
 }
 
 function parseKey(text: string, setting: string): Buffer {

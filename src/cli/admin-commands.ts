@@ -1,21 +1,25 @@
 import type { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { UsageError } from '../errors.ts';
+import type { BackupFlags } from './backup.ts';
 import type { CommandLine, OneTimeCommand } from './command-line.ts';
 import type { KeyOptions } from './key.ts';
+import type { RestoreFlags, VerifyFlags } from './restore.ts';
 import type { TokenRequest } from './token.ts';
 import type { LinkFlags } from './vault-link.ts';
 import type { RotationRequest } from './vault-rotation.ts';
 
 const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
-/** Commands about keys, tokens, the vault and the audit log, which need no servers: each group with its description. */
+/** Commands about keys, tokens, the vault, the audit log and backups, which need no servers: each group with its description. */
 export const adminGroups: ReadonlyMap<string, string> = new Map([
   ['key', 'create, list and revoke API keys, which takes effect without a restart'],
   ['token', 'issue tokens signed with JWT_SECRET'],
-  ['vault', "list, export, erase, back up and re-encrypt users' secrets, without printing any; make setup links"],
+  ['vault', "list, export, erase and re-encrypt users' secrets, without printing any; make setup links"],
   ['identity', 'list, make and undo links between identities of one person'],
   ['audit', 'verify that the audit log is as the service wrote it'],
+  ['backup', 'write everything that the service stores to an encrypted file, while it runs; verify such a file'],
+  ['restore', 'put a backup into a new database, or into another one'],
 ]);
 
 /** Adds the commands of every group to the program; `chooseCommand` is called with the one that was given. */
@@ -70,6 +74,7 @@ export function addAdminCommands(program: Command, chooseCommand: (command: Comm
 
   addVaultCommands(addGroup(program, 'vault'), choose);
   addIdentityCommands(addGroup(program, 'identity'), choose);
+  addBackupCommands(program, choose);
 
   addGroup(program, 'audit')
     .command('verify')
@@ -124,19 +129,6 @@ function addVaultCommands(group: Command, choose: (run: OneTimeCommand) => void)
     .option('--new-key-file <file>', 'a file with the new key; without it one is created')
     .option('--drop-old', 'afterwards, in a run of its own: remove keys that no secret is encrypted under')
     .action((request: RotationRequest) => choose(async (given) => (await vault(given)).rotateKey(request)));
-  group
-    .command('backup')
-    .description('write all secrets to a new file, encrypted as they are and without the key')
-    .argument('<file>')
-    .action((file: string) => choose(async (given) => (await vault(given)).backup(file)));
-  group
-    .command('restore')
-    .description('restore the secrets of a backup')
-    .argument('<file>')
-    .option('--replace', 'also where another value has been set since')
-    .action((file: string, { replace = false }: { replace?: boolean }) =>
-      choose(async (given) => (await vault(given)).restore(file, replace)),
-    );
 }
 
 function addIdentityCommands(group: Command, choose: (run: OneTimeCommand) => void): void {
@@ -157,6 +149,45 @@ function addIdentityCommands(group: Command, choose: (run: OneTimeCommand) => vo
     .description('make an identity a person of its own again; its values stay with the person that it belonged to')
     .argument('<identity>', 'SUBJECT of Open WebUI, or ISSUER:SUBJECT')
     .action((one: string) => choose(async (given) => (await identity(given)).unlink(one)));
+}
+
+function addBackupCommands(program: Command, choose: (run: OneTimeCommand) => void): void {
+  const identity = ['--identity <file>', 'file with an AGE-SECRET-KEY-1… that it was made for'] as const;
+  const backup = program.command('backup').description(adminGroups.get('backup') ?? '');
+  backup
+    .argument('<file>', 'a new file; a folder gets one with the time in its name; "-" is standard output')
+    .option('--recipient <key>', 'public key of age, in place of MCPO_BACKUP_PASSPHRASE; repeatable', append)
+    .option('-c, --config <file>', 'also this servers file and the files that it names')
+    .option('--with-audit-log', 'also the files of SECURITY_LOG_FILE')
+    .option(
+      '--without-keys',
+      'not the keys of vault and audit log: the values are useless without them, kept elsewhere',
+    )
+    .option('--keep <number>', 'of a folder: remove all but the newest 7, or those older than 30d')
+    .option('--force', 'replace the file if it exists')
+    .action((file: string, flags: BackupFlags) =>
+      choose(async (environment) => (await import('./backup.ts')).backUp(file, flags, environment)),
+    );
+  backup
+    .command('verify')
+    .description('check that a backup can be restored whole, and print what is in it, no value and no key')
+    .argument('<file>')
+    .option(...identity)
+    .action((file: string, flags: VerifyFlags) =>
+      choose(async (environment) => (await import('./restore.ts')).verifyBackup(file, flags, environment)),
+    );
+  program
+    .command('restore')
+    .description(adminGroups.get('restore') ?? '')
+    .argument('<file>')
+    .option(...identity)
+    .option('--extract <folder>', 'only write the keys and files that are in it to a new folder')
+    .option('--replace', 'in place of what the database has, of which a copy is made first')
+    .option('--yes', 'do not ask')
+    .option('--without-safety-copy', 'make no such copy')
+    .action((file: string, flags: RestoreFlags) =>
+      choose(async (environment) => (await import('./restore.ts')).restore(file, flags, environment)),
+    );
 }
 
 function addGroup(program: Command, name: string): Command {

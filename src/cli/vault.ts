@@ -10,7 +10,6 @@ import { findKeyring, type VaultKeySource } from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
 import { confirm } from './confirm.ts';
-import { backupVault, restoreVault } from './vault-backup.ts';
 import { linkUser, type readLinkRequest } from './vault-link.ts';
 import { type RotationRequest, rotateKey } from './vault-rotation.ts';
 import { parseUserArgument, withDatabase } from './with-database.ts';
@@ -39,9 +38,6 @@ export function vaultCommands(environment: Pick<Environment, 'values' | 'databas
     link: (user: string, request: ReturnType<typeof readLinkRequest>) =>
       withUser(user, (store, owner) => linkUser(store, owner, request, now)),
     rotateKey: (request: RotationRequest) => withStore((store) => rotateKey(store, keySource, request, now)),
-    backup: (file: string) => withStore((store) => backupVault(store, file, now)),
-    restore: (file: string, replace: boolean) =>
-      withStore((store) => restoreVault(store, keySource, { file, replace }, now)),
   };
 }
 

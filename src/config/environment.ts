@@ -135,6 +135,9 @@ export const valueSchema = z.object({
     description: 'The address of that port; in a container `0.0.0.0`, on a network that only the monitoring reaches.',
     default: '127.0.0.1',
   }),
+  MCPO_BACKUP_RECIPIENT: variable(z.string().transform(list)).describe(
+    'Public keys of age (`age1…`) that `mcpo-ts backup` encrypts for, in place of a passphrase; separated by commas.',
+  ),
   SECURITY_LOG_FILE: text.describe('File of the audit log; unset: no audit log.'),
   MCPO_DATA_DIR: text.meta({
     description: 'Folder of the embedded database and of generated keys.',

@@ -9,8 +9,8 @@ const MIN_KEY_CHARACTERS = 16;
  */
 const MAX_RUN_SHARE = 0.8;
 
-const ADVICE =
-  'use a random one, as "openssl rand -hex 32" prints it (--allow-weak-secrets permits weak ones, on 127.0.0.1 only).';
+const USE_RANDOM = 'use a random one, as "openssl rand -hex 32" prints it';
+const ADVICE = `${USE_RANDOM} (--allow-weak-secrets permits weak ones, on 127.0.0.1 only).`;
 
 /** Words that people type instead of a secret; a secret that consists of these alone is easily guessed. */
 const WORDS =
@@ -42,15 +42,26 @@ export function hmacSecretWeakness(secret: string): string | undefined {
   return weakness(secret, [...Buffer.from(secret, 'utf8')], MIN_HMAC_BYTES, 'bytes');
 }
 
+/** The same for a passphrase of files, which anyone who has one can try to guess for as long as they like. */
+export function passphraseWeakness(passphrase: string): string | undefined {
+  return weakness(passphrase, [...passphrase], MIN_KEY_CHARACTERS, 'characters', `${USE_RANDOM}.`);
+}
+
 /** The same for a key of which only the SHA-256 is known: it is compared with those of well-known words. */
 export function hashedKeyWeakness(hash: string): string | undefined {
   return wellKnownHashes().has(hash) ? `is the hash of a well-known word; ${ADVICE}` : undefined;
 }
 
-function weakness(text: string, units: readonly unknown[], least: number, unit: string): string | undefined {
-  if (units.length < least) return `has fewer than ${least} ${unit}; ${ADVICE}`;
-  if (isWellKnown(text)) return `consists of well-known words; ${ADVICE}`;
-  if (hasPeriodBelow(least, units) || isRun(text)) return `repeats itself or is a plain sequence; ${ADVICE}`;
+function weakness(
+  text: string,
+  units: readonly unknown[],
+  least: number,
+  unit: string,
+  advice = ADVICE,
+): string | undefined {
+  if (units.length < least) return `has fewer than ${least} ${unit}; ${advice}`;
+  if (isWellKnown(text)) return `consists of well-known words; ${advice}`;
+  if (hasPeriodBelow(least, units) || isRun(text)) return `repeats itself or is a plain sequence; ${advice}`;
   return undefined;
 }
 

@@ -28,6 +28,12 @@ export const secretSchema = z.object({
     'An API key of an admin of Open WebUI, to ask it for more than callers show; needs `MCPO_OPENWEBUI_URL`.',
   ),
   MCPO_AUDIT_KEY: secret.describe("The audit log's key: 32 bytes as base64. Unset: made once beside the database."),
+  MCPO_BACKUP_PASSPHRASE: secret.describe(
+    'Encrypts what `mcpo-ts backup` writes, and opens it; at least 16 characters to encrypt with.',
+  ),
+  MCPO_BACKUP_IDENTITY: secret.describe(
+    'Opens backups for a `MCPO_BACKUP_RECIPIENT`: `AGE-SECRET-KEY-1…`, as `age-keygen` prints it.',
+  ),
   MCPO_DATABASE_URL: variable(
     textAs(
       (url) => (/^postgres(ql)?:\/\//.test(url) && parseUrl(url) !== undefined ? url : undefined),

@@ -149,7 +149,9 @@ function ownSecrets({ values, secrets }: Environment): readonly string[] {
     const { password } = new URL(url);
     return [url, password, decoded(password) ?? ''];
   });
-  return [...keys, secrets.MCPO_AUDIT_KEY ?? '', ...urls].filter((secret) => secret !== '');
+  const { MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY } = secrets;
+  const others = [MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY].map((secret) => secret ?? '');
+  return [...keys, ...others, ...urls].filter((secret) => secret !== '');
 }
 
 function resolveTls({ sslCertfile: certFile, sslKeyfile: keyFile }: ServiceOptions) {

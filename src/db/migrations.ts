@@ -122,11 +122,22 @@ async function hasColumn(database: Kysely<unknown>, table: string, column: strin
   return rows.length > 0;
 }
 
-/**
- * Applies what is missing, also when two replicas start at once. `schema`: where PostgreSQL puts tables; those that
- * another program keeps in other schemas of the same database are left alone. Throws when it cannot.
- */
-export async function migrate<Tables>(database: Kysely<Tables>, engine: Engine, schema?: string): Promise<void> {
+/** All migrations of this version, in their order. */
+export const migrationNames: readonly string[] = Object.keys(toMigrations('sqlite'));
+
+interface MigrationOptions {
+  /** Where PostgreSQL puts tables; those that another program keeps in other schemas of the same database are left alone. */
+  readonly schema?: string | undefined;
+  /** The last one to apply, for tables of an earlier version. */
+  readonly upTo?: string | undefined;
+}
+
+/** Applies what is missing, also when two replicas start at once. Throws when it cannot. */
+export async function migrate<Tables>(
+  database: Kysely<Tables>,
+  engine: Engine,
+  { schema, upTo }: MigrationOptions = {},
+): Promise<void> {
   const migrator = new Migrator({
     db: database,
     provider: { getMigrations: async () => toMigrations(engine) },
@@ -134,7 +145,7 @@ export async function migrate<Tables>(database: Kysely<Tables>, engine: Engine, 
   });
   const lastTryAt = Date.now() + MAX_WAIT_MS;
   for (let tries = 1; ; tries++) {
-    const { error } = await migrator.migrateToLatest();
+    const { error } = await (upTo === undefined ? migrator.migrateToLatest() : migrator.migrateTo(upTo));
     if (error === undefined) return;
     if (tries === MAX_TRIES || Date.now() > lastTryAt || !mayWorkLater(error, engine)) throw error;
     await delay(RETRY_MS);

@@ -9,6 +9,7 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  type TransactionSettings,
 } from 'kysely';
 import SqliteFile from 'libsql';
 import { errorCodeOf } from './database-error.ts';
@@ -20,8 +21,10 @@ const BUSY_TIMEOUT_MS = 5_000;
 const BLOCKING_TIMEOUT_MS = 10;
 const MAX_RETRY_MS = 20;
 
-/** Every transaction here writes, and only at its beginning can it wait for another without having to be given up. */
+/** Only at its beginning can a transaction that writes wait for another without having to be given up. */
 const BEGIN = CompiledQuery.raw('begin immediate');
+/** Holds up no writer: it reads the database as it was at its first statement. */
+const BEGIN_READING = CompiledQuery.raw('begin deferred');
 const COMMIT = CompiledQuery.raw('commit');
 const ROLLBACK = CompiledQuery.raw('rollback');
 
@@ -86,8 +89,8 @@ class RetryingSqliteDriver implements Driver, DatabaseConnection {
     this.#endTurn();
   }
 
-  async beginTransaction(): Promise<void> {
-    await this.executeQuery(BEGIN);
+  async beginTransaction(_connection: DatabaseConnection, { accessMode }: TransactionSettings): Promise<void> {
+    await this.executeQuery(accessMode === 'read only' ? BEGIN_READING : BEGIN);
   }
 
   async commitTransaction(): Promise<void> {

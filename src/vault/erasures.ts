@@ -11,6 +11,9 @@ import { ownerColumns } from './secret-rows.ts';
  */
 const NO_NOTES_MS = 60_000;
 
+/** How long an erasure is remembered, by a hash: a backup that is restored within that time brings no user back. */
+export const ERASURES_KEPT_MS = 400 * 86_400_000;
+
 /** Whose rows name a user, but for secrets. */
 const OWNED_TABLES = [
   'tool_uses',

@@ -50,7 +50,7 @@ async function moveRow(transaction: Database, row: SecretRow, to: UserId, moveSe
   const version = (rival?.version ?? 0) + 1;
   const sealed = isNewer ? moveSecret(row, place, version) : undefined;
   if (isNewer && sealed === undefined) return false;
-  if (sealed !== undefined) await putSecretRows(transaction, [{ ...place, version, ...sealed }], true);
+  if (sealed !== undefined) await putSecretRows(transaction, [{ ...place, version, ...sealed }]);
   const former = transaction.deleteFrom('secrets');
   await former.where((where) => where.and(placeColumns(row))).execute();
   return sealed !== undefined;

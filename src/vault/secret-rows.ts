@@ -120,29 +120,26 @@ export function toSecretRow(row: Row): SecretRow {
   };
 }
 
-/** Writes rows; a place that is taken keeps what it has unless `replaces`. Resolves to where something was written. */
+/** Writes rows in the place of those that are there. Resolves to where something was written. */
 export async function putSecretRows(
   database: Database,
   rows: readonly SecretRow[],
-  replaces: boolean,
 ): Promise<readonly Pick<Row, 'issuer' | 'subject' | 'server'>[]> {
   const written: Pick<Row, 'issuer' | 'subject' | 'server'>[] = [];
   for (const some of inPortions(uniquePlaces(rows))) {
     const inserted = await database
       .insertInto('secrets')
       .values(some.map(toColumns))
-      .onConflict((conflict) => {
-        const taken = conflict.columns(['issuer', 'subject', 'server', 'name']);
-        if (!replaces) return taken.doNothing();
-        return taken.doUpdateSet(({ ref }) => ({
+      .onConflict((conflict) =>
+        conflict.columns(['issuer', 'subject', 'server', 'name']).doUpdateSet(({ ref }) => ({
           version: ref('excluded.version'),
           key_id: ref('excluded.key_id'),
           cipher_text: ref('excluded.cipher_text'),
           last_four: ref('excluded.last_four'),
           updated_at: ref('excluded.updated_at'),
           last_used_at: ref('excluded.last_used_at'),
-        }));
-      })
+        })),
+      )
       .returning(['issuer', 'subject', 'server'])
       .execute();
     written.push(...inserted);

@@ -64,7 +64,7 @@ export class SecretStore {
         const version = (before?.version ?? 0) + 1;
         rows.push({ ...place, version, ...seal(version), lastFour, updatedAt: now, lastUsedAt: undefined });
       }
-      return putSecretRows(transaction, rows, true);
+      return putSecretRows(transaction, rows);
     });
   }
 
@@ -130,11 +130,6 @@ export class SecretStore {
   announce(owner: UserId, server: string | undefined, now: number): Promise<number> {
     const change = { ...ownerColumns(owner), server: server ?? null };
     return changeSecrets(this.#database, now, async () => [change]);
-  }
-
-  /** Writes rows of a backup as they are; a taken place keeps its value unless `replaces`. */
-  restore(rows: readonly SecretRow[], replaces: boolean, now: number): Promise<number> {
-    return changeSecrets(this.#database, now, (transaction) => putSecretRows(transaction, rows, replaces));
   }
 
   async keys(): Promise<readonly VaultKeyRow[]> {
@@ -245,11 +240,11 @@ export class SecretStore {
     return secretChangesAfter(this.#database, revision, known);
   }
 
-  /** Deletes links and changes from before these times. */
-  async tidy(times: { readonly links: number; readonly changes: number }): Promise<void> {
+  /** Deletes links, changes and records of erasures from before these times. */
+  async tidy(times: { readonly links: number; readonly changes: number; readonly erasures: number }): Promise<void> {
     await this.#database.deleteFrom('setup_links').where('expires_at', '<', times.links).execute();
     await this.#database.deleteFrom('secret_changes').where('changed_at', '<', times.changes).execute();
-    await this.#database.deleteFrom('erased_users').where('erased_at', '<', times.changes).execute();
+    await this.#database.deleteFrom('erased_users').where('erased_at', '<', times.erasures).execute();
   }
 
   #secrets() {

@@ -92,13 +92,18 @@ export function readProfiles(keyring: Keyring, rows: readonly ProfileRow[]): Rea
   const profiles = new Map<string, LinkProfile>();
   for (const { owner, keyId, cipherText } of rows) {
     try {
-      const text = open(keyring, { ...placeOf(owner), version: 1, keyId, cipherText });
+      const text = open(keyring, { ...profileSeal(owner), keyId, cipherText });
       profiles.set(toUserKey(owner), JSON.parse(text) as LinkProfile);
     } catch {
       // Noted again with the user's next call.
     }
   }
   return profiles;
+}
+
+/** What the cipher text of a user's profile is bound to. */
+export function profileSeal(owner: UserId): SecretPlace & { readonly version: number } {
+  return { ...placeOf(owner), version: 1 };
 }
 
 function toProfileRow(keyring: Keyring, { issuer, subject, name, email }: UserProfile, notedAt: number): ProfileRow {

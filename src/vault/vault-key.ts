@@ -35,7 +35,7 @@ interface KeyText {
 export async function loadKeyring(source: VaultKeySource, logger: Logger): Promise<Keyring> {
   const given = givenText(source);
   if (given !== undefined) return toKeyring(given, source);
-  const file = keyFileOf(source.dataDir);
+  const file = vaultKeyFile(source.dataDir);
   const message = 'a key for the vault was made; keep a copy of it elsewhere, without it no secret can be read';
   const newKey = existsSync(file) ? '' : await createKeyText(source);
   const text = openKeyFile(file, newKey, () => logger.info(message, { file }));
@@ -49,7 +49,7 @@ export async function findKeyring(source: VaultKeySource): Promise<Keyring> {
 
 /** The keys as they are kept, wrapped or not. Throws `ConfigError`. */
 export function findKeyText(source: VaultKeySource): KeyText {
-  return givenText(source) ?? readText(keyFileOf(source.dataDir), 'MCPO_VAULT_KEY');
+  return givenText(source) ?? readText(vaultKeyFile(source.dataDir), 'MCPO_VAULT_KEY');
 }
 
 /** A new key in the form in which it is to be kept: wrapped if a KMS is configured for new keys. */
@@ -66,7 +66,7 @@ export async function toKeyring({ text, setting }: KeyText, { keyService }: Pick
 /** The file in the data folder that holds the keys; `undefined` where they are given by the environment. */
 export function ownKeyFile(source: VaultKeySource): string | undefined {
   const isOwn = source.value === undefined && source.file === undefined && !source.hasSharedDatabase;
-  return isOwn ? keyFileOf(source.dataDir) : undefined;
+  return isOwn ? vaultKeyFile(source.dataDir) : undefined;
 }
 
 function givenText({ value, file, hasSharedDatabase }: VaultKeySource): KeyText | undefined {
@@ -86,6 +86,7 @@ function readText(file: string, setting: string): KeyText {
   return { text: readKeyText(file, setting), setting };
 }
 
-function keyFileOf(dataDir: string): string {
+/** The file in the data folder that holds the keys unless others are given, whether it is there or not. */
+export function vaultKeyFile(dataDir: string): string {
   return join(dataDir, FILE_NAME);
 }

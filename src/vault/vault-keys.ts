@@ -106,6 +106,6 @@ export function assertOwnKeyring(stored: readonly VaultKeyRow[], keyring: Keyrin
   const ids = stored.map(({ keyId }) => keyId).join(', ');
   throw keyProblem(
     keyring.setting,
-    `the vault was made with another key; give that one (key id ${ids}), or start with an empty database and put a backup of this key's vault into it with "mcpo-ts vault restore".`,
+    `the vault was made with another key; give that one (key id ${ids}), or start with an empty database and put a backup of this key's vault into it with "mcpo-ts restore".`,
   );
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import { CHANGES_KEPT_MS, ChangeFeed, type SecretChangeListener } from './change-feed.ts';
 import { isReadable, open, seal } from './cipher.ts';
+import { ERASURES_KEPT_MS } from './erasures.ts';
 import { guardStore } from './guarded-store.ts';
 import type { Keyring } from './keyring.ts';
 import type { NewSecret, RefusedCredentials, SecretRow, ToolUse } from './secret-rows.ts';
@@ -277,7 +278,7 @@ export class Vault {
     const now = this.#now();
     if (now - this.#tidiedAt < TIDY_EVERY_MS) return;
     this.#tidiedAt = now;
-    const times = { links: now - LINK_REMEMBERED_MS, changes: now - CHANGES_KEPT_MS };
+    const times = { links: now - LINK_REMEMBERED_MS, changes: now - CHANGES_KEPT_MS, erasures: now - ERASURES_KEPT_MS };
     await this.#store.tidy(times).catch(() => undefined);
   }
 }

@@ -298,14 +298,15 @@ describe('secrets', () => {
   }
 
   async function runCommands(): Promise<void> {
-    const backup = join(temporaryFolder(), 'backup.json');
+    const backup = join(temporaryFolder(), 'backup.age');
     for (const args of [['list'], ['list', '--json'], ['export-user', 'ann'], ['export-user', `${ISSUER}:bob`]]) {
       const { code, stdout } = await runQuietly('vault', ...args);
       expect([args, code]).toEqual([args, 0]);
       expect(stdout).toContain('TOKEN');
     }
-    expect((await runQuietly('vault', 'backup', backup)).code).toBe(0);
-    expect((await runQuietly('vault', 'restore', backup)).code).toBe(0);
+    expect((await runQuietly('backup', backup)).code).toBe(0);
+    expect((await runQuietly('backup', 'verify', backup)).code).toBe(0);
+    expect((await runQuietly('restore', backup, '--replace', '--yes')).code).toBe(0);
     expect((await runQuietly('vault', 'rotate-key')).code).toBe(0);
     expect((await runQuietly('key', 'list')).code).toBe(0);
     expect((await runQuietly('audit', 'verify', audit)).code).toBe(0);

@@ -23,6 +23,7 @@ export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['openapi', rule(['schema', ...leaves], ['mcp', 'config'])],
   ['schema', rule(leaves)],
   ['mcp', rule(['process', ...leaves], ['config'])],
+  ['backup', rule(['vault', 'audit', 'auth', 'db', ...leaves])],
   ['vault', rule(['db', 'auth', ...leaves], ['config'])],
   ['audit', rule(['db', ...leaves], ['config'])],
   ['rate-limit', rule(['db', ...leaves], ['config'])],
@@ -54,6 +55,7 @@ const libraryRooms: readonly [prefix: string, rooms: readonly string[]][] = [
   ['libsql', ['db']],
   ['jsonwebtoken', ['auth']],
   ['prom-client', ['telemetry']],
+  ['age-encryption', ['backup']],
 ];
 
 interface Import {

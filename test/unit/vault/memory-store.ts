@@ -113,15 +113,6 @@ export class MemoryStore implements Store {
     return found !== undefined;
   }
 
-  async restore(rows: readonly SecretRow[], replaces: boolean, now: number) {
-    this.#ask('restore');
-    const isTaken = (row: SecretRow) => this.rows.some((one) => sortKey(one) === sortKey(row));
-    const written = rows.filter((row) => replaces || !isTaken(row));
-    this.rows = [...this.rows.filter((one) => !written.some((row) => sortKey(row) === sortKey(one))), ...written];
-    for (const { owner, server } of written) this.#note(owner, server, now);
-    return written.length;
-  }
-
   async keys() {
     this.#ask('keys');
     return this.vaultKeys;

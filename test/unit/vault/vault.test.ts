@@ -174,7 +174,7 @@ describe('values', () => {
     store.isAway = true;
     await seconds(2 * 3_600);
     store.isAway = false;
-    await store.tidy({ links: 0, changes: Date.now() });
+    await store.tidy({ links: 0, changes: Date.now(), erasures: 0 });
     await seconds(2);
     expect(here.told.toSorted()).toEqual(['alice/jira', 'bob/github']);
     expect((await here.vault.values(alice, 'jira')).get('TOKEN')).toBe('second');
