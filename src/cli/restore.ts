@@ -122,7 +122,7 @@ async function restoreStaged(
           `${erased === 1 ? '1 user' : `${erased} users`} erased since ${made} ${erased === 1 ? 'was' : 'were'} not brought back.`,
         ]
       : []),
-    `Users who were erased after ${made} in a database that is lost are back: the audit log names them ("erase"); erase them again with "mcpo-ts vault erase-user".`,
+    `Users who were erased after ${made} in a database that is lost are back: erase them again with "mcpo-ts vault erase-user".`,
     'Everybody has to log in to the pages again, and setup links from before are invalid.',
     ...(staged.files.length === 0
       ? []
