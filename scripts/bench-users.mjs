@@ -157,7 +157,7 @@ async function start(mcpServers, more = {}) {
     child.once('exit', () => reject(new Error('The service ended.')));
     child.stdout.on('data', (chunk) => {
       said += chunk;
-      const found = /^Listening on \S+:(\d+)/m.exec(said);
+      const found = /Listening on [^\s:]+:\/\/[^\s:]+:(\d+)/.exec(said);
       if (found !== null) resolve(found[1]);
     });
   });

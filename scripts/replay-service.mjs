@@ -79,7 +79,7 @@ function listeningUrl(child) {
   return new Promise((done) => {
     child.stdout.setEncoding('utf8').on('data', (chunk) => {
       output += chunk;
-      const url = /^Listening on (http:\/\/\S+:\d+)/m.exec(output)?.[1];
+      const url = /Listening on (http:\/\/[^\s:]+:\d+)/.exec(output)?.[1];
       if (url !== undefined) done(url);
     });
   });

@@ -147,7 +147,7 @@ export async function startService({
   const port = await waitFor(
     () => {
       if (exit !== undefined) throw new Error('the command ended before it listened');
-      const found = /^Listening on https?:\/\/[^\s:]+:(\d+)/m.exec(stdout);
+      const found = /Listening on https?:\/\/[^\s:]+:(\d+)/.exec(stdout);
       return found === null ? undefined : Number(found[1]);
     },
     15_000,

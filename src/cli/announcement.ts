@@ -1,4 +1,5 @@
 import type { Settings } from '../config/settings.ts';
+import { serverPath } from '../http/paths.ts';
 import { type CatalogueTool, publishedTools } from '../servers/catalogue.ts';
 import type { Server } from '../servers/server.ts';
 import type { Service } from '../service.ts';
@@ -8,14 +9,22 @@ import { type Paint, plain } from '../telemetry/paint.ts';
 const READS = [/current|now|time/i, /^(list|status|info|version|ping)/i, /^(get|read|show|describe|search|find)/i];
 const PRIVATE = /env|secret|token|key|password|credential/i;
 
+/** The same as fields of a log line. */
+export function startFields(service: Service, settings: Settings) {
+  return {
+    url: service.url,
+    docs: `${service.url}/docs`,
+    servers: Object.fromEntries(settings.servers.map(({ name }) => [name, serverUrl(service, settings, name)])),
+  };
+}
+
 /** The URLs, printed as soon as the port is open. The first line never changes its form: programs wait for it. */
 export function startMessage(service: Service, settings: Settings, paint: Paint = plain): string {
-  const base = service.url + settings.pathPrefix.replace(/\/$/, '');
   const names = settings.servers.map((server) => server.name);
   const width = Math.max(...names.map((name) => name.length));
   const urls = settings.singleServer
-    ? [`  ${paint('cyan', base)}`]
-    : names.map((name) => `  ${name.padEnd(width)}  ${paint('cyan', `${base}/${encodeURIComponent(name)}`)}`);
+    ? names.map((name) => `  ${paint('cyan', serverUrl(service, settings, name))}`)
+    : names.map((name) => `  ${name.padEnd(width)}  ${paint('cyan', serverUrl(service, settings, name))}`);
   return [
     `Listening on ${service.url}`,
     '',
@@ -25,6 +34,11 @@ export function startMessage(service: Service, settings: Settings, paint: Paint 
     ...urls,
     '',
   ].join('\n');
+}
+
+/** What is registered in Open WebUI for a server. */
+function serverUrl(service: Service, settings: Settings, name: string): string {
+  return service.url + serverPath(name, settings);
 }
 
 /** A curl line that works when pasted, for a tool that changes nothing; `undefined` if no server offers one. */

@@ -1,9 +1,13 @@
 import { readEnvironment } from '../config/environment.ts';
 import { staysInProcess, takeEnvironment } from '../config/environment-variables.ts';
+import { startErrorFormat } from '../config/log-format.ts';
 import { ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { hideOwnMemory, type OwnMemory } from '../process/own-memory.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { Redactor } from '../telemetry/redactor.ts';
 import { parseCommandLine } from './arguments.ts';
 import type { CommandLine } from './command-line.ts';
+import type { ProcessEvents } from './process-events.ts';
 import type { ReadEnvironment } from './running-configuration.ts';
 import { serve } from './serve.ts';
 import type { ServiceSignals } from './service-signals.ts';
@@ -12,24 +16,39 @@ import type { ServiceSignals } from './service-signals.ts';
 const EXIT_GRACE_MS = 1_000;
 
 /** Runs one command line; returns the exit code: 0, 1 for a run-time failure, 2 for a usage or configuration error. */
-export async function run(argv: readonly string[], signals: ServiceSignals): Promise<number> {
+export async function run(argv: readonly string[], signals: ServiceSignals, events: ProcessEvents): Promise<number> {
+  // Before the variables are taken out of the process. Sub-commands are read by people, on a pipe too.
+  const isStart = !/^[a-z]/.test(argv[0] ?? '');
+  const log = isStart && startErrorFormat() === 'json' ? createStartLog() : undefined;
   try {
     const command = parseCommandLine(argv);
-    if (command.kind !== 'serve') signals.release();
-    return await dispatch(command, signals);
+    if (command.kind === 'serve') {
+      if (log !== undefined) events.logTo(log);
+    } else {
+      signals.release();
+      events.release();
+    }
+    return await dispatch(command, signals, events);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
-    const lines = error.message.split('\n').map((line) => `mcpo-ts: ${line}\n`);
-    process.stderr.write(lines.join(''));
+    for (const line of error.message.split('\n')) {
+      if (log === undefined) process.stderr.write(`mcpo-ts: ${line}\n`);
+      else log.error(line, { code: error.code });
+    }
     return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
   }
 }
 
-async function dispatch(command: CommandLine, signals: ServiceSignals): Promise<number> {
+/** For what is logged before the configuration, and with it every secret, is known. */
+function createStartLog(): Logger {
+  return createLogger({ level: 'info', format: 'json', redactor: new Redactor() });
+}
+
+async function dispatch(command: CommandLine, signals: ServiceSignals, events: ProcessEvents): Promise<number> {
   switch (command.kind) {
     case 'serve': {
       const { read, ownMemory } = takeOwnEnvironment(command.options.envPath);
-      await serve(command.options, read, ownMemory, signals);
+      await serve(command.options, read, ownMemory, { signals, events });
       setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
       return 0;
     }

@@ -9,9 +9,10 @@ import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { createPaint } from '../telemetry/paint.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 import { WatchedFiles } from '../watched-files.ts';
-import { curlLine, startMessage } from './announcement.ts';
+import { curlLine, startFields, startMessage } from './announcement.ts';
 import type { LiveLine } from './live-line.ts';
 import { openEdits } from './open-edits.ts';
+import type { ProcessEvents } from './process-events.ts';
 import { describeProtections } from './protections.ts';
 import { type ReadEnvironment, RunningConfiguration } from './running-configuration.ts';
 import type { ServiceSignals } from './service-signals.ts';
@@ -29,7 +30,7 @@ export async function serve(
   options: ServiceOptions,
   readEnvironment: ReadEnvironment,
   ownMemory: OwnMemory,
-  signals: ServiceSignals,
+  { signals, events }: { readonly signals: ServiceSignals; readonly events: ProcessEvents },
 ): Promise<void> {
   const signalled = untilSignal();
   const watched = new WatchedFiles();
@@ -49,9 +50,14 @@ export async function serve(
     hasColours: colours.error,
     ...(live === undefined ? {} : { stream: live.stream }),
   });
+  events.logTo(logger);
   const edits = await openEdits(settings, options, readEnvironment, redactor);
   const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys, edits });
-  process.stdout.write(`${startMessage(service, settings, createPaint(colours.out))}\n`);
+  // The level says nothing about what a start prints.
+  const out = { level: 'info', format: 'json', redactor, stream: process.stdout } as const;
+  const printed = settings.outputFormat === 'json' ? createLogger(out) : undefined;
+  if (printed !== undefined) printed.info(`Listening on ${service.url}`, startFields(service, settings));
+  else process.stdout.write(`${startMessage(service, settings, createPaint(colours.out))}\n`);
   for (const warning of warnings) logger.warn(formatConfigProblem(warning));
   // With PostgreSQL nothing that matters is stored there.
   const lost = secrets.databaseUrl === undefined ? storageWarning(settings.dataDir, readHost()) : undefined;
@@ -75,9 +81,14 @@ export async function serve(
   });
   if (edits !== undefined) edits.reload = () => configuration.reload();
   const leaving = new AbortController();
-  const print = (text: string) => (live === undefined ? process.stdout.write(text) : live.print(process.stdout, text));
+  const printCurl = (command: string) => {
+    const text = `Try it:\n  ${command}\n\n`;
+    if (printed !== undefined) printed.info('Try it', { command });
+    else if (live !== undefined) live.print(process.stdout, text);
+    else process.stdout.write(text);
+  };
   void showStart(service, logger, live, leaving.signal);
-  void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), print, leaving.signal);
+  void printCurlLine(service, () => curlLine(service, settings, settings.hasAuthentication), printCurl, leaving.signal);
   signals.handle({ SIGHUP: () => void configuration.reload(), SIGUSR2: () => void service.reopenLogs() });
   logger.info(`${await signalled}: running calls may finish; a second signal ends at once`);
   leaving.abort();
@@ -116,7 +127,7 @@ async function printCurlLine(
 ): Promise<void> {
   await Promise.all(service.registry.list().map((server) => server.whenSettled(EXAMPLE_WAIT_MS)));
   const text = leaving.aborted ? undefined : line();
-  if (text !== undefined) print(`Try it:\n  ${text}\n\n`);
+  if (text !== undefined) print(text);
 }
 
 /** Resolves at the first signal to end; the second one ends the process at once, child processes included. */

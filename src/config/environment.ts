@@ -5,6 +5,7 @@ import { algorithm } from './auth-schema.ts';
 import { hasColours } from './colours.ts';
 import { dataFolder } from './data-folder.ts';
 import { isOwnVariable, withOwnVariables } from './environment-variables.ts';
+import { type LogFormat, parseLogFormat, toLogFormat } from './log-format.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 import { readSecretFile, type SecretName, secretNames, secretSchema } from './secret-variables.ts';
 import { textAs, variable } from './shapes.ts';
@@ -162,13 +163,8 @@ export const valueSchema = z.object({
     description: '`error`, `warn`, `info` or `debug`; `--log-level` wins over it.',
     default: 'info',
   }),
-  LOG_FORMAT: variable(
-    textAs(
-      (value) => (['json', 'pretty'] as const).find((one) => one === value.toLowerCase()),
-      'must be json or pretty.',
-    ),
-  ).meta({
-    description: '`json` (an object a line) or `pretty` (for people).',
+  LOG_FORMAT: variable(textAs(parseLogFormat, 'must be json or pretty.')).meta({
+    description: '`json` (an object a line) or `pretty` (for people), for the log and for what a start prints.',
     default: 'pretty on a terminal, else json',
   }),
   MCPO_ACCESS_LOG: flag.meta({
@@ -192,11 +188,11 @@ export interface Environment {
   readonly secretFiles: ReadonlyMap<SecretName, string>;
   /** Where the embedded database is, and the URL of the PostgreSQL database in its place. */
   readonly database: { readonly dataDir: string; readonly databaseUrl: string | undefined };
-  /** Whether the log is read in a terminal. */
-  readonly isTerminal: boolean;
   readonly terminal: {
     /** Standard error is a terminal on which a line can be drawn again. */
     readonly isLive: boolean;
+    /** How standard output and standard error are written. */
+    readonly formats: { readonly out: LogFormat; readonly error: LogFormat };
     /** Whether standard output and standard error have colours. */
     readonly colours: { readonly out: boolean; readonly error: boolean };
   };
@@ -234,9 +230,12 @@ export function readEnvironment(
     secrets,
     secretFiles,
     database: { dataDir, databaseUrl: secrets.MCPO_DATABASE_URL },
-    isTerminal: process.stderr.isTTY === true,
     terminal: {
       isLive: process.stderr.isTTY === true && env.TERM !== 'dumb',
+      formats: {
+        out: toLogFormat(values.LOG_FORMAT, process.stdout),
+        error: toLogFormat(values.LOG_FORMAT, process.stderr),
+      },
       colours: {
         out: hasColours(process.stdout.isTTY === true, env),
         error: hasColours(process.stderr.isTTY === true, env),

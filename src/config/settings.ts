@@ -21,7 +21,7 @@ export type Secrets = Readonly<ReturnType<typeof toSecrets>>;
  */
 export function toSettings(
   options: ServiceOptions,
-  { values, database, isTerminal }: Environment,
+  { values, database, terminal }: Environment,
   file: LoadedServers,
   hasAuthentication: boolean,
 ) {
@@ -72,7 +72,9 @@ export function toSettings(
     /** What admins may add to the servers file at `/admin`. */
     adminEdits: values.MCPO_ADMIN_EDITS ?? 'off',
     logLevel: options.logLevel ?? values.LOG_LEVEL ?? 'info',
-    logFormat: values.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
+    logFormat: terminal.formats.error,
+    /** Of what a start prints. */
+    outputFormat: terminal.formats.out,
     /** One log line for each request. */
     accessLog: values.MCPO_ACCESS_LOG ?? true,
     /** The servers file, if there is one. */

@@ -156,7 +156,7 @@ describe('without authentication', () => {
 
   test('the service listens on 127.0.0.1 and says so', async () => {
     const service = await startService({ servers });
-    expect(service.stdout()).toMatch(/^Listening on http:\/\/127\.0\.0\.1:/m);
+    expect(service.stdout()).toMatch(/"Listening on http:\/\/127\.0\.0\.1:/m);
     expect(await isReachableAt('127.0.0.2', service.port)).toBe(false);
     expect((await service.call('answers', 'text', {})).status).toBe(200);
   });

@@ -118,7 +118,8 @@ export async function runCommand(
   options: StartOptions = {},
   timeoutMs = 15_000,
 ): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
-  const command = spawnCommand(options, leadingArgs);
+  // What it prints is for people; a start that fails would print JSON on a pipe.
+  const command = spawnCommand({ ...options, env: { LOG_FORMAT: 'pretty', ...options.env } }, leadingArgs);
   const timer = setTimeout(() => command.child.kill('SIGKILL'), timeoutMs);
   const exit = await command.exited;
   clearTimeout(timer);

@@ -142,7 +142,7 @@ function runShell(folder: string): Promise<{ readonly code: number | null; reado
   mkdirSync(cwd);
   const child = spawn('bash', ['-c', `exec 2>&1; . '${join(folder, 'script.sh')}'`], {
     cwd,
-    env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}`, HOME: folder, LOG_FORMAT: 'json' },
+    env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}`, HOME: folder, LOG_FORMAT: 'pretty' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

@@ -28,7 +28,7 @@ test('npm start prints what README shows', async () => {
 
   const args = ['--config', 'servers.example.json'];
   // npx finds the packages in node_modules of this folder.
-  const service = await startService({ args, cwd: repositoryFolder });
+  const service = await startService({ args, cwd: repositoryFolder, env: { LOG_FORMAT: 'pretty' } });
   await waitFor(() => service.stdout().includes('curl'), 20_000, 'the line to try');
   const printed = service.stdout().replaceAll(service.url, 'http://127.0.0.1:8000').split('\n');
   const lines = shown?.text.trimEnd().split('\n') ?? [];

@@ -80,7 +80,7 @@ export async function startService(options: StartOptions): Promise<Service> {
   const port = await waitFor(
     () => {
       if (isOver) throw new Error(`The command ended before it listened.\n${command.stderr()}`);
-      const found = /^Listening on https?:\/\/[^\s:]+:(\d+)/m.exec(command.stdout());
+      const found = /Listening on https?:\/\/[^\s:]+:(\d+)/.exec(command.stdout());
       return found?.[1] === undefined ? undefined : Number(found[1]);
     },
     15_000,

@@ -31,7 +31,7 @@ test('--ssl-certfile and --ssl-keyfile: HTTPS, and renewed files are picked up w
     args: ['-t', certFile, '-K', keyFile],
     waitForReady: false,
   });
-  expect(service.stdout()).toMatch(/^Listening on https:\/\//m);
+  expect(service.stdout()).toMatch(/"Listening on https:\/\//);
   expect(await presentedName(service.port)).toBe('first.example');
   install('second');
   await waitFor(async () => (await presentedName(service.port)) === 'second.example', 10_000, 'the new certificate');

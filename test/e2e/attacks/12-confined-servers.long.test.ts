@@ -223,7 +223,7 @@ describeIf(userObstacle, 'as a plain user', () => {
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
     try {
-      const url = await waitFor(() => /^Listening on (\S+)/m.exec(output)?.[1], 20_000, 'the service');
+      const url = await waitFor(() => /Listening on ([^\s"]+)/.exec(output)?.[1], 20_000, 'the service');
       const boxed = async (tool: string, body: object) => {
         const headers = { ...authorization, 'content-type': 'application/json' };
         return (await fetch(`${url}/boxed/${tool}`, { method: 'POST', headers, body: JSON.stringify(body) })).json();

@@ -59,6 +59,8 @@ describe('defaults', () => {
       hasAuthentication: false,
       logLevel: 'info',
       logFormat: 'json',
+      outputFormat: 'json',
+      accessLog: true,
       configFile: undefined,
       singleServer: true,
       servers: [],
