@@ -66,8 +66,9 @@ export class AuditTrail {
     const details = { ...facts.argumentDetails, status, code: codeOf(error) };
     if (facts.principal === undefined && isRejected(error)) {
       const resource = facts.resource ?? loggedPath(request);
-      facts.isFailedLogIn = request.headers.authorization !== undefined;
-      this.#recordRequest('log_in', 'failure', exchange, { ...facts, resource }, details);
+      facts.isFailedLogIn = isPresented(request);
+      const presented = facts.isFailedLogIn ? undefined : false;
+      this.#recordRequest('log_in', 'failure', exchange, { ...facts, resource }, { ...details, presented });
     } else if (error instanceof ArgumentForbiddenError) {
       const { argument, rule } = error;
       this.#recordRequest('refusal', 'refused', exchange, facts, { ...details, argument, rule });
@@ -83,8 +84,9 @@ export class AuditTrail {
     if (!isRejected(error)) return;
     const { request } = exchange;
     const resource = loggedPath(request);
-    const details = { code: codeOf(error) };
-    noteFacts(request, { isFailedLogIn: action !== 'request' || request.headers.authorization !== undefined });
+    const isFailedLogIn = action !== 'request' || isPresented(request);
+    noteFacts(request, { isFailedLogIn });
+    const details = { code: codeOf(error), presented: isFailedLogIn ? undefined : false };
     this.record({ ...exchange, id: undefined }, { eventType: 'log_in', action, resource, result: 'failure', details });
   }
 
@@ -116,6 +118,11 @@ export class AuditTrail {
       details: principal?.kind === 'user' && principal.keyId ? { ...traced, key: principal.keyId } : traced,
     });
   }
+}
+
+/** Whether there was anything to be right or wrong: browsers and programs ask without it first. */
+function isPresented({ headers }: Exchange['request']): boolean {
+  return headers.authorization !== undefined;
 }
 
 function isRejected(error: unknown): boolean {
