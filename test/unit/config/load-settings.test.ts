@@ -69,6 +69,8 @@ describe('defaults', () => {
       maxBodiesBytes: 268_435_456,
       connections: { max: 8_192, maxPerAddress: 2_048 },
       drainTimeMs: 10_000,
+      metrics: undefined,
+      preStopMs: 0,
     });
     expect(secrets.configured).toEqual([]);
     expect(secrets.auth).toMatchObject({ apiKey: undefined, keys: [], issuers: [] });
