@@ -35,6 +35,9 @@ import { CallCounts } from './telemetry/metrics/call-counts.ts';
 import { EventCounts } from './telemetry/metrics/event-counts.ts';
 import type { Redactor } from './telemetry/redactor.ts';
 
+/** What waits for the servers' first start waits no longer: one of them may take minutes. */
+const SETTLE_MS = 30_000;
+
 /** A key that is made while servers still start counts after so long at the latest. */
 const KEY_WATCH_DELAY_MS = 1_000;
 
@@ -226,7 +229,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   await Promise.all([app.get(), import('./mcp/open-session.ts')]);
   if (hasStoredKeys) await storedKeys.get();
   registry.start();
-  void registry.whenSettled().then(settled.resolve);
+  void registry.whenSettled(SETTLE_MS).then(settled.resolve);
   void settled.promise.then(async () => (await auditAnchor.get())?.note());
   const isTimeToWatch = Promise.race([settled.promise, delay(KEY_WATCH_DELAY_MS, undefined, { ref: false })]);
   void isTimeToWatch.then(() => storedKeys.get());

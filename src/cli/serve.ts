@@ -20,6 +20,9 @@ import type { ServiceSignals } from './service-signals.ts';
 /** How long the curl line waits for servers that are still starting. */
 const EXAMPLE_WAIT_MS = 20_000;
 
+/** How long the line that counts the ready servers waits for slow ones. */
+const SETTLE_MS = 30_000;
+
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /**
@@ -110,7 +113,10 @@ async function showStart(
 ): Promise<void> {
   const { countReady, followProgress, progressOf } = await import('./start-progress.ts');
   const end = live === undefined ? () => {} : followProgress(registry.list(), (line) => live.show(line));
-  await Promise.race([registry.whenSettled(), new Promise((resolve) => leaving.addEventListener('abort', resolve))]);
+  await Promise.race([
+    registry.whenSettled(SETTLE_MS),
+    new Promise((resolve) => leaving.addEventListener('abort', resolve)),
+  ]);
   end();
   live?.show('');
   const progress = progressOf(registry.list());

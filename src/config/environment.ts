@@ -106,6 +106,9 @@ export const valueSchema = z.object({
     description: 'Sessions of one user at once, over all servers.',
     default: '20',
   }),
+  MCPO_MAX_MEMORY_MB: count.describe(
+    'Memory for the service and its stdio servers, in MiB: with less left, no process is started for a user. Unset: the limit of the container, else the memory of the machine.',
+  ),
   MCPO_MAX_CONNECTIONS: count.meta({ description: 'Open connections.', default: '8192' }),
   MCPO_MAX_CONNECTIONS_PER_ADDRESS: count.meta({
     description: "Open connections from one address, unless it is a trusted proxy's.",

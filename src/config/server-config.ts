@@ -33,6 +33,8 @@ export type Isolation = 'shared' | 'user' | 'chat';
 /** One configured server, every key resolved to a value. */
 export interface ServerConfig extends ServerSettings {
   readonly name: string;
+  readonly startTimeoutMs: number;
+  readonly maxConcurrency: number;
   readonly transport: TransportConfig;
   readonly isolation: Isolation;
   readonly clientHeaderForwarding: ClientHeaderForwarding | undefined;

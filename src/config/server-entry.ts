@@ -10,6 +10,7 @@ import {
   entrySchema,
   remoteServerKeys,
   restrictingServerKeys,
+  type ServerSettings,
   settingsSchema,
   stdioServerKeys,
 } from './server-schema.ts';
@@ -71,6 +72,7 @@ export function readServer(
   const isolation = settleIsolation(entry.isolation, templates.hasUserPlaceholders, place);
   return {
     ...settings,
+    ...defaultSizes(settings, transport, isolation),
     disabledTools: new Set([...settings.disabledTools, ...entry.disabled_tools]),
     name,
     transport,
@@ -78,6 +80,20 @@ export function readServer(
     clientHeaderForwarding: entry.client_header_forwarding,
     userVars,
     discovery: readDiscovery(entryContext, userVars, isolation),
+  };
+}
+
+/** What is unset and depends on the kind of server. */
+export function defaultSizes(
+  { startTimeoutMs, maxConcurrency, maxConcurrencyPerUser }: Partial<ServerSettings>,
+  { type }: Pick<TransportConfig, 'type'>,
+  isolation: Isolation,
+) {
+  return {
+    // npx and uvx download a package at the first start.
+    startTimeoutMs: startTimeoutMs ?? (type === 'stdio' ? 180_000 : 30_000),
+    maxConcurrency: maxConcurrency ?? (isolation === 'shared' ? 64 : 1_024),
+    maxConcurrencyPerUser: maxConcurrencyPerUser ?? (maxConcurrency === undefined ? 48 : undefined),
   };
 }
 

@@ -92,7 +92,11 @@ export const settingsSchema = z.object({
   enabledTools: toolNames.optional().describe('Exact names of the only tools that are served; unset: all.'),
   /** What callers see of a tool, by the server's own name for it. */
   tools: toolOverrides.default(new Map()).describe("What callers see of a tool, by the server's own name for it."),
-  startTimeoutMs: milliseconds.default(30_000).describe('How long a start may take, in milliseconds.'),
+  startTimeoutMs: milliseconds
+    .optional()
+    .describe(
+      'How long a start may take, in milliseconds. Unset: 180000 for a `command`, which may have to be downloaded first, and 30000 for a `url`.',
+    ),
   timeoutMs: milliseconds
     .default(300_000)
     .describe('How long a call may take, in milliseconds, counted anew after each progress notification.'),
@@ -100,15 +104,21 @@ export const settingsSchema = z.object({
     .default(900_000)
     .describe('A session of a user or chat ends after this time without a call, in milliseconds.'),
   maxConcurrency: count
-    .default(64)
-    .describe('Calls that run at once; sixteen times as many may wait, further ones are answered with 503.'),
+    .optional()
+    .describe(
+      'Calls that run at once; sixteen times as many may wait, further ones are answered with 503. Unset: 64, or 1024 where each user or chat has a session.',
+    ),
   /** Calls of one user or key at once; `undefined`: all but a quarter of `maxConcurrency`. */
   maxConcurrencyPerUser: count
     .optional()
     .describe(
-      'Calls of one user or key that run at once; without a key, of one address. Unset: three quarters of `maxConcurrency`.',
+      'Calls of one user or key that run at once; without a key, of one address. Unset: three quarters of `maxConcurrency`, or 48 if that is unset too.',
     ),
-  maxSessions: count.default(100).describe('Sessions of users and chats at once.'),
+  maxSessions: count
+    .optional()
+    .describe(
+      'Sessions of users and chats at once. Unset: as many processes as fit into three quarters of the memory at 40 MiB each; of a remote server as many as `MCPO_MAX_SESSIONS`.',
+    ),
   maxResultBytes: count.default(32 * 1024 * 1024).describe('A larger result is refused with 502; in bytes.'),
   /** The HTTP status for a tool's own `isError`. */
   toolErrorStatus: toolErrorStatus.describe('HTTP status of the answer when a tool reports an error.'),

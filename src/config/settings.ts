@@ -59,6 +59,8 @@ export function toSettings(
     sessions: {
       maxSessions: values.MCPO_MAX_SESSIONS ?? vault.maxSessions ?? 1_000,
       maxSessionsPerUser: values.MCPO_MAX_SESSIONS_PER_USER ?? vault.maxSessionsPerUser ?? 20,
+      /** What the service and its servers may use; `undefined`: the container's limit, or the machine's memory. */
+      maxMemoryMb: values.MCPO_MAX_MEMORY_MB,
     },
     trustProxy: values.MCPO_TRUST_PROXY ?? TRUST_NONE,
     rateLimit: {

@@ -5,7 +5,7 @@ import { confine } from './confinement.ts';
 import { inheritedEnvironment, withheldVariables } from './environment-variables.ts';
 import type { ServerConfig, TransportConfig } from './server-config.ts';
 import type { ChildContext } from './server-context.ts';
-import { serverNameProblem } from './server-entry.ts';
+import { defaultSizes, serverNameProblem } from './server-entry.ts';
 import { settingsSchema } from './server-schema.ts';
 import type { ServiceOptions } from './service-options.ts';
 
@@ -14,10 +14,12 @@ import type { ServiceOptions } from './service-options.ts';
  * admin wanted expanded. Throws `UsageError` if there is none.
  */
 export function singleServer(options: ServiceOptions, context: ChildContext): ServerConfig {
+  const transport = toTransport(options, context);
   return {
     ...settingsSchema.parse({}),
+    ...defaultSizes({}, transport, 'shared'),
     name: nameOf(options),
-    transport: toTransport(options, context),
+    transport,
     isolation: 'shared',
     clientHeaderForwarding: undefined,
     userVars: new Map(),

@@ -7,6 +7,8 @@ import { SessionQuota } from './session-quota.ts';
 
 /** A start that has failed is over when its process is, which takes a few seconds at most. */
 const END_MS = 10_000;
+/** How often the log says that sessions wait for memory. */
+const LOG_SHORT_MS = 60_000;
 
 /** What is configured and in what state. */
 export class ServerRegistry {
@@ -20,12 +22,14 @@ export class ServerRegistry {
   readonly #quota: SessionQuota;
   /** Those whose last calls still run. */
   readonly #removed = new Set<Server>();
+  #shortLoggedAt = Number.NEGATIVE_INFINITY;
   #isStarted = false;
   #isStopped = false;
 
   constructor(configs: readonly ServerConfig[], dependencies: SessionDependencies) {
     this.#dependencies = dependencies;
-    this.#quota = new SessionQuota(dependencies.limits);
+    const { limits, startBudget } = dependencies;
+    this.#quota = new SessionQuota(limits, startBudget, (server) => this.#noteShort(server));
     this.servers = new Map(configs.map((config) => [config.name, this.#register(config)]));
   }
 
@@ -39,14 +43,16 @@ export class ServerRegistry {
     for (const server of this.list()) server.generations.start();
   }
 
-  /** Resolves once each server's first attempt to start has succeeded or failed. */
-  async whenSettled(): Promise<void> {
-    await Promise.all(this.list().map((server) => server.whenSettled(server.config.startTimeoutMs + END_MS)));
+  /** Resolves once each server's first attempt to start has succeeded or failed, or after `maxMs`. */
+  async whenSettled(maxMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const waitMs = ({ config }: Server) => Math.min(config.startTimeoutMs + END_MS, maxMs);
+    await Promise.all(this.list().map((server) => server.whenSettled(waitMs(server))));
   }
 
   /** Ends every server's sessions side by side; resolves when nothing of them is left. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#quota.stop();
     await Promise.all([...this.list(), ...this.#removed].map((server) => server.generations.stop()));
   }
 
@@ -85,6 +91,12 @@ export class ServerRegistry {
     for (const server of removed) this.#remove(server);
     if (this.#isStarted) for (const server of added) server.generations.start();
     return { added: added.map(({ name }) => name), changed, removed: removed.map(({ name }) => name) };
+  }
+
+  #noteShort(server: string): void {
+    if (performance.now() - this.#shortLoggedAt < LOG_SHORT_MS) return;
+    this.#shortLoggedAt = performance.now();
+    this.#dependencies.logger.warn('memory is short: a session waits for it, and idle ones are ended', { server });
   }
 
   #register(config: ServerConfig): Server {

@@ -5,6 +5,7 @@ import type { Redactor } from '../telemetry/redactor.ts';
 import type { CatalogueCache } from './catalogue-cache.ts';
 import type { ToolChanges } from './catalogue-differences.ts';
 import type { SessionLimits } from './session-quota.ts';
+import type { StartBudget } from './start-budget.ts';
 
 /** What the servers' sessions need of the service. */
 export interface SessionDependencies {
@@ -14,6 +15,8 @@ export interface SessionDependencies {
   readonly catalogueCache: CatalogueCache;
   /** Caps on the sessions of users, over all servers. */
   readonly limits: SessionLimits;
+  /** Which processes of users' sessions may start; `undefined`: all at once. */
+  readonly startBudget?: StartBudget | undefined;
   /** How long the running calls of a server that is removed may take. */
   readonly drainTimeMs: number;
   /** Called with each line that a child process of the server writes to stderr: bounded, without secrets. */

@@ -1,17 +1,20 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import { ServerUnavailableError } from '../errors.ts';
+import type { StartBudget, StartingSession } from './start-budget.ts';
 
 /** Caps on the sessions of users, over all servers. */
 export interface SessionLimits {
   readonly maxSessions: number;
   readonly maxSessionsPerUser: number;
+  /** Of one server that says nothing and starts a process for each session; `undefined`: as many as of all. */
+  readonly maxProcesses?: number | undefined;
 }
 
 /** What counts against the quota: a session from before it starts until nothing of it is left. */
-export interface QuotaHolder {
+export interface QuotaHolder extends StartingSession {
   readonly server: Pick<ServerConfig, 'name' | 'maxSessions'>;
-  /** Names the user over all servers. */
-  readonly user: string;
+  /** It starts a process, which needs memory and a processor. */
+  readonly isProcess: boolean;
   /** It is open and not in use. */
   readonly isIdle: boolean;
   /** Milliseconds since the epoch. */
@@ -25,23 +28,39 @@ export interface QuotaHolder {
 /** At least so many may wait, however low the caps are: a burst of calls is not yet too much. */
 const MIN_QUEUE = 128;
 const MIN_QUEUE_OF_USER = 16;
+const RETRY_AFTER_SECONDS = 5;
 
-type Cap = 'user' | 'server' | 'all';
+/** How often memory is read while a session waits for it. */
+const MEMORY_POLL_MS = 500;
+/** How often idle processes are looked at where memory is short, and how long they have been idle at least. */
+const WATCH_MS = 5_000;
+const MIN_IDLE_MS = 10_000;
+
+type Cap = 'user' | 'server' | 'all' | 'starts' | 'memory';
 
 /**
  * Limits the sessions of users, over all servers. Where a cap is reached, the least recently used idle session is
- * evicted; where none is idle, new sessions wait in a bounded queue.
+ * evicted; where none is idle, new sessions wait in a bounded queue. Sessions that are processes also wait until enough
+ * of those before them have started, and for memory. A session that is in use is never ended.
  */
 export class SessionQuota {
   readonly #limits: SessionLimits;
+  readonly #budget: StartBudget | undefined;
+  readonly #onShort: (server: string) => void;
   readonly #admitted = new Set<QuotaHolder>();
   /** Those that wait, in order, each with the idle session that is being evicted for it, if any. */
   readonly #queue = new Map<QuotaHolder, QuotaHolder | undefined>();
   readonly #ofServer = new Map<string, number>();
   readonly #ofUser = new Map<string, number>();
+  #poll: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
 
-  constructor(limits: SessionLimits) {
+  /** `onShort` is called when a session of a server has to wait for memory. */
+  constructor(limits: SessionLimits, budget?: StartBudget, onShort: (server: string) => void = () => undefined) {
     this.#limits = limits;
+    this.#budget = budget;
+    this.#onShort = onShort;
+    if (budget !== undefined) budget.onFree = () => this.#next();
   }
 
   /** How many sessions are admitted, those that start or end included. */
@@ -68,16 +87,13 @@ export class SessionQuota {
     if (this.#queue.delete(holder) || !this.#admitted.delete(holder)) return;
     add(this.#ofServer, holder.server.name, -1);
     add(this.#ofUser, holder.user, -1);
-    if (this.#queue.size === 0) return;
-    const idle = this.#idle();
-    for (const [waiting, ending] of [...this.#queue]) {
-      if (this.#reachedCap(waiting) === undefined) {
-        this.#queue.delete(waiting);
-        this.#admit(waiting);
-      } else if (ending === undefined || ending === holder) {
-        this.#evictFor(waiting, idle);
-      }
-    }
+    this.#budget?.end(holder);
+    this.#next(holder);
+  }
+
+  /** A session that was admitted is open. */
+  noteOpen(holder: QuotaHolder): void {
+    this.#budget?.end(holder);
   }
 
   /** A session has become idle: it is evicted if another one waits for it. */
@@ -93,19 +109,54 @@ export class SessionQuota {
   /** The error that names the cap for which a session waits. */
   unavailable(holder: QuotaHolder): ServerUnavailableError {
     const { maxSessions, maxSessionsPerUser } = this.#limits;
-    const caps = {
-      user: `${maxSessionsPerUser} sessions that a user`,
-      server: `${holder.server.maxSessions} sessions that server "${holder.server.name}"`,
-      all: `${maxSessions} sessions that the service`,
+    const busy = (what: string) => `All ${what} may have at once are busy.`;
+    const reasons: Readonly<Record<Cap, string>> = {
+      user: busy(`${maxSessionsPerUser} sessions that a user`),
+      server: busy(`${this.#maxOf(holder)} sessions that server "${holder.server.name}"`),
+      all: busy(`${maxSessions} sessions that the service`),
+      starts: `Too many sessions are being started for yours with server "${holder.server.name}" to begin.`,
+      memory: `There is not enough memory for another session of server "${holder.server.name}".`,
     };
-    const cap = caps[this.#reachedCap(holder) ?? 'server'];
-    return new ServerUnavailableError(`All ${cap} may have at once are busy. Try again later.`, 5);
+    const reason = reasons[this.#reachedCap(holder) ?? 'server'];
+    return new ServerUnavailableError(`${reason} Try again later.`, RETRY_AFTER_SECONDS);
   }
 
-  #reachedCap({ server, user }: QuotaHolder): Cap | undefined {
+  /** Ends what it has begun to watch. */
+  stop(): void {
+    clearTimeout(this.#poll);
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+  }
+
+  #reachedCap(holder: QuotaHolder): Cap | undefined {
+    const { server, user, isProcess } = holder;
     if ((this.#ofUser.get(user) ?? 0) >= this.#limits.maxSessionsPerUser) return 'user';
-    if ((this.#ofServer.get(server.name) ?? 0) >= server.maxSessions) return 'server';
-    return this.#admitted.size >= this.#limits.maxSessions ? 'all' : undefined;
+    if ((this.#ofServer.get(server.name) ?? 0) >= this.#maxOf(holder)) return 'server';
+    if (this.#admitted.size >= this.#limits.maxSessions) return 'all';
+    return isProcess ? this.#budget?.reached(holder, this.#processes()) : undefined;
+  }
+
+  #maxOf({ server, isProcess }: QuotaHolder): number {
+    const { maxSessions, maxProcesses = maxSessions } = this.#limits;
+    return server.maxSessions ?? (isProcess ? Math.min(maxProcesses, maxSessions) : maxSessions);
+  }
+
+  *#processes(): Generator<QuotaHolder> {
+    for (const holder of this.#admitted) if (holder.isProcess) yield holder;
+  }
+
+  /** Admits those that wait, in order, as far as the caps allow; `left` is gone. */
+  #next(left?: QuotaHolder): void {
+    if (this.#queue.size === 0) return;
+    const idle = this.#idle();
+    for (const [waiting, ending] of [...this.#queue]) {
+      if (this.#reachedCap(waiting) === undefined) {
+        this.#queue.delete(waiting);
+        this.#admit(waiting);
+      } else if (ending === undefined || ending === left) {
+        this.#evictFor(waiting, idle);
+      }
+    }
   }
 
   #idle(): readonly QuotaHolder[] {
@@ -117,6 +168,13 @@ export class SessionQuota {
     const oldest = idle.find((holder) => holder.isIdle && this.#wouldAdmit(holder, waiting));
     this.#queue.set(waiting, oldest);
     void oldest?.end();
+    if (this.#reachedCap(waiting) !== 'memory') return;
+    this.#onShort(waiting.server.name);
+    // Others on this machine give memory back without a word.
+    this.#poll ??= setTimeout(() => {
+      this.#poll = undefined;
+      this.#next();
+    }, MEMORY_POLL_MS).unref();
   }
 
   #wouldAdmit(holder: QuotaHolder, waiting: QuotaHolder): boolean {
@@ -127,6 +185,9 @@ export class SessionQuota {
         return holder.server.name === waiting.server.name;
       case 'all':
         return true;
+      case 'memory':
+        return holder.isProcess;
+      case 'starts':
       case undefined:
         return false;
     }
@@ -136,7 +197,23 @@ export class SessionQuota {
     this.#admitted.add(holder);
     add(this.#ofServer, holder.server.name, 1);
     add(this.#ofUser, holder.user, 1);
+    if (holder.isProcess && this.#budget !== undefined) {
+      this.#budget.begin(holder);
+      this.#watch ??= setInterval(() => this.#endIdleEarlier(), WATCH_MS).unref();
+    }
     holder.admit();
+  }
+
+  /** Where memory is short, idle processes end before their time, the least recently used first. */
+  #endIdleEarlier(): void {
+    let missing = this.#budget?.missingBytes() ?? 0;
+    const before = Date.now() - MIN_IDLE_MS;
+    for (const holder of missing > 0 ? this.#idle() : []) {
+      if (missing <= 0) return;
+      if (!holder.isProcess || holder.lastUsedAt > before) continue;
+      missing -= this.#budget?.estimate(holder.server.name) ?? 0;
+      void holder.end();
+    }
   }
 }
 

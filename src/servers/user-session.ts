@@ -19,7 +19,7 @@ const MAX_CALLERS_WAITING = 128;
 export type UserSessionState = 'waiting' | 'starting' | 'ready' | 'ending' | 'stopped';
 
 export interface UserSessionOptions {
-  readonly config: Pick<ServerConfig, 'name' | 'maxSessions' | 'idleTimeoutMs'>;
+  readonly config: Pick<ServerConfig, 'name' | 'maxSessions' | 'idleTimeoutMs' | 'transport'>;
   readonly quota: SessionQuota;
   /** Opens it and sets its list of tools. */
   readonly open: (session: UserSession, signal: AbortSignal) => Promise<Session>;
@@ -80,6 +80,10 @@ export class UserSession implements QuotaHolder {
     this.#options = options;
     this.server = options.config;
     this.user = toUserKey(owner);
+  }
+
+  get isProcess(): boolean {
+    return this.server.transport.type === 'stdio';
   }
 
   get isIdle(): boolean {
@@ -178,6 +182,7 @@ export class UserSession implements QuotaHolder {
     this.#session = session;
     this.lastUsedAt = Math.max(this.lastUsedAt, startedAt);
     this.#setState('ready');
+    this.#options.quota.noteOpen(this);
     const openedAt = performance.now();
     void session.closed.then((end) => this.#lose(end, performance.now() - openedAt));
     this.#watchWhileIdle(session);

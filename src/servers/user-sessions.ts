@@ -6,7 +6,7 @@ import type { Redact } from '../telemetry/redactor.ts';
 import { FailureMemory } from './failure-memory.ts';
 import { redactError } from './failure-reason.ts';
 import type { PingTimes } from './idle-watch.ts';
-import { type SessionHold, START_WAIT_MS } from './lease.ts';
+import type { SessionHold } from './lease.ts';
 import { openUserSession, secretsOf } from './open-server-session.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
@@ -30,6 +30,9 @@ import {
 
 /** A user's values may change again and again while a call reads them; then it is asked to come back. */
 const MAX_READINGS = 3;
+
+/** Below the minute after which most proxies give up: in the morning many sessions start, one after the other. */
+const CALL_WAIT_MS = 50_000;
 
 type Variables = ReadonlyMap<string, string>;
 
@@ -155,7 +158,7 @@ export class UserSessions {
   }
 
   #hold(pending: PendingAcquire, caller: UserCaller, variables: Variables): SessionHold {
-    const { config, dependencies, waitMs = START_WAIT_MS } = this.#options;
+    const { config, dependencies, waitMs = CALL_WAIT_MS } = this.#options;
     const settings = resolveSessionSettings(config, toPlaceholderValues(caller, variables, config));
     const { owner } = pending;
     const wanted = { key: toSessionKey(config.name, owner, settings), owner, caller, variables };

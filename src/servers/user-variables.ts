@@ -22,6 +22,8 @@ const MAX_TESTS_PER_USER = 2;
 /** Tests start processes that the quota of sessions does not count. */
 const MAX_TESTS = 16;
 const RECENT_USES = 50;
+/** Somebody waits for it at a page. */
+const MAX_TEST_MS = 60_000;
 const MAX_NAME_CHARACTERS = 200;
 
 /** A user variable and what is known of its value, which is never shown. Times are milliseconds since the epoch. */
@@ -182,7 +184,8 @@ export class VaultUserVariables {
     const { variables, missing } = completeValues(config, new Map([...set, ...candidates]));
     if (missing.length > 0)
       return failed(`${title} needs your ${toTitles(missing.map((name) => titleOf(config, name)))} first.`);
-    const timeUp = AbortSignal.timeout(config.startTimeoutMs);
+    const timeoutMs = Math.min(config.startTimeoutMs, MAX_TEST_MS);
+    const timeUp = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, timeUp]);
     // A chat of its own, so that no chat's session is disturbed.
     const caller = { ...user, chatId: 'mcpo-ts-test' };
@@ -210,7 +213,7 @@ export class VaultUserVariables {
         return failed(`${title} refused your ${refusedTitles(config, variables)}${answer}.`);
       }
       if (!(error instanceof ServiceError)) throw error;
-      if (timeUp.aborted) return failed(`${title} did not answer within ${config.startTimeoutMs / 1000} s.`);
+      if (timeUp.aborted) return failed(`${title} did not answer within ${timeoutMs / 1000} s.`);
       return failed(`The connection test of ${title} failed: ${error.message.replace(/\.$/, '')}.`);
     }
   }

@@ -122,6 +122,8 @@ describe('the quota of sessions', () => {
     const busy = {
       server: { name: 'jira', maxSessions: 1 },
       user: 'another',
+      isProcess: false,
+      pid: undefined,
       isIdle: false,
       lastUsedAt: 0,
       admit: () => undefined,
