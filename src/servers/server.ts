@@ -40,6 +40,11 @@ export class Server {
     return titleOfServer(this.config, this.catalogue?.serverInfo);
   }
 
+  /** How many sessions of users it may have at once. */
+  get maxSessions(): number {
+    return this.generations.quota.maxOf({ server: this.config, isProcess: this.config.transport.type === 'stdio' });
+  }
+
   get catalogue(): Catalogue | undefined {
     return this.generations.current.catalogue.current;
   }

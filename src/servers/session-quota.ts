@@ -112,7 +112,7 @@ export class SessionQuota {
     const busy = (what: string) => `All ${what} may have at once are busy.`;
     const reasons: Readonly<Record<Cap, string>> = {
       user: busy(`${maxSessionsPerUser} sessions that a user`),
-      server: busy(`${this.#maxOf(holder)} sessions that server "${holder.server.name}"`),
+      server: busy(`${this.maxOf(holder)} sessions that server "${holder.server.name}"`),
       all: busy(`${maxSessions} sessions that the service`),
       starts: `Too many sessions are being started for yours with server "${holder.server.name}" to begin.`,
       memory: `There is not enough memory for another session of server "${holder.server.name}".`,
@@ -131,12 +131,13 @@ export class SessionQuota {
   #reachedCap(holder: QuotaHolder): Cap | undefined {
     const { server, user, isProcess } = holder;
     if ((this.#ofUser.get(user) ?? 0) >= this.#limits.maxSessionsPerUser) return 'user';
-    if ((this.#ofServer.get(server.name) ?? 0) >= this.#maxOf(holder)) return 'server';
+    if ((this.#ofServer.get(server.name) ?? 0) >= this.maxOf(holder)) return 'server';
     if (this.#admitted.size >= this.#limits.maxSessions) return 'all';
     return isProcess ? this.#budget?.reached(holder, this.#processes()) : undefined;
   }
 
-  #maxOf({ server, isProcess }: QuotaHolder): number {
+  /** How many sessions of a server's users there may be at once, as configured or by default. */
+  maxOf({ server, isProcess }: Pick<QuotaHolder, 'server' | 'isProcess'>): number {
     const { maxSessions, maxProcesses = maxSessions } = this.#limits;
     return server.maxSessions ?? (isProcess ? Math.min(maxProcesses, maxSessions) : maxSessions);
   }

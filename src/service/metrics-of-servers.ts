@@ -41,8 +41,8 @@ function writeSessions(scrape: Scrape, { name: server, config, generations }: Se
   }
 }
 
-function writeLimits(scrape: Scrape, { name: server, config }: Server): void {
-  const { maxSessions, maxConcurrency, isolation, transport } = config;
+function writeLimits(scrape: Scrape, { name: server, config, maxSessions }: Server): void {
+  const { maxConcurrency, isolation, transport } = config;
   if (isolation !== 'shared') scrape.add('mcpo_server_max_sessions', { server }, maxSessions);
   scrape.add('mcpo_server_max_concurrency', { server }, maxConcurrency);
   if (transport.type !== 'stdio') return;

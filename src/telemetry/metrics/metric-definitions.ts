@@ -82,7 +82,7 @@ export const METRICS = {
   mcpo_sessions_max: gauge("`MCPO_MAX_SESSIONS`: users' sessions over all servers."),
   mcpo_sessions_max_per_user: gauge('`MCPO_MAX_SESSIONS_PER_USER`.'),
 
-  mcpo_server_max_sessions: gauge('`maxSessions` of a server.', 'server'),
+  mcpo_server_max_sessions: gauge('`maxSessions` of a server, or what follows from the memory in its place.', 'server'),
   mcpo_server_max_concurrency: gauge('`maxConcurrency` of a server.', 'server'),
   mcpo_server_sandboxed: gauge('1 if the processes of a server run in a sandbox.', 'server'),
   mcpo_server_run_as: gauge('1 if the processes of a server run as a user of their own.', 'server'),

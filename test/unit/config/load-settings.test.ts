@@ -71,7 +71,6 @@ describe('defaults', () => {
       preStopMs: 0,
       drainTimeMs: 10_000,
       metrics: undefined,
-      preStopMs: 0,
     });
     expect(secrets.configured).toEqual([]);
     expect(secrets.auth).toMatchObject({ apiKey: undefined, keys: [], issuers: [] });
