@@ -3,7 +3,7 @@ import type { ServiceOptions } from '../config/service-options.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { formatConfigProblem } from '../errors.ts';
 import type { OwnMemory } from '../process/own-memory.ts';
-import { readHost, storageWarning } from '../service/container-storage.ts';
+import { makeHome, readHost, storageWarning } from '../service/container-storage.ts';
 import { type Service, startService } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { createPaint } from '../telemetry/paint.ts';
@@ -55,6 +55,7 @@ export async function serve(
   });
   events.logTo(logger);
   const edits = await openEdits(settings, options, readEnvironment, redactor);
+  makeHome(settings.dataDir);
   const service = await startService({ settings, secrets, logger, redactor, hasStoredKeys, edits });
   // The level says nothing about what a start prints.
   const out = { level: 'info', format: 'json', redactor, stream: process.stdout } as const;

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 
 /** Whether this is a container, and what is mounted in it; see `readHost`. */
 export interface HostFacts {
@@ -30,6 +31,20 @@ export function storageWarning(dataDir: string, { isContainer, mountInfo }: Host
   const mount = mountOf(realFolder(dataDir), mountInfo);
   if (mount === undefined || (mount.point !== '/' && !LOST_FILE_SYSTEMS.has(mount.type))) return undefined;
   return 'the data folder is not on a volume, so the database, the vault and its key are lost with this container; mount a volume there, as in: docker run -v mcpo-data:/data';
+}
+
+/**
+ * Makes the home of this process where it is below the data folder, as in the image: on a fresh volume it does not exist,
+ * and servers write their caches and settings to it. What cannot be made is for the servers to report.
+ */
+export function makeHome(dataDir: string): void {
+  const home = resolve(homedir());
+  if (!home.startsWith(join(resolve(dataDir), '/'))) return;
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+  } catch {
+    // A server that needs it says more.
+  }
 }
 
 interface Mount {
