@@ -69,7 +69,7 @@ LABEL org.opencontainers.image.title="mcpo-ts" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="docker.io/library/node:${NODE_VERSION}-trixie-slim"
 
-FROM slim
+FROM slim AS full
 USER root
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 \
