@@ -31,7 +31,7 @@ test('neither made-up paths, nor users, nor a server that renames its tools make
   const service = await startService({ args: ['--config', file], env: { MCPO_TRUST_USER_HEADERS: 'true' } });
   await service.call('answers', 'text', {}, admin);
   await scrape(service, admin);
-  const before = (await scrape(service, admin)).size;
+  const before = count(await scrape(service, admin), 'mcpo_');
 
   await forEach(3_000, (index) => service.call('answers', `tool-${index}`, {}, admin));
   await forEach(3_000, (index) => service.call(`server-${index}`, 'text', {}, admin));
@@ -39,7 +39,7 @@ test('neither made-up paths, nor users, nor a server that renames its tools make
   await forEach(1_000, (index) => service.call('answers', 'text', {}, user(index)));
   const unknown = await scrape(service, admin);
   // Of 8,000 requests: unknown servers, unknown tools, and the status code of both.
-  expect(unknown.size).toBeLessThanOrEqual(before + 3);
+  expect(count(unknown, 'mcpo_')).toBeLessThanOrEqual(before + 3);
   expect(unknown.get('mcpo_calls_total{server="answers",tool="text",outcome="success"}')).toBe(1_001);
 
   // Each user's own server says what it is called, what its tools are called.
@@ -53,7 +53,8 @@ test('neither made-up paths, nor users, nor a server that renames its tools make
     await service.call('own', `tool-of-${index}`, {}, user(index));
   });
   const ofUsers = await scrape(service, admin);
-  expect(count(ofUsers, 'tool-of-')).toBe(0);
+  // The list that all see, which may be the first user's, and the calls of its one tool.
+  expect(count(ofUsers, 'tool-of-')).toBeLessThanOrEqual(1);
   expect(ofUsers.get('mcpo_calls_total{server="own",tool="other",outcome="success"}')).toBeGreaterThan(20);
 
   for (let index = 0; index < 30; index += 1) {
