@@ -2,10 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { SqlCatalogueCache } from './catalogue-cache.ts';
+import { type LastBackup, readLastBackup } from './last-backup.ts';
 import type { Database, DatabaseLocation } from './open-database.ts';
 
 /** The shortest pause after a failed attempt, so that calls do not wait for one attempt after the other. */
 const MIN_RETRY_PAUSE_MS = 1_000;
+
+/** Whether the database answers, and what it says of its last backup. */
+export interface DatabaseState {
+  readonly isUp: boolean;
+  readonly lastBackup?: LastBackup | undefined;
+}
+
+const DOWN: DatabaseState = { isUp: false };
 
 /** The database, opened when it is first asked for; the query layer is loaded then. */
 export class LazyDatabase {
@@ -44,12 +53,12 @@ export class LazyDatabase {
   }
 
   /** Whether it answers within `withinMs`; `undefined` where nothing has needed it yet. Never rejects. */
-  async isUp(withinMs: number): Promise<boolean | undefined> {
-    if (this.#database === undefined) return this.#hasFailed ? false : undefined;
+  async state(withinMs: number): Promise<DatabaseState | undefined> {
+    if (this.#database === undefined) return this.#hasFailed ? DOWN : undefined;
     const done = new AbortController();
-    const tooLate = delay(withinMs, false, { signal: done.signal }).catch(() => false);
+    const tooLate = delay(withinMs, DOWN, { signal: done.signal }).catch(() => DOWN);
     try {
-      return await Promise.race([this.#answers(), tooLate]);
+      return await Promise.race([this.#look(), tooLate]);
     } finally {
       done.abort();
     }
@@ -62,14 +71,12 @@ export class LazyDatabase {
     await (await this.#database)?.destroy();
   }
 
-  async #answers(): Promise<boolean> {
+  async #look(): Promise<DatabaseState> {
     try {
       const database = await this.#database;
-      if (database === undefined) return false;
-      await database.selectNoFrom((select) => select.lit(1).as('one')).execute();
-      return true;
+      return database === undefined ? DOWN : { isUp: true, lastBackup: await readLastBackup(database) };
     } catch {
-      return false;
+      return DOWN;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Settings } from '../config/settings.ts';
-import type { LazyDatabase } from '../db/lazy-database.ts';
+import type { DatabaseState, LazyDatabase } from '../db/lazy-database.ts';
 import type { ReadMetrics } from '../http/metrics/metrics-route.ts';
 import type { RunningCalls } from '../http/tool-call/running-calls.ts';
 import { ChildUsage } from '../process/child-usage.ts';
@@ -47,8 +47,8 @@ export function createMetrics(sources: MetricsSources): ReadMetrics {
 
   async function read(): Promise<readonly MetricFamily[]> {
     const { registry, callCounts, eventCounts, database, http } = sources;
-    const [isDatabaseUp, connections, usages] = await Promise.all([
-      database.isUp(DATABASE_ANSWER_MS),
+    const [databaseState, connections, usages] = await Promise.all([
+      database.state(DATABASE_ANSWER_MS),
       countConnections(http()),
       children.read(watchdog.groups),
     ]);
@@ -58,7 +58,7 @@ export function createMetrics(sources: MetricsSources): ReadMetrics {
     const names = new Set(servers.map(({ name }) => name));
     writeService(scrape);
     scrape.add('mcpo_http_connections', {}, connections);
-    if (isDatabaseUp !== undefined) scrape.add('mcpo_database_up', {}, Number(isDatabaseUp));
+    if (databaseState !== undefined) writeDatabase(scrape, databaseState);
     writeServers(scrape, servers);
     callCounts.write(scrape, new Map(servers.map((server) => [server.name, toolsOf(server)])));
     for (const server of names) expectEvents(eventCounts, server);
@@ -92,6 +92,13 @@ export function createMetrics(sources: MetricsSources): ReadMetrics {
     scrape.add('mcpo_config_last_reload_successful', {}, Number(registry.lastReload?.kind !== 'refused'));
     scrape.add('mcpo_config_last_reload_success_timestamp_seconds', {}, registry.configuredAt / 1_000);
   }
+}
+
+function writeDatabase(scrape: Scrape, { isUp, lastBackup }: DatabaseState): void {
+  scrape.add('mcpo_database_up', {}, Number(isUp));
+  if (lastBackup === undefined) return;
+  scrape.add('mcpo_last_backup_timestamp_seconds', {}, lastBackup.finishedAt / 1_000);
+  scrape.add('mcpo_last_backup_bytes', {}, lastBackup.bytes);
 }
 
 /** Shows what has not happened yet as zero. */

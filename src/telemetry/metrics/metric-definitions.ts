@@ -114,6 +114,10 @@ export const METRICS = {
   mcpo_audit_events_pending: gauge('Audit events that wait to be written.'),
   mcpo_audit_log_up: gauge('1 while the audit log can be written.'),
   mcpo_database_up: gauge('1 if the database answered within a second.'),
+  mcpo_last_backup_timestamp_seconds: gauge(
+    'When the last `mcpo-ts backup` of this database succeeded; absent before the first one.',
+  ),
+  mcpo_last_backup_bytes: gauge('Size of that backup.'),
   mcpo_redis_up: gauge('1 while Redis answers; without `MCPO_REDIS_URL` absent.'),
 
   mcpo_config_reloads_total: counter('Reloads of the configuration.', 'outcome'),

@@ -7,6 +7,7 @@ import { parse } from 'jsonc-parser';
 import { serversFileSchema } from '../../../src/cli/schema.ts';
 import { secretNames } from '../../../src/config/secret-variables.ts';
 import { configurationPage, type Row, rowsOf, variableRows } from '../../configuration-page.ts';
+import { metricsPage } from '../../metrics-page.ts';
 import { problemsOf } from '../config/parse-servers.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -118,20 +119,22 @@ describe('documents that are made from the schemas', () => {
     expect(rows.filter(({ description }) => !/\S.*\.$/.test(description)).map(({ name }) => name)).toEqual([]);
   });
 
-  test('docs/configuration.md and docs/servers.schema.json are up to date (npm run documents)', () => {
-    const [page, schema] = ['docs/configuration.md', 'docs/servers.schema.json'].map((file) => join(root, file)) as [
-      string,
-      string,
-    ];
+  test('docs/configuration.md, docs/metrics.md and docs/servers.schema.json are up to date (npm run documents)', () => {
+    const [page, metrics, schema] = ['configuration.md', 'metrics.md', 'servers.schema.json'].map((file) =>
+      join(root, 'docs', file),
+    ) as [string, string, string];
     if (process.env.UPDATE_DOCUMENTS !== undefined) {
       writeFileSync(page, configurationPage(readFileSync(page, 'utf8')));
+      writeFileSync(metrics, metricsPage(readFileSync(metrics, 'utf8')));
       writeFileSync(schema, JSON.stringify(serversFileSchema(), null, 2));
-      execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', page, schema]);
+      execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', page, metrics, schema]);
     }
     // The formatter aligns columns.
     const normalized = (text: string) => text.replace(/ +/g, ' ').replace(/\| :?-+/g, '| -');
     const text = readFileSync(page, 'utf8');
     expect(normalized(text)).toBe(normalized(configurationPage(text)));
+    const metricsText = readFileSync(metrics, 'utf8');
+    expect(normalized(metricsText)).toBe(normalized(metricsPage(metricsText)));
     expect(JSON.parse(readFileSync(schema, 'utf8'))).toEqual(serversFileSchema());
   });
 
