@@ -9,6 +9,7 @@ import { createAccessLog, logRefusedRequests } from './http/access-log.ts';
 import { AuditTrail } from './http/audit-trail.ts';
 import { createClientAddress } from './http/guards/trusted-proxies.ts';
 import { countRequests } from './http/metrics/count-requests.ts';
+import { endRequestSpan } from './http/request-trace.ts';
 import { createHttpServer } from './http/server.ts';
 import { ResultFiles } from './http/tool-call/result-files.ts';
 import { RunningCalls } from './http/tool-call/running-calls.ts';
@@ -26,6 +27,7 @@ import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
 import { createAuditAnchor, openAudit } from './service/open-audit.ts';
 import { openMetrics } from './service/open-metrics.ts';
+import { openConfiguredTracing } from './service/open-telemetry.ts';
 import { createReload, type Reload } from './service/reload.ts';
 import { writeRuntimeFile } from './service/runtime-file.ts';
 import { sayWhereProvidersLeadBack } from './service/say-where-providers-lead-back.ts';
@@ -43,6 +45,9 @@ const KEY_WATCH_DELAY_MS = 1_000;
 
 /** A database that has fallen silent must not keep the service from ending; what was on its way then is lost. */
 const DATABASE_CLOSE_MS = 3_000;
+
+/** A collector that does not answer must not either. */
+const TRACES_CLOSE_MS = 3_000;
 
 export interface ServiceOptions {
   readonly settings: Settings;
@@ -86,6 +91,9 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const { dataDir } = settings;
   const { databaseUrl, vaultKey, redisUrl } = secrets;
   redactor.add(secrets.configured);
+  const tracing = await openConfiguredTracing(settings, secrets, redactor, logger);
+  // Closed last: everything else may still be recorded.
+  closers.add('connection to the collector of traces', () => tracing?.close(), { withinMs: TRACES_CLOSE_MS });
   const authentication = await openAuthentication(secrets.auth, logger);
   closers.add('connections to issuers', () => authentication.close());
   const { ring, authenticator } = authentication;
@@ -137,6 +145,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     },
   };
   const registry = createRegistry(settings, logger, redactor, catalogueCache, {
+    tracing,
     noteToolChanges: (resource, { ...details }) =>
       record({ eventType: 'tool_definition_change', action: 'list', resource, result: 'success', details }),
     noteUse: (...use) => vault.note((opened) => opened.noteUse(...use)),
@@ -211,9 +220,11 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     observers: [
       countRequests(callCounts, eventCounts, settings),
       ...(settings.accessLog ? [createAccessLog(settings, logger)] : []),
+      ...(tracing === undefined ? [] : [endRequestSpan]),
     ],
     onConnectionRefused: events.onConnectionRefused,
     readMetrics,
+    tracing,
     app: () => app.get(),
   });
   if (settings.accessLog) logRefusedRequests(server, settings, logger);

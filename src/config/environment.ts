@@ -11,6 +11,7 @@ import { readSecretFile, type SecretName, secretNames, secretSchema } from './se
 import { textAs, variable } from './shapes.ts';
 import { HOST_NAMES_RULE, LOG_LEVEL_RULE, parseHostNames, parseLogLevel } from './spellings.ts';
 import { readEnvFile } from './text-file.ts';
+import { tracingVariables } from './tracing-variables.ts';
 import { parseTrustProxy, TRUST_PROXY_RULE } from './trust-proxy.ts';
 
 /** An hour: longer than any rollout waits. */
@@ -174,6 +175,7 @@ export const valueSchema = z.object({
     description: '`off`: no log line for each request. Failed requests and failed log-ins are logged nevertheless.',
     default: 'on',
   }),
+  ...tracingVariables,
 });
 
 const schema = z.object({ values: valueSchema, secrets: secretSchema });

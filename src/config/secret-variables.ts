@@ -46,6 +46,10 @@ export const secretSchema = z.object({
       'must be the URL of a Redis server, such as redis://user:password@host:6379/0, or with rediss:// for TLS; write special characters of a password as %40 and the like.',
     ),
   ).describe('Redis, where replicas count their limits together: `redis://user:password@host:6379/0`, or `rediss://`.'),
+  OTEL_EXPORTER_OTLP_HEADERS: secret.describe(
+    'Headers of requests to the collector, such as `authorization=Bearer%20abc,x-tenant=tools`; values are percent-encoded.',
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: secret.describe('The same; these win over those.'),
 });
 
 export type SecretName = keyof typeof secretSchema.shape;

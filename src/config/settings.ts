@@ -6,6 +6,7 @@ import { authSecrets } from './resolve-auth.ts';
 import { decoded } from './secret-variables.ts';
 import type { LoadedServers } from './servers-file.ts';
 import type { ServiceOptions } from './service-options.ts';
+import { toTracingSettings, tracingHeaders, tracingSecrets } from './tracing.ts';
 import { TRUST_NONE } from './trust-proxy.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
@@ -21,10 +22,11 @@ export type Secrets = Readonly<ReturnType<typeof toSecrets>>;
  */
 export function toSettings(
   options: ServiceOptions,
-  { values, database, terminal }: Environment,
+  environment: Environment,
   file: LoadedServers,
   hasAuthentication: boolean,
 ) {
+  const { values, database, terminal } = environment;
   const { rateLimit, audit, vault } = file;
   const configFile = options.config;
   const ownHosts: readonly string[] = [
@@ -99,6 +101,8 @@ export function toSettings(
     drainTimeMs: (values.MCPO_DRAIN_SECONDS ?? 10) * 1_000,
     /** Where the metrics are alone; `undefined`: on the port of the tools. */
     metrics: resolveMetrics(values),
+    /** Where traces are sent; `undefined`: none are recorded. */
+    tracing: toTracingSettings(environment),
   };
 }
 
@@ -113,6 +117,8 @@ export function toSecrets(environment: Environment, file: LoadedServers, auth: A
     databaseUrl: secrets.MCPO_DATABASE_URL,
     /** Redis, where the limits of all replicas are counted. */
     redisUrl: secrets.MCPO_REDIS_URL,
+    /** Headers of requests to the collector of traces. */
+    tracingHeaders: tracingHeaders(environment),
     /** Everything that must never be printed. */
     configured: [...authSecrets(auth), ...ownSecrets(environment), ...file.secrets],
   };
@@ -155,7 +161,7 @@ function ownSecrets({ values, secrets }: Environment): readonly string[] {
   });
   const { MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY } = secrets;
   const others = [MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY].map((secret) => secret ?? '');
-  return [...keys, ...others, ...urls].filter((secret) => secret !== '');
+  return [...keys, ...others, ...urls, ...tracingSecrets({ secrets })].filter((secret) => secret !== '');
 }
 
 function resolveTls({ sslCertfile: certFile, sslKeyfile: keyFile }: ServiceOptions) {

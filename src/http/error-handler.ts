@@ -14,7 +14,6 @@ import {
 import type { Logger } from '../telemetry/logger.ts';
 import type { LoggedCaller } from './logged-caller.ts';
 import { factsOf } from './request-facts.ts';
-import { traceIdOf } from './request-trace.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -105,12 +104,13 @@ export function logFailure(
   logger: Logger,
   caller: LoggedCaller = {},
 ): void {
+  const requestFacts = factsOf(request);
   const facts = {
     request: response.getHeader('X-Request-Id'),
     method: request.method,
     path: loggedPath(request),
     status,
-    trace_id: traceIdOf(response),
+    trace_id: requestFacts?.trace?.context.traceId,
     ...caller,
   };
   if (!(error instanceof ServiceError)) {
@@ -120,7 +120,6 @@ export function logFailure(
     });
     return;
   }
-  const requestFacts = factsOf(request);
   if (requestFacts?.isFailedLogIn) {
     const address = { address: requestFacts.clientAddress };
     logger.warn('log-in failed', { ...address, ...facts, code: error.code, reason: withoutLink(error) });

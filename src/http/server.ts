@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { requireScope } from '../auth/authorize.ts';
+import type { Tracing } from '../telemetry/trace.ts';
 import { answerError, toErrorAnswer } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
 import { limitConnections } from './guards/connection-limit.ts';
@@ -36,6 +37,8 @@ export interface HttpDependencies extends Omit<ToolRouteDependencies, 'keepFile'
   readonly readMetrics: ReadMetrics | undefined;
   /** Called with each connection that is refused. */
   readonly onConnectionRefused?: (limit: 'max' | 'address') => void;
+  /** Records traces; `undefined` where none are sent. */
+  readonly tracing: Tracing | undefined;
   /** Everything but the tool route; loaded when the port is already open. */
   readonly app: () => Promise<RequestListener>;
 }
@@ -60,7 +63,8 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
  * pages, a tool call, a file, or, past strict authentication, the Express app. Every failure ends in `answerError`.
  */
 function createListener(dependencies: HttpDependencies): RequestListener {
-  const { settings, identity, client, audit, logger, calls, files, observers, readMetrics, app } = dependencies;
+  const { settings, identity, client, audit, logger, calls, files, observers, readMetrics, tracing, app } =
+    dependencies;
   const answerMetrics = readMetrics && createMetricsRoute(identity, readMetrics);
   const answerToolCall = createToolRoute({
     ...dependencies,
@@ -117,7 +121,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       startedAt: performance.now(),
     };
     attachFacts(request, facts);
-    if (request.headers.traceparent !== undefined) joinTrace({ request, response }, facts);
+    if (tracing !== undefined || request.headers.traceparent !== undefined) joinTrace(request, facts, tracing);
     response.once('close', () => {
       for (const observe of observers) observe({ request, response }, facts);
     });

@@ -26,7 +26,7 @@ export interface ConnectOptions {
 export async function connectClient(
   transport: Transport,
   { timeoutMs, signal, lost }: ConnectOptions,
-): Promise<Client> {
+): Promise<{ readonly client: Client; readonly protocolVersion: string | undefined }> {
   const client = new Client(CLIENT_INFO, { capabilities: {}, jsonSchemaValidator: noValidation });
   let stop: () => void = () => {};
   const stopped = new Promise<never>((_, reject) => {
@@ -42,6 +42,13 @@ export async function connectClient(
       signal.removeEventListener('abort', abort);
     };
   });
+  // The SDK's client says what was negotiated to its transport alone.
+  let protocolVersion: string | undefined;
+  const setProtocolVersion = transport.setProtocolVersion?.bind(transport);
+  transport.setProtocolVersion = (version) => {
+    protocolVersion = version;
+    setProtocolVersion?.(version);
+  };
   // Ours is the only timer: the SDK's own would send a cancellation that the specification forbids for `initialize`.
   const connected = client.connect(transport, { timeout: 2 ** 31 - 1 });
   connected.catch(() => {});
@@ -51,5 +58,5 @@ export async function connectClient(
   } finally {
     stop();
   }
-  return client;
+  return { client, protocolVersion };
 }

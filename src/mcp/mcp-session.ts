@@ -1,10 +1,11 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { JsonRpcError } from '../errors.ts';
-import { propagationFields } from './call-trace.ts';
+import type { SpanAttributes } from '../telemetry/trace.ts';
 import { listTools } from './list-tools.ts';
 import { type PendingRequests, PING } from './pending-requests.ts';
 import { isObject, type RpcObject } from './rpc-message.ts';
 import type { CallOptions, ServerInfo, Session, SessionEnd, ToolList, ToolResult } from './session.ts';
+import { type CarriedTrace, callTraced } from './session-trace.ts';
 
 /** All pages of `tools/list` together may take so long, or as long as a start if that is longer. */
 const LIST_TOOLS_MS = 60_000;
@@ -15,6 +16,10 @@ export interface McpSessionParts {
   readonly transportType: Session['transportType'];
   readonly pid: number | undefined;
   readonly startTimeoutMs: number;
+  /** The negotiated one. */
+  readonly protocolVersion: string | undefined;
+  /** Where it is reached over HTTP. */
+  readonly url?: URL;
   /** Ends the transport; resolves when nothing of it is left. */
   readonly dispose: () => Promise<void>;
 }
@@ -65,19 +70,43 @@ export class McpSession implements Session {
     });
   }
 
-  async callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult> {
-    const { argumentsText, trace, ...limits } = options;
+  callTool(name: string, args: Readonly<Record<string, unknown>>, options: CallOptions): Promise<ToolResult> {
+    const { trace, headers: forwarded } = options;
+    if (trace === undefined) return this.#callTool(name, args, options);
+    return callTraced(trace, this.spanAttributes, { tool: name, forwarded }, (carried) =>
+      this.#callTool(name, args, { ...options, ...carried }),
+    );
+  }
+
+  /** What spans say of the session. */
+  get spanAttributes(): SpanAttributes {
+    const { client, pending, protocolVersion, url } = this.#parts;
+    const isHttp = url !== undefined;
+    return {
+      'mcpo.server': pending.server,
+      'mcp.protocol.version': protocolVersion,
+      'mcp.session.id': client.transport?.sessionId,
+      'network.transport': isHttp ? 'tcp' : 'pipe',
+      'network.protocol.name': isHttp ? 'http' : undefined,
+      'server.address': url?.hostname,
+      'server.port': isHttp ? Number(url.port) || (url.protocol === 'https:' ? 443 : 80) : undefined,
+    };
+  }
+
+  async #callTool(
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    options: CallOptions & Partial<Pick<CarriedTrace, 'meta' | 'onId'>>,
+  ): Promise<ToolResult> {
+    const { argumentsText, trace: _, ...limits } = options;
     const { pending } = this.#parts;
-    const meta = trace && propagationFields(trace.context, limits.headers);
     const { result, text } = await pending.request(
       'tools/call',
       { name, arguments: args },
       {
         ...limits,
-        meta,
-        headers: meta === undefined ? limits.headers : { ...limits.headers, ...meta },
         label: `the call of tool "${name}"`,
-        toText: argumentsText === undefined ? undefined : (id) => toCallText(id, name, argumentsText, meta),
+        toText: argumentsText === undefined ? undefined : (id) => toCallText(id, name, argumentsText, limits.meta),
       },
     );
     if (!isObject(result)) {

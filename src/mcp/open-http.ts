@@ -7,7 +7,7 @@ import { createAddressGuard } from './address-guard.ts';
 import { CLIENT_INFO, connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
 import { PendingRequests } from './pending-requests.ts';
-import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
+import type { OpenSessionOptions, SessionSettings } from './session.ts';
 import { toCallError } from './upstream-error.ts';
 import { MAX_RESUMPTIONS, Upstream } from './upstream-fetch.ts';
 import { toServerHeaders } from './upstream-headers.ts';
@@ -34,7 +34,7 @@ export async function openHttp(
   { server, startTimeoutMs, maxResultBytes, signal, lookup, reachWaitMs = REACH_WAIT_MS }: OpenSessionOptions,
   transportType: 'streamable-http' | 'sse',
   settings: Exclude<SessionSettings, { type: 'stdio' }>,
-): Promise<Session> {
+): Promise<McpSession> {
   const url = parseHttpUrl(settings.url);
   const headers = { 'user-agent': `${CLIENT_INFO.name}/${CLIENT_INFO.version}`, ...toServerHeaders(settings.headers) };
   const network = settings.refusesPrivateAddresses === true ? { guard: createAddressGuard(lookup) } : { lookup };
@@ -63,9 +63,9 @@ export async function openHttp(
   };
   try {
     const lost = upstream.handshakeLost;
-    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
+    const connected = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
     dropStandIns(transport);
-    return new McpSession({ client, pending, transportType, pid: undefined, startTimeoutMs, dispose });
+    return new McpSession({ ...connected, pending, transportType, pid: undefined, url, startTimeoutMs, dispose });
   } catch (error) {
     await dispose();
     throw error;

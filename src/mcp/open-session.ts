@@ -1,8 +1,10 @@
 import { CredentialsRefusedError, SessionOpenError } from '../errors.ts';
+import type { McpSession } from './mcp-session.ts';
 import { toOpenError } from './open-error.ts';
 import { openHttp } from './open-http.ts';
 import { openStdio } from './open-stdio.ts';
 import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
+import { openTraced } from './session-trace.ts';
 import { UpstreamError } from './upstream-error.ts';
 
 type HttpSettings = Exclude<SessionSettings, { type: 'stdio' }>;
@@ -15,7 +17,11 @@ const NOT_ABOUT_TRANSPORT = new Set([401, 403, 407, 408, 425, 429]);
  * failure. Throws `SessionOpenError` with a public reason and, for admins, what the server said,
  * `CredentialsRefusedError`, and what volatile headers throw.
  */
-export async function openSession(options: OpenSessionOptions): Promise<Session> {
+export function openSession(options: OpenSessionOptions): Promise<Session> {
+  return options.tracing === undefined ? openUntraced(options) : openTraced(options, openUntraced);
+}
+
+async function openUntraced(options: OpenSessionOptions): Promise<McpSession> {
   const { settings } = options;
   try {
     if (settings.type === 'stdio') return await openStdio(options, settings);
@@ -27,7 +33,7 @@ export async function openSession(options: OpenSessionOptions): Promise<Session>
 }
 
 /** Streamable HTTP first, SSE where that is not spoken (MCP, "Transports", "Backwards Compatibility"). */
-async function openEither(options: OpenSessionOptions, settings: HttpSettings): Promise<Session> {
+async function openEither(options: OpenSessionOptions, settings: HttpSettings): Promise<McpSession> {
   const startedAt = performance.now();
   let first: UpstreamError;
   try {

@@ -6,7 +6,7 @@ import { CHARACTERS_BEFORE_CUT, type Redact } from '../telemetry/redactor.ts';
 import { connectClient } from './connect-client.ts';
 import { McpSession } from './mcp-session.ts';
 import { toOpenError } from './open-error.ts';
-import type { OpenSessionOptions, Session, SessionSettings } from './session.ts';
+import type { OpenSessionOptions, SessionSettings } from './session.ts';
 import { describeStartEvidence, quote } from './start-evidence.ts';
 import { StdioTransport } from './stdio-transport.ts';
 
@@ -18,7 +18,7 @@ const MAX_NOISE_CHARACTERS = 200;
 export async function openStdio(
   options: OpenSessionOptions,
   settings: Extract<SessionSettings, { type: 'stdio' }>,
-): Promise<Session> {
+): Promise<McpSession> {
   const { server, startTimeoutMs, maxResultBytes, signal, redact, onStderrLine, logger } = options;
   const child = await spawnChild({ ...settings, server, redact, onStderrLine });
   const end = (reason: string) => pending.end({ reason: `its process ${reason}`, detail: quote(child.lastLines()) });
@@ -33,8 +33,8 @@ export async function openStdio(
   });
   const dispose = () => transport.close();
   try {
-    const client = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
-    return new McpSession({ client, pending, transportType: 'stdio', pid: child.pid, startTimeoutMs, dispose });
+    const connected = await connectClient(transport, { timeoutMs: startTimeoutMs, signal, lost });
+    return new McpSession({ ...connected, pending, transportType: 'stdio', pid: child.pid, startTimeoutMs, dispose });
   } catch (error) {
     // It ends now if it has not.
     const isSilent = !hasEnded;

@@ -34,6 +34,8 @@ export interface RequestOptions {
   readonly toText?: ((id: number) => string) | undefined;
   /** What `params._meta` has beside the progress token. */
   readonly meta?: RpcObject | undefined;
+  /** Called with the request's id. */
+  readonly onId?: ((id: number) => void) | undefined;
 }
 
 /** A request that has no answer yet. */
@@ -94,6 +96,7 @@ export class PendingRequests {
     if (signal?.aborted) return Promise.reject(this.#cancelled(options));
     this.#lastId += 1;
     const id = this.#lastId;
+    options.onId?.(id);
     return new Promise((resolve, reject) => {
       const now = performance.now();
       const request: PendingRequest = {

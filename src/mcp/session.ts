@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Confinement } from '../config/server-config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
-import type { Trace } from '../telemetry/trace.ts';
+import type { Trace, Tracing } from '../telemetry/trace.ts';
 
 /** JSON Schema as a server sent it: an object or a boolean, otherwise unjudged. */
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean;
@@ -120,6 +120,9 @@ export interface OpenSessionOptions {
   readonly lookup?: LookupFunction | undefined;
   /** How long a call waits for a remote server that cannot be reached just now, in milliseconds. */
   readonly reachWaitMs?: number | undefined;
+  /** Records how the session is opened, as a part of `trace` if it is opened for a call. */
+  readonly tracing?: Tracing | undefined;
+  readonly trace?: Pick<Trace, 'context'> | undefined;
 }
 
 /** The part of the logger that a session needs. */

@@ -100,10 +100,10 @@ export interface ToolCall {
  * Throws the `ServiceError`s of a call.
  */
 export async function callTool(call: ToolCall): Promise<HttpAnswer> {
-  const { server, tool, principal, values, signal } = call;
+  const { server, tool, principal, values, trace, signal } = call;
   checkArguments(call);
   if (tool.rules !== undefined) await tool.rules.check(call.arguments, call.exactText);
-  const lease = call.lease ?? (await server.acquire({ principal, values }, signal));
+  const lease = call.lease ?? (await server.acquire({ principal, values, trace }, signal));
   const refuse = (why: NoTurn) => toTurnError(server.name, why);
   try {
     const result = await server.turns.run(call.callerId, signal, () => runOnce(call, lease), refuse);

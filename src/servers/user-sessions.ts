@@ -1,7 +1,7 @@
 import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError } from '../errors.ts';
-import type { Session } from '../mcp/session.ts';
+import type { OpenSessionOptions, Session } from '../mcp/session.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { FailureMemory } from './failure-memory.ts';
 import { redactError } from './failure-reason.ts';
@@ -234,7 +234,9 @@ export class UserSessions {
     const { config, dependencies, catalogue, onAnnouncedList } = this.#options;
     const { redact } = owned;
     const latest = () => toPlaceholderValues(owned.caller, variables, config);
-    const session = await openUserSession(config, dependencies, latest, redact, signal);
+    const { trace } = owned.caller;
+    const openSession = (options: OpenSessionOptions) => dependencies.openSession({ ...options, trace });
+    const session = await openUserSession(config, { ...dependencies, openSession }, latest, redact, signal);
     const read = async () => {
       const reading = catalogue.begin();
       const source = await readSource(session, signal);

@@ -11,6 +11,7 @@ import {
 import { parseUrl } from '../parse-url.ts';
 import { type PlaceholderValues, userPlaceholders } from '../placeholders/resolve-template.ts';
 import type { Template, UserPlaceholder } from '../placeholders/template.ts';
+import type { Trace } from '../telemetry/trace.ts';
 import { toLine } from './server-title.ts';
 import type { UserAndChat } from './session-key.ts';
 
@@ -37,6 +38,8 @@ export const NO_VALUES: ValueSource = {
 export interface Caller {
   readonly principal: Principal;
   readonly values: ValueSource;
+  /** The trace that the call is a part of. */
+  readonly trace?: Trace | undefined;
 }
 
 /** A caller who is a user, as a server with a session for each user needs them. */
@@ -45,13 +48,14 @@ export interface UserCaller {
   /** The user has the role or the scope `admin`: what their session lists may be what all see. */
   readonly isAdmin: boolean;
   readonly values: ValueSource;
+  readonly trace?: Trace | undefined;
 }
 
 /**
  * The user who calls. Throws `UnauthenticatedError` where none is known, or where the server has a session for each
  * chat and the chat is not known.
  */
-export function requireUser({ principal, values }: Caller, { name, isolation }: ServerConfig): UserCaller {
+export function requireUser({ principal, values, trace }: Caller, { name, isolation }: ServerConfig): UserCaller {
   if (principal.kind !== 'user') {
     throw new UnauthenticatedError(
       `Server "${name}" has a session for each user, and this request does not say which user calls: send Open WebUI's user headers or user token with a key that may assert users, a personal key, or a token of the user.`,
@@ -64,7 +68,7 @@ export function requireUser({ principal, values }: Caller, { name, isolation }: 
       'Bearer',
     );
   }
-  return { user: principal, isAdmin: principal.role === 'admin' || principal.scopes.allows('admin'), values };
+  return { user: principal, isAdmin: principal.role === 'admin' || principal.scopes.allows('admin'), values, trace };
 }
 
 /** Whose session it is: a chat's, where the isolation or a placeholder separates chats. */

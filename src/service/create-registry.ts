@@ -8,6 +8,7 @@ import type { SessionDependencies } from '../servers/session-dependencies.ts';
 import { deriveMaxProcesses, StartBudget } from '../servers/start-budget.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
+import type { Tracing } from '../telemetry/trace.ts';
 
 const MIB = 1024 * 1024;
 /** Measured: with more, all that start at once are late; with fewer, a processor waits. */
@@ -15,6 +16,8 @@ const STARTS_PER_PROCESSOR = 4;
 
 /** What is noted of the sessions of all servers. */
 type Notes = Pick<SessionDependencies, 'noteUse' | 'noteCredentials' | 'noteToolChanges' | 'noteRestart'> & {
+  /** Records how they are opened. */
+  readonly tracing?: Tracing | undefined;
   /** Called when a session begins to be opened. */
   readonly noteOpening?: (options: OpenSessionOptions, opening: Promise<Session>) => void;
 };
@@ -25,12 +28,12 @@ export function createRegistry(
   logger: Logger,
   redactor: Redactor,
   catalogueCache: CatalogueCache,
-  { noteOpening, ...notes }: Notes = {},
+  { tracing, noteOpening, ...notes }: Notes = {},
 ): ServerRegistry {
   const { servers, sessions, drainTimeMs } = settings;
   const { limits, startBudget } = toSizes(sessions, logger);
   const open = (options: OpenSessionOptions) => {
-    const opening = openSession(options);
+    const opening = openSession(tracing === undefined ? options : { ...options, tracing });
     noteOpening?.(options, opening);
     return opening;
   };

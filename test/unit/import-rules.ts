@@ -56,6 +56,8 @@ const libraryRooms: readonly [prefix: string, rooms: readonly string[]][] = [
   ['jsonwebtoken', ['auth']],
   ['prom-client', ['telemetry']],
   ['age-encryption', ['backup']],
+  ['@opentelemetry/', ['telemetry']],
+  ['@sentry/', ['telemetry']],
 ];
 
 interface Import {

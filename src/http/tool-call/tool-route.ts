@@ -80,7 +80,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
     let found: ResolvedTool | undefined;
     try {
       const values = server.isShared ? NO_VALUES : await callerValues(request, principal, server.config);
-      found = listed ?? (await resolveTool(server, name, { principal, values }, signal));
+      found = listed ?? (await resolveTool(server, name, { principal, values, trace: facts.trace }, signal));
       // From here on the call is authorized and recorded by the tool's own name.
       facts.resource = `${server.name}/${found.name}`;
       if (listed === undefined) requireCall(principal, server.name, found.name, server.config.access, name);

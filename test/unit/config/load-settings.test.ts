@@ -71,6 +71,7 @@ describe('defaults', () => {
       preStopMs: 0,
       drainTimeMs: 10_000,
       metrics: undefined,
+      tracing: undefined,
     });
     expect(secrets.configured).toEqual([]);
     expect(secrets.auth).toMatchObject({ apiKey: undefined, keys: [], issuers: [] });
