@@ -21,6 +21,14 @@ export function auditLogName(file: string, databaseUrl: string | undefined): str
 export async function readAnchor(database: Database, log: string, keys: AuditKeys): Promise<Found<ChainState>> {
   const anchors = database.selectFrom('audit_anchors').select(['seq', 'hmac', 'mac']);
   const row = await anchors.where('log', '=', log).executeTakeFirst();
+  return openAnchor(row, keys);
+}
+
+/** The same from a row of `audit_anchors`. */
+export function openAnchor(
+  row: { readonly seq: number; readonly hmac: string; readonly mac: string } | undefined,
+  keys: AuditKeys,
+): Found<ChainState> {
   if (row === undefined) return { kind: 'missing' };
   return openState('anchor', { seq: row.seq, hmac: row.hmac }, row.mac, keys);
 }

@@ -1,6 +1,7 @@
 import { loadSettings } from '../config/load-settings.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
+import type { startWarnings } from '../doctor/start-warnings.ts';
 import { formatConfigProblem } from '../errors.ts';
 import type { OwnMemory } from '../process/own-memory.ts';
 import { makeHome, readHost, storageWarning } from '../service/container-storage.ts';
@@ -73,6 +74,8 @@ export async function serve(
   const protections = describeProtections(settings.servers, ownMemory);
   if (protections !== undefined) logger[ownMemory.environment === 'hidden' ? 'info' : 'warn'](protections);
 
+  void logStartWarnings({ settings, secrets, environment, options, dataDir: settings.dataDir }, service, logger);
+
   const configuration = new RunningConfiguration({
     options,
     readEnvironment,
@@ -123,6 +126,17 @@ async function showStart(
   const progress = progressOf(registry.list());
   const failing = progress.failed.length === 0 ? {} : { failing: progress.failed.join(', ') };
   if (!leaving.aborted) logger.info(countReady(progress), failing);
+}
+
+/** Once the servers have started, which they must not slow down. */
+async function logStartWarnings(
+  subject: Parameters<typeof startWarnings>[0],
+  { registry }: Service,
+  logger: Logger,
+): Promise<void> {
+  await registry.whenSettled();
+  const { startWarnings: find } = await import('../doctor/start-warnings.ts');
+  for (const warning of find(subject)) logger.warn(warning);
 }
 
 /** Only a server's catalogue shows which call works, so the line comes when the servers have settled. */

@@ -3,7 +3,7 @@ import type { Environment } from '../config/environment.ts';
 import { type LoadedSettings, loadSettings } from '../config/load-settings.ts';
 import { nearestName } from '../config/nearest-name.ts';
 import { isHttpUrl } from '../config/read-remote-transport.ts';
-import type { ServiceOptions } from '../config/service-options.ts';
+import type { Flags, ServiceOptions } from '../config/service-options.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { formatConfigProblem, UsageError } from '../errors.ts';
 import { createPaint } from '../telemetry/paint.ts';
@@ -11,9 +11,10 @@ import { readVersion } from '../version.ts';
 import { adminGroups } from './admin-commands.ts';
 import type { CommandLine } from './command-line.ts';
 import { type CommandResult, toJson } from './command-result.ts';
+import type { DoctorFlags } from './doctor.ts';
 import type { OpenWebUiFlags } from './openwebui.ts';
 import { serversFileSchema } from './schema.ts';
-import { addServiceFlags, toServiceOptions } from './service-flags.ts';
+import { addServiceFlags, toExaminedOptions, toServiceOptions } from './service-flags.ts';
 
 const EXAMPLES = `
 Examples:
@@ -82,6 +83,25 @@ export function addServiceCommands(
         return start
           ? (await import('./started-servers.ts')).checkStart({ options, loaded, terminal })
           : (await import('./check.ts')).checkServers(loaded.settings, createPaint(terminal.colours.out));
+      });
+    });
+
+  addCommand('doctor', '[options]')
+    .description('examine the configuration, the files, the connections and the running service, and say what to do')
+    .option('--json', 'print the result as JSON')
+    .option('--all', 'show every check, also those that found nothing')
+    .addOption(
+      new Option('--fail-on <state>', 'exit code 1 from this state on')
+        .choices(['problem', 'warning'])
+        .default('problem'),
+    )
+    .action((flags: DoctorFlags, { args }: Command) => {
+      const isNamed = program.opts<Flags>().config !== undefined || positional !== undefined || args.length > 0;
+      const options = isNamed ? toOptions(args) : toExaminedOptions(program.opts());
+      choose({
+        kind: 'run',
+        envPath: options.envPath,
+        run: async (environment) => (await import('./doctor.ts')).doctor(options, environment, flags),
       });
     });
 

@@ -143,6 +143,15 @@ export function toServiceOptions(given: Flags, positional: readonly string[] | u
     if (given.hotReload) throw new UsageError('--hot-reload needs --config: without a file there is nothing to watch.');
     checkSingleServer(given, positional);
   }
+  return combineFlags(given, positional);
+}
+
+/** For a command that examines what there is where no server is named. */
+export function toExaminedOptions(given: Flags): ServiceOptions {
+  return combineFlags(given, undefined);
+}
+
+function combineFlags(given: Flags, positional: readonly string[] | undefined): ServiceOptions {
   if ((given.sslCertfile === undefined) !== (given.sslKeyfile === undefined)) {
     throw new UsageError('--ssl-certfile and --ssl-keyfile belong together; give both or neither.');
   }

@@ -118,11 +118,16 @@ export function loadServers(
   };
   const file: ServersFile =
     options.config === undefined
-      ? { ...fileSchema.parse({}), servers: [singleServer(options, context)], warnings: [] }
+      ? { ...fileSchema.parse({}), servers: oneServer(options, context), warnings: [] }
       : text === undefined
         ? readServersFile(options.config, context)
         : parseServersFile(text, options.config, context);
   return { ...file, secrets: secrets.list() };
+}
+
+/** None where nothing is named: `mcpo-ts doctor` examines what there is without servers. */
+function oneServer(options: ServiceOptions, context: ChildContext) {
+  return options.positional.length === 0 ? [] : [singleServer(options, context)];
 }
 
 /** The files and folders of the service itself that flags and variables name. */

@@ -14,6 +14,7 @@ const rule = (values: readonly string[], types: readonly string[] = []): RoomRul
 /** Who may import whom ("Imports run downward only" in the design); each room stands above all that it may import. */
 export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['cli', rule(['*'])],
+  ['doctor', rule(['service', 'rate-limit', 'audit', 'db', 'placeholders', 'config', 'auth', ...leaves])],
   ['service', rule(['*'])],
   ['http', rule(['servers', 'openapi', 'auth', 'vault', 'audit', 'rate-limit', 'mcp', ...leaves], ['config'])],
   [
