@@ -14,11 +14,6 @@ const MAX_WAIT_MS = 15_000;
 const SIMULTANEOUS = new Set(['23505', '42P07', '42710', '57014', '55P03']);
 
 /** In the order of their names; one that was released is never changed. Each can be run again after it was cut off. */
-/** The names of all migrations, as the database records those that were applied. */
-export function migrationNames(): readonly string[] {
-  return Object.keys(toMigrations('sqlite'));
-}
-
 function toMigrations(engine: Engine): Readonly<Record<string, Migration>> {
   // Text in the order of its bytes, whatever language PostgreSQL was set up for; SQLite knows no other order.
   const text = engine === 'postgres' ? 'text collate "C"' : 'text';

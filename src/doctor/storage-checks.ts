@@ -154,7 +154,7 @@ async function checkMigrations({ environment, secrets, running }: Subject): Prom
       .array(z.object({ name: z.string() }))
       .parse(await peekDatabase(database, 'select name from kysely_migration'));
     const applied = new Set(rows.map(({ name }) => name));
-    const known = migrationNames();
+    const known = migrationNames;
     const newer = [...applied].filter((name) => !known.includes(name));
     const missing = known.filter((name) => !applied.has(name));
     if (newer.length > 0) {

@@ -199,7 +199,7 @@ describe('the database', () => {
     };
     expect((await stateOf('database', broken)).state).toBe('problem');
     expect((await stateOf('migrations', database())).state).toBe('ok');
-    const last = migrationNames().at(-1);
+    const last = migrationNames.at(-1);
     const older = database((opened) => sql`delete from kysely_migration where name = ${last}`.execute(opened));
     expect(await stateOf('migrations', older)).toEqual({ state: 'warning', text: expect.stringMatching(/^1 of/) });
     const newer = database((opened) =>
