@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { parse } from 'yaml';
 import { repositoryFolder, runCommand, startService, temporaryFolder, test, waitFor } from '../e2e/harness.ts';
+import { freePort } from './free-port.ts';
 
 interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;
@@ -248,12 +248,3 @@ test('through Caddy calls pass with the address of their caller, and metrics do 
   await waitFor(() => readFileSync(join(folder, 'caddy-audit.log'), 'utf8').includes('"call"'));
   expect(readFileSync(join(folder, 'caddy-audit.log'), 'utf8')).not.toContain('203.0.113.9');
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
