@@ -48,7 +48,7 @@ export async function writeRealLines(): Promise<RealLines> {
     config: {
       auth: { login: { issuer: provider.issuer, ...CLIENT } },
       mcpServers: {
-        answers: fixture('answers.js', [], { disabledTools: ['float'] }),
+        answers: fixture('answers.js'),
         mutating: fixture('mutating.js'),
         dies: fixture('dies-at-start.js'),
         tracker: fixture('env.js', [], { env: { TOKEN: '${TOKEN}' }, userVars: { TOKEN: { title: 'Token' } } }),
@@ -127,16 +127,16 @@ async function succeed(service: Service, dataDir: string, audit: string): Promis
   await service.call('answers', 'text', {}, from('203.0.113.102'));
   await service.get('/docs', from('203.0.113.103'));
   await service.get('/vault/api/servers', from('203.0.113.104'));
-  await service.call('answers', 'float', {}, { ...right, ...from('203.0.113.105') });
   await service.get('/nothing', { ...right, ...from('203.0.113.106') });
   await service.call('answers', 'tool_error', {}, { ...right, ...from('203.0.113.107') });
   await service.call('mutating', 'add_tool', { name: 'later' }, right);
   const env = { MCPO_DATA_DIR: dataDir };
-  const created = await runCommand(['key', 'create', '--id', 'alice', '--user', 'alice'], { env });
-  const key = /mcpo_\S+|[\w-]{30,}/.exec(created.stdout)?.[0] ?? '';
-  const ask = (method: string, path: string, options: object = {}) => service.request(method, path, options);
-  await waitForLine(audit, ({ event_type, action }) => event_type === 'key_change' && action === 'create');
-  const visit = await visitByLogIn(ask, service.url, key);
+  const keyIn = ({ stdout }: { readonly stdout: string }) => /mcpo_\S+|[\w-]{30,}/.exec(stdout)?.[0] ?? '';
+  const key = keyIn(await runCommand(['key', 'create', '--id', 'alice', '--user', 'alice'], { env }));
+  const narrow = keyIn(await runCommand(['key', 'create', '--id', 'narrow', '--scope', 'call:answers/text'], { env }));
+  await waitForLine(audit, ({ event_type, resource }) => event_type === 'key_change' && resource === 'key/narrow');
+  await service.call('answers', 'float', {}, { authorization: `Bearer ${narrow}`, ...from('203.0.113.105') });
+  const visit = await visitByLogIn(service.request, service.url, key);
   const headers = { cookie: visit.cookie, 'x-form-token': visit.formToken, origin: service.url };
   const json = { ...headers, 'content-type': 'application/json' };
   const path = '/vault/api/servers/tracker/variables/TOKEN';
