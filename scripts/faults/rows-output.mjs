@@ -36,7 +36,12 @@ export const outputRows = [
     run: async (run) => {
       run.times = 3;
       const service = await run.service({
-        config: { mcpServers: { other: worker(run), ...copies(run.times, worker(run, [], { maxResultBytes: MIB })) } },
+        config: {
+          mcpServers: {
+            other: worker(run),
+            ...copies(run.times, worker(run, [], { maxResultBytes: MIB, oversizedResults: 'refuse' })),
+          },
+        },
         env: { LOG_LEVEL: 'error' },
       });
       await run.warm(service);

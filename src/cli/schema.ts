@@ -66,7 +66,7 @@ function serverSchema(): JsonSchema {
   const { properties = {} } = toJsonSchema(entrySchema.extend(settingsSchema.shape));
   const nullable = Object.entries(properties).map(([key, schema]) => [
     key,
-    ['access', 'rules'].includes(key) ? schema : orNull(schema),
+    ['access', 'redactResults', 'rules'].includes(key) ? schema : orNull(schema),
   ]);
   const given = (key: string): JsonSchema => ({ required: [key], properties: { [key]: { type: 'string' } } });
   return {

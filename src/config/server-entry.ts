@@ -44,7 +44,9 @@ export function readServer(
   }
   // `null` counts as unset, but not as "no restriction".
   const given = Object.fromEntries(
-    Object.entries(value).filter(([key, setting]) => setting !== null || key === 'access' || key === 'rules'),
+    Object.entries(value).filter(
+      ([key, setting]) => setting !== null || ['access', 'redactResults', 'rules'].includes(key),
+    ),
   );
   // The rest of a disabled entry does not matter, not even whether it could be used.
   if (given.disabled === true) return undefined;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { argumentRules } from './argument-rules.ts';
 import { confinementKeys } from './confinement.ts';
+import { redactedResults } from './redacted-results.ts';
 import {
   count,
   mapOf,
@@ -119,7 +120,13 @@ export const settingsSchema = z.object({
     .describe(
       'Sessions of users and chats at once. Unset: as many processes as fit into three quarters of the memory at 40 MiB each; of a remote server as many as `MCPO_MAX_SESSIONS`.',
     ),
-  maxResultBytes: count.default(32 * 1024 * 1024).describe('A larger result is refused with 502; in bytes.'),
+  maxResultBytes: count.default(32 * 1024 * 1024).describe('What is larger of a result is cut, or refused; in bytes.'),
+  oversizedResults: z
+    .enum(['cut', 'refuse'], { error: 'must be "cut" or "refuse".' })
+    .default('cut')
+    .describe(
+      'Of a result larger than `maxResultBytes`, its beginning and a sentence are returned, or it is refused with 502. One larger than 32 MiB and `maxResultBytes` is always refused.',
+    ),
   /** The HTTP status for a tool's own `isError`. */
   toolErrorStatus: toolErrorStatus.describe('HTTP status of the answer when a tool reports an error.'),
   /** How a result contains images and audio: as `data:` URIs, or as URLs of files that are stored for a while. */
@@ -136,6 +143,11 @@ export const settingsSchema = z.object({
   rules: argumentRules
     .optional()
     .describe("What arguments may be, by the tool's own name (`*` stands for any characters), then by argument."),
+  redactResults: redactedResults
+    .optional()
+    .describe(
+      'What is replaced in results: `private-keys`, `web-tokens`, `keys`, `emails`, `card-numbers`, or own patterns.',
+    ),
   ...remoteSettings,
 });
 
@@ -211,7 +223,7 @@ export type ServerEntry = ServerSettings & Readonly<z.infer<typeof entrySchema>>
 
 /** Keys that restrict something: misspelt, they would leave it open. */
 export const restrictingServerKeys: ReadonlySet<string> = new Set(
-  'access allowedHosts client_header_forwarding disabled disabledTools disabled_tools enabledTools isolation limits rules runAs sandbox'.split(
+  'access allowedHosts client_header_forwarding disabled disabledTools disabled_tools enabledTools isolation limits redactResults rules runAs sandbox'.split(
     ' ',
   ),
 );

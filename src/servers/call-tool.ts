@@ -3,6 +3,7 @@ import {
   CallCancelledError,
   InvalidArgumentsError,
   NotFoundError,
+  ResultTooLargeError,
   ServerUnavailableError,
   SessionExpiredError,
 } from '../errors.ts';
@@ -10,6 +11,9 @@ import type { HttpAnswer } from '../mcp/negotiated-answer.ts';
 import type { KeepFile } from '../mcp/result-media.ts';
 import type { ToolResult } from '../mcp/session.ts';
 import { toHttpAnswer } from '../mcp/tool-result.ts';
+import { adviceFor, cutResult, withAdvice } from '../results/cut-result.ts';
+import { redactResult, redactServerError } from '../results/redact-result.ts';
+import { resultRedactor } from '../rules/result-redactor.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import type { NoTurn } from '../turns/fair-turns.ts';
 import type { Catalogue, CatalogueTool } from './catalogue.ts';
@@ -109,18 +113,41 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
     const result = await server.turns.run(call.callerId, signal, () => runOnce(call, lease), refuse);
     lease.hold.noteUse?.(tool.definition.name);
     if (tool.checkResult !== undefined) server.resultWatch.watch(tool, result);
-    return toHttpAnswer(result, {
-      hasOutputSchema: tool.definition.outputSchema !== undefined,
-      accept: call.headers.accept as string | undefined,
-      toolErrorStatus: server.config.toolErrorStatus,
-      keepFile: server.config.resultImages === 'url' ? call.keepFile : undefined,
-    });
+    return toAnswer(call, result);
   } catch (error) {
     // An error's text may quote the secret that the tool was given.
-    throw await lease.hold.toPublicError(error);
+    throw toShownError(call, await lease.hold.toPublicError(error));
   } finally {
     lease.release();
   }
+}
+
+function toAnswer({ server, tool, headers, keepFile }: ToolCall, result: ToolResult): HttpAnswer {
+  const { toolErrorStatus, resultImages, redactResults, maxResultBytes, oversizedResults } = server.config;
+  const hasOutputSchema = tool.definition.outputSchema !== undefined;
+  const options = {
+    hasOutputSchema,
+    accept: headers.accept as string | undefined,
+    toolErrorStatus,
+    keepFile: resultImages === 'url' ? keepFile : undefined,
+  };
+  const shown = redactResults === undefined ? result : redactResult(result, resultRedactor(redactResults));
+  const answer = toHttpAnswer(shown, options);
+  // Each UTF-16 unit of a string takes at most three bytes.
+  if (oversizedResults === 'refuse' || answer.body.length <= maxResultBytes / 3) return answer;
+  if (Buffer.byteLength(answer.body) <= maxResultBytes) return answer;
+  const advice = adviceFor(tool.definition.inputSchema);
+  return toHttpAnswer(cutResult(shown, maxResultBytes, hasOutputSchema, advice), {
+    ...options,
+    hasOutputSchema: false,
+  });
+}
+
+/** What the server said is redacted as its results are; a result that was not read comes with advice. */
+function toShownError({ server, tool }: ToolCall, error: unknown): unknown {
+  const { redactResults } = server.config;
+  if (error instanceof ResultTooLargeError) return withAdvice(error, tool.definition.inputSchema);
+  return redactResults === undefined ? error : redactServerError(error, resultRedactor(redactResults));
 }
 
 /** Exact text is sent unchanged, so that arguments which need a default or a coerced string are rejected then. */

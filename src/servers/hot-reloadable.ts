@@ -16,6 +16,7 @@ const HOT_RELOADABLE_KEYS = [
   'clientHeaderForwarding',
   'access',
   'rules',
+  'redactResults',
 ] as const satisfies readonly (keyof ServerConfig)[];
 
 /** Returns `config` with the hot-reloadable settings of `changed`. */

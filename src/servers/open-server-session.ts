@@ -6,6 +6,8 @@ import { redactError } from './failure-reason.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 
+/** As much of a message is read where it is only cut afterwards. */
+const READ_BYTES = 32 * 1024 * 1024;
 /** A child's last lines may come after its end. */
 const LATE_OUTPUT_MS = 5_000;
 
@@ -21,7 +23,8 @@ export function openServerSession(
     server: config.name,
     settings,
     startTimeoutMs: config.startTimeoutMs,
-    maxResultBytes: config.maxResultBytes,
+    maxResultBytes:
+      config.oversizedResults === 'cut' ? Math.max(config.maxResultBytes, READ_BYTES) : config.maxResultBytes,
     signal,
     redact,
     logger,

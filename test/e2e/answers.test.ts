@@ -155,7 +155,10 @@ test('a server that dies during the call → 502 that says the tool may have run
 
 test('a result over maxResultBytes is refused alone, one of 20 MiB is delivered', async () => {
   const other = await startService({
-    servers: { small: fixture('answers.js', [], { maxResultBytes: 1_048_576 }), large: fixture('answers.js') },
+    servers: {
+      small: fixture('answers.js', [], { maxResultBytes: 1_048_576, oversizedResults: 'refuse' }),
+      large: fixture('answers.js'),
+    },
   });
   const refused = await other.call('small', 'bytes', { count: 2_000_000 });
   expect(refused.status).toBe(502);

@@ -104,7 +104,9 @@ test("a user's own session to a server that restarts waits for it as well", asyn
 });
 
 test('a child that floods its output is ended with the reason, and the next call works', async () => {
-  const service = await startService({ servers: { idle: fixture('idle-stdio.js', [], { maxResultBytes: 100_000 }) } });
+  const service = await startService({
+    servers: { idle: fixture('idle-stdio.js', [], { maxResultBytes: 100_000, oversizedResults: 'refuse' }) },
+  });
   const answer = await service.call('idle', 'flood', {});
   expect(answer.status).toBe(502);
   expect(answer.text).toContain('floods its output');

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 
 const root = join(import.meta.dirname, '../..');
 const rooms =
-  'audit|auth|backup|cli|config|db|http|mcp|openapi|placeholders|process|rate-limit|rules|schema|servers|service|telemetry|turns|vault';
+  'audit|auth|backup|cli|config|db|http|mcp|openapi|placeholders|process|rate-limit|results|rules|schema|servers|service|telemetry|turns|vault';
 
 /** Every file that a document names in backquotes: from the repository's folder, or from `src/`. */
 function namedFiles(document: string): string[] {

@@ -19,8 +19,12 @@ export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['http', rule(['servers', 'openapi', 'auth', 'vault', 'audit', 'rate-limit', 'mcp', ...leaves], ['config'])],
   [
     'servers',
-    rule(['mcp', 'process', 'rules', 'vault', 'placeholders', 'audit', 'schema', 'auth', ...leaves], ['config']),
+    rule(
+      ['mcp', 'process', 'results', 'rules', 'vault', 'placeholders', 'audit', 'schema', 'auth', ...leaves],
+      ['config'],
+    ),
   ],
+  ['results', rule(['mcp', 'rules', ...leaves])],
   ['openapi', rule(['schema', ...leaves], ['mcp', 'config'])],
   ['schema', rule(leaves)],
   ['mcp', rule(['process', ...leaves], ['config'])],

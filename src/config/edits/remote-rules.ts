@@ -12,10 +12,18 @@ const REMOTE_KEYS: ReadonlySet<string> = new Set(
     'type url headers title required isolation userVars customUserVars discovery disabledTools disabled_tools',
     'enabledTools tools startTimeoutMs timeoutMs idleTimeoutMs maxConcurrency maxConcurrencyPerUser maxSessions',
     'maxResultBytes toolErrorStatus resultImages access rules',
+    'oversizedResults redactResults',
   ].flatMap((names) => names.split(' ')),
 );
 /** Where placeholders are only text. */
-const TEXT_KEYS: ReadonlySet<string> = new Set(['title', 'userVars', 'customUserVars', 'tools', 'rules']);
+const TEXT_KEYS: ReadonlySet<string> = new Set([
+  'title',
+  'userVars',
+  'customUserVars',
+  'tools',
+  'rules',
+  'redactResults',
+]);
 
 const USER_FIELDS = 'user\\.(?:id|username|issuer|email|name|role|groups|jwt)|chat\\.id';
 const BRACE_NAMES = '(?:LIBRECHAT_)?USER_(?:ID|EMAIL|NAME|USERNAME|ROLE|GROUPS)|CHAT_ID';

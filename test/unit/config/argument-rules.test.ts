@@ -70,3 +70,24 @@ describe('"rules" of a server', () => {
     expect(remoteProblems(entry)).toEqual([]);
   });
 });
+
+describe('"redactResults" of a server', () => {
+  const issues = (redactResults: unknown) => entryProblems({ command: 'x', redactResults });
+
+  test('names known patterns and own ones', () => {
+    const given = ['emails', 'keys', { name: 'customer', pattern: '\\bC-\\d{6}\\b' }];
+    expect(parseServer({ command: 'x', redactResults: given }).redactResults).toEqual(given);
+  });
+
+  test.each([
+    ['an unknown name', ['email'], 'must be one of private-keys, web-tokens, keys, emails, card-numbers'],
+    ['nothing', [], 'redacts nothing'],
+    ['null', null, 'must be a list'],
+    ['a bad pattern', [{ name: 'x', pattern: '(' }], 'RE2'],
+    ['a pattern of every text', [{ name: 'x', pattern: 'x*' }], 'empty text'],
+    ['an odd name', [{ name: '$1', pattern: 'x' }], 'must be 1 to 60 letters'],
+    ['a misspelt key', [{ nam: 'x', pattern: 'x' }], 'name'],
+  ])('is an error with %s', (_name, given, message) => {
+    expect(issues(given)).toContainEqual(expect.stringContaining(message));
+  });
+});

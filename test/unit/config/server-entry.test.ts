@@ -35,6 +35,7 @@ describe('defaults and values', () => {
       maxConcurrency: 64,
       maxConcurrencyPerUser: 48,
       maxResultBytes: 33_554_432,
+      oversizedResults: 'cut',
       resultImages: 'data',
       toolErrorStatus: 500,
       clientHeaderForwarding: undefined,
