@@ -10,7 +10,7 @@ import { layPageFiles } from './page-files.mjs';
 const require = createRequire(import.meta.url);
 
 /** Found at run time: they hold native code, serve their own files, or are seldom used. */
-const EXTERNAL = ['libsql', 'pg', 'redis', 'rate-limit-redis', 'swagger-ui-express'];
+const EXTERNAL = ['@aws-sdk/*', 'libsql', 'pg', 'redis', 'rate-limit-redis', 'swagger-ui-express'];
 
 /** Files that look for others by where they lie themselves: all code lies in dist/ now. */
 const PLACED = /src\/(?:http\/pages\/pages-root|version)\.ts$/;

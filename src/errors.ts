@@ -257,6 +257,9 @@ export class VaultUnavailableError extends failure('vault_unavailable', 503) {
   readonly retryAfterSeconds = 5;
 }
 
+/** The KMS that wraps the vault's key is away or refuses it. The message is for admins; a start that fails exits with 1. */
+export class KeyServiceError extends failure('key_service_failed', 503) {}
+
 /** A setup link that was used, is too old, or never was. */
 export class SetupLinkError extends failure('setup_link_invalid', 410) {}
 

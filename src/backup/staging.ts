@@ -31,7 +31,7 @@ export interface StagingOptions {
   /** Where the temporary database is made, if that can be written to. */
   readonly folder: string;
   /** What unwraps the keys in a backup that a KMS has wrapped. */
-  readonly vault: Pick<VaultKeySource, 'keyService'>;
+  readonly vault: Pick<VaultKeySource, 'sources'>;
 }
 
 type Values = Extract<BackupRecord, { kind: 'row' }>['values'];

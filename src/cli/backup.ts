@@ -97,14 +97,13 @@ export async function backUp(path: string, flags: BackupFlags, environment: Envi
 }
 
 /** Where the keys of vault and audit log are. */
-export function keySourcesOf({
-  values,
-  secrets,
-  database,
-}: Pick<Environment, 'values' | 'secrets' | 'database'>): KeySources {
-  const { dataDir, databaseUrl } = database;
+export function keySourcesOf(
+  environment: Pick<Environment, 'values' | 'secrets' | 'variables' | 'database'>,
+): KeySources {
+  const { secrets } = environment;
+  const { dataDir, databaseUrl } = environment.database;
   return {
-    vault: { ...vaultKeyOf({ values }), dataDir, hasSharedDatabase: databaseUrl !== undefined },
+    vault: { ...vaultKeyOf(environment), dataDir, hasSharedDatabase: databaseUrl !== undefined },
     audit: { value: secrets.MCPO_AUDIT_KEY, dataDir },
   };
 }

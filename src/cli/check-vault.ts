@@ -19,7 +19,7 @@ const keyRows = z.array(
  */
 export async function checkVaultKey(
   { servers }: Pick<Settings, 'servers'>,
-  environment: Pick<Environment, 'values' | 'database'>,
+  environment: Pick<Environment, 'values' | 'secrets' | 'variables' | 'database'>,
 ): Promise<void> {
   const { dataDir, databaseUrl } = environment.database;
   const source = { ...vaultKeyOf(environment), dataDir, hasSharedDatabase: databaseUrl !== undefined };

@@ -18,7 +18,10 @@ interface Finding {
 export async function checkServers(settings: Pick<Settings, 'servers'>, paint = plain): Promise<CommandResult> {
   const { text, exitCode } = checkCommands(settings, process.platform, paint);
   const problems: string[] = [];
-  for (const { name, transport } of settings.servers) {
+  for (const { name, transport, unresolved = [] } of settings.servers) {
+    for (const { reference } of unresolved) {
+      problems.push(`${paint('red', 'no secret')}  ${name}  \${${reference}} cannot be read; see the warning.\n`);
+    }
     if (transport.type !== 'stdio' || transport.confinement === undefined) continue;
     const problem = await findConfinementProblem(transport.confinement);
     if (problem !== undefined) problems.push(`${paint('red', 'not confined')}  ${name}  ${problem}.\n`);

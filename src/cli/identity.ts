@@ -14,7 +14,7 @@ import { parseUserArgument, withDatabase } from './with-database.ts';
  * `mcpo-ts identity …`: running services follow within seconds. They reject with `UsageError` for arguments that cannot be
  * used, `ConfigError` for the vault's keys, `DatabaseError`.
  */
-export function identityCommands(environment: Pick<Environment, 'values' | 'database'>) {
+export function identityCommands(environment: Pick<Environment, 'values' | 'secrets' | 'variables' | 'database'>) {
   const { database } = environment;
   const { dataDir, databaseUrl } = database;
   const keySource = { ...vaultKeyOf(environment), dataDir, hasSharedDatabase: databaseUrl !== undefined };

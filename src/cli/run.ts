@@ -1,8 +1,10 @@
 import { readEnvironment } from '../config/environment.ts';
 import { staysInProcess, takeEnvironment } from '../config/environment-variables.ts';
 import { startErrorFormat } from '../config/log-format.ts';
+import { toSecretSources } from '../config/resolve-secret-sources.ts';
 import { ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { hideOwnMemory, type OwnMemory } from '../process/own-memory.ts';
+import { SecretReferences } from '../secret-sources/secret-references.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { Redactor } from '../telemetry/redactor.ts';
 import { parseCommandLine } from './arguments.ts';
@@ -47,8 +49,8 @@ function createStartLog(): Logger {
 async function dispatch(command: CommandLine, signals: ServiceSignals, events: ProcessEvents): Promise<number> {
   switch (command.kind) {
     case 'serve': {
-      const { read, ownMemory } = takeOwnEnvironment(command.options.envPath);
-      await serve(command.options, read, ownMemory, { signals, events });
+      const { read, references, ownMemory } = takeOwnEnvironment(command.options.envPath);
+      await serve({ options: command.options, readEnvironment: read, references, ownMemory, signals, events });
       setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
       return 0;
     }
@@ -68,9 +70,16 @@ async function dispatch(command: CommandLine, signals: ServiceSignals, events: P
 /** Takes the environment and hides it, before there is any child process that could read it. */
 function takeOwnEnvironment(envPath: string | undefined): {
   readonly read: ReadEnvironment;
+  readonly references: SecretReferences;
   readonly ownMemory: OwnMemory;
 } {
   const variables = takeEnvironment();
   const ownMemory = hideOwnMemory(staysInProcess, process.argv.slice(2));
-  return { read: (onRead) => readEnvironment(variables, { envPath, onRead }), ownMemory };
+  const references = new SecretReferences();
+  const read: ReadEnvironment = (onRead) => {
+    const environment = readEnvironment(variables, { envPath, onRead });
+    references.configure(toSecretSources(environment));
+    return { ...environment, references };
+  };
+  return { read, references, ownMemory };
 }

@@ -2,11 +2,15 @@ import type { AuthFile } from '../config/auth-schema.ts';
 import type { Environment } from '../config/environment.ts';
 import { withGroupUse } from '../config/group-use.ts';
 import { loadServers } from '../config/load-settings.ts';
+import { loadResolved } from '../config/references.ts';
 import { resolveAuth } from '../config/resolve-auth.ts';
+import { toSecretSources } from '../config/resolve-secret-sources.ts';
 import { readSecretFile, type SecretName } from '../config/secret-variables.ts';
 import type { ServerConfig } from '../config/server-config.ts';
+import type { OnRead } from '../config/server-context.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { formatConfigProblem } from '../errors.ts';
+import type { SecretReferences } from '../secret-sources/secret-references.ts';
 import type { Reload } from '../service/reload.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { WatchedFiles } from '../watched-files.ts';
@@ -24,15 +28,20 @@ export interface RunningConfigurationParts {
   readonly environment: Environment;
   readonly authFile: AuthFile;
   readonly servers: readonly ServerConfig[];
-  /** With `--hot-reload`, the files that were read. */
+  /** The servers file as it was read; `undefined` where there is none. */
+  readonly text: string | undefined;
+  /** What `${file:…}` names in it. */
+  readonly referencedFiles: ReadonlySet<string>;
+  readonly references: SecretReferences;
+  /** Referenced files, and with `--hot-reload` all that were read. */
   readonly watched: WatchedFiles;
   readonly reload: Reload;
   readonly logger: Logger;
 }
 
 /**
- * What a running service is configured with. Follows secrets in files, as Docker and Kubernetes mount them, and with
- * `--hot-reload` the servers file. One change at a time: each begins with what the one before has left. What cannot be
+ * What a running service is configured with. Follows secrets in files, as Docker and Kubernetes mount them, the values of
+ * references such as `${vault:…}`, and with `--hot-reload` the servers file. One change at a time: each begins with what the one before has left. What cannot be
  * used is logged once, and the previous configuration stays in use.
  */
 export class RunningConfiguration {
@@ -40,6 +49,8 @@ export class RunningConfiguration {
   #environment: Environment;
   #authFile: AuthFile;
   #servers: readonly ServerConfig[];
+  #text: string | undefined;
+  #referencedFiles: ReadonlySet<string>;
   #changing: Promise<void> = Promise.resolve();
   /** The last problem of each variable, so that it is logged once. */
   readonly #problems = new Map<string, string>();
@@ -49,12 +60,15 @@ export class RunningConfiguration {
     this.#environment = parts.environment;
     this.#authFile = parts.authFile;
     this.#servers = parts.servers;
-    const { watched } = parts;
+    this.#text = parts.text;
+    this.#referencedFiles = parts.referencedFiles;
+    const { watched, references, logger } = parts;
     for (const file of this.#secretFiles()) watched.note(file);
     watched.start(
       (files) => this.#change(files),
       (file) => this.#change([file], true),
     );
+    references.start({ logger, onChange: () => void this.#inTurn(() => this.#useSecrets()) });
     // A file that was changed between its first reading and now.
     void this.#inTurn(() => this.#readSecrets());
   }
@@ -66,6 +80,7 @@ export class RunningConfiguration {
 
   stop(): void {
     this.#parts.watched.stop();
+    this.#parts.references.stop();
   }
 
   #change(files: readonly string[], isMissing = false): void {
@@ -73,7 +88,10 @@ export class RunningConfiguration {
     const { MCPO_VAULT_KEY_FILE: vaultKeyFile } = this.#environment.values;
     if (vaultKeyFile !== undefined && files.includes(vaultKeyFile)) this.#noteVaultKey(isMissing);
     if (files.some((file) => secretFiles.includes(file))) void this.#inTurn(() => this.#readSecrets());
-    if (!isMissing && files.some((file) => !secretFiles.includes(file))) void this.reload();
+    const others = isMissing ? [] : files.filter((file) => !secretFiles.includes(file));
+    // Without `--hot-reload` only the values have changed: the servers file stays as it was read.
+    if (this.#parts.options.hotReload && others.length > 0) void this.reload();
+    else if (others.some((file) => this.#referencedFiles.has(file))) void this.#inTurn(() => this.#useSecrets());
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -88,13 +106,17 @@ export class RunningConfiguration {
 
   async #reload(): Promise<void> {
     const { options, readEnvironment, watched, reload, logger } = this.#parts;
-    const onRead = (file: string) => {
-      if (options.hotReload) watched.note(file);
+    const referencedFiles = new Set<string>();
+    const onRead: OnRead = (file, kind) => {
+      if (kind === 'secret') referencedFiles.add(file);
+      if (options.hotReload || kind === 'secret') watched.note(file);
     };
     try {
       watched.beginReading(this.#secretFiles());
       const environment = readEnvironment(onRead);
-      const { auth, servers, secrets, warnings } = loadServers(options, environment, onRead);
+      const { auth, servers, secrets, warnings, text } = await loadResolved(environment, () =>
+        loadServers(options, environment, onRead),
+      );
       // Issuers and the scopes of roles and groups are those of the start.
       const authFile = { ...this.#authFile, keys: auth.keys };
       const resolved = withGroupUse(resolveAuth(authFile, environment, options), servers);
@@ -103,9 +125,28 @@ export class RunningConfiguration {
       await reload.apply({ servers, auth: resolved, secrets });
       this.#environment = environment;
       this.#authFile = authFile;
+      this.#text = text;
+      this.#referencedFiles = referencedFiles;
       // A changed `--env-path` file may name others.
       for (const file of this.#secretFiles()) watched.note(file);
       await this.#readSecrets();
+    } catch (error) {
+      reload.refuse(error);
+    }
+  }
+
+  /** Reads the servers file again as it was, for the values of its references: only servers that use a changed one change. */
+  async #useSecrets(): Promise<void> {
+    const { options, reload, watched } = this.#parts;
+    const onRead: OnRead = (file, kind) => {
+      if (kind === 'secret') watched.note(file);
+    };
+    try {
+      const { servers, secrets } = await loadResolved(this.#environment, () =>
+        loadServers(options, this.#environment, onRead, this.#text),
+      );
+      this.#servers = servers;
+      reload.useSecrets(servers, secrets);
     } catch (error) {
       reload.refuse(error);
     }
@@ -138,6 +179,7 @@ export class RunningConfiguration {
       const auth = withGroupUse(resolveAuth(this.#authFile, environment, options), this.#servers);
       await reload.authenticate(auth, name);
       this.#environment = environment;
+      this.#parts.references.configure(toSecretSources(environment));
       this.#problems.delete(name);
       logger.info('a changed secret is in use', { variable: `${name}_FILE` });
     }

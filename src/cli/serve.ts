@@ -1,9 +1,12 @@
 import { loadSettings } from '../config/load-settings.ts';
+import { loadResolved } from '../config/references.ts';
+import type { OnRead } from '../config/server-context.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import type { startWarnings } from '../doctor/start-warnings.ts';
 import { formatConfigProblem } from '../errors.ts';
 import type { OwnMemory } from '../process/own-memory.ts';
+import type { SecretReferences } from '../secret-sources/secret-references.ts';
 import { makeHome, readHost, storageWarning } from '../service/container-storage.ts';
 import { type Service, startService } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
@@ -26,24 +29,33 @@ const SETTLE_MS = 30_000;
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
+export interface ServeParts {
+  readonly options: ServiceOptions;
+  readonly readEnvironment: ReadEnvironment;
+  readonly references: SecretReferences;
+  readonly ownMemory: OwnMemory;
+  readonly signals: ServiceSignals;
+  readonly events: ProcessEvents;
+}
+
 /**
  * Starts the service, prints the URLs, and serves until a signal ends it, which is not a failure. `readEnvironment` is
  * called again at every reload. Rejects with the `ServiceError`s of a start that fails.
  */
-export async function serve(
-  options: ServiceOptions,
-  readEnvironment: ReadEnvironment,
-  ownMemory: OwnMemory,
-  { signals, events }: { readonly signals: ServiceSignals; readonly events: ProcessEvents },
-): Promise<void> {
+export async function serve(parts: ServeParts): Promise<void> {
+  const { options, readEnvironment, references, ownMemory, signals, events } = parts;
   const signalled = untilSignal();
   const watched = new WatchedFiles();
-  const onRead = (file: string) => {
-    if (options.hotReload) watched.note(file);
+  const referencedFiles = new Set<string>();
+  const onRead: OnRead = (file, kind) => {
+    if (kind === 'secret') referencedFiles.add(file);
+    if (options.hotReload || kind === 'secret') watched.note(file);
   };
   const environment = readEnvironment(onRead);
   const hasStoredKeys = await hasStoredApiKeys(environment.database);
-  const { settings, secrets, warnings, authFile } = loadSettings(options, environment, hasStoredKeys, onRead);
+  const { settings, secrets, warnings, authFile, text } = await loadResolved(environment, () =>
+    loadSettings(options, environment, hasStoredKeys, onRead),
+  );
   const redactor = new Redactor();
   const { isLive, colours } = environment.terminal;
   const live = isLive && settings.logFormat === 'pretty' ? await openLiveLine() : undefined;
@@ -82,6 +94,9 @@ export async function serve(
     environment,
     authFile,
     servers: settings.servers,
+    text,
+    referencedFiles,
+    references,
     watched,
     reload: service.reload,
     logger,

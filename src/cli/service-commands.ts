@@ -3,6 +3,7 @@ import type { Environment } from '../config/environment.ts';
 import { type LoadedSettings, loadSettings } from '../config/load-settings.ts';
 import { nearestName } from '../config/nearest-name.ts';
 import { isHttpUrl } from '../config/read-remote-transport.ts';
+import { loadResolved } from '../config/references.ts';
 import type { Flags, ServiceOptions } from '../config/service-options.ts';
 import { hasStoredApiKeys } from '../db/has-stored-api-keys.ts';
 import { formatConfigProblem, UsageError } from '../errors.ts';
@@ -47,8 +48,11 @@ export function addServiceCommands(
     choose({
       kind: 'run',
       envPath: options.envPath,
-      run: async (environment) =>
-        work(loadSettings(options, environment, await hasStoredApiKeys(environment.database)), environment),
+      run: async (environment) => {
+        const hasStoredKeys = await hasStoredApiKeys(environment.database);
+        const loaded = await loadResolved(environment, () => loadSettings(options, environment, hasStoredKeys));
+        return work(loaded, environment);
+      },
     });
 
   program

@@ -3,7 +3,15 @@ import { readKeyText, updateKeyFile } from '../key-file.ts';
 import type { Keyring } from '../vault/keyring.ts';
 import { hasSecretsToRewrap, rewrapSecrets } from '../vault/rewrap-secrets.ts';
 import type { SecretStore } from '../vault/secret-store.ts';
-import { createKeyText, findKeyring, ownKeyFile, toKeyring, type VaultKeySource } from '../vault/vault-key.ts';
+import {
+  findKeyring,
+  isWrapped,
+  ownKeyFile,
+  partsOf,
+  toKeptKey,
+  toKeyring,
+  type VaultKeySource,
+} from '../vault/vault-key.ts';
 import { assertOwnKeyring } from '../vault/vault-keys.ts';
 import { type CommandResult, countSecrets } from './command-result.ts';
 
@@ -67,7 +75,7 @@ function assertPossible(file: string | undefined, newKeyFile: string | undefined
 }
 
 async function putInFront(file: string, newKeyFile: string | undefined, keySource: VaultKeySource): Promise<void> {
-  const key = newKeyFile === undefined ? await createKeyText(keySource) : await readNewKey(newKeyFile, keySource);
+  const key = newKeyFile === undefined ? await toKeptKey(keySource) : await readNewKey(newKeyFile, keySource);
   const setting = newKeyFile === undefined ? DATA_FOLDER : '--new-key-file';
   const before = readKeyText(file, DATA_FOLDER);
   await toKeyring({ text: `${key},${before}`, setting }, keySource);
@@ -76,14 +84,13 @@ async function putInFront(file: string, newKeyFile: string | undefined, keySourc
 
 /** The one key of a file, wrapped if new keys are kept so. */
 async function readNewKey(file: string, keySource: VaultKeySource): Promise<string> {
-  const { keyService } = keySource;
   const setting = '--new-key-file';
   const text = readKeyText(file, setting);
   const { keys } = await toKeyring({ text, setting }, keySource);
   if (keys.size !== 1) {
     throw new UsageError('--new-key-file contains more than one key; give a file with the new one only.');
   }
-  return keyService?.wrapsNewKeys && !keyService.isNeeded(text) ? keyService.wrap(text) : text;
+  return isWrapped(text) ? text : toKeptKey(keySource, text);
 }
 
 async function dropOldKeys(
@@ -113,10 +120,6 @@ async function dropOldKeys(
     return 'The old keys were not removed: a running service has just used one; restart it and run this again.';
   }
   return `Removed ${dropped.join(', ')}; backups made before the rotation can be restored only with a copy of the old file.`;
-}
-
-function partsOf(text: string): readonly string[] {
-  return text.split(',').map((part) => part.trim());
 }
 
 async function adviceOnOldKeys(store: SecretStore, keyring: Keyring, isOwnFile: boolean): Promise<readonly string[]> {

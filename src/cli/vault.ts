@@ -18,7 +18,10 @@ import { parseUserArgument, withDatabase } from './with-database.ts';
  * `mcpo-ts vault …`; none prints a value or a key. `now` is in milliseconds since the epoch. They reject with
  * `UsageError` for arguments that cannot be used, `ConfigError` for the vault's keys, `DatabaseError`.
  */
-export function vaultCommands(environment: Pick<Environment, 'values' | 'database'>, now = Date.now()) {
+export function vaultCommands(
+  environment: Pick<Environment, 'values' | 'secrets' | 'variables' | 'database'>,
+  now = Date.now(),
+) {
   const { database } = environment;
   const { dataDir, databaseUrl } = database;
   const keySource = { ...vaultKeyOf(environment), dataDir, hasSharedDatabase: databaseUrl !== undefined };

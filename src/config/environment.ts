@@ -7,6 +7,8 @@ import { dataFolder } from './data-folder.ts';
 import { isOwnVariable, withOwnVariables } from './environment-variables.ts';
 import { type LogFormat, parseLogFormat, toLogFormat } from './log-format.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
+import type { References } from './references.ts';
+import { secretSourceValues } from './secret-source-variables.ts';
 import { readSecretFile, type SecretName, secretNames, secretSchema } from './secret-variables.ts';
 import { textAs, variable } from './shapes.ts';
 import { HOST_NAMES_RULE, LOG_LEVEL_RULE, parseHostNames, parseLogLevel } from './spellings.ts';
@@ -98,6 +100,7 @@ export const valueSchema = z.object({
     "The vault's key: 32 bytes as base64. Several with commas: the first writes, all read. Unset: made once beside the database.",
   ),
   MCPO_VAULT_KEY_FILE: text.describe('File with that key, which only its owner may read (mode 0400 or 0600).'),
+  ...secretSourceValues,
   MCPO_VAULT_LAST_FOUR: flag.meta({
     description: '`true`: users see the last four characters of what they have set.',
     default: 'false',
@@ -202,6 +205,8 @@ export interface Environment {
     readonly colours: { readonly out: boolean; readonly error: boolean };
   };
   readonly platform: NodeJS.Platform;
+  /** The values of references such as `${vault:…}`. */
+  readonly references?: References | undefined;
 }
 
 export interface ReadEnvironmentOptions {

@@ -9,7 +9,7 @@ import { isOwnVariable } from './environment-variables.ts';
 import { groupWarnings, withGroupUse } from './group-use.ts';
 import { hasAuthentication, resolveAuth } from './resolve-auth.ts';
 import { identityWarnings } from './resolve-identity.ts';
-import type { ChildContext } from './server-context.ts';
+import type { ChildContext, OnRead } from './server-context.ts';
 import { fileSchema, type LoadedServers, parseServersFile, readServersFile, type ServersFile } from './servers-file.ts';
 import type { ServiceOptions } from './service-options.ts';
 import { type Secrets, type Settings, toSecrets, toSettings } from './settings.ts';
@@ -24,6 +24,8 @@ export interface LoadedSettings {
   readonly warnings: readonly ConfigProblem[];
   /** `auth` of the servers file. */
   readonly authFile: AuthFile;
+  /** The text of the servers file; `undefined` where there is none. */
+  readonly text: string | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export function loadSettings(
   options: ServiceOptions,
   environment: Environment,
   hasStoredKeys = false,
-  onRead?: (file: string) => void,
+  onRead?: OnRead,
 ): LoadedSettings {
   const unread = new UnreadEnvFile(options.envPath, environment);
   try {
@@ -50,7 +52,7 @@ function combineSettings(
   options: ServiceOptions,
   environment: Environment,
   hasStoredKeys: boolean,
-  onRead: ((file: string) => void) | undefined,
+  onRead: OnRead | undefined,
 ): LoadedSettings {
   const file = loadServers(options, environment, onRead);
   const auth = withGroupUse(resolveAuth(file.auth, environment, options), file.servers);
@@ -71,6 +73,7 @@ function combineSettings(
     settings,
     secrets: toSecrets(environment, file, auth),
     authFile: file.auth,
+    text: file.text,
     warnings: [
       ...file.warnings,
       ...ambiguousUserWarnings(file.servers, auth),
@@ -93,7 +96,7 @@ function combineSettings(
 export function loadServers(
   options: ServiceOptions,
   environment: Environment,
-  onRead?: (file: string) => void,
+  onRead?: OnRead,
   text?: string,
 ): LoadedServers {
   const { variables, platform } = environment;
@@ -104,9 +107,9 @@ export function loadServers(
   for (const [name, value] of options.env) given.set(name, value);
   for (const [name, value] of given) secrets.addVariable(name, value);
   const privatePaths = new Set(ownPaths(options, environment));
-  const noteFile = (path: string) => {
+  const noteFile: OnRead = (path, kind) => {
     privatePaths.add(resolve(path));
-    onRead?.(path);
+    onRead?.(path, kind);
   };
   const context: ChildContext = {
     environment: new Map([...variables, ...given]),
@@ -115,10 +118,11 @@ export function loadServers(
     confinement: commonConfinement(environment, privatePaths),
     secrets,
     onRead: noteFile,
+    lookUpReference: (reference) => environment.references?.lookUp(reference),
   };
   const file: ServersFile =
     options.config === undefined
-      ? { ...fileSchema.parse({}), servers: oneServer(options, context), warnings: [] }
+      ? { ...fileSchema.parse({}), servers: oneServer(options, context), warnings: [], text: undefined }
       : text === undefined
         ? readServersFile(options.config, context)
         : parseServersFile(text, options.config, context);

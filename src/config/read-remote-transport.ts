@@ -29,15 +29,14 @@ function readUrl(url: string, { entry, place, templates, secrets }: EntryContext
   const template = templates.read(url.trim(), at);
   if (template === undefined) return [];
 
-  const first = template[0];
-  const isHostFixed = !hasUserPlaceholder(template) || (first?.kind === 'literal' && FIXED_ORIGIN.test(first.text));
+  const isHostFixed = !hasUserPlaceholder(template) || FIXED_ORIGIN.test(firstText(template));
   if (!isHostFixed && !(entry.rawUrlPlaceholders && entry.allowedHosts !== undefined)) {
     at.problem(
       'scheme, host and port must be written out before the first value of a user, so that no user can say where the request goes.',
     );
     return template;
   }
-  if (isHostFixed) {
+  if (isHostFixed && templates.unresolved.length === 0) {
     const example = template.map((part) => (part.kind === 'literal' ? part.text : 'x')).join('');
     if (!isHttpUrl(example)) {
       at.problem('must be an http or https URL such as https://example.org/mcp.');
@@ -48,6 +47,12 @@ function readUrl(url: string, { entry, place, templates, secrets }: EntryContext
   }
   secrets.addUrl(literalParts(template));
   return template;
+}
+
+/** What the admin wrote before the first value of a user. */
+function firstText(template: Template): string {
+  const end = template.findIndex(({ kind }) => kind !== 'literal');
+  return literalParts(end === -1 ? template : template.slice(0, end));
 }
 
 function readHeaders({ entry, place, templates, secrets }: EntryContext): ReadonlyMap<string, Template> {

@@ -27,6 +27,8 @@ export const secretSchema = z.object({
   MCPO_OPENWEBUI_API_KEY: secret.describe(
     'An API key of an admin of Open WebUI, to ask it for more than callers show; needs `MCPO_OPENWEBUI_URL`.',
   ),
+  VAULT_TOKEN: secret.describe('Token for HashiCorp Vault, from which `${vault:…}` is read.'),
+  VAULT_SECRET_ID: secret.describe('Secret id of an AppRole log-in at HashiCorp Vault.'),
   MCPO_AUDIT_KEY: secret.describe("The audit log's key: 32 bytes as base64. Unset: made once beside the database."),
   MCPO_BACKUP_PASSPHRASE: secret.describe(
     'Encrypts what `mcpo-ts backup` writes, and opens it; at least 16 characters to encrypt with.',

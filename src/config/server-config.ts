@@ -45,6 +45,14 @@ export interface ServerConfig extends ServerSettings {
    * user, never used for a call; `undefined`: the tools are known once a user's session is open.
    */
   readonly discovery: ReadonlyMap<string, string> | undefined;
+  /** References whose values its sessions need and that could not be read; `undefined`: it has all of them. */
+  readonly unresolved?: readonly UnresolvedReference[] | undefined;
+}
+
+/** A reference to a secret that is kept elsewhere, without `${` and `}`, and why it has no value. */
+export interface UnresolvedReference {
+  readonly reference: string;
+  readonly reason: string;
 }
 
 /** Which of the caller's headers an HTTP transport passes on to the server; lower-case names, `*` at the end matches a prefix. */

@@ -1,3 +1,4 @@
+import type { ReferenceReading } from '../placeholders/parse-template.ts';
 import type { ConfiguredSecrets } from './configured-secrets.ts';
 import type { CommonConfinement } from './confinement.ts';
 import type { ServerEntry } from './server-schema.ts';
@@ -14,8 +15,13 @@ export interface ChildContext {
   /** Learns the values that must never be printed. */
   readonly secrets: ConfiguredSecrets;
   /** Called with each file just before it is read. */
-  readonly onRead?: ((file: string) => void) | undefined;
+  readonly onRead?: OnRead | undefined;
+  /** Looks up references such as `${vault:…}`. */
+  readonly lookUpReference?: ((reference: string) => ReferenceReading | undefined) | undefined;
 }
+
+/** Is called with a file just before it is read; `secret`: with one that `${file:…}` names. */
+export type OnRead = (file: string, kind?: 'secret') => void;
 
 /** What all servers of a file have in common. */
 export interface ServerContext extends ChildContext {

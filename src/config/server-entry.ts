@@ -82,6 +82,7 @@ export function readServer(
     clientHeaderForwarding: entry.client_header_forwarding,
     userVars,
     discovery: readDiscovery(entryContext, userVars, isolation),
+    ...(templates.unresolved.length > 0 && { unresolved: templates.unresolved }),
   };
 }
 

@@ -66,6 +66,8 @@ export interface ServersFile extends Readonly<z.infer<typeof fileSchema>> {
   /** The enabled servers in the file's order. */
   readonly servers: readonly ServerConfig[];
   readonly warnings: readonly ConfigProblem[];
+  /** What was read; `undefined` where there is no file. */
+  readonly text: string | undefined;
 }
 
 /** With the values of the file, and of `--env` and `--env-path`, that must never be printed. */
@@ -125,7 +127,7 @@ export function parseServersFile(text: string, file: string, child: ChildContext
     root.at('auth'),
   );
   report.throwIfAny();
-  return { ...settings, servers, warnings: report.warnings };
+  return { ...settings, servers, warnings: report.warnings, text };
 }
 
 function parseDocument(text: string, file: string): JsonDocument {

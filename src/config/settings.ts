@@ -3,12 +3,15 @@ import type { AuthSettings } from '../auth/auth-settings.ts';
 import { ConfigError, type ConfigProblem, UsageError } from '../errors.ts';
 import type { Environment } from './environment.ts';
 import { authSecrets } from './resolve-auth.ts';
+import { toSecretSources } from './resolve-secret-sources.ts';
 import { decoded } from './secret-variables.ts';
 import type { LoadedServers } from './servers-file.ts';
 import type { ServiceOptions } from './service-options.ts';
 import { toTracingSettings, tracingHeaders, tracingSecrets } from './tracing.ts';
 import { TRUST_NONE } from './trust-proxy.ts';
 
+/** With which secrets are read from AWS. */
+const AWS_SECRETS = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /** The whole configuration except its secrets, so it can be logged. */
@@ -126,10 +129,11 @@ export function toSecrets(environment: Environment, file: LoadedServers, auth: A
 
 /**
  * The vault's key-encryption keys: 32 bytes as base64 each, separated by commas; or the file that contains them, which
- * the vault itself reads, as it checks its permissions.
+ * the vault itself reads, as it checks its permissions. A key that a KMS has wrapped stands in place of the key itself.
  */
-export function vaultKeyOf({ values }: Pick<Environment, 'values'>) {
-  return { value: values.MCPO_VAULT_KEY, file: values.MCPO_VAULT_KEY_FILE };
+export function vaultKeyOf(environment: Pick<Environment, 'values' | 'secrets' | 'variables'>) {
+  const { MCPO_VAULT_KEY: value, MCPO_VAULT_KEY_FILE: file, MCPO_VAULT_KMS: kms } = environment.values;
+  return { value, file, kms, sources: toSecretSources(environment) };
 }
 
 function resolveHost(options: ServiceOptions, hasAuthentication: boolean): string {
@@ -152,16 +156,17 @@ function resolveMetrics({ MCPO_METRICS_PORT: port, MCPO_METRICS_HOST: host = '12
 }
 
 /** The vault's keys and the passwords of the database and of Redis, which no output may contain. */
-function ownSecrets({ values, secrets }: Environment): readonly string[] {
+function ownSecrets({ values, secrets, variables }: Environment): readonly string[] {
   const keys = values.MCPO_VAULT_KEY?.split(',').map((key) => key.trim()) ?? [];
   const urls = [secrets.MCPO_DATABASE_URL, secrets.MCPO_REDIS_URL].flatMap((url) => {
     if (url === undefined) return [];
     const { password } = new URL(url);
     return [url, password, decoded(password) ?? ''];
   });
-  const { MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY } = secrets;
-  const others = [MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY].map((secret) => secret ?? '');
-  return [...keys, ...others, ...urls, ...tracingSecrets({ secrets })].filter((secret) => secret !== '');
+  const { MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY, VAULT_TOKEN, VAULT_SECRET_ID } = secrets;
+  const own = [MCPO_AUDIT_KEY, MCPO_BACKUP_PASSPHRASE, MCPO_BACKUP_IDENTITY, VAULT_TOKEN, VAULT_SECRET_ID];
+  const others = [...own, ...AWS_SECRETS.map((name) => variables.get(name))];
+  return [...keys, ...others, ...urls, ...tracingSecrets({ secrets })].flatMap((secret) => secret || []);
 }
 
 function resolveTls({ sslCertfile: certFile, sslKeyfile: keyFile }: ServiceOptions) {

@@ -67,12 +67,20 @@ function hideTemplates(templates: ReadonlyMap<string, Template>): object {
 }
 
 function hideTemplate(template: Template): string {
-  return template.map((part) => (part.kind === 'literal' ? hideLiteral(part.text) : toPlaceholder(part))).join('');
+  const toHidden = (text: string, reference: string | undefined) =>
+    reference === undefined ? hideLiteral(text) : `\${${reference}}`;
+  return template
+    .map((part) => (part.kind === 'literal' ? toHidden(part.text, part.reference) : toPlaceholder(part)))
+    .join('');
 }
 
 /** As the admin writes it, with the placeholders of users. */
 function toText(template: Template): string {
-  return template.map((part) => (part.kind === 'literal' ? part.text : toPlaceholder(part))).join('');
+  const toPlain = (text: string, reference: string | undefined) =>
+    reference === undefined ? text : `\${${reference}}`;
+  return template
+    .map((part) => (part.kind === 'literal' ? toPlain(part.text, part.reference) : toPlaceholder(part)))
+    .join('');
 }
 
 function toPlaceholder(placeholder: Placeholder): string {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import { parseTemplate } from '../placeholders/parse-template.ts';
+import { parseTemplate, type ReferenceReading } from '../placeholders/parse-template.ts';
 import {
   describePlaceholder,
   hasUserPlaceholder,
@@ -10,6 +10,7 @@ import {
 } from '../placeholders/resolve-template.ts';
 import type { Template } from '../placeholders/template.ts';
 import type { ConfigPlace } from './config-report.ts';
+import type { UnresolvedReference } from './server-config.ts';
 import type { ServerContext } from './server-context.ts';
 import type { ServerEntry } from './server-schema.ts';
 import { readTextFile } from './text-file.ts';
@@ -20,6 +21,8 @@ const MAX_FILE_BYTES = 64 * 1024;
 /** Reads the strings of one server and remembers which user placeholders they name. */
 export class TemplateReader {
   readonly usedVariables = new Set<string>();
+  /** References of the server that have no value yet. */
+  readonly unresolved: UnresolvedReference[] = [];
   hasUserPlaceholders = false;
 
   constructor(
@@ -55,7 +58,10 @@ export class TemplateReader {
 
   /** A string that must be the same for every user; `why` ends the message that rejects a user placeholder. */
   readLiteral(text: string, place: ConfigPlace, why: string): string | undefined {
+    const before = this.unresolved.length;
     const literal = this.literal(text, place, why, this.userVariables);
+    // Without its value nothing can be said of it.
+    if (this.unresolved.length > before) return undefined;
     if (literal?.trim() !== '') return literal;
     place.problem('is empty.');
     return undefined;
@@ -98,12 +104,24 @@ export class TemplateReader {
   private readFile(path: string): string {
     const { folder, secrets, onRead } = this.context;
     const file = resolve(folder, path);
-    onRead?.(file);
+    onRead?.(file, 'secret');
     const problem = fileProblem(file);
     if (problem !== undefined) throw new Error(problem);
     const text = readTextFile(file).replace(/\r?\n$/, '');
     secrets.addVariable('', text);
     return text;
+  }
+
+  /** What the sources of secrets give counts as secret. */
+  private lookUpReference(reference: string, place: ConfigPlace): ReferenceReading {
+    const { lookUpReference, secrets } = this.context;
+    const reading = lookUpReference?.(reference) ?? { kind: 'problem', message: 'cannot be read here' };
+    if (reading.kind === 'value') secrets.addVariable('', reading.text);
+    if (reading.kind === 'unresolved') {
+      this.unresolved.push({ reference, reason: reading.reason });
+      place.warning(`\${${reference}} cannot be read: ${reading.reason}. The server waits for it.`);
+    }
+    return reading;
   }
 
   private parse(
@@ -115,7 +133,8 @@ export class TemplateReader {
     try {
       const { inputs } = this.context;
       const readFile = (path: string) => this.readFile(path);
-      return parseTemplate(text, { environment, readFile, userVariables, inputs });
+      const lookUpReference = (reference: string) => this.lookUpReference(reference, place);
+      return parseTemplate(text, { environment, readFile, lookUpReference, userVariables, inputs });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const { message } of error.problems) place.problem(message.endsWith('?') ? message : `${message}.`);

@@ -5,12 +5,22 @@ import type { Template, TemplatePart, UserPlaceholder } from './template.ts';
 /** A `Set` of names, or a `Map` by names. */
 type Names = Pick<ReadonlySet<string>, 'has'>;
 
+/** What is known of a secret that is kept elsewhere. */
+export type ReferenceReading =
+  | { readonly kind: 'value'; readonly text: string }
+  /** Its source does not give it now: what needs it has to wait. */
+  | { readonly kind: 'unresolved'; readonly reason: string }
+  /** It can never be read like this. The message goes on after the reference. */
+  | { readonly kind: 'problem'; readonly message: string };
+
 /** What the names in a text can refer to. */
 export interface TemplateContext {
   /** The service's environment. A name that is set but empty gives `''`. */
   readonly environment: { get(name: string): string | undefined };
   /** The text of a file of the admin's, for `${file:PATH}`. Throws an `Error` that says in a phrase why it has none. */
   readonly readFile?: ((path: string) => string) | undefined;
+  /** The value of `vault:…`, `aws-sm:…`, `op:…` or `cmd:…`, which was read before. */
+  readonly lookUpReference?: ((reference: string) => ReferenceReading) | undefined;
   /** Names of the user variables that the server declares: `${NAME}`, `${input:NAME}` and `{{NAME}}`. */
   readonly userVariables: Names;
   /** Ids of the file's `inputs`; referred to as `${input:ID}` only. */
@@ -61,6 +71,7 @@ const ENVIRONMENT = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;
 const DEFAULT = /^(env:)?([A-Za-z_][A-Za-z0-9_]*):-(.*)$/s;
 const INPUT = /^input:([A-Za-z0-9_.-]+)$/;
 const FILE = /^file:(.+)$/s;
+const REFERENCE = /^(?:vault|aws-sm|op|cmd):/;
 const BASE64 = '${base64:';
 
 /** What a placeholder gives: text of the admin's, a user's placeholder, or a problem. */
@@ -78,7 +89,7 @@ export function parseTemplate(text: string, context: TemplateContext): Template 
   let literal = '';
   const add = (reading: Reading) => {
     if (reading.kind === 'problem') problems.push(reading.message);
-    else if (reading.kind === 'literal') literal += reading.text;
+    else if (reading.kind === 'literal' && reading.reference === undefined) literal += reading.text;
     else {
       parts.push(...literalTemplate(literal), reading);
       literal = '';
@@ -139,7 +150,9 @@ function readBase64(body: string, context: TemplateContext): Reading {
   try {
     const template = parseTemplate(body, context);
     if (hasUserPlaceholder(template)) return { kind: 'base64', template };
-    return { kind: 'literal', text: toBase64(literalText(template)) };
+    const text = toBase64(literalText(template));
+    const isReferred = template.some((part) => part.kind === 'literal' && part.reference !== undefined);
+    return { kind: 'literal', text, ...(isReferred && { reference: `base64:${body}` }) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return problem(error.problems.map(({ message }) => message).join('; '));
@@ -155,6 +168,12 @@ function fromFile(path: string, { readFile }: TemplateContext): Reading {
   }
 }
 
+function fromReference(reference: string, { lookUpReference }: TemplateContext): Reading {
+  const reading = lookUpReference?.(reference) ?? { kind: 'problem', message: 'cannot be read here' };
+  if (reading.kind === 'problem') return problem(`\${${reference}} ${reading.message}`);
+  return { kind: 'literal', text: reading.kind === 'value' ? reading.text : '', reference };
+}
+
 function readDollar(body: string, context: TemplateContext): Reading {
   const { environment, userVariables, inputs } = context;
   const placeholder = DOLLAR_SPELLINGS.get(body);
@@ -168,6 +187,7 @@ function readDollar(body: string, context: TemplateContext): Reading {
   if (variable !== undefined) return fromEnvironment(variable, context);
   const file = FILE.exec(body)?.[1];
   if (file !== undefined) return fromFile(file.trim(), context);
+  if (REFERENCE.test(body)) return fromReference(body, context);
   const input = INPUT.exec(body)?.[1];
   if (input !== undefined) {
     if (userVariables.has(input) || inputs.has(input)) return { kind: 'user-variable', name: input };

@@ -16,7 +16,14 @@ interface Base64Placeholder {
 /** What depends on who calls. */
 export type Placeholder = UserPlaceholder | Base64Placeholder;
 
-export type TemplatePart = { readonly kind: 'literal'; readonly text: string } | Placeholder;
+/** Text of the admin's; `reference` is what the servers file has in its place, such as `vault:secret/data/x#key`. */
+interface Literal {
+  readonly kind: 'literal';
+  readonly text: string;
+  readonly reference?: string;
+}
+
+export type TemplatePart = Literal | Placeholder;
 
 /** One string of a server's settings after the admin's own placeholders were resolved. */
 export type Template = readonly TemplatePart[];

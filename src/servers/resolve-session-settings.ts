@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/server-config.ts';
-import { PlaceholderValueError } from '../errors.ts';
+import { PlaceholderValueError, ServerUnavailableError } from '../errors.ts';
 import type { SessionSettings } from '../mcp/session.ts';
 import { isAllowedHost } from '../placeholders/allowed-hosts.ts';
 import {
@@ -14,22 +14,30 @@ import type { Template, UserPlaceholder } from '../placeholders/template.ts';
 
 type SessionConfig = Pick<
   ServerConfig,
-  'name' | 'transport' | 'isolation' | 'allowPrivateAddresses' | 'rawUrlPlaceholders' | 'allowedHosts'
+  'name' | 'transport' | 'isolation' | 'allowPrivateAddresses' | 'rawUrlPlaceholders' | 'allowedHosts' | 'unresolved'
 >;
+
+/** How long a caller is to wait for a secret that cannot be read. */
+const RETRY_AFTER_SECONDS = 10;
 
 /**
  * Resolves a server's settings for one owner, in one pass. A header or variable whose placeholder has no value is
  * left out. Headers with a token that is made anew or differs from call to call are asked for at every exchange, with
  * the values of `latest`, so that a fresh token does not need another session.
  * Throws `PlaceholderValueError` where a url or an argument would lack a value, or a value would change where the url
- * points.
+ * points; `ServerUnavailableError` while a secret of the admin's cannot be read.
  */
 export function resolveSessionSettings(
   config: SessionConfig,
   values: PlaceholderValues,
   latest: () => PlaceholderValues = () => values,
 ): SessionSettings {
-  const { transport } = config;
+  const { transport, unresolved = [] } = config;
+  if (unresolved.length > 0) {
+    const detail = unresolved.map(({ reference, reason }) => `\${${reference}}: ${reason}`).join('; ');
+    const message = `A secret that server "${config.name}" needs cannot be read now.`;
+    throw new ServerUnavailableError(message, RETRY_AFTER_SECONDS, { detail });
+  }
   if (transport.type === 'stdio') {
     return {
       type: 'stdio',

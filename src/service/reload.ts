@@ -41,6 +41,17 @@ export function createReload(
       record({ eventType: 'reload', action: 'reload', result: 'success', details: { ...change } });
     },
 
+    /** Uses changed values of the servers file's references. */
+    useSecrets(servers: readonly ServerConfig[], secrets: readonly string[]): void {
+      redactor.add(secrets);
+      const { changed } = registry.apply(servers);
+      if (changed.length === 0) return;
+      logger.info('servers get changed secrets', { servers: changed });
+      for (const server of changed) {
+        record({ eventType: 'key_change', action: 'replace', resource: `server/${server}`, result: 'success' });
+      }
+    },
+
     /** Uses changed secrets of the authentication; `variable` names the one that has changed. Rejects as `apply` does. */
     async authenticate(settings: AuthSettings, variable: string): Promise<void> {
       redactor.add(authSecrets(settings));

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SecretSourceSettings } from '../config/secret-source-variables.ts';
 import { generateKey, keyProblem, openKeyFile, readKeyText } from '../key-file.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { KeyService } from './key-service.ts';
 import { type Keyring, parseKeyring } from './keyring.ts';
 
 const FILE_NAME = 'vault.key';
@@ -16,8 +16,10 @@ export interface VaultKeySource {
   readonly dataDir: string;
   /** With PostgreSQL the replicas must share the keys, so none is made. */
   readonly hasSharedDatabase: boolean;
-  /** Unwraps keys that are kept wrapped by a KMS; `undefined` where none can be. */
-  readonly keyService?: KeyService | undefined;
+  /** The KMS that wraps new keys, as `MCPO_VAULT_KMS` names it; `undefined`: they are kept as they are. */
+  readonly kms?: string | undefined;
+  /** How a KMS is reached. */
+  readonly sources?: SecretSourceSettings | undefined;
 }
 
 /** A keyring as it is kept: keys as base64, or wrapped by a KMS, separated by commas. */
@@ -34,12 +36,12 @@ interface KeyText {
  */
 export async function loadKeyring(source: VaultKeySource, logger: Logger): Promise<Keyring> {
   const given = givenText(source);
-  if (given !== undefined) return toKeyring(given, source);
+  if (given !== undefined) return toKeyring(given, source, logger);
   const file = vaultKeyFile(source.dataDir);
   const message = 'a key for the vault was made; keep a copy of it elsewhere, without it no secret can be read';
-  const newKey = existsSync(file) ? '' : await createKeyText(source);
+  const newKey = existsSync(file) ? '' : await toKeptKey(source);
   const text = openKeyFile(file, newKey, () => logger.info(message, { file }));
-  return toKeyring({ text, setting: 'MCPO_DATA_DIR' }, source);
+  return toKeyring({ text, setting: 'MCPO_DATA_DIR' }, source, logger);
 }
 
 /** The same keys for a command or for reading them again; none is made. Rejects as `loadKeyring` does. */
@@ -52,15 +54,35 @@ export function findKeyText(source: VaultKeySource): KeyText {
   return givenText(source) ?? readText(vaultKeyFile(source.dataDir), 'MCPO_VAULT_KEY');
 }
 
-/** A new key in the form in which it is to be kept: wrapped if a KMS is configured for new keys. */
-export async function createKeyText({ keyService }: Pick<VaultKeySource, 'keyService'>): Promise<string> {
-  const key = generateKey();
-  return keyService?.wrapsNewKeys ? keyService.wrap(key) : key;
+/** A new key, or the one that is given, in the form in which it is to be kept: wrapped if a KMS is configured. */
+export async function toKeptKey(source: Pick<VaultKeySource, 'kms' | 'sources'>, key = generateKey()): Promise<string> {
+  const { kms, sources } = source;
+  if (kms === undefined || sources === undefined) return key;
+  const { wrapKey } = await import('../secret-sources/key-wrapping.ts');
+  return wrapKey(kms, key, sources);
 }
 
-/** Reads one or more keys as they are kept. Rejects as `loadKeyring` does. */
-export async function toKeyring({ text, setting }: KeyText, { keyService }: Pick<VaultKeySource, 'keyService'>) {
-  return parseKeyring(keyService?.isNeeded(text) ? await keyService.unwrapAll(text) : text, setting);
+/** Reads one or more keys as they are kept; plain ones stay in memory only. Rejects as `loadKeyring` does. */
+export async function toKeyring(
+  { text, setting }: KeyText,
+  { sources }: Pick<VaultKeySource, 'sources'>,
+  logger?: Logger,
+): Promise<Keyring> {
+  if (sources === undefined || !partsOf(text).some(isWrapped)) return parseKeyring(text, setting);
+  const { unwrapKey } = await import('../secret-sources/key-wrapping.ts');
+  const onRetry = (reason: string) => logger?.warn("the vault's key cannot be unwrapped yet", { setting, reason });
+  const unwrap = (part: string) => (isWrapped(part) ? unwrapKey(part, sources, onRetry) : part);
+  return parseKeyring((await Promise.all(partsOf(text).map(unwrap))).join(), setting);
+}
+
+/** The keys of a keyring as it is kept. */
+export function partsOf(text: string): readonly string[] {
+  return text.split(',').map((part) => part.trim());
+}
+
+/** Whether a key is kept wrapped by a KMS. */
+export function isWrapped(part: string): boolean {
+  return /^(?:transit|aws-kms):/.test(part);
 }
 
 /** The file in the data folder that holds the keys; `undefined` where they are given by the environment. */

@@ -29,7 +29,8 @@ export const roomRules: ReadonlyMap<string, RoomRule> = new Map([
   ['schema', rule(leaves)],
   ['mcp', rule(['process', ...leaves], ['config'])],
   ['backup', rule(['vault', 'audit', 'auth', 'db', ...leaves])],
-  ['vault', rule(['db', 'auth', ...leaves], ['config'])],
+  ['vault', rule(['db', 'auth', 'secret-sources', ...leaves], ['config'])],
+  ['secret-sources', rule(leaves, ['config', 'placeholders'])],
   ['audit', rule(['db', ...leaves], ['config'])],
   ['rate-limit', rule(['db', ...leaves], ['config'])],
   ['process', rule(leaves, ['config'])],
@@ -63,6 +64,7 @@ const libraryRooms: readonly [prefix: string, rooms: readonly string[]][] = [
   ['age-encryption', ['backup']],
   ['@opentelemetry/', ['telemetry']],
   ['@sentry/', ['telemetry']],
+  ['@aws-sdk/', ['secret-sources']],
 ];
 
 interface Import {

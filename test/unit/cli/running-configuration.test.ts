@@ -7,6 +7,9 @@ import { parseCommandLine } from '../../../src/cli/arguments.ts';
 import { RunningConfiguration } from '../../../src/cli/running-configuration.ts';
 import { readEnvironment } from '../../../src/config/environment.ts';
 import { loadSettings } from '../../../src/config/load-settings.ts';
+import type { ServerConfig } from '../../../src/config/server-config.ts';
+import type { OnRead } from '../../../src/config/server-context.ts';
+import { SecretReferences } from '../../../src/secret-sources/secret-references.ts';
 import type { Reload } from '../../../src/service/reload.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { WatchedFiles } from '../../../src/watched-files.ts';
@@ -20,6 +23,7 @@ let said: string[] = [];
 let applied: { servers: readonly string[]; keys: readonly string[]; roles: number }[] = [];
 let authenticated: (string | undefined)[] = [];
 let refused: string[] = [];
+let used: (readonly ServerConfig[])[] = [];
 let running: RunningConfiguration | undefined;
 
 const path = (name: string) => join(folder, name);
@@ -31,7 +35,7 @@ const writeServers = (names: readonly string[], auth = {}) =>
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'running-'));
-  [said, applied, authenticated, refused] = [[], [], [], []];
+  [said, applied, authenticated, refused, used] = [[], [], [], [], []];
   writeServers(['a'], { keys: [{ id: 'one', hash: hash('1') }], roles: { admin: ['admin'] } });
   writeFileSync(path('key'), key(1));
   writeFileSync(path('redis'), 'redis://cache-1');
@@ -53,11 +57,13 @@ function start(...flags: readonly string[]): void {
   };
   const watched = new WatchedFiles({ lookMs: 25, restMs: 10 });
   const readOnce = (onRead?: (file: string) => void) => readEnvironment(env, { onRead });
-  const onRead = (file: string) => {
-    if (options.hotReload) watched.note(file);
+  const referencedFiles = new Set<string>();
+  const onRead: OnRead = (file, kind) => {
+    if (kind === 'secret') referencedFiles.add(file);
+    if (options.hotReload || kind === 'secret') watched.note(file);
   };
   const environment = readOnce(onRead);
-  const { authFile } = loadSettings(options, environment, false, onRead);
+  const { authFile, text } = loadSettings(options, environment, false, onRead);
   const say = (message: string) => void said.push(message);
   const logger: Logger = { error: say, warn: say, info: say, debug: say, isDebug: () => false };
   const reload: Reload = {
@@ -65,6 +71,7 @@ function start(...flags: readonly string[]): void {
       const keys = auth.keys.map(({ id }) => id);
       applied.push({ servers: servers.map(({ name }) => name), keys, roles: auth.scopesByRole.size });
     },
+    useSecrets: (servers) => void used.push(servers),
     authenticate: async ({ apiKey }: AuthSettings) => void authenticated.push(apiKey),
     refuse: (error) => void refused.push(String(error)),
   };
@@ -74,6 +81,9 @@ function start(...flags: readonly string[]): void {
     environment,
     authFile,
     servers: [],
+    text,
+    referencedFiles,
+    references: new SecretReferences(),
     watched,
     reload,
     logger,
@@ -136,4 +146,22 @@ test('a reload on request reads everything again', async () => {
   void running?.reload();
   await waitFor(() => applied.length > 0);
   expect(applied).toEqual([{ servers: ['c'], keys: [], roles: 1 }]);
+});
+
+test('a changed file of ${file:…} is used without --hot-reload, and the servers file as it was read', async () => {
+  const server = (name: string) => ({ [name]: { command: 'x', env: { TOKEN: '${file:token}' } } });
+  writeFileSync(path('token'), 'value-before-the-rotation');
+  writeFileSync(path('servers.json'), JSON.stringify({ mcpServers: server('a') }));
+  start();
+  writeFileSync(path('servers.json'), JSON.stringify({ mcpServers: server('b') }));
+  writeFileSync(path('token'), 'value-after-the-rotation');
+  await waitFor(() => used.length > 0);
+  expect(used[0]?.map(({ name }) => name)).toEqual(['a']);
+  expect(JSON.stringify(used[0]?.map(({ transport }) => transport.type === 'stdio' && [...transport.env]))).toContain(
+    'value-after-the-rotation',
+  );
+  rmSync(path('token'));
+  writeFileSync(path('token'), 'value-after-the-second-rotation');
+  await waitFor(() => used.length > 1);
+  expect([applied, refused]).toEqual([[], []]);
 });

@@ -30,7 +30,15 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const keySource = () => ({ value, file: undefined, dataDir, hasSharedDatabase: false });
 const vault = () =>
-  vaultCommands({ values: { MCPO_VAULT_KEY: value }, database: { dataDir, databaseUrl: undefined } }, now);
+  vaultCommands(
+    {
+      values: { MCPO_VAULT_KEY: value },
+      secrets: {},
+      variables: new Map(),
+      database: { dataDir, databaseUrl: undefined },
+    },
+    now,
+  );
 const rotate = (request: RotationRequest = {}) => vault().rotateKey(request);
 const keyFile = () => join(dataDir, 'vault.key');
 
