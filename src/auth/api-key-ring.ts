@@ -1,5 +1,5 @@
 import { hash as hashOf, timingSafeEqual } from 'node:crypto';
-import { toKeyPrincipal, toSingleRecord } from './api-key.ts';
+import { PREVIOUS_KEY_ID, toKeyPrincipal, toSingleRecord } from './api-key.ts';
 import type { ApiKeyRecord, AuthSettings } from './auth-settings.ts';
 import type { Principal } from './principal.ts';
 
@@ -59,8 +59,11 @@ export class ApiKeyRing {
   }
 
   /** Replaces the keys of the settings. */
-  replaceGiven({ apiKey, keys, openWebUi }: Pick<AuthSettings, 'apiKey' | 'keys' | 'openWebUi'>): void {
-    this.replace('single', apiKey === undefined ? [] : [toSingleRecord(apiKey, openWebUi)]);
+  replaceGiven(settings: Pick<AuthSettings, 'apiKey' | 'previousApiKey' | 'keys' | 'openWebUi'>): void {
+    const { apiKey, previousApiKey, keys, openWebUi } = settings;
+    const previous = previousApiKey === undefined ? [] : [toSingleRecord(previousApiKey, openWebUi, PREVIOUS_KEY_ID)];
+    // The last of two equal keys counts.
+    this.replace('single', [...previous, ...(apiKey === undefined ? [] : [toSingleRecord(apiKey, openWebUi)])]);
     this.replace('file', keys);
   }
 

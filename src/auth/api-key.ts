@@ -9,6 +9,8 @@ const KEY_BYTES = 32;
 
 /** The id of the single key of `--api-key`. */
 export const SINGLE_KEY_ID = 'default';
+/** The id of the one before it, so that the audit log shows who still presents that. */
+export const PREVIOUS_KEY_ID = 'default-previous';
 
 /** Makes a new API key of 256 random bits; it is shown once, and only its digest is stored. */
 export function generateApiKey(): string {
@@ -21,9 +23,9 @@ export function hashApiKey(key: string): string {
 }
 
 /** The single key may do everything, and assert users if any header that names one is believed. */
-export function toSingleRecord(apiKey: string, openWebUi: AuthSettings['openWebUi']): ApiKeyRecord {
+export function toSingleRecord(apiKey: string, openWebUi: AuthSettings['openWebUi'], id = SINGLE_KEY_ID): ApiKeyRecord {
   return {
-    id: SINGLE_KEY_ID,
+    id,
     hash: hashApiKey(apiKey),
     scopes: Scopes.ALL.texts,
     user: undefined,

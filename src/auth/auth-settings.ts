@@ -3,7 +3,8 @@ import type { UserId } from './user.ts';
 
 /** Where the key comes from that an issuer's tokens are checked with. */
 export type KeySource =
-  | { readonly kind: 'secret'; readonly secret: string }
+  /** `previousSecret` verifies too, for as long as tokens are around that were signed with it. */
+  | { readonly kind: 'secret'; readonly secret: string; readonly previousSecret?: string | undefined }
   | { readonly kind: 'public-key'; readonly pem: string }
   | { readonly kind: 'key-set'; readonly uri: string }
   /** The key set that the issuer's `/.well-known/openid-configuration` names (OpenID Connect Discovery 1.0). */
@@ -127,6 +128,8 @@ export interface AddedScopes {
 export interface AuthSettings extends AddedScopes {
   /** The single key of `--api-key`: every scope, and it may assert users if `openWebUi.trustUserHeaders` or a user JWT secret is set. */
   readonly apiKey: string | undefined;
+  /** The former single key, with the same rights, while clients change to the other one. */
+  readonly previousApiKey?: string | undefined;
   /** Keys of the servers file's `auth.keys`. */
   readonly keys: readonly ApiKeyRecord[];
   readonly issuers: readonly IssuerSettings[];

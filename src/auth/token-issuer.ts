@@ -11,6 +11,8 @@ import { type TokenKey, toPublicKey, toSecretKey } from './token-key.ts';
 export interface TokenIssuer {
   readonly settings: IssuerSettings;
   readonly keys: Pick<KeySet, 'find' | 'close'>;
+  /** Verifies what `keys` does not: tokens that were signed before a rotation. */
+  readonly previous?: TokenKey | undefined;
 }
 
 /**
@@ -26,7 +28,10 @@ export function openTokenIssuers(
   for (const settings of issuers) {
     const name = settings.issuer ?? OWN_ISSUER;
     const keys = opened.has(name) ? 'this issuer is named twice' : openKeys(settings, logger);
-    if (typeof keys !== 'string') opened.set(name, { settings, keys });
+    const { keySource } = settings;
+    const former = keySource.kind === 'secret' ? keySource.previousSecret : undefined;
+    const previous = former === undefined ? undefined : toSecretKey(former);
+    if (typeof keys !== 'string') opened.set(name, { settings, keys, previous });
     else problems.push({ key: toKey(settings), message: keys });
   }
   if (problems.length > 0) throw new ConfigError(problems);

@@ -4,6 +4,7 @@ import { BoundedMap } from '../bounded-map.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import { checkTokenClaims, OWN_ISSUER, toUserPrincipal } from './claims.ts';
+import type { JsonObject } from './json-body.ts';
 import type { UserPrincipal } from './principal.ts';
 import { parseToken, verifySignature } from './token.ts';
 import { openTokenIssuers, type TokenIssuer } from './token-issuer.ts';
@@ -78,7 +79,7 @@ export class TokenVerifier {
     const isFresh = cached?.key === key && verifiedAt >= cached.verifiedAt && verifiedAt < cached.endsAt;
     if (isFresh) return cached.principal;
     const { settings } = read.issuer;
-    const claims = verifySignature(token, key.key, read.algorithm);
+    const claims = verifyWith(token, key, read);
     const expiresAt = checkTokenClaims(claims, settings.audiences, verifiedAt / 1_000) * 1_000;
     const presented = { isAccessToken: settings.keySource.kind !== 'secret', expiresAt };
     const principal = toUserPrincipal(claims, { ...this.#options, ...settings }, presented);
@@ -98,5 +99,15 @@ export class TokenVerifier {
     const algorithm = algorithms.find((one) => one === token.algorithm);
     if (algorithm === undefined) throw new TokenRefusedError('not-valid', 'algorithm not accepted');
     return { issuer, algorithm, keyId };
+  }
+}
+
+/** The claims of a token under the issuer's key, or the one before it. Throws `TokenRefusedError`. */
+function verifyWith(token: string, { key }: TokenKey, { issuer: { previous }, algorithm }: ReadToken): JsonObject {
+  try {
+    return verifySignature(token, key, algorithm);
+  } catch (error) {
+    if (previous === undefined || !(error instanceof TokenRefusedError)) throw error;
+    return verifySignature(token, previous.key, algorithm);
   }
 }

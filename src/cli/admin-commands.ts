@@ -129,6 +129,14 @@ function addVaultCommands(group: Command, choose: (run: OneTimeCommand) => void)
     .option('--new-key-file <file>', 'a file with the new key; without it one is created')
     .option('--drop-old', 'afterwards, in a run of its own: remove keys that no secret is encrypted under')
     .action((request: RotationRequest) => choose(async (given) => (await vault(given)).rotateKey(request)));
+  group
+    .command('rewrap-key')
+    .description("wrap the vault's key under MCPO_VAULT_KMS: the first time, or after that has a new key")
+    .action(() => choose(async (given) => (await vault(given)).rewrapKey()));
+  group
+    .command('new-key')
+    .description('print a new key that MCPO_VAULT_KMS has wrapped, for replicas that share it')
+    .action(() => choose(async (given) => (await vault(given)).newKey()));
 }
 
 function addIdentityCommands(group: Command, choose: (run: OneTimeCommand) => void): void {

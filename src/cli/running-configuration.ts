@@ -5,7 +5,7 @@ import { loadServers } from '../config/load-settings.ts';
 import { loadResolved } from '../config/references.ts';
 import { resolveAuth } from '../config/resolve-auth.ts';
 import { toSecretSources } from '../config/resolve-secret-sources.ts';
-import { readSecretFile, type SecretName } from '../config/secret-variables.ts';
+import { readSecretOf, type SecretName } from '../config/secret-variables.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { OnRead } from '../config/server-context.ts';
 import type { ServiceOptions } from '../config/service-options.ts';
@@ -169,7 +169,7 @@ export class RunningConfiguration {
   async #readSecret(name: SecretName, file: string): Promise<void> {
     const { options, reload, logger } = this.#parts;
     const before = this.#environment;
-    const value = readSecretFile(file);
+    const value = readSecretOf(name, file);
     if (value === before.secrets[name]) {
       this.#problems.delete(name);
     } else if (NEEDS_RESTART.has(name)) {

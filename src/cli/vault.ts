@@ -12,6 +12,7 @@ import { type CommandResult, done, toJson, toTable, toTimeText } from './command
 import { confirm } from './confirm.ts';
 import { linkUser, type readLinkRequest } from './vault-link.ts';
 import { type RotationRequest, rotateKey } from './vault-rotation.ts';
+import { printNewKey, rewrapKeys } from './vault-wrapping.ts';
 import { parseUserArgument, withDatabase } from './with-database.ts';
 
 /**
@@ -40,6 +41,8 @@ export function vaultCommands(
       withUser(user, (store, owner) => eraseUser(store, owner, ask, now)),
     link: (user: string, request: ReturnType<typeof readLinkRequest>) =>
       withUser(user, (store, owner) => linkUser(store, owner, request, now)),
+    rewrapKey: () => rewrapKeys(keySource),
+    newKey: () => printNewKey(keySource),
     rotateKey: (request: RotationRequest) => withStore((store) => rotateKey(store, keySource, request, now)),
   };
 }

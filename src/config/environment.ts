@@ -9,7 +9,7 @@ import { type LogFormat, parseLogFormat, toLogFormat } from './log-format.ts';
 import { parseRate, RATE_RULE } from './rate.ts';
 import type { References } from './references.ts';
 import { secretSourceValues } from './secret-source-variables.ts';
-import { readSecretFile, type SecretName, secretNames, secretSchema } from './secret-variables.ts';
+import { readSecretOf, type SecretName, secretNames, secretSchema } from './secret-variables.ts';
 import { textAs, variable } from './shapes.ts';
 import { HOST_NAMES_RULE, LOG_LEVEL_RULE, parseHostNames, parseLogLevel } from './spellings.ts';
 import { readEnvFile } from './text-file.ts';
@@ -271,7 +271,7 @@ function findSecrets(env: Readonly<NodeJS.ProcessEnv>) {
       continue;
     }
     try {
-      secrets[name] = readSecretFile(file);
+      secrets[name] = readSecretOf(name, file);
     } catch (error) {
       problems.push({ key, message: (error as Error).message });
     }

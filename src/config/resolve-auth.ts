@@ -21,6 +21,13 @@ export function resolveAuth(
 ): AuthSettings {
   const apiKey = resolveApiKey(options, secrets);
   const problems: ConfigProblem[] = [];
+  const previousApiKey = secrets.MCPO_API_KEY_PREVIOUS;
+  for (const [name, isAlone] of [
+    ['MCPO_API_KEY', previousApiKey !== undefined && apiKey === undefined],
+    ['JWT_SECRET', secrets.JWT_SECRET_PREVIOUS !== undefined && secrets.JWT_SECRET === undefined],
+  ] as const) {
+    if (isAlone) problems.push({ key: `${name}_PREVIOUS`, message: `needs ${name} beside it, the secret after it.` });
+  }
   const issuers = file.issuers.map((issuer) => toIssuer(issuer, problems));
   const own = toOwnIssuer(values, secrets, problems);
   const { MCPO_OPENWEBUI_SECRET_KEY: secretKey, MCPO_OPENWEBUI_USER_JWT_SECRET: userJwtSecret } = secrets;
@@ -40,6 +47,7 @@ export function resolveAuth(
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     apiKey: apiKey?.value,
+    ...(previousApiKey && { previousApiKey }),
     keys: file.keys,
     issuers: known,
     logIn,
@@ -88,8 +96,15 @@ function weakSecrets(
     if (weakness !== undefined) found.push({ key, message: `${what}${weakness}` });
   };
   if (apiKey !== undefined) note(apiKey.name, apiKeyWeakness(apiKey.value));
+  const { MCPO_API_KEY_PREVIOUS: previous } = secrets;
+  if (previous !== undefined) note('MCPO_API_KEY_PREVIOUS', apiKeyWeakness(previous));
   for (const { id, hash } of file.keys) note('auth.keys', hashedKeyWeakness(hash), `the key "${id}" `);
-  for (const name of ['JWT_SECRET', 'MCPO_OPENWEBUI_USER_JWT_SECRET', 'MCPO_OPENWEBUI_SECRET_KEY'] as const) {
+  for (const name of [
+    'JWT_SECRET',
+    'JWT_SECRET_PREVIOUS',
+    'MCPO_OPENWEBUI_USER_JWT_SECRET',
+    'MCPO_OPENWEBUI_SECRET_KEY',
+  ] as const) {
     const secret = secrets[name];
     if (secret !== undefined) note(name, hmacSecretWeakness(secret));
   }
@@ -100,10 +115,18 @@ function weakSecrets(
 }
 
 /** The secrets of the authentication settings, which must never be printed. */
-export function authSecrets({ apiKey, issuers, logIn, openWebUi }: AuthSettings): readonly string[] {
-  const secrets = issuers.map(({ keySource }) => (keySource.kind === 'secret' ? keySource.secret : undefined));
-  const clientSecrets = logIn.map(({ clientSecret }) => clientSecret);
-  return [apiKey, ...secrets, ...clientSecrets, openWebUi.userJwtSecret, openWebUi.secretKey, openWebUi.apiKey].filter(
-    (one) => one !== undefined,
+export function authSecrets({ apiKey, previousApiKey, issuers, logIn, openWebUi }: AuthSettings): readonly string[] {
+  const secrets = issuers.flatMap(({ keySource }) =>
+    keySource.kind === 'secret' ? [keySource.secret, keySource.previousSecret] : [],
   );
+  const clientSecrets = logIn.map(({ clientSecret }) => clientSecret);
+  return [
+    apiKey,
+    previousApiKey,
+    ...secrets,
+    ...clientSecrets,
+    openWebUi.userJwtSecret,
+    openWebUi.secretKey,
+    openWebUi.apiKey,
+  ].filter((one) => one !== undefined);
 }

@@ -95,10 +95,10 @@ export function toOwnIssuer(
 }
 
 function ownKeySource(
-  { JWT_SECRET: secret, JWT_PUBLIC_KEY: publicKey }: Environment['secrets'],
+  { JWT_SECRET: secret, JWT_SECRET_PREVIOUS: previousSecret, JWT_PUBLIC_KEY: publicKey }: Environment['secrets'],
   issuer: string | undefined,
 ): KeySource | undefined {
-  if (secret !== undefined) return { kind: 'secret', secret };
+  if (secret !== undefined) return { kind: 'secret', secret, ...(previousSecret && { previousSecret }) };
   if (publicKey !== undefined) return { kind: 'public-key', pem: publicKey.replaceAll('\\n', '\n') };
   return issuer === undefined ? undefined : { kind: 'discovery' };
 }

@@ -19,9 +19,9 @@ export function toSecretSources({
       roleId: values.VAULT_ROLE_ID,
       secretId: secrets.VAULT_SECRET_ID,
       approlePath: values.VAULT_APPROLE_PATH ?? 'approle',
-      kubernetesRole: values.VAULT_K8S_ROLE,
-      kubernetesPath: values.VAULT_K8S_PATH ?? 'kubernetes',
-      kubernetesTokenFile: values.VAULT_K8S_TOKEN_PATH ?? '/var/run/secrets/kubernetes.io/serviceaccount/token',
+      kubernetesRole: values.VAULT_KUBERNETES_ROLE,
+      kubernetesPath: values.VAULT_KUBERNETES_PATH ?? 'kubernetes',
+      kubernetesTokenFile: values.VAULT_KUBERNETES_TOKEN_PATH ?? '/var/run/secrets/kubernetes.io/serviceaccount/token',
     },
     commands: {
       allowed: values.MCPO_SECRET_COMMANDS ?? [],

@@ -13,9 +13,9 @@ export const secretSourceValues = {
   VAULT_CACERT: text.describe("File with the certificate authority (PEM) of Vault's certificate."),
   VAULT_ROLE_ID: text.describe('Role of an AppRole log-in at Vault; needs `VAULT_SECRET_ID`.'),
   VAULT_APPROLE_PATH: text.meta({ description: 'Where AppRole is mounted in Vault.', default: 'approle' }),
-  VAULT_K8S_ROLE: text.describe("Role of a log-in at Vault with the pod's service account."),
-  VAULT_K8S_PATH: text.meta({ description: 'Where that log-in is mounted in Vault.', default: 'kubernetes' }),
-  VAULT_K8S_TOKEN_PATH: text.meta({
+  VAULT_KUBERNETES_ROLE: text.describe("Role of a log-in at Vault with the pod's service account."),
+  VAULT_KUBERNETES_PATH: text.meta({ description: 'Where that log-in is mounted in Vault.', default: 'kubernetes' }),
+  VAULT_KUBERNETES_TOKEN_PATH: text.meta({
     description: "File with the service account's token.",
     default: '/var/run/secrets/kubernetes.io/serviceaccount/token',
   }),

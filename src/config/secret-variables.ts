@@ -14,8 +14,12 @@ export const secretSchema = z.object({
     'The key that callers must present as `Authorization: Bearer …`; at least 16 characters.',
   ),
   API_KEY: secret.describe("mcpo's name for it; read only if the one above is unset."),
+  MCPO_API_KEY_PREVIOUS: secret.describe('The former key, accepted beside `MCPO_API_KEY` while clients change to it.'),
   JWT_SECRET: secret.describe(
     'Signs the tokens that `mcpo-ts token issue` makes, and verifies them; at least 32 bytes.',
+  ),
+  JWT_SECRET_PREVIOUS: secret.describe(
+    'The former secret: tokens signed with it are accepted beside those of `JWT_SECRET`, until they expire.',
   ),
   JWT_PUBLIC_KEY: secret.describe('Public key (PEM) that tokens are verified with.'),
   MCPO_OPENWEBUI_USER_JWT_SECRET: secret.describe(
@@ -56,6 +60,21 @@ export const secretSchema = z.object({
 
 export type SecretName = keyof typeof secretSchema.shape;
 export const secretNames = Object.keys(secretSchema.shape) as readonly SecretName[];
+
+/**
+ * The secret of a variable's file, without the white space around it. Throws an `Error` that says why there is none; only
+ * the file of a former secret may be empty or missing, so that its variable can stay set between two rotations.
+ */
+export function readSecretOf(name: SecretName, file: string): string | undefined {
+  if (!name.endsWith('_PREVIOUS')) return readSecretFile(file);
+  try {
+    return readTextFile(file).trim() || undefined;
+  } catch (error) {
+    const { code } = (error as Error).cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new Error(`the file "${file}" ${(error as Error).message}.`, { cause: error });
+  }
+}
 
 /** The secret in a file, without the white space around it. Throws an `Error` that says why there is none. */
 export function readSecretFile(file: string): string {

@@ -40,7 +40,7 @@ function parseVault(body: string, { vault }: SecretSourceSettings): Reference | 
   if (hasLogIn || (vault.roleId !== undefined && vault.secretId !== undefined)) {
     return { source: 'vault', locator: path, key };
   }
-  return 'needs VAULT_TOKEN or VAULT_TOKEN_FILE, VAULT_ROLE_ID and VAULT_SECRET_ID, or VAULT_K8S_ROLE';
+  return 'needs VAULT_TOKEN or VAULT_TOKEN_FILE, VAULT_ROLE_ID and VAULT_SECRET_ID, or VAULT_KUBERNETES_ROLE';
 }
 
 /** An ARN has colons; none of the names has a "#". */

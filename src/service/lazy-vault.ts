@@ -1,7 +1,7 @@
 import type { UserTokenSigner } from '../auth/user-token-signer.ts';
 import type { Settings } from '../config/settings.ts';
 import type { LazyDatabase } from '../db/lazy-database.ts';
-import { ConfigError, VaultUnavailableError } from '../errors.ts';
+import { ConfigError, KeyServiceError, VaultUnavailableError } from '../errors.ts';
 import type { ServerRegistry } from '../servers/server-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
@@ -60,7 +60,7 @@ export class LazyVault {
     try {
       return await this.open();
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
+      if (!(error instanceof ConfigError || error instanceof KeyServiceError)) throw error;
       this.#options.logger.error('the vault cannot be opened', { reason: error.message });
       throw new VaultUnavailableError('The vault cannot be opened; the log of the service says why.');
     }

@@ -75,6 +75,17 @@ export async function toKeyring(
   return parseKeyring((await Promise.all(partsOf(text).map(unwrap))).join(), setting);
 }
 
+/** The same keys, each wrapped anew under the KMS of `source`. Rejects as `loadKeyring` does. */
+export async function rewrapKeyText({ text, setting }: KeyText, source: VaultKeySource): Promise<string> {
+  const { sources } = source;
+  // Reports what is no key before anything is wrapped.
+  await toKeyring({ text, setting }, source);
+  if (sources === undefined) return text;
+  const { unwrapKey } = await import('../secret-sources/key-wrapping.ts');
+  const rewrap = async (part: string) => toKeptKey(source, isWrapped(part) ? await unwrapKey(part, sources) : part);
+  return (await Promise.all(partsOf(text).map(rewrap))).join();
+}
+
 /** The keys of a keyring as it is kept. */
 export function partsOf(text: string): readonly string[] {
   return text.split(',').map((part) => part.trim());

@@ -108,7 +108,7 @@ test('a pod logs in with its service account', async () => {
   writeFileSync(file, vault.state.kubernetesToken);
   const service = await startService({
     servers: { pod: using('${vault:secret/data/pod#token}') },
-    env: { VAULT_ADDR: vault.url, VAULT_K8S_ROLE: 'mcpo', VAULT_K8S_TOKEN_PATH: file },
+    env: { VAULT_ADDR: vault.url, VAULT_KUBERNETES_ROLE: 'mcpo', VAULT_KUBERNETES_TOKEN_PATH: file },
   });
   expect(await variableOf(service, 'pod')).toBe('value-for-the-pod');
 });
