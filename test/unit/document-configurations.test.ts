@@ -7,6 +7,7 @@ import { parse } from 'jsonc-parser';
 import { serversFileSchema } from '../../src/cli/schema.ts';
 import { readEnvironment } from '../../src/config/environment.ts';
 import { loadSettings } from '../../src/config/load-settings.ts';
+import type { References } from '../../src/config/references.ts';
 import { blocksOf, documents, isNotRun } from '../document-blocks.ts';
 
 const blocks = documents.flatMap(blocksOf);
@@ -38,7 +39,12 @@ function load(content: object, text: string): readonly string[] {
     ...Object.fromEntries(named),
   });
   const options = { config: file, env: new Map(), header: new Map(), allowedHosts: [], positional: [] };
-  const { warnings } = loadSettings(options, environment);
+  const references: References = {
+    lookUp: () => ({ kind: 'value', text: 'the-value-of-a-reference' }),
+    load: async (read) => read(),
+    configure: () => undefined,
+  };
+  const { warnings } = loadSettings(options, { ...environment, references });
   // Folders of the example's own.
   return warnings
     .filter(({ message }) => !message.includes('does not exist now'))
