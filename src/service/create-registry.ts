@@ -51,7 +51,7 @@ export function createRegistry(
 
 /** What is not configured follows from the machine, or from the limits of the container. */
 function toSizes({ maxMemoryMb, ...limits }: Settings['sessions'], logger: Logger) {
-  const read = () => withinBudget(readMemory(), maxMemoryMb);
+  const read = () => readUsableMemory(maxMemoryMb);
   const memory = read();
   const maxProcesses = deriveMaxProcesses(memory);
   const maxStarting = Math.max(2, availableParallelism() * STARTS_PER_PROCESSOR);
@@ -60,8 +60,12 @@ function toSizes({ maxMemoryMb, ...limits }: Settings['sessions'], logger: Logge
   return { limits: { ...limits, maxProcesses }, startBudget };
 }
 
-/** `MCPO_MAX_MEMORY_MB`: what the service and its child processes have for themselves is counted against it. */
-function withinBudget(memory: Memory, maxMemoryMb: number | undefined): Memory {
+/**
+ * The memory of the machine or the container, within `MCPO_MAX_MEMORY_MB`: what the service and its child processes have
+ * for themselves is counted against that.
+ */
+export function readUsableMemory(maxMemoryMb: number | undefined): Memory {
+  const memory = readMemory();
   if (maxMemoryMb === undefined) return memory;
   const totalBytes = maxMemoryMb * MIB;
   const used = memoryOfTree(process.pid);

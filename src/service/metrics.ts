@@ -14,6 +14,7 @@ import type { EventCounts } from '../telemetry/metrics/event-counts.ts';
 import { renderMetrics } from '../telemetry/metrics/render.ts';
 import { type MetricFamily, Scrape } from '../telemetry/metrics/scrape.ts';
 import { readVersion } from '../version.ts';
+import { readUsableMemory } from './create-registry.ts';
 import { writeServers } from './metrics-of-servers.ts';
 
 /** A database that does not answer by then counts as away; scrapers give up after ten seconds. */
@@ -80,6 +81,9 @@ export function createMetrics(sources: MetricsSources): ReadMetrics {
     scrape.add('mcpo_http_connections_max', {}, settings.connections.max);
     scrape.add('mcpo_sessions_max', {}, settings.sessions.maxSessions);
     scrape.add('mcpo_sessions_max_per_user', {}, settings.sessions.maxSessionsPerUser);
+    const { totalBytes, availableBytes } = readUsableMemory(settings.sessions.maxMemoryMb);
+    scrape.add('mcpo_memory_max_bytes', {}, totalBytes);
+    if (availableBytes !== undefined) scrape.add('mcpo_memory_available_bytes', {}, availableBytes);
     const { store, state } = limits.status();
     if (store === 'redis') scrape.add('mcpo_redis_up', {}, Number(state === 'up'));
     if (auditLog !== undefined) {

@@ -12,7 +12,7 @@ export async function scrape(service: Service, headers: Readonly<Record<string, 
   return readSeries(answer.text);
 }
 
-export function readSeries(text: string): Series {
+function readSeries(text: string): Series {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {

@@ -91,6 +91,10 @@ export const METRICS = {
   mcpo_server_limit_processes: gauge('`limits.processes`.', 'server'),
   mcpo_server_limit_files: gauge('`limits.files`, for each process.', 'server'),
 
+  mcpo_memory_max_bytes: gauge(
+    'Memory for the service and its processes: `MCPO_MAX_MEMORY_MB`, the limit of the container, or that of the machine.',
+  ),
+  mcpo_memory_available_bytes: gauge('What is left of it. Where it is short, no process is started for another user.'),
   mcpo_child_processes: gauge('Processes of a stdio server, with everything that they started (Linux).', 'server'),
   mcpo_child_memory_bytes: gauge('Resident memory of these processes together (Linux).', 'server'),
   mcpo_child_cpu_seconds_total: counter(

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { CallCounts } from '../../../../src/telemetry/metrics/call-counts.ts';
+import { CALL_OUTCOMES, CallCounts } from '../../../../src/telemetry/metrics/call-counts.ts';
 import { Scrape } from '../../../../src/telemetry/metrics/scrape.ts';
 
 function written(counts: CallCounts, tools: Readonly<Record<string, readonly string[]>>) {
@@ -44,6 +46,18 @@ describe('the series of calls are bounded', () => {
     expect(JSON.stringify(written(counts, { gone: ['read'] }))).not.toContain('"value":1,"labels":{"server":"gone"');
     expect(callsOf(counts, { gone: ['read'] })).toEqual({ '  unauthenticated': 1 });
   });
+});
+
+test('docs/metrics.md explains every outcome', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/metrics.md'), 'utf8');
+  const [, table = ''] = page.split('### Outcomes of calls');
+  const explained = [
+    ...table
+      .split('\n### ', 1)
+      .join()
+      .matchAll(/^\| `(\w+)` /gm),
+  ].map(([, outcome]) => outcome);
+  expect(explained.filter((name) => name !== 'outcome').sort()).toEqual([...CALL_OUTCOMES].sort());
 });
 
 test('durations are cumulative, with their sum', () => {
