@@ -23,6 +23,8 @@ export type CallOutcome = (typeof CALL_OUTCOMES)[number];
 const OTHER_TOOLS = 'other';
 /** Tools of one server with series of their own. */
 const MAX_TOOLS = 200;
+/** Characters of a tool's name in a label; the server chooses the name. */
+const MAX_NAME_CHARACTERS = 128;
 /** Tools of one server that are counted between two scrapes: a server may rename its tools all the time. */
 const MAX_COUNTED_TOOLS = 1_000;
 
@@ -110,7 +112,8 @@ function keepTools(tools: Map<string, Float64Array>, offered: Iterable<string>):
   const kept = new Set(['', OTHER_TOOLS]);
   for (const tool of offered) {
     if (kept.size >= MAX_TOOLS + 2) break;
-    kept.add(tool);
+    // Half characters of two names would be written alike, as one series twice.
+    if (tool.length <= MAX_NAME_CHARACTERS && tool.isWellFormed()) kept.add(tool);
   }
   for (const [tool, counts] of tools) {
     if (kept.has(tool)) continue;

@@ -37,6 +37,13 @@ describe('the series of calls are bounded', () => {
     expect(Object.values(listed).reduce((sum, value) => sum + value)).toBe(10_000);
   });
 
+  test('names that are too long for a label, or not text', () => {
+    const counts = new CallCounts();
+    const names = ['x'.repeat(129), 'a\ud800', 'a\ud801', 'a"b\n'];
+    for (const name of names) counts.note('odd', name, 'success');
+    expect(callsOf(counts, { odd: names })).toEqual({ 'odd other success': 3, 'odd a"b\n success': 1 });
+  });
+
   test('a server that is not configured any more has no series; a new one of its name begins at 0', () => {
     const counts = new CallCounts();
     counts.note('gone', 'read', 'success');
