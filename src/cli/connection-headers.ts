@@ -29,7 +29,9 @@ export function connectionHeaders(
     trustUserHeaders ||
     userJwtSecret !== undefined ||
     scopesByRole.size + scopesByGroup.size > 0 ||
-    servers.some(({ isolation, access }) => isolation !== 'shared' || access !== undefined);
+    servers.some(
+      ({ isolation, access, callMeta }) => isolation !== 'shared' || access !== undefined || callMeta.size > 0,
+    );
   if (!doUsersMatter) return null;
   return Object.fromEntries(TEMPLATES.map(([header, template]) => [toHeaderCase(headers[header]), template]));
 }

@@ -37,6 +37,8 @@ export interface ServerConfig extends ServerSettings {
   readonly maxConcurrency: number;
   readonly transport: TransportConfig;
   readonly isolation: Isolation;
+  /** What `params._meta` of each call has, resolved for its caller. */
+  readonly callMeta: ReadonlyMap<string, Template>;
   readonly clientHeaderForwarding: ClientHeaderForwarding | undefined;
   /** What each user can or must fill in, by name. */
   readonly userVars: ReadonlyMap<string, UserVariable>;

@@ -1,3 +1,4 @@
+import { readCallMeta } from './call-meta.ts';
 import { checkShape, reportUnknownKeys } from './check-shape.ts';
 import type { ConfigPlace } from './config-report.ts';
 import { describeMisspeltTransport } from './misplaced-servers.ts';
@@ -70,7 +71,10 @@ export function readServer(
   const transport = readTransport(entryContext, given);
   if (transport === undefined) return undefined;
   warnOfKeysWithoutEffect(given, transport, place);
-  settleVariables(userVars, templates.usedVariables, place, context.inputs);
+  const ofCalls = new TemplateReader(context, userVars, entry.forwardCallerToken);
+  const callMeta = readCallMeta({ ...entryContext, templates: ofCalls });
+  const used = new Set([...templates.usedVariables, ...ofCalls.usedVariables]);
+  settleVariables(userVars, used, place, context.inputs);
   const isolation = settleIsolation(entry.isolation, templates.hasUserPlaceholders, place);
   return {
     ...settings,
@@ -79,6 +83,7 @@ export function readServer(
     name,
     transport,
     isolation,
+    callMeta,
     clientHeaderForwarding: entry.client_header_forwarding,
     userVars,
     discovery: readDiscovery(entryContext, userVars, isolation),
@@ -152,7 +157,7 @@ function settleVariables(
 ): void {
   for (const [name] of variables) {
     if (used.has(name)) continue;
-    const message = `users are asked for the variable ${name}, but nothing uses it; name it as \${${name}} in "env", "headers" or "url".`;
+    const message = `users are asked for the variable ${name}, but nothing uses it; name it as \${${name}} in "env", "headers", "url" or "callMeta".`;
     place.warning(message);
   }
   for (const name of used) {

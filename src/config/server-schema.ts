@@ -205,6 +205,11 @@ export const entrySchema = z.object({
   customUserVars: mapOf(customUserVariable, undefined, variableName)
     .default(new Map())
     .describe("LibreChat's name for `userVars`."),
+  callMeta: textsByName
+    .default(new Map())
+    .describe(
+      "Entries of `_meta` that the server gets with each call; they may contain the caller's values, and the session stays shared.",
+    ),
   discovery: textsByName
     .optional()
     .describe('Values of user variables with which the service itself lists the tools; it calls none with them.'),

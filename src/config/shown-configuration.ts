@@ -18,10 +18,11 @@ export function toShownConfiguration(settings: Settings, servers: readonly Serve
   };
 }
 
-function toShownServer({ name: _name, transport, discovery, userVars, ...others }: ServerConfig): object {
+function toShownServer({ name: _name, transport, discovery, userVars, callMeta, ...others }: ServerConfig): object {
   return {
     ...toShownTransport(transport),
     ...(toShown(others) as object),
+    callMeta: hideTemplates(callMeta),
     userVars: Object.fromEntries(
       [...userVars].map(([name, variable]) => {
         const { default: given, ...shown } = variable;

@@ -21,6 +21,7 @@ export function singleServer(options: ServiceOptions, context: ChildContext): Se
     name: nameOf(options),
     transport,
     isolation: 'shared',
+    callMeta: new Map(),
     clientHeaderForwarding: undefined,
     userVars: new Map(),
     discovery: undefined,

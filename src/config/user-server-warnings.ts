@@ -1,5 +1,6 @@
 import type { AuthSettings } from '../auth/auth-settings.ts';
 import type { ConfigProblem } from '../errors.ts';
+import { hasUserPlaceholder } from '../placeholders/resolve-template.ts';
 import type { ServerConfig } from './server-config.ts';
 import type { Settings } from './settings.ts';
 
@@ -27,8 +28,8 @@ function identityWarnings({ settings, auth, hasStoredKeys }: UserServerFacts): r
 }
 
 /** Each user has a session of their own, or only some of them may call. */
-function needsUser({ isolation, access }: ServerConfig): boolean {
-  if (isolation !== 'shared') return true;
+function needsUser({ isolation, access, callMeta }: ServerConfig): boolean {
+  if (isolation !== 'shared' || [...callMeta.values()].some(hasUserPlaceholder)) return true;
   if (access === undefined) return false;
   return [access, ...access.tools.values()].some(({ roles, users, groups }) => roles ?? users ?? groups);
 }

@@ -74,7 +74,7 @@ export class McpSession implements Session {
     const { trace, headers: forwarded } = options;
     if (trace === undefined) return this.#callTool(name, args, options);
     return callTraced(trace, this.spanAttributes, { tool: name, forwarded }, (carried) =>
-      this.#callTool(name, args, { ...options, ...carried }),
+      this.#callTool(name, args, { ...options, ...carried, meta: { ...options.meta, ...carried.meta } }),
     );
   }
 
@@ -96,7 +96,7 @@ export class McpSession implements Session {
   async #callTool(
     name: string,
     args: Readonly<Record<string, unknown>>,
-    options: CallOptions & Partial<Pick<CarriedTrace, 'meta' | 'onId'>>,
+    options: CallOptions & Partial<Pick<CarriedTrace, 'onId'>>,
   ): Promise<ToolResult> {
     const { argumentsText, trace: _, ...limits } = options;
     const { pending } = this.#parts;

@@ -58,6 +58,8 @@ export interface CallOptions {
   readonly argumentsText?: string | undefined;
   /** The trace that the call is a part of, which the server gets in `_meta`, and over HTTP also in headers. */
   readonly trace?: Trace | undefined;
+  /** Further entries of `_meta`. */
+  readonly meta?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Why a session ended. */

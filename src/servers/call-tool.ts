@@ -16,8 +16,10 @@ import { redactResult, redactServerError } from '../results/redact-result.ts';
 import { resultRedactor } from '../rules/result-redactor.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import type { NoTurn } from '../turns/fair-turns.ts';
+import { type CallMeta, resolveCallMeta } from './call-meta.ts';
 import type { Catalogue, CatalogueTool } from './catalogue.ts';
 import { connectToolName } from './connect-tool.ts';
+import { redactError } from './failure-reason.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import type { Lease } from './lease.ts';
 import type { Server } from './server.ts';
@@ -107,17 +109,21 @@ export async function callTool(call: ToolCall): Promise<HttpAnswer> {
   const { server, tool, principal, values, trace, signal } = call;
   checkArguments(call);
   if (tool.rules !== undefined) await tool.rules.check(call.arguments, call.exactText);
-  const lease = call.lease ?? (await server.acquire({ principal, values, trace }, signal));
+  const caller = { principal, values, trace };
+  const meta = server.config.callMeta.size > 0 ? await resolveCallMeta(server, caller) : undefined;
+  const lease = call.lease ?? (await server.acquire(caller, signal));
   const refuse = (why: NoTurn) => toTurnError(server.name, why);
   try {
-    const result = await server.turns.run(call.callerId, signal, () => runOnce(call, lease), refuse);
+    const result = await server.turns.run(call.callerId, signal, () => runOnce(call, lease, meta), refuse);
     lease.hold.noteUse?.(tool.definition.name);
     if (tool.checkResult !== undefined) server.resultWatch.watch(tool, result);
     return toAnswer(call, result);
   } catch (error) {
     // An error's text may quote the secret that the tool was given.
-    throw toShownError(call, await lease.hold.toPublicError(error));
+    const shown = await lease.hold.toPublicError(error);
+    throw toShownError(call, meta === undefined ? shown : redactError(shown, meta.redact));
   } finally {
+    meta?.release();
     lease.release();
   }
 }
@@ -159,7 +165,7 @@ function checkArguments({ tool, arguments: args, exactText }: ToolCall): void {
   throw new InvalidArgumentsError([{ type: 'number_not_exact', loc: ['body'], msg }]);
 }
 
-async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {
+async function runOnce(call: ToolCall, lease: Lease, meta: CallMeta | undefined): Promise<ToolResult> {
   const { server, tool, signal } = call;
   const { timeoutMs, clientHeaderForwarding } = server.config;
 
@@ -173,6 +179,7 @@ async function runOnce(call: ToolCall, lease: Lease): Promise<ToolResult> {
         argumentsText: call.exactText,
         headers: clientHeaderForwarding && forwardedHeaders(call.headers, clientHeaderForwarding),
         trace: call.trace,
+        meta: meta?.fields,
       });
     } catch (error) {
       if (!(error instanceof SessionExpiredError) || isReplay) throw error;

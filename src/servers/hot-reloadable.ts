@@ -14,6 +14,7 @@ const HOT_RELOADABLE_KEYS = [
   'toolErrorStatus',
   'resultImages',
   'clientHeaderForwarding',
+  'callMeta',
   'access',
   'rules',
   'redactResults',

@@ -55,10 +55,14 @@ export interface UserCaller {
  * The user who calls. Throws `UnauthenticatedError` where none is known, or where the server has a session for each
  * chat and the chat is not known.
  */
-export function requireUser({ principal, values, trace }: Caller, { name, isolation }: ServerConfig): UserCaller {
+export function requireUser(
+  { principal, values, trace }: Caller,
+  { name, isolation }: ServerConfig,
+  why = 'has a session for each user',
+): UserCaller {
   if (principal.kind !== 'user') {
     throw new UnauthenticatedError(
-      `Server "${name}" has a session for each user, and this request does not say which user calls: send Open WebUI's user headers or user token with a key that may assert users, a personal key, or a token of the user.`,
+      `Server "${name}" ${why}, and this request does not say which user calls: send Open WebUI's user headers or user token with a key that may assert users, a personal key, or a token of the user.`,
       'Bearer',
     );
   }

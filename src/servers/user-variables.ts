@@ -184,6 +184,8 @@ export class VaultUserVariables {
     const { variables, missing } = completeValues(config, new Map([...set, ...candidates]));
     if (missing.length > 0)
       return failed(`${title} needs your ${toTitles(missing.map((name) => titleOf(config, name)))} first.`);
+    // The session is everybody's, and the values are first used with a call.
+    if (config.isolation === 'shared') return { ok: true, tools: [], error: undefined };
     const timeoutMs = Math.min(config.startTimeoutMs, MAX_TEST_MS);
     const timeUp = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, timeUp]);
@@ -235,7 +237,8 @@ export class VaultUserVariables {
   }
 
   #concerns(user: UserProfile, { config }: Server): boolean {
-    return config.isolation !== 'shared' && config.userVars.size > 0 && this.#options.mayUse(user, config);
+    const hasUse = config.isolation !== 'shared' || config.callMeta.size > 0;
+    return hasUse && config.userVars.size > 0 && this.#options.mayUse(user, config);
   }
 }
 

@@ -79,7 +79,8 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
     const held = bodies.hold(callerId);
     let found: ResolvedTool | undefined;
     try {
-      const values = server.isShared ? NO_VALUES : await callerValues(request, principal, server.config);
+      const usesCaller = !server.isShared || server.config.callMeta.size > 0;
+      const values = usesCaller ? await callerValues(request, principal, server.config) : NO_VALUES;
       found = listed ?? (await resolveTool(server, name, { principal, values, trace: facts.trace }, signal));
       // From here on the call is authorized and recorded by the tool's own name.
       facts.resource = `${server.name}/${found.name}`;

@@ -25,6 +25,7 @@ describe('defaults and values', () => {
     expect(rest).toEqual({
       name: 's',
       isolation: 'shared',
+      callMeta: new Map(),
       required: false,
       disabledTools: new Set(),
       tools: new Map(),
