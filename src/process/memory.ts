@@ -41,6 +41,14 @@ export function memoryOfTree(pid: number): number | undefined {
   return childrenOf(pid).reduce((sum, child) => sum + (memoryOfTree(child) ?? 0), own);
 }
 
+/** How many processes of this control group the system has killed for lack of memory; `undefined` if it does not say. */
+export function oomKills(root = '/'): number | undefined {
+  const [group] = controlGroups(root);
+  if (group === undefined) return undefined;
+  const files = ['memory.events', 'memory.oom_control'].map((file) => readFields(join(group.folder, file)));
+  return files.map((fields) => fields.get('oom_kill')).find((count) => count !== undefined);
+}
+
 /** Each thread lists the processes that it has started (proc_tid_children(5)). */
 function childrenOf(pid: number): readonly number[] {
   try {

@@ -7,6 +7,7 @@ import spawn from 'cross-spawn';
 import type { Confinement } from '../config/server-config.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { type ChildCommand, confineChild } from './confinement/confine-child.ts';
+import { describeExit, noteStart } from './exit-reason.ts';
 import { terminateGroup } from './process-group.ts';
 import { toSpawnFailure } from './spawn-failure.ts';
 import { StderrTail } from './stderr-tail.ts';
@@ -33,7 +34,7 @@ export interface RunningChild {
   readonly stdout: Readable;
   /**
    * Resolves, never rejects, once the child itself is dead and its last output was read: `ended with code 3` or `was killed
-   * by SIGKILL`.
+   * by SIGKILL`, with the limit that most probably ended it.
    */
   readonly exited: Promise<string>;
   /** The last lines of stderr, oldest first, without secrets. */
@@ -66,7 +67,9 @@ export async function spawnChild(options: ChildOptions): Promise<RunningChild> {
     pid,
     stdin,
     stdout,
-    exited: whenExited(child, [stdout, stderr], terminate),
+    exited: whenExited(child, [stdout, stderr], terminate).then(([code, signal]) =>
+      describeExit(code, signal, confinement?.limits, tail.lines()),
+    ),
     lastLines: () => tail.lines(),
     terminate,
   };
@@ -76,6 +79,7 @@ type StartedChild = ChildProcessWithoutNullStreams & { readonly pid: number };
 
 async function start({ command, args, env, cwd, uid, gid }: ChildCommand): Promise<StartedChild> {
   watchdog.start();
+  noteStart();
   try {
     const child = spawn(command, [...args], {
       env: { ...env },
@@ -100,9 +104,9 @@ async function whenExited(
   child: ChildProcess,
   outputs: readonly Readable[],
   terminate: () => Promise<void>,
-): Promise<string> {
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
-    child.once('exit', (...end) => resolve(end));
+): Promise<[code: number | null, signal: NodeJS.Signals | null]> {
+  const end = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    child.once('exit', (...given) => resolve(given));
   });
   void terminate();
   const timeout = new AbortController();
@@ -110,5 +114,5 @@ async function whenExited(
   await Promise.race([allRead, delay(LAST_OUTPUT_MS, undefined, { signal: timeout.signal }).catch(() => {})]);
   timeout.abort();
   for (const output of outputs) output.destroy();
-  return code === null ? `was killed by ${signal}` : `ended with code ${code}`;
+  return end;
 }
