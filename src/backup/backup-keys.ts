@@ -26,7 +26,7 @@ export interface KeySources {
 }
 
 /** A key file to be written before the rows; the file that is there already is kept under another name. */
-export interface KeyFileChange {
+interface KeyFileChange {
   readonly file: string;
   readonly text: string;
 }

@@ -99,7 +99,6 @@ const recordSchema = z.discriminatedUnion('kind', [
 
 export type BackupRecord = z.infer<typeof recordSchema>;
 export type BackupHeader = z.infer<typeof headerSchema>;
-export type BackupKey = z.infer<typeof keySchema>;
 export type BackupFile = z.infer<typeof fileSchema>;
 export type BackupEnd = z.infer<typeof endSchema>;
 

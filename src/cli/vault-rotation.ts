@@ -119,7 +119,7 @@ async function dropOldKeys(
     updateKeyFile(file, DATA_FOLDER, () => before);
     return 'The old keys were not removed: a running service has just used one; restart it and run this again.';
   }
-  return `Removed ${dropped.join(', ')}; backups made before the rotation can be restored only with a copy of the old file.`;
+  return `Removed ${dropped.join(', ')}; backups that were made before the rotation without keys can be restored only with a copy of the old file.`;
 }
 
 async function adviceOnOldKeys(store: SecretStore, keyring: Keyring, isOwnFile: boolean): Promise<readonly string[]> {
@@ -135,10 +135,10 @@ async function adviceOnOldKeys(store: SecretStore, keyring: Keyring, isOwnFile: 
   return isOwnFile
     ? [
         'Running services reload the file.',
-        `Nothing is encrypted under ${keys} any more; "mcpo-ts vault rotate-key --drop-old" removes it, but earlier backups need it.`,
+        `Nothing is encrypted under ${keys} any more; "mcpo-ts vault rotate-key --drop-old" removes it, but earlier backups without keys need it.`,
       ]
     : [
         'Restart every running service that does not have the new key yet; until then it cannot read these secrets.',
-        `When all have it, ${keys} can be removed from the environment, but earlier backups need it.`,
+        `When all have it, ${keys} can be removed from the environment, but earlier backups without keys need it.`,
       ];
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { PostgresAdapter, sql } from 'kysely';
 import type { Database } from './open-database.ts';
 import type { Tables } from './tables.ts';
@@ -103,6 +104,8 @@ async function* keysetRows(transaction: Database, table: TableName): AsyncGenera
     const final = rows.at(-1);
     if (final === undefined || rows.length < atOnce(table)) return;
     last = final.backup_row;
+    // The driver answers at once. Without a turn of the event loop it would free no statement, with its values, until the end.
+    await turn();
   }
 }
 

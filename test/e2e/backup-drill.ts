@@ -18,6 +18,8 @@ export interface Machine {
   readonly backups: string;
   /** With what opens the backups. */
   readonly identity: string;
+  /** Whom they are encrypted for. */
+  readonly recipient: string;
   start(more?: Env): Promise<Service>;
   run(args: readonly string[], more?: Env): ReturnType<typeof runCommand>;
   /** Everything but the backups is gone. */
@@ -31,18 +33,20 @@ export async function makeMachine(env: Env = {}): Promise<Machine> {
   const identity = await generateX25519Identity();
   const identityFile = join(backups, 'identity.txt');
   writeFileSync(identityFile, `# kept elsewhere\n${identity}\n`);
+  const recipient = await identityToRecipient(identity);
   const all = {
     MCPO_API_KEY: KEY,
     MCPO_TRUST_USER_HEADERS: 'true',
     MCPO_DATA_DIR: join(folder, 'data'),
     SECURITY_LOG_FILE: join(folder, 'audit.log'),
-    MCPO_BACKUP_RECIPIENT: await identityToRecipient(identity),
+    MCPO_BACKUP_RECIPIENT: recipient,
     ...env,
   };
   return {
     folder,
     backups,
     identity: identityFile,
+    recipient,
     start: (more = {}) => startService({ servers, env: { ...all, ...more } }),
     run: (args, more = {}) => runCommand(args, { env: { ...all, ...more } }, 60_000),
     lose: () => {

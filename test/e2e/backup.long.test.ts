@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -14,10 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from '@jest/globals';
-import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { Decrypter, Encrypter, generateX25519Identity } from 'age-encryption';
 import Database from 'libsql';
 import { as, drill, type Machine, makeMachine, save, tokenOf, VAULT_KEY } from './backup-drill.ts';
-import { fixture, repositoryFolder, test } from './harness.ts';
+import { fixture, repositoryFolder, test, waitFor } from './harness.ts';
 
 const modeOf = (file: string) => statSync(file).mode & 0o777;
 const openerOf = (machine: Machine) => ['--identity', machine.identity];
@@ -42,7 +42,7 @@ async function rewrite(machine: Machine, file: string, change: (lines: string[])
   decrypter.addIdentity(identity);
   const text = await decrypter.decrypt(readFileSync(file), 'text');
   const encrypter = new Encrypter();
-  encrypter.addRecipient(await identityToRecipient(identity));
+  encrypter.addRecipient(machine.recipient);
   const changed = join(machine.backups, 'changed.age');
   writeFileSync(changed, await encrypter.encrypt(change(text.trimEnd().split('\n')).join('\n').concat('\n')));
   return changed;
@@ -118,13 +118,42 @@ describe('a backup', () => {
     expect(readFileSync(target, 'utf8')).toBe('mine');
   });
 
+  test('that is ended or killed half-way leaves the one before', async () => {
+    const { machine, file } = await madeBackup();
+    const before = readFileSync(file);
+    // Nobody writes to the pipe: the backup waits for its last file, with all rows written.
+    execFileSync('mkfifo', [join(machine.folder, 'pipe.log')]);
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const running = spawn(
+        process.execPath,
+        [join(repositoryFolder, 'dist/cli.js'), 'backup', file, '--force', '--with-audit-log'],
+        {
+          env: {
+            PATH: process.env.PATH,
+            MCPO_DATA_DIR: join(machine.folder, 'data'),
+            SECURITY_LOG_FILE: join(machine.folder, 'pipe.log'),
+            MCPO_BACKUP_RECIPIENT: machine.recipient,
+          },
+          stdio: 'ignore',
+        },
+      );
+      const halves = () => readdirSync(machine.backups).filter((name) => name.endsWith('.tmp'));
+      await waitFor(() => halves().length > 0, 10_000, 'half of a backup');
+      running.kill(signal);
+      await new Promise((resolve) => running.on('exit', resolve));
+      // What is killed outright cannot tidy up.
+      expect(halves()).toHaveLength(signal === 'SIGTERM' ? 0 : 1);
+      expect(readFileSync(file).equals(before)).toBe(true);
+    }
+  });
+
   test('on a full disk says that there is no space, and leaves the earlier file', async () => {
     const { machine } = await madeBackup();
     const cli = join(repositoryFolder, 'dist/cli.js');
     const env = {
       PATH: process.env.PATH,
       MCPO_DATA_DIR: join(machine.folder, 'data'),
-      MCPO_BACKUP_RECIPIENT: await identityToRecipient(readFileSync(machine.identity, 'utf8').split('\n')[1] ?? ''),
+      MCPO_BACKUP_RECIPIENT: machine.recipient,
     };
     const shell = spawn('sh', ['-c', `'${process.execPath}' '${cli}' backup - >/dev/full`], {
       env,
@@ -393,12 +422,13 @@ test('a locked database is waited for, and the command says so', async () => {
 test('a backup holds up no writer, and is of one moment', async () => {
   const { machine, file, opener } = await madeBackup();
   const database = new Database(join(machine.folder, 'data/mcpo-ts.db'));
-  database.pragma('busy_timeout = 0');
+  // Longer than a single write takes, far shorter than the backup.
+  database.pragma('busy_timeout = 500');
   const insert = database.prepare(
     "insert into tool_uses (issuer, subject, server, tool, last_used_at, calls) values ('i', ?, 's', 't', 1, 1)",
   );
   database.transaction(() => {
-    for (let index = 0; index < 30_000; index += 1) insert.run(`user ${index}`);
+    for (let index = 0; index < 60_000; index += 1) insert.run(`user ${index}`);
   })();
   const pair = database.transaction((index: number) => {
     insert.run(`first of ${index}`);
@@ -410,7 +440,7 @@ test('a backup holds up no writer, and is of one moment', async () => {
   });
   let written = 0;
   while (!isOver) {
-    // Throws SQLITE_BUSY at once where the backup holds it up.
+    // Throws SQLITE_BUSY where the backup holds it up.
     written += 1;
     pair.immediate(written);
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -420,7 +450,7 @@ test('a backup holds up no writer, and is of one moment', async () => {
   expect(written).toBeGreaterThan(10);
   const { stdout } = await machine.run(['backup', 'verify', file, ...opener]);
   const uses = Number(/tool_uses (\d+)/.exec(stdout)?.[1]);
-  expect(uses).toBeGreaterThanOrEqual(30_000);
+  expect(uses).toBeGreaterThanOrEqual(60_000);
   expect(uses % 2).toBe(0);
 }, 90_000);
 
