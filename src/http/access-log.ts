@@ -24,9 +24,9 @@ export function createAccessLog(settings: Pick<Settings, 'audit' | 'pathPrefix'>
   const toLogged = createLoggedCaller(settings.audit);
   const { pseudonymise } = settings.audit;
   return ({ request, response }, facts) => {
-    const isQuiet = toPagePaths(toPathname(request.url ?? ''), settings).some((path) => QUIET.test(path));
-    if (isQuiet && !logger.isDebug()) return;
     const { requestId, clientAddress, startedAt, call, error } = facts;
+    const isQuiet = call === undefined && isQuietPath(request);
+    if (isQuiet && !logger.isDebug()) return;
     logger[isQuiet ? 'debug' : 'info']('request', {
       address: pseudonymise ? undefined : clientAddress,
       request: requestId,
@@ -42,6 +42,10 @@ export function createAccessLog(settings: Pick<Settings, 'audit' | 'pathPrefix'>
       trace_id: facts.trace?.context.traceId,
     });
   };
+
+  function isQuietPath({ url = '' }: IncomingMessage): boolean {
+    return toPagePaths(toPathname(url), settings).some((path) => QUIET.test(path));
+  }
 }
 
 /** Of the answer's body; `undefined` if it was not sent whole, or in pieces of unknown length. */

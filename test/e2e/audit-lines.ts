@@ -14,6 +14,7 @@ export interface AuditLine {
   readonly client_ip: string | null;
   readonly user_agent: string | null;
   readonly request_id: string | null;
+  readonly session_id: string | null;
 }
 
 export function auditFile(): string {
