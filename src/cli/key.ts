@@ -1,4 +1,4 @@
-import { generateApiKey, hashApiKey, SINGLE_KEY_ID } from '../auth/api-key.ts';
+import { generateApiKey, hashApiKey, PREVIOUS_KEY_ID, SINGLE_KEY_ID } from '../auth/api-key.ts';
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import { DEFAULT_KEY_SCOPES, parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { OPEN_WEBUI_ISSUER } from '../auth/user.ts';
@@ -88,7 +88,9 @@ function toRecord(options: KeyOptions, hash: string, now: number): ApiKeyRecord 
   if (!/^[\w.-]{1,64}$/.test(id)) {
     throw new UsageError(`--id "${id}": use letters, digits, "_", "." and "-" only, 64 at most.`);
   }
-  if (id === SINGLE_KEY_ID) throw new UsageError(`--id "${id}" is the name of the key of --api-key; choose another.`);
+  if (id === SINGLE_KEY_ID || id === PREVIOUS_KEY_ID) {
+    throw new UsageError(`--id "${id}" is the name of the key of --api-key or of the one before it; choose another.`);
+  }
   const wrong = scopes.find((scope) => parseScope(scope) === undefined);
   if (wrong !== undefined) throw new UsageError(`--scope "${wrong}" is not a scope; the forms are ${SCOPE_FORMS}.`);
   if (user !== undefined && assertsUser) {
