@@ -9,6 +9,7 @@ import { createAccessLog, logRefusedRequests } from './http/access-log.ts';
 import { AuditTrail } from './http/audit-trail.ts';
 import { createClientAddress } from './http/guards/trusted-proxies.ts';
 import { countRequests } from './http/metrics/count-requests.ts';
+import { reportFaults } from './http/report-faults.ts';
 import { endRequestSpan } from './http/request-trace.ts';
 import { createHttpServer } from './http/server.ts';
 import { ResultFiles } from './http/tool-call/result-files.ts';
@@ -27,7 +28,7 @@ import { LazyVault } from './service/lazy-vault.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
 import { createAuditAnchor, openAudit } from './service/open-audit.ts';
 import { openMetrics } from './service/open-metrics.ts';
-import { openConfiguredTracing } from './service/open-telemetry.ts';
+import { openConfiguredReports, openConfiguredTracing } from './service/open-telemetry.ts';
 import { createReload, type Reload } from './service/reload.ts';
 import { writeRuntimeFile } from './service/runtime-file.ts';
 import { sayWhereProvidersLeadBack } from './service/say-where-providers-lead-back.ts';
@@ -92,7 +93,9 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const { databaseUrl, vaultKey, redisUrl } = secrets;
   redactor.add(secrets.configured);
   const tracing = await openConfiguredTracing(settings, secrets, redactor, logger);
+  const reports = await openConfiguredReports(settings, secrets, redactor, logger);
   // Closed last: everything else may still be recorded.
+  closers.add('connection to Sentry', () => reports?.close(), { withinMs: TRACES_CLOSE_MS });
   closers.add('connection to the collector of traces', () => tracing?.close(), { withinMs: TRACES_CLOSE_MS });
   const authentication = await openAuthentication(secrets.auth, logger);
   closers.add('connections to issuers', () => authentication.close());
@@ -146,6 +149,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   };
   const registry = createRegistry(settings, logger, redactor, catalogueCache, {
     tracing,
+    noteFailed: reports?.serverFailed,
     noteToolChanges: (resource, { ...details }) =>
       record({ eventType: 'tool_definition_change', action: 'list', resource, result: 'success', details }),
     noteUse: (...use) => vault.note((opened) => opened.noteUse(...use)),
@@ -221,6 +225,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
       countRequests(callCounts, eventCounts, settings),
       ...(settings.accessLog ? [createAccessLog(settings, logger)] : []),
       ...(tracing === undefined ? [] : [endRequestSpan]),
+      ...(reports === undefined ? [] : [reportFaults(reports)]),
     ],
     onConnectionRefused: events.onConnectionRefused,
     readMetrics,

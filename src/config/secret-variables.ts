@@ -56,6 +56,12 @@ export const secretSchema = z.object({
     'Headers of requests to the collector, such as `authorization=Bearer%20abc,x-tenant=tools`; values are percent-encoded.',
   ),
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: secret.describe('The same; these win over those.'),
+  SENTRY_DSN: variable(
+    textAs(
+      (dsn) => (/^https?:\/\/[\w.-]+(?::[\w.-]+)?@[^/@?#]+(?:\/[\w./-]*)?\/\d+$/.test(dsn) ? dsn : undefined),
+      'must be the DSN of a Sentry project, such as https://key@sentry.example.org/1.',
+    ),
+  ).describe('Sentry project that faults of the service are reported to: `https://key@sentry.example.org/1`.'),
 });
 
 export type SecretName = keyof typeof secretSchema.shape;

@@ -106,6 +106,8 @@ export function toSettings(
     metrics: resolveMetrics(values),
     /** Where traces are sent; `undefined`: none are recorded. */
     tracing: toTracingSettings(environment),
+    /** What error reports to Sentry name. */
+    sentry: { environment: values.SENTRY_ENVIRONMENT ?? 'production', release: values.SENTRY_RELEASE },
   };
 }
 
@@ -122,6 +124,8 @@ export function toSecrets(environment: Environment, file: LoadedServers, auth: A
     redisUrl: secrets.MCPO_REDIS_URL,
     /** Headers of requests to the collector of traces. */
     tracingHeaders: tracingHeaders(environment),
+    /** Where errors are reported; `undefined`: nowhere. */
+    sentryDsn: secrets.SENTRY_DSN,
     /** Everything that must never be printed. */
     configured: [...authSecrets(auth), ...ownSecrets(environment), ...file.secrets],
   };

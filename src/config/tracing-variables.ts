@@ -53,4 +53,6 @@ export const tracingVariables = {
     default: '4096',
   }),
   OTEL_SDK_DISABLED: text.meta({ description: '`true` turns traces off.', default: 'false' }),
+  SENTRY_ENVIRONMENT: text.meta({ description: 'Environment that error reports name.', default: 'production' }),
+  SENTRY_RELEASE: text.meta({ description: 'Release that error reports name.', default: '`mcpo-ts@` and the version' }),
 };

@@ -69,13 +69,18 @@ function isHeader([name, value]: readonly [string, string]): boolean {
   return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\x20-\x7e]*$/.test(value);
 }
 
-/** What of these headers must never be printed: each value as it was given and as it is sent, and without its scheme. */
+/**
+ * What of these variables must never be printed: of headers each value as it was given and as it is sent, and without its
+ * scheme; the key of Sentry.
+ */
 export function tracingSecrets({ secrets }: Pick<Environment, 'secrets'>): readonly string[] {
-  return HEADERS.flatMap((key) => secrets[key]?.split(',') ?? []).flatMap((pair) => {
+  const { SENTRY_DSN: dsn = '' } = secrets;
+  const headers = HEADERS.flatMap((key) => secrets[key]?.split(',') ?? []).flatMap((pair) => {
     const given = pair.slice(pair.indexOf('=') + 1).trim();
     const sent = decoded(given) ?? '';
     return [given, sent, sent.replace(/^\w+\s+/, '')];
   });
+  return [...headers, dsn, ...(/^\w+:\/\/([^/@]*)@/.exec(dsn)?.[1] ?? '').split(':')];
 }
 
 /** The pairs of `a=1,b=2`, whose values are percent-encoded; `undefined` for anything else. */

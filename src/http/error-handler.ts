@@ -13,7 +13,7 @@ import {
 } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LoggedCaller } from './logged-caller.ts';
-import { factsOf } from './request-facts.ts';
+import { factsOf, noteFacts } from './request-facts.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -114,6 +114,7 @@ export function logFailure(
     ...caller,
   };
   if (!(error instanceof ServiceError)) {
+    noteFacts(request, { error });
     logger.error('request failed by a fault of the service', {
       ...facts,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),

@@ -120,9 +120,10 @@ export class Generations implements GenerationOwner {
   }
 
   noteState(generation: Generation, change: StateChange): void {
-    const { logger, noteRestart } = this.dependencies;
+    const { logger, noteRestart, noteFailed } = this.dependencies;
     const { state, why, retryInMs } = change;
     if (state === 'starting' && why !== undefined) noteRestart?.(generation.config.name);
+    if (state === 'failed' && generation === this.current) noteFailed?.(generation.config.name, why?.reason ?? '');
     const isBad = BAD_STATES.has(state);
     const retry = retryInMs === undefined ? {} : { retryInSeconds: Math.round(retryInMs / 100) / 10 };
     const facts = { server: generation.config.name, state, ...retry, ...why };

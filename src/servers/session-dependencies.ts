@@ -27,6 +27,8 @@ export interface SessionDependencies {
   readonly noteUse?: ((user: UserProfile, server: string, tool: string) => void) | undefined;
   /** Called when a shared session is opened again after its end, or after it could not be opened. */
   readonly noteRestart?: ((server: string) => void) | undefined;
+  /** Called when a server has failed so often that it is tried seldom now; the reason is public. */
+  readonly noteFailed?: ((server: string, reason: string) => void) | undefined;
   /** Called when a server's definitions are not what they were, in this run or the last. */
   readonly noteToolChanges?: ((server: string, changes: ToolChanges & { readonly tools: number }) => void) | undefined;
 }

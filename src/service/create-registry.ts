@@ -15,7 +15,10 @@ const MIB = 1024 * 1024;
 const STARTS_PER_PROCESSOR = 4;
 
 /** What is noted of the sessions of all servers. */
-type Notes = Pick<SessionDependencies, 'noteUse' | 'noteCredentials' | 'noteToolChanges' | 'noteRestart'> & {
+type Notes = Pick<
+  SessionDependencies,
+  'noteUse' | 'noteCredentials' | 'noteToolChanges' | 'noteRestart' | 'noteFailed'
+> & {
   /** Records how they are opened. */
   readonly tracing?: Tracing | undefined;
   /** Called when a session begins to be opened. */

@@ -72,6 +72,7 @@ describe('defaults', () => {
       drainTimeMs: 10_000,
       metrics: undefined,
       tracing: undefined,
+      sentry: { environment: 'production', release: undefined },
     });
     expect(secrets.configured).toEqual([]);
     expect(secrets.auth).toMatchObject({ apiKey: undefined, keys: [], issuers: [] });
