@@ -11,6 +11,7 @@ import {
   type BackupRecord,
   backedUpTables,
   createHeader,
+  MAX_LINE_BYTES,
 } from './backup-records.ts';
 import { type FileToBackUp, fileRecords } from './files-to-back-up.ts';
 import { isReadableRow, isSealedTable, toVaultKeyRow } from './row-values.ts';
@@ -70,11 +71,17 @@ async function* rowRecords(
   counts: Counts,
 ): AsyncGenerator<BackupRecord> {
   counts.rows[table] = 0;
-  for await (const rows of snapshot.rows(table)) {
+  for await (const page of snapshot.rows(table)) {
+    const rows = table === 'catalogues' ? page.filter(isShortList) : page;
     if (keys !== undefined) counts.unreadable += countUnreadable(table, rows, keys);
     counts.rows[table] += rows.length;
     for (const row of rows) yield { kind: 'row', table, values: row as Record<string, string | number | null> };
   }
+}
+
+/** A list of tools is read again where it is missing; one of such a length would not be read back. */
+function isShortList(row: TableRow): boolean {
+  return String(row.content).length <= MAX_LINE_BYTES / 8;
 }
 
 /** A backup with another vault's keys, or without the keys of its values, would be of no use. */
