@@ -1,4 +1,4 @@
-import { lstatSync, type Stats, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { databaseFile } from '../db/database-file.ts';
 import { storageWarning } from '../service/container-storage.ts';
@@ -11,11 +11,9 @@ import {
   problem,
   type StartCheck,
   type StartSubject,
-  unknown,
   warning,
 } from './check.ts';
-
-const AS_SERVICE = 'Run this as the user of the service.';
+import { notSeen, statsOf } from './look.ts';
 
 /** Whom the files and folders of the service let in. */
 export const fileStartChecks: readonly StartCheck[] = [
@@ -29,7 +27,7 @@ export const fileStartChecks: readonly StartCheck[] = [
       const { dataDir } = subject;
       const stats = statsOf(dataDir);
       if (stats === 'missing') return notApplicable(`${dataDir} does not exist yet.`);
-      if (stats === 'closed') return [unknown(`${dataDir} may not be looked at.`, AS_SERVICE)];
+      if (stats === 'closed') return [notSeen(dataDir)];
       const findings = [...judgeOwner(dataDir, stats, subject)];
       if (isPosix() && (stats.mode & 0o077) !== 0) {
         findings.push(
@@ -47,7 +45,11 @@ export const fileStartChecks: readonly StartCheck[] = [
     atStart: true,
     run: (subject) => {
       const files = secretFiles(subject);
-      const findings = files.flatMap((file) => judgeSecretFile(file, subject));
+      const closed = files.filter((file) => statsOf(file) === 'closed');
+      const findings = [
+        ...files.flatMap((file) => judgeSecretFile(file, subject)),
+        ...(closed.length === 0 ? [] : [notSeen(...closed)]),
+      ];
       const names = files.filter((file) => statsOf(file) !== 'missing').length;
       return orOk(findings, names === 1 ? 'One file was checked.' : `${names} files were checked.`);
     },
@@ -63,7 +65,7 @@ export const fileStartChecks: readonly StartCheck[] = [
       if (configFile === undefined) return notApplicable('There is no servers file.');
       const file = resolve(configFile);
       const stats = statsOf(file);
-      if (typeof stats === 'string') return [unknown(`${file} may not be looked at.`, AS_SERVICE)];
+      if (typeof stats === 'string') return [notSeen(file)];
       if (!isPosix()) return ok('This system has no modes.');
       const folder = dirname(file);
       const runs = 'its commands run with the rights of the service';
@@ -89,7 +91,7 @@ export const fileChecks: readonly Check[] = [
       if (audit.file === undefined) return notApplicable('There is no audit log.');
       const stats = statsOf(audit.file);
       if (stats === 'missing') return notApplicable(`${audit.file} does not exist yet.`);
-      if (stats === 'closed') return [unknown(`${audit.file} may not be looked at.`, AS_SERVICE)];
+      if (stats === 'closed') return [notSeen(audit.file)];
       if (isPosix() && (stats.mode & 0o027) !== 0) {
         return [
           warning(`${audit.file} is open to other users (mode ${modeOf(stats)}).`, `Run: chmod 640 ${audit.file}`),
@@ -108,7 +110,9 @@ export const fileChecks: readonly Check[] = [
       if (values.MCPO_VAULT_KEY !== undefined) return ok("The key is in the service's environment.");
       const own = join(dataDir, 'vault.key');
       const file = values.MCPO_VAULT_KEY_FILE ?? own;
-      if (statsOf(file) === 'missing') return notApplicable('There is no key of the vault yet.');
+      const stats = statsOf(file);
+      if (stats === 'missing') return notApplicable('There is no key of the vault yet.');
+      if (stats === 'closed') return [notSeen(file)];
       if (!resolve(file).startsWith(`${resolve(dataDir)}/`)) return ok(`The key is in ${file}.`);
       const message = `${file} is in the same folder as ${databaseFile(dataDir)}: one stolen copy has both.`;
       return [
@@ -153,8 +157,7 @@ function secretFiles({ dataDir, environment, options, settings }: StartSubject):
 
 function judgeSecretFile(file: string, subject: StartSubject): readonly Finding[] {
   const stats = statsOf(file);
-  if (stats === 'missing' || !isPosix()) return [];
-  if (stats === 'closed') return [unknown(`${file} may not be looked at.`, AS_SERVICE)];
+  if (typeof stats === 'string' || !isPosix()) return [];
   const findings = [...judgeOwner(file, stats, subject)];
   const isOpen = (bits: number) => (stats.mode & bits) !== 0;
   const message = (who: string) => `${file} is open to ${who} (mode ${modeOf(stats)}).`;
@@ -192,15 +195,6 @@ function judgeOwner(path: string, stats: Stats, { system }: StartSubject): reado
   return [
     warning(message, 'Give it to the user of the service with chown; if that is another user, run this as that one.'),
   ];
-}
-
-function statsOf(path: string): Stats | 'missing' | 'closed' {
-  try {
-    lstatSync(path);
-    return statSync(path);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'closed' : 'missing';
-  }
 }
 
 function modeOf({ mode }: Stats): string {

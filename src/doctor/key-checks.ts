@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import { errorCodeOf } from '../db/database-error.ts';
+import { databaseFile } from '../db/database-file.ts';
 import { peekDatabase } from '../db/peek-database.ts';
 import { type Check, type Finding, listNames, notApplicable, orOk, unknown, warning } from './check.ts';
+import { databaseState, notSeen } from './look.ts';
 import type { Subject } from './subject.ts';
 
 const DAY_MS = 86_400_000;
@@ -109,9 +111,11 @@ function namesWhere<Key extends Pick<ApiKeyRecord, 'id'>>(
 }
 
 async function withStoredKeys(
-  { environment }: Subject,
+  subject: Subject,
   judge: (rows: readonly KeyRow[]) => readonly Finding[],
 ): Promise<readonly Finding[]> {
+  const { environment, dataDir } = subject;
+  if (databaseState(subject) === 'closed') return [notSeen(databaseFile(dataDir))];
   const query = 'select id, expires_at, last_used_at, created_at from api_keys order by id';
   try {
     const rows = rowsSchema.parse(await peekDatabase(environment.database, query));

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isSecretName } from '../config/hide-secrets.ts';
 import { formatConfigProblem } from '../errors.ts';
 import { type Check, listNames, notApplicable, ok, orOk, problem, type StartCheck, unknown, warning } from './check.ts';
+import { notSeen, statsOf } from './look.ts';
 
 /** When each release of Node.js gets its last fixes: https://github.com/nodejs/Release/blob/main/schedule.json */
 const NODE_END_OF_LIFE: ReadonlyMap<number, string> = new Map([
@@ -59,15 +61,14 @@ export const platformChecks: readonly Check[] = [
     group: 'platform',
     title: 'The service runs',
     worst: 'warning',
-    run: ({ running, dataDir }) =>
-      running.length === 0
-        ? [
-            unknown(
-              `No service runs with the data folder ${dataDir}.`,
-              'What only a running service shows was left out.',
-            ),
-          ]
-        : ok(running.map(({ pid, url, version }) => `Process ${pid}, version ${version}, at ${url}.`).join(' ')),
+    run: ({ running, dataDir }) => {
+      if (running.length > 0) {
+        return ok(running.map(({ pid, url, version }) => `Process ${pid}, version ${version}, at ${url}.`).join(' '));
+      }
+      if (statsOf(join(dataDir, 'run')) === 'closed') return [notSeen(join(dataDir, 'run'))];
+      const message = `No service runs with the data folder ${dataDir}.`;
+      return [unknown(message, 'What only a running service shows was left out.')];
+    },
   },
   {
     id: 'node-version',

@@ -9,6 +9,7 @@ import { parseUrl } from '../parse-url.ts';
 import { createRedisConnector } from '../rate-limit/redis-link.ts';
 import { type Check, type Finding, notApplicable, ok, orOk, problem, unknown, warning } from './check.ts';
 import { isLoopback } from './hosts.ts';
+import { databaseState, notSeen } from './look.ts';
 import type { Subject } from './subject.ts';
 
 const DAY_MS = 86_400_000;
@@ -80,11 +81,12 @@ export const storageChecks: readonly Check[] = [
   { id: 'clock', group: 'platform', title: 'The clock is right', worst: 'problem', run: checkClock },
 ];
 
-async function checkDatabase({ environment, secrets }: Subject): Promise<readonly Finding[]> {
+async function checkDatabase(subject: Subject): Promise<readonly Finding[]> {
+  const { environment, secrets } = subject;
   const { database } = environment;
-  if (secrets.databaseUrl === undefined && !existsSync(databaseFile(database.dataDir))) {
-    return notApplicable('There is none yet; the first start makes it.');
-  }
+  const place = databaseState(subject);
+  if (place === 'missing') return notApplicable('There is none yet; the first start makes it.');
+  if (place === 'closed') return [notSeen(databaseFile(database.dataDir))];
   try {
     await peekDatabase(database, 'select 1 as one');
     if (secrets.databaseUrl !== undefined) return ok('PostgreSQL answers.');
@@ -145,10 +147,12 @@ async function checkDatabaseTls({ environment, secrets: { databaseUrl } }: Subje
   }
 }
 
-async function checkMigrations({ environment, secrets, running }: Subject): Promise<readonly Finding[]> {
+async function checkMigrations(subject: Subject): Promise<readonly Finding[]> {
+  const { environment, running } = subject;
   const { database } = environment;
-  if (secrets.databaseUrl === undefined && !existsSync(databaseFile(database.dataDir)))
-    return notApplicable('There is no database yet.');
+  const place = databaseState(subject);
+  if (place === 'missing') return notApplicable('There is no database yet.');
+  if (place === 'closed') return [notSeen(databaseFile(database.dataDir))];
   try {
     const rows = z
       .array(z.object({ name: z.string() }))
@@ -212,10 +216,12 @@ async function askRedis(url: string): Promise<number | string> {
   }
 }
 
-async function checkBackup({ environment, secrets, now }: Subject): Promise<readonly Finding[]> {
+async function checkBackup(subject: Subject): Promise<readonly Finding[]> {
+  const { environment, now } = subject;
   const { database } = environment;
-  if (secrets.databaseUrl === undefined && !existsSync(databaseFile(database.dataDir)))
-    return notApplicable('There is nothing to back up yet.');
+  const place = databaseState(subject);
+  if (place === 'missing') return notApplicable('There is nothing to back up yet.');
+  if (place === 'closed') return [notSeen(databaseFile(database.dataDir))];
   const advice = 'Run "mcpo-ts backup FILE" from a timer, and keep the file on another machine.';
   try {
     const rows = await peekDatabase(database, 'select finished_at from last_backup order by finished_at desc limit 1');

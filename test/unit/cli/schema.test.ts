@@ -7,6 +7,7 @@ import { parse } from 'jsonc-parser';
 import { serversFileSchema } from '../../../src/cli/schema.ts';
 import { secretNames } from '../../../src/config/secret-variables.ts';
 import { configurationPage, type Row, rowsOf, variableRows } from '../../configuration-page.ts';
+import { doctorPage } from '../../doctor-page.ts';
 import { metricsPage } from '../../metrics-page.ts';
 import { problemsOf } from '../config/parse-servers.ts';
 
@@ -119,15 +120,20 @@ describe('documents that are made from the schemas', () => {
     expect(rows.filter(({ description }) => !/\S.*\.$/.test(description)).map(({ name }) => name)).toEqual([]);
   });
 
-  test('docs/configuration.md, docs/metrics.md and docs/servers.schema.json are up to date (npm run documents)', () => {
-    const [page, metrics, schema] = ['configuration.md', 'metrics.md', 'servers.schema.json'].map((file) =>
-      join(root, 'docs', file),
-    ) as [string, string, string];
+  test('the tables of the documents and docs/servers.schema.json are up to date (npm run documents)', () => {
+    const files = ['configuration.md', 'metrics.md', 'servers.schema.json', 'operating.md'];
+    const [page, metrics, schema, operating] = files.map((file) => join(root, 'docs', file)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     if (process.env.UPDATE_DOCUMENTS !== undefined) {
       writeFileSync(page, configurationPage(readFileSync(page, 'utf8')));
       writeFileSync(metrics, metricsPage(readFileSync(metrics, 'utf8')));
+      writeFileSync(operating, doctorPage(readFileSync(operating, 'utf8')));
       writeFileSync(schema, JSON.stringify(serversFileSchema(), null, 2));
-      execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', page, metrics, schema]);
+      execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', page, metrics, operating, schema]);
     }
     // The formatter aligns columns.
     const normalized = (text: string) => text.replace(/ +/g, ' ').replace(/\| :?-+/g, '| -');
@@ -135,6 +141,8 @@ describe('documents that are made from the schemas', () => {
     expect(normalized(text)).toBe(normalized(configurationPage(text)));
     const metricsText = readFileSync(metrics, 'utf8');
     expect(normalized(metricsText)).toBe(normalized(metricsPage(metricsText)));
+    const operatingText = readFileSync(operating, 'utf8');
+    expect(normalized(operatingText)).toBe(normalized(doctorPage(operatingText)));
     expect(JSON.parse(readFileSync(schema, 'utf8'))).toEqual(serversFileSchema());
   });
 
