@@ -1,3 +1,5 @@
+import { toAbsolute } from './path-text.ts';
+
 /** More readings than any honest path has. */
 const MAX_READINGS = 32;
 /** The longest path that Linux opens; for longer texts two readings must do. */
@@ -9,26 +11,29 @@ const NOT_ASCII = /[^\0-\x7f]/;
 
 /**
  * The paths for which servers may take a text: as it is, trimmed, without quotes, as a `file:` URL, percent-decoded, with
- * `\` as a separator, cut at a NUL, and in Unicode's compatibility form. `undefined` if there are too many.
+ * `\` as a separator, cut at a NUL, in Unicode's compatibility form, with `.` and `..` resolved, and in each order of these.
+ * `undefined` if there are too many. `base` is where relative paths begin.
  */
-export function readingsOf(text: string): readonly string[] | undefined {
-  if (text.length > MAX_PATH_CHARACTERS) return [text, steps.reduce((reading, step) => step(reading), text)];
+export function readingsOf(text: string, base: string | undefined): readonly string[] | undefined {
+  if (text.length > MAX_PATH_CHARACTERS) return [text, steps.reduce((reading, step) => step(reading, base), text)];
   const readings = new Set([text]);
   for (const reading of readings) {
-    for (const step of steps) readings.add(step(reading));
+    for (const step of steps) readings.add(step(reading, base));
     if (readings.size > MAX_READINGS) return undefined;
   }
   return [...readings];
 }
 
 /** Each is linear, and changes most texts in nothing. */
-const steps: readonly ((text: string) => string)[] = [
+const steps: readonly ((text: string, base: string | undefined) => string)[] = [
   (text) => text.trim().replace(/^["'`]|["'`]$/g, ''),
   (text) => (isFileUrl(text) ? (FILE_URL.exec(text)?.[2] ?? text) : text),
   (text) => (text.includes('%') ? decodePercent(text) : text),
   (text) => text.replaceAll('\\', '/'),
   (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : text),
   toCompatible,
+  // Tidied up: without its last slash, a path may end in something else that is left out.
+  (text, base) => (isFileUrl(text) ? text : (toAbsolute(text, base) ?? text)),
 ];
 
 export function isFileUrl(text: string): boolean {

@@ -30,7 +30,7 @@ export async function readPath(
   roots: readonly string[] | undefined,
   ground: PathGround,
 ): Promise<Meaning> {
-  const readings = readingsOf(text);
+  const readings = readingsOf(text, ground.base);
   const meaning: Meaning = { forms: new Set(), isInside: readings !== undefined && !cannotBePath(text, readings) };
   const folders = await foldersOf(roots ?? [], ground);
   let isChecked = false;
@@ -54,7 +54,7 @@ export async function readPath(
 /** The forms of a text that may be a path among other things, without a look at links. */
 export function lexicalForms(text: string): ReadonlySet<string> {
   const meaning: Meaning = { forms: new Set(), isInside: false };
-  for (const reading of readingsOf(text) ?? [text]) add(meaning, lexicalPath(reading));
+  for (const reading of readingsOf(text, undefined) ?? [text]) add(meaning, lexicalPath(reading));
   return meaning.forms;
 }
 

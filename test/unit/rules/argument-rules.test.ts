@@ -176,6 +176,7 @@ describe('deny', () => {
     ['inner/.ssh/id', true],
     ['harmless', true],
     ['harmless/id', true],
+    ['harmless /', true],
     ['alias/.ssh/id', true],
     ['secrets/a.pem', true],
     ['deep/secrets/a.pem', false],
