@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
 /** The last part of the run does as much as the first, within this share. */
 const MAX_LOSS = 0.05;
 
-/** @typedef {{ calls: number, durationsMs: number[] }} Part */
+/** What was answered in one part of the run. @typedef {{ calls: number, durationsMs: number[] }} Part */
 
 /**
  * A steady rate of calls with authentication, audit and metrics, each user on a session of their own: no errors, no
@@ -38,8 +38,8 @@ export async function runSteady({ minutes, users, rate }) {
   let crossed = 0;
   let scrapes = 0;
 
-  /** @param {number} index @param {Part} [part] */
-  const call = async (index, part) => {
+  /** @param {number} index @param {() => Part | undefined} [partNow] */
+  const call = async (index, partNow) => {
     const user = `user${index % users}`;
     const startedAt = performance.now();
     try {
@@ -47,6 +47,8 @@ export async function runSteady({ minutes, users, rate }) {
       if (status !== 200) throw new Error(`${status} ${text.slice(0, 200)}`);
       const said = JSON.parse(text);
       if (said.token !== token || said.secret !== `of ${user}`) crossed += 1;
+      // By when it was answered: by when it was sent, a service that falls behind would not show.
+      const part = partNow?.();
       if (part === undefined) return;
       part.calls += 1;
       part.durationsMs.push(performance.now() - startedAt);
@@ -65,11 +67,15 @@ export async function runSteady({ minutes, users, rate }) {
     const running = new Set();
     let sent = 0;
     let scrapedAt = startedAt;
+    const partNow = () => {
+      if (performance.now() >= endAt) return undefined;
+      const index = Math.floor((performance.now() - startedAt) / partMs);
+      parts[index] ??= { calls: 0, durationsMs: [] };
+      return parts[index];
+    };
     for (let now = startedAt; now < endAt; now = performance.now()) {
-      const partIndex = Math.floor((now - startedAt) / partMs);
-      parts[partIndex] ??= { calls: 0, durationsMs: [] };
       for (const due = ((now - startedAt) / 1_000) * rate; sent < due; sent += 1) {
-        const one = call(sent, parts[partIndex]);
+        const one = call(sent, partNow);
         running.add(one);
         void one.finally(() => running.delete(one));
       }
@@ -82,9 +88,10 @@ export async function runSteady({ minutes, users, rate }) {
       }
       await delay(TICK_MS);
     }
+    const late = running.size;
     await Promise.all(running);
     const resident = residentBytes(service.pid) / MIB;
-    return report({ minutes, users, rate, partMs, parts, errors, crossed, scrapes, resident });
+    return report({ minutes, users, rate, partMs, parts, errors, crossed, late, scrapes, resident });
   } finally {
     agent.destroy();
     await service.stop();
@@ -92,8 +99,8 @@ export async function runSteady({ minutes, users, rate }) {
   }
 }
 
-/** @param {{ minutes: number, users: number, rate: number, partMs: number, parts: readonly Part[], errors: ReadonlyMap<string, number>, crossed: number, scrapes: number, resident: number }} outcome */
-function report({ minutes, users, rate, partMs, parts, errors, crossed, scrapes, resident }) {
+/** @param {{ minutes: number, users: number, rate: number, partMs: number, parts: readonly Part[], errors: ReadonlyMap<string, number>, crossed: number, late: number, scrapes: number, resident: number }} outcome */
+function report({ minutes, users, rate, partMs, parts, errors, crossed, late, scrapes, resident }) {
   // The last one may be cut short.
   const whole = parts.slice(0, Math.max(2, Math.floor((minutes * 60_000) / partMs)));
   const rateOf = (/** @type {Part} */ part) => part.calls / (partMs / 1_000);
@@ -107,9 +114,10 @@ function report({ minutes, users, rate, partMs, parts, errors, crossed, scrapes,
   if (crossed > 0) breaches.push(`${crossed} answers of another's session`);
   if (scrapes === 0) breaches.push('the metrics were never read');
   if (kept < 1 - MAX_LOSS) breaches.push(`the end did ${(kept * 100).toFixed(1)} % of the beginning`);
+  if (rateOf(last) < rate * (1 - MAX_LOSS)) breaches.push(`the machine does not do ${rate}/s`);
   const line =
     `${minutes} min, ${users} users with sessions of their own, ${rate}/s wanted: ${calls} calls, ${failed} errors, ` +
-    `${crossed} crossed; first ${times(first)}; last ${times(last)} (${(kept * 100).toFixed(1)} %); ` +
+    `${crossed} crossed, ${late} late; first ${times(first)}; last ${times(last)} (${(kept * 100).toFixed(1)} %); ` +
     `${scrapes} scrapes; ${resident.toFixed(0)} MiB`;
   return { line, breaches };
 }
