@@ -28,7 +28,7 @@ export interface RequestFacts {
 }
 
 /** Who uses the pages. */
-export interface Visitor {
+interface Visitor {
   /** `undefined`: an admin whose key belongs to no user. */
   readonly user: UserProfile | undefined;
   /** The API key that they logged in with, if it was one. */

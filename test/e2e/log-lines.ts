@@ -1,5 +1,3 @@
-import { waitFor } from '../wait-for.ts';
-
 export type LogLine = Readonly<Record<string, unknown>>;
 
 /** The whole lines of a log. Throws for one that is not a JSON object with time, level and message. */
@@ -18,9 +16,4 @@ export function logLines(log: string): LogLine[] {
 /** The lines with this message. */
 export function linesAbout(log: string, message: string): LogLine[] {
   return logLines(log).filter((line) => line.message === message);
-}
-
-/** The first line that `matches`, as soon as it is written. */
-export function waitForLogLine(log: () => string, matches: (line: LogLine) => boolean): Promise<LogLine> {
-  return waitFor(() => logLines(log()).find(matches), 5_000, 'a log line');
 }
