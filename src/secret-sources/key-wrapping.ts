@@ -39,7 +39,7 @@ export function unwrapKey(wrapped: string, sources: SecretSourceSettings, onRetr
 }
 
 /** The KMS of a wrapped key, as `MCPO_VAULT_KMS` names it, and the cipher text. Throws `KeyServiceError`. */
-export function splitWrapped(wrapped: string): readonly [kms: string, cipherText: string] {
+function splitWrapped(wrapped: string): readonly [kms: string, cipherText: string] {
   const [, name, ciphertext] = TRANSIT.exec(wrapped) ?? [];
   if (name !== undefined && ciphertext !== undefined) return [`transit:${name}`, ciphertext];
   const [, keyId, blob] = AWS.exec(wrapped) ?? [];
