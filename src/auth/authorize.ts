@@ -1,7 +1,7 @@
 import { ForbiddenError } from '../errors.ts';
 import { type AccessList, isAmong } from './access-list.ts';
 import type { Principal } from './principal.ts';
-import { matchesName } from './scope.ts';
+import { ANYTHING, matchesName } from './scope.ts';
 import type { Scopes } from './scopes.ts';
 
 /** Who may use a server, and which of its tools are for fewer. */
@@ -57,8 +57,25 @@ function refusalOf(
   return undefined;
 }
 
+/**
+ * Throws `ForbiddenError` unless the principal may read the documents of all these servers: with the scope `docs`, or if
+ * every tool of each may be called.
+ */
+export function requireDocuments(
+  principal: Principal,
+  servers: Iterable<{ readonly name: string; readonly config: { readonly access?: ServerAccess | undefined } }>,
+): void {
+  if (principal.scopes.allows('docs')) return;
+  const user = principal.kind === 'user' ? principal : undefined;
+  for (const { name, config } of servers) {
+    const lists = [config.access ?? {}, ...(config.access?.tools?.values() ?? [])];
+    if (!principal.scopes.allowsCall(name, ANYTHING)) throw lacksScope('docs', `call:${name}`);
+    if (!lists.every((list) => isAmong(list, user))) throw lacksScope('docs');
+  }
+}
+
 /** Throws `ForbiddenError` without the scope. */
-export function requireScope(principal: Principal, scope: 'docs' | 'metrics' | 'admin'): void {
+export function requireScope(principal: Principal, scope: 'metrics' | 'admin'): void {
   if (!principal.scopes.allows(scope)) throw lacksScope(scope);
 }
 

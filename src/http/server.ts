@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { requireScope } from '../auth/authorize.ts';
+import { requireDocuments } from '../auth/authorize.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { answerError, toErrorAnswer } from './error-handler.ts';
 import type { ClientAddress } from './guards/client-address.ts';
@@ -12,7 +12,7 @@ import { createOwnHosts } from './guards/own-hosts.ts';
 import { type HeaderList, securityHeaders, strictTransportSecurity } from './guards/security-headers.ts';
 import { createLoggedCaller } from './logged-caller.ts';
 import { createMetricsRoute, isMetricsPath, type ReadMetrics } from './metrics/metrics-route.ts';
-import { isPublicPath, isVaultPath, toPathname } from './paths.ts';
+import { isPublicPath, isVaultPath, parseServerPath, parseServicePath, toPathname } from './paths.ts';
 import { attachFacts, type RequestFacts, type RequestObserver } from './request-facts.ts';
 import { joinTrace } from './request-trace.ts';
 import { fileIdOf, type ResultFiles } from './tool-call/result-files.ts';
@@ -63,7 +63,7 @@ export async function createHttpServer(dependencies: HttpDependencies): Promise<
  * pages, a tool call, a file, or, past strict authentication, the Express app. Every failure ends in `answerError`.
  */
 function createListener(dependencies: HttpDependencies): RequestListener {
-  const { settings, identity, client, audit, logger, calls, files, observers, readMetrics, tracing, app } =
+  const { settings, identity, registry, client, audit, logger, calls, files, observers, readMetrics, tracing, app } =
     dependencies;
   const answerMetrics = readMetrics && createMetricsRoute(identity, readMetrics);
   const answerToolCall = createToolRoute({
@@ -105,12 +105,15 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     (await app())(request, response);
   }
 
-  /** Strict authentication: documents and pages need a key with the scope `docs`. */
+  /** Strict authentication: documents and pages need the scope `docs`, or one to call everything that they show. */
   async function requireDocsKey(request: IncomingMessage, response: ServerResponse, facts: RequestFacts) {
     const { clientAddress: address } = facts;
-    facts.resource = toPathname(request.url ?? '/');
+    const pathname = toPathname(request.url ?? '/');
+    facts.resource = pathname;
     facts.principal = await identify(request, response, { address, accepted: 'bearer-or-basic' }, identity);
-    requireScope(facts.principal, 'docs');
+    const name = parseServerPath(pathname, settings) ?? parseServicePath(pathname, settings)?.server;
+    const server = registry.servers.get(name ?? '');
+    requireDocuments(facts.principal, server === undefined ? registry.servers.values() : [server]);
     audit.loggedIn({ request, response }, facts);
   }
 

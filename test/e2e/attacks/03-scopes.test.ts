@@ -168,3 +168,44 @@ describe('scopes', () => {
     }
   });
 });
+
+describe('documents under --strict-auth', () => {
+  const access = { roles: ['admin'] };
+  const strict = {
+    mcpServers: { open: fixture('answers.js'), mine: personal(), few: fixture('answers.js', [], { access }) },
+    auth: {
+      keys: [
+        entry('docs', ['docs']),
+        entry('all', ['call']),
+        entry('one', ['call:open']),
+        entry('part', ['call:open/e*']),
+        entry('values', ['vault']),
+      ],
+    },
+  };
+
+  test('are open with "docs", or with the right to call all that they show', async () => {
+    const service = await startService({ config: strict, env, args: ['--strict-auth'] });
+    const opened = async (id: string) => {
+      const paths = ['/', '/docs', '/openapi.json', '/open', '/open/docs', '/open/openapi.json', '/few/openapi.json'];
+      const answers = paths.map(async (path) => [path, (await service.get(path, bearer(keyOf(id)))).status] as const);
+      return (await Promise.all(answers)).filter(([, status]) => status === 200).map(([path]) => path);
+    };
+    expect(await opened('docs')).toHaveLength(7);
+    const ofOne = ['/open', '/open/docs', '/open/openapi.json'];
+    expect(await opened('all')).toEqual(ofOne);
+    expect(await opened('one')).toEqual(ofOne);
+    expect(await opened('part')).toEqual([]);
+    expect(await opened('values')).toEqual([]);
+    expect((await service.get('/open/docs', bearer(keyOf('part')))).text).toContain('call:open');
+  });
+
+  test('with the scope "call" alone, where every server is open to all', async () => {
+    const { few: _, ...mcpServers } = strict.mcpServers;
+    const service = await startService({ config: { ...strict, mcpServers }, env, args: ['--strict-auth'] });
+    for (const path of ['/', '/docs', '/openapi.json', '/mine/openapi.json']) {
+      expect([path, (await service.get(path, bearer(keyOf('all')))).status]).toEqual([path, 200]);
+    }
+    expect((await service.get('/openapi.json', bearer(keyOf('one')))).status).toBe(403);
+  });
+});
