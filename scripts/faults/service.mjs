@@ -95,7 +95,7 @@ export function send(port, method, path, { body, headers = {}, agent } = {}) {
  * Starts the command on a free port with a data folder of its own and waits until no server is starting any more.
  * @param {{
  *   config: object, args?: readonly string[], nodeArgs?: readonly string[], env?: Record<string, string>,
- *   waitForReady?: boolean, ownGroup?: boolean
+ *   waitForReady?: boolean, ownGroup?: boolean, cli?: string
  * }} options
  */
 export async function startService({
@@ -105,12 +105,13 @@ export async function startService({
   env = {},
   waitForReady = true,
   ownGroup = false,
+  cli = cliFile,
 }) {
   const folder = temporaryFolder();
   const configFile = join(folder.path, 'servers.json');
   writeFileSync(configFile, JSON.stringify(config));
   const dataDir = join(folder.path, 'data');
-  const child = spawn(process.execPath, [...nodeArgs, cliFile, '--config', configFile, '--port', '0', ...args], {
+  const child = spawn(process.execPath, [...nodeArgs, cli, '--config', configFile, '--port', '0', ...args], {
     cwd: folder.path,
     env: {
       PATH: process.env.PATH ?? '',
