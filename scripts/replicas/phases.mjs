@@ -23,7 +23,7 @@ export const phases = [
       for (const index of [0, 1]) {
         await fleet.endReplica(index, 'SIGTERM');
         await fleet.startReplica(index);
-        await delay(1_000);
+        await delay(3_000);
       }
     },
     mayFail: [],

@@ -7,7 +7,7 @@ import { portOwner } from '../process/port-owner.ts';
 type Address = Pick<Settings, 'host' | 'port'>;
 
 /** How long connections that are in the middle of something other than a call may take to end. */
-const CONNECTION_GRACE_MS = 500;
+const CONNECTION_GRACE_MS = 2_000;
 
 /** Opens the port. Rejects with `ListenError`, which names the flag or variable that has the port. */
 export function listen(server: Server, { host, port }: Address, variable = '--port'): Promise<void> {

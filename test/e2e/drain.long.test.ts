@@ -21,20 +21,30 @@ describe('before the drain', () => {
     expect(await service.exited).toMatchObject({ code: 0, signal: null });
   });
 
-  test('connections are told to close with each answer', async () => {
-    const service = await startService({ servers, env: { MCPO_PRE_STOP_SECONDS: '2' } });
-    const before = await keepingAlive(service);
-    expect(before.headers.connection).toBe('keep-alive');
+  test('then the port is closed, and kept connections are told to close with their next answer', async () => {
+    const service = await startService({ servers, env: { MCPO_PRE_STOP_SECONDS: '1', MCPO_DRAIN_SECONDS: '5' } });
+    const agent = () => new Agent({ keepAlive: true, maxSockets: 1 });
+    const [first, second, third] = [agent(), agent(), agent()];
+    for (const each of [first, second, third]) {
+      expect((await keepingAlive(service, { agent: each })).headers.connection).toBe('keep-alive');
+    }
+    // Keeps the service from ending before it was looked at.
+    const running = service.call('answers', 'slow', { ms: 3_000 });
+    await waitForRunningCalls(service, 1);
     service.kill('SIGTERM');
     await waitForLeaving(service);
-    const call = await keepingAlive(service);
-    const document = await keepingAlive(service, { method: 'GET', path: '/answers/openapi.json' });
-    const unknown = await keepingAlive(service, { path: '/answers/unknown' });
+    expect((await keepingAlive(service, { agent: first })).headers.connection).toBe('keep-alive');
+    await waitFor(() => isRefused(service.port), 5_000, 'the port to be closed');
+    const call = await keepingAlive(service, { agent: first });
+    const document = await keepingAlive(service, { agent: second, method: 'GET', path: '/answers/openapi.json' });
+    const unknown = await keepingAlive(service, { agent: third, path: '/answers/unknown' });
     expect([call, document, unknown].map(({ status, headers }) => [status, headers.connection])).toEqual([
       [200, 'close'],
       [200, 'close'],
       [404, 'close'],
     ]);
+    expect((await running).status).toBe(200);
+    expect((await service.exited).code).toBe(0);
   });
 });
 
@@ -193,6 +203,17 @@ async function waitForRunningCalls(service: Service, count: number): Promise<voi
   await waitFor(async () => {
     const counts = (await service.call('answers', 'slow_counts', {})).json() as { started: number };
     return counts.started === count;
+  });
+}
+
+function isRefused(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
   });
 }
 

@@ -19,13 +19,14 @@ export interface CallRequest {
  * Counts the running tool calls through the end of the service. A count, since a set of responses was measured to double
  * the time of garbage collection.
  *
- *   serving ──leave──▶ leaving ──drain──▶ draining ──cutOff──▶ over
+ *   serving ──leave──▶ leaving ──closeConnections──▶ closing ──drain──▶ draining ──cutOff──▶ over
  *
- * While it is leaving, calls are still accepted: load balancers read at /readyz that they should go elsewhere.
+ * Until it is draining, calls are still accepted: load balancers read at /readyz that they should go elsewhere.
  */
 export class RunningCalls {
   #running = 0;
   #isLeaving = false;
+  #isClosing = false;
   #isDraining = false;
   #onNone: (() => void) | undefined;
   readonly #cutOff = new AbortController();
@@ -67,9 +68,9 @@ export class RunningCalls {
     };
   }
 
-  /** Once the service is leaving, lets the connection close after this answer, so that its caller opens one elsewhere. */
+  /** Once connections are to end, lets this one close after its answer, so that its caller opens one elsewhere. */
   closeAfter(response: ServerResponse): void {
-    if (this.#isLeaving && !response.headersSent) response.setHeader('Connection', 'close');
+    if (this.#isClosing && !response.headersSent) response.setHeader('Connection', 'close');
   }
 
   /** Calls are still accepted, and the service is not ready any more. */
@@ -77,10 +78,19 @@ export class RunningCalls {
     this.#isLeaving = true;
   }
 
-  /** Refuses new calls; resolves to whether all running ones were answered within `timeMs`. */
-  drain(timeMs: number): Promise<boolean> {
+  /** From here on every answer closes its connection. */
+  closeConnections(): void {
+    this.#isClosing = true;
+  }
+
+  /**
+   * Resolves to whether all running calls were answered within `timeMs`. New ones are refused, unless the port is closed: what
+   * comes then is on a connection that a proxy has kept, whose answer would be the caller's.
+   */
+  drain(timeMs: number, { isPortClosed = false } = {}): Promise<boolean> {
     this.#isLeaving = true;
-    this.#isDraining = true;
+    this.#isClosing = true;
+    this.#isDraining = !isPortClosed;
     if (this.#running === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), timeMs);
