@@ -175,7 +175,6 @@ export class Fleet {
   async stop() {
     await Promise.all(this.#replicas.map((replica) => replica.stop()));
     for (const close of this.#closers.reverse()) await close();
-    if (process.env.KEEP_LOG) writeFileSync(process.env.KEEP_LOG, readFileSync(join(this.#folder.path, 'nginx.log')));
     this.#folder.remove();
   }
 }

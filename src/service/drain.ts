@@ -26,9 +26,9 @@ interface Draining {
  * Lets the service go without a call lost. It is not ready at once, and calls are accepted for `preStopMs`, in which load
  * balancers notice. Then the port is closed, because a proxy passes a refused connection on to another replica, but not an
  * answer of 503, since it does not know that the call has not run; connections that it has kept are told to close with their
- * next answer. Then new calls are refused with 503, and running ones have `drainTimeMs`; those that are left are answered with
- * 502, since their sessions end. Without a `preStopMs` the port stays open to the end, for those who ask /readyz. Takes no longer
- * than both times, `LAST_REQUESTS_MS`, `LAST_ANSWERS_MS` and the end of the child processes, which is under three seconds.
+ * next answer. Running calls have `drainTimeMs`; those that are left are answered with 502, since their sessions end. Without a
+ * `preStopMs` the port stays open to the end, for those who ask /readyz, and new calls are refused with 503. Takes no longer than
+ * both times, `LAST_REQUESTS_MS`, `LAST_ANSWERS_MS` and the end of the child processes, which is under three seconds.
  */
 export async function drain({ calls, server, registry, settings, logger }: Draining): Promise<void> {
   const { preStopMs, drainTimeMs } = settings;
@@ -43,7 +43,6 @@ export async function drain({ calls, server, registry, settings, logger }: Drain
     await delay(LAST_REQUESTS_MS);
   }
   const areAnswered = calls.drain(drainTimeMs, { isPortClosed: preStopMs > 0 });
-  // Proxies keep connections for later calls, which would only be refused.
   server.closeIdleConnections();
   if (await areAnswered) return;
   logger.warn('calls still running at the end of the drain time were cut off', { calls: calls.running });
