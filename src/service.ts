@@ -173,7 +173,6 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     identity: { authenticator, ring, limits: limits.logIns },
     callLimit: limits.calls,
     client,
-    audit: new AuditTrail(auditLog, client),
     registry,
     logger,
   };
@@ -218,6 +217,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
   const readMetrics = await openMetrics({ ...sources, http: () => server }, logger, closers);
   const server = await createHttpServer({
     ...shared,
+    audit: auditLog && new AuditTrail(auditLog, client),
     calls,
     files,
     callerValues,

@@ -4,10 +4,9 @@ import type { Duplex } from 'node:stream';
 import type { Settings } from '../config/settings.ts';
 import { ServiceError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { loggedPath } from './error-handler.ts';
 import { plainAddress } from './guards/client-address.ts';
 import { createLoggedCaller } from './logged-caller.ts';
-import { toPagePaths, toPathname } from './paths.ts';
+import { loggedPath, toPagePaths, toPathname } from './paths.ts';
 import type { RequestObserver } from './request-facts.ts';
 
 /** What nginx logs for a caller who left before an answer began; tools that read access logs know it. */

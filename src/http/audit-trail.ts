@@ -1,17 +1,10 @@
 import { type AuditDetails, type AuditEvent, describeArguments } from '../audit/audit-event.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { toPrincipalId } from '../auth/principal.ts';
-import {
-  ArgumentForbiddenError,
-  ForbiddenError,
-  RateLimitedError,
-  ServiceError,
-  SetupLinkError,
-  UnauthenticatedError,
-} from '../errors.ts';
-import { loggedPath } from './error-handler.ts';
+import { ArgumentForbiddenError, ForbiddenError, RateLimitedError, ServiceError } from '../errors.ts';
 import type { ClientAddress } from './guards/client-address.ts';
-import { type Exchange, factsOf, noteFacts, type RequestFacts } from './request-facts.ts';
+import { loggedPath } from './paths.ts';
+import { type Exchange, factsOf, isPresented, isRejected, noteFacts, type RequestFacts } from './request-facts.ts';
 
 /** Who did something, and by which request. */
 export interface Actor extends Exchange {
@@ -19,23 +12,23 @@ export interface Actor extends Exchange {
   readonly id: string | undefined;
 }
 
-/** Records in the audit log, if there is one, what requests did; notes in their facts which log-ins failed. */
+/** Records in the audit log what requests did. */
 export class AuditTrail {
-  readonly #log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined;
+  readonly #log: Pick<AuditLog, 'assertAvailable' | 'record'>;
   readonly #client: Pick<ClientAddress, 'addressOf'>;
 
-  constructor(log: Pick<AuditLog, 'assertAvailable' | 'record'> | undefined, client: Pick<ClientAddress, 'addressOf'>) {
+  constructor(log: Pick<AuditLog, 'assertAvailable' | 'record'>, client: Pick<ClientAddress, 'addressOf'>) {
     this.#log = log;
     this.#client = client;
   }
 
   /** To be called before anything is done. Throws `AuditUnavailableError` when it could not be recorded. */
   assertAvailable(): void {
-    this.#log?.assertAvailable();
+    this.#log.assertAvailable();
   }
 
   record({ id, request, response }: Actor, event: Omit<AuditEvent, 'userId'>): void {
-    this.#log?.record({
+    this.#log.record({
       ...event,
       userId: id,
       sessionId: factsOf(request)?.visitor?.session,
@@ -47,7 +40,7 @@ export class AuditTrail {
 
   /** Adds what the log may contain of a call's arguments. */
   noteArguments(facts: RequestFacts, args: Readonly<Record<string, unknown>>, bodyBytes: number): void {
-    if (this.#log !== undefined) facts.argumentDetails = describeArguments(args, bodyBytes);
+    facts.argumentDetails = describeArguments(args, bodyBytes);
   }
 
   /** A tool call that was answered. */
@@ -66,7 +59,6 @@ export class AuditTrail {
     const details = { ...facts.argumentDetails, status, code: codeOf(error) };
     if (facts.principal === undefined && isRejected(error)) {
       const resource = facts.resource ?? loggedPath(request);
-      facts.isFailedLogIn = isPresented(request);
       const presented = facts.isFailedLogIn ? undefined : false;
       this.#recordRequest('log_in', 'failure', exchange, { ...facts, resource }, { ...details, presented });
     } else if (error instanceof ArgumentForbiddenError) {
@@ -105,7 +97,7 @@ export class AuditTrail {
     facts: AuditDetails,
   ): void {
     const traced = trace === undefined ? facts : { ...facts, trace_id: trace.context.traceId };
-    this.#log?.record({
+    this.#log.record({
       eventType,
       userId: principal && toPrincipalId(principal),
       clientIp: clientAddress,
@@ -118,15 +110,6 @@ export class AuditTrail {
       details: principal?.kind === 'user' && principal.keyId ? { ...traced, key: principal.keyId } : traced,
     });
   }
-}
-
-/** Whether there was anything to be right or wrong: browsers and programs ask without it first. */
-function isPresented({ headers }: Exchange['request']): boolean {
-  return headers.authorization !== undefined;
-}
-
-function isRejected(error: unknown): boolean {
-  return [UnauthenticatedError, ForbiddenError, SetupLinkError].some((kind) => error instanceof kind);
 }
 
 /** The public code of an error, for the audit log. */

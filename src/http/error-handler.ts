@@ -13,6 +13,7 @@ import {
 } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LoggedCaller } from './logged-caller.ts';
+import { loggedPath } from './paths.ts';
 import { factsOf, noteFacts } from './request-facts.ts';
 
 export interface ErrorAnswer {
@@ -131,16 +132,6 @@ export function logFailure(
   const reason = error instanceof ToolError ? undefined : withoutLink(error);
   const { detail } = error as { readonly detail?: unknown };
   logger[isOurs ? 'warn' : 'info']('request failed', { ...facts, code: error.code, reason, detail });
-}
-
-/**
- * A request's path as logs may have it: without its query, without users, and without the tokens of setup links, which
- * open for anyone who knows them.
- */
-export function loggedPath(request: Pick<IncomingMessage, 'url'> & { readonly originalUrl?: string }): string {
-  // Express changes `url` on the way.
-  const [path = ''] = (request.originalUrl ?? request.url ?? '').split('?');
-  return path.replace(/(\/vault\/+(?:link|api\/+users)\/+)[^/]+/i, '$1…');
 }
 
 function withoutLink(error: ServiceError): string {

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 /** Where OpenID providers lead a browser back after a log-in; one for all, since `iss` and PKCE keep them apart. */
 export const CALLBACK_PATH = 'vault/log-in/callback';
 /** Where they report that a session has ended. */
@@ -91,6 +93,16 @@ export const KEY_SET_PATH = '.well-known/jwks.json';
 export function isPublicPath(pathname: string, settings: Pick<PathSettings, 'pathPrefix'>): boolean {
   if (pathname === '/healthz' || pathname === '/readyz') return true;
   return toPagePaths(pathname, settings).some((path) => path === KEY_SET_PATH || path.startsWith('docs/assets/'));
+}
+
+/**
+ * A request's path as logs may have it: without its query, without users, and without the tokens of setup links, which
+ * open for anyone who knows them.
+ */
+export function loggedPath(request: Pick<IncomingMessage, 'url'> & { readonly originalUrl?: string }): string {
+  // Express changes `url` on the way.
+  const [path = ''] = (request.originalUrl ?? request.url ?? '').split('?');
+  return path.replace(/(\/vault\/+(?:link|api\/+users)\/+)[^/]+/i, '$1…');
 }
 
 function decode(segment: string): string | undefined {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuditDetails } from '../audit/audit-event.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { UserProfile } from '../auth/user.ts';
+import { ForbiddenError, SetupLinkError, UnauthenticatedError } from '../errors.ts';
 import type { Trace } from '../telemetry/trace.ts';
 
 /** What is known of a request while it is answered; filled in as it becomes known. */
@@ -51,9 +52,25 @@ export type RequestObserver = (exchange: Exchange, facts: RequestFacts) => void;
 
 const FACTS = Symbol('facts of a request');
 
-/** Lets the pages, to which Express gives nothing but the request, find its facts. */
+/** Lets the pages and failures, which are given nothing but the request, find its facts. */
 export function attachFacts(request: IncomingMessage, facts: RequestFacts): void {
   (request as { [FACTS]?: RequestFacts })[FACTS] = facts;
+}
+
+/** Notes why a request was not answered as asked, and whether it was a log-in that failed. */
+export function noteError(request: IncomingMessage, facts: RequestFacts, error: unknown): void {
+  facts.error = error;
+  if (facts.principal === undefined && isRejected(error)) facts.isFailedLogIn = isPresented(request);
+}
+
+/** Whether there was anything to be right or wrong: browsers and programs ask without it first. */
+export function isPresented({ headers }: IncomingMessage): boolean {
+  return headers.authorization !== undefined;
+}
+
+/** Whether an error says that the caller is not who may do this. */
+export function isRejected(error: unknown): boolean {
+  return [UnauthenticatedError, ForbiddenError, SetupLinkError].some((kind) => error instanceof kind);
 }
 
 /** Adds to the facts of a request what a page has found out. */

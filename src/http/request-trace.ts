@@ -2,7 +2,7 @@ import { type IncomingMessage, METHODS } from 'node:http';
 import { ServiceError } from '../errors.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { readTraceContext, type TraceContext } from '../telemetry/trace-context.ts';
-import { loggedPath } from './error-handler.ts';
+import { loggedPath } from './paths.ts';
 import type { RequestFacts, RequestObserver } from './request-facts.ts';
 
 /** Asked every few seconds by probes. */

@@ -13,7 +13,7 @@ import { type HeaderList, securityHeaders, strictTransportSecurity } from './gua
 import { createLoggedCaller } from './logged-caller.ts';
 import { createMetricsRoute, isMetricsPath, type ReadMetrics } from './metrics/metrics-route.ts';
 import { isPublicPath, isVaultPath, parseServerPath, parseServicePath, toPathname } from './paths.ts';
-import { attachFacts, type RequestFacts, type RequestObserver } from './request-facts.ts';
+import { attachFacts, noteError, type RequestFacts, type RequestObserver } from './request-facts.ts';
 import { joinTrace } from './request-trace.ts';
 import { fileIdOf, type ResultFiles } from './tool-call/result-files.ts';
 import { createToolRoute, type ToolRouteDependencies } from './tool-call/tool-route.ts';
@@ -84,10 +84,10 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     const pathname = toPathname(request.url ?? '/');
     const hasAuthentication = isAuthenticationRequired(identity);
     if (!hasAuthentication) refuseForeignPages(request, pathname);
+    // A `POST` may call a tool of any of these names in single-server mode.
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
     // Before CORS: no page of another origin has any use for them.
-    if (answerMetrics && isMetricsPath(pathname, request.method, settings)) {
-      return answerMetrics(request, response, facts);
-    }
+    if (isRead && answerMetrics && isMetricsPath(pathname, settings)) return answerMetrics(request, response, facts);
     const cors = hasAuthentication ? corsWithKeys : corsWithoutKeys;
     setHeaders(response, cors(request));
     if (request.method === 'OPTIONS') {
@@ -95,13 +95,16 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       return;
     }
     // The pages and their API identify the caller themselves: by a cookie, a link or a key.
-    if (isVaultPath(pathname, request.method, settings)) return (await app())(request, response);
+    if (isVaultPath(pathname, request.method, settings)) return answerPage(request, response, facts);
     if (request.method === 'POST') return answerToolCall(request, response, pathname, facts);
     const fileId = fileIdOf(pathname, settings);
-    if (fileId !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
-      return files.answer(response, fileId);
-    }
+    if (isRead && fileId !== undefined) return files.answer(response, fileId);
     if (settings.strictAuth && !isPublicPath(pathname, settings)) await requireDocsKey(request, response, facts);
+    return answerPage(request, response, facts);
+  }
+
+  async function answerPage(request: IncomingMessage, response: ServerResponse, facts: RequestFacts): Promise<void> {
+    attachFacts(request, facts);
     (await app())(request, response);
   }
 
@@ -114,7 +117,7 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     const name = parseServerPath(pathname, settings) ?? parseServicePath(pathname, settings)?.server;
     const server = registry.servers.get(name ?? '');
     requireDocuments(facts.principal, server === undefined ? registry.servers.values() : [server]);
-    audit.loggedIn({ request, response }, facts);
+    audit?.loggedIn({ request, response }, facts);
   }
 
   return (request, response) => {
@@ -123,7 +126,6 @@ function createListener(dependencies: HttpDependencies): RequestListener {
       clientAddress: client.addressOf(request),
       startedAt: performance.now(),
     };
-    attachFacts(request, facts);
     if (tracing !== undefined || request.headers.traceparent !== undefined) joinTrace(request, facts, tracing);
     response.once('close', () => {
       for (const observe of observers) observe({ request, response }, facts);
@@ -133,8 +135,9 @@ function createListener(dependencies: HttpDependencies): RequestListener {
     calls.closeAfter(response);
     if (client.isHttps(request)) setHeaders(response, strictTransportSecurity(client.hostOf(request)));
     answer(request, response, facts).catch((error: unknown) => {
-      facts.error = error;
-      audit.failed({ request, response }, facts, error, toErrorAnswer(error).status);
+      attachFacts(request, facts);
+      noteError(request, facts, error);
+      audit?.failed({ request, response }, facts, error, toErrorAnswer(error).status);
       calls.closeAfter(response);
       answerError(error, request, response, logger, toLogged(facts));
     });

@@ -8,13 +8,9 @@ import type { RequestFacts } from '../request-facts.ts';
 /** All metrics of this moment as text, with its media type. */
 export type ReadMetrics = (format: MetricsFormat) => Promise<{ readonly contentType: string; readonly body: string }>;
 
-/** Whether a request is for the metrics; a `POST` may call a tool of that name in single-server mode. */
-export function isMetricsPath(
-  pathname: string,
-  method: string | undefined,
-  settings: Pick<PathSettings, 'pathPrefix'>,
-): boolean {
-  return (method === 'GET' || method === 'HEAD') && toPagePaths(pathname, settings).includes('metrics');
+/** Whether the metrics are read at this path. */
+export function isMetricsPath(pathname: string, settings: Pick<PathSettings, 'pathPrefix'>): boolean {
+  return toPagePaths(pathname, settings).includes('metrics');
 }
 
 /**

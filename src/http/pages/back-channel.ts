@@ -5,10 +5,9 @@ import { toUserKey } from '../../auth/user.ts';
 import { UnauthenticatedError } from '../../errors.ts';
 import type { PageSessionRegister } from '../../vault/page-session-store.ts';
 import { type AuditTrail, codeOf } from '../audit-trail.ts';
-import { loggedPath } from '../error-handler.ts';
 import type { ClientAddress } from '../guards/client-address.ts';
 import type { IdentifyDependencies } from '../guards/identify.ts';
-import { BACK_CHANNEL_PATH } from '../paths.ts';
+import { BACK_CHANNEL_PATH, loggedPath } from '../paths.ts';
 import { readBody } from '../tool-call/read-body.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;

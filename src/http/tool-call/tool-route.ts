@@ -36,7 +36,8 @@ export interface ToolRouteDependencies {
   readonly identity: IdentifyDependencies;
   /** How often one principal may call; `undefined`: no limit. */
   readonly callLimit: RateLimit | undefined;
-  readonly audit: AuditTrail;
+  /** `undefined` without an audit log. */
+  readonly audit: AuditTrail | undefined;
   readonly registry: ServerRegistry;
   readonly logger: Logger;
   /** The tool calls that a drain waits for. */
@@ -74,7 +75,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
     // Who calls, as limits count them.
     const callerId = principal.kind === 'anonymous' ? `anonymous ${toAddressKey(address)}` : toPrincipalId(principal);
     await callLimit?.count(callerId, response);
-    audit.assertAvailable();
+    audit?.assertAvailable();
     call.begin();
     const held = bodies.hold(callerId);
     let found: ResolvedTool | undefined;
@@ -110,7 +111,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
       found?.lease?.release();
       held.release();
     }
-    audit.called({ request, response }, facts);
+    audit?.called({ request, response }, facts);
   };
 
   /** The server and the tool's name that a path means. Throws `NotFoundError`. */
@@ -129,7 +130,7 @@ export function createToolRoute(dependencies: ToolRouteDependencies): ToolRoute 
       exactText,
       bytes,
     } = parseArguments(await readBody(request, settings.maxBodyBytes, held, calls.cutOffSignal));
-    audit.noteArguments(facts, args, bytes);
+    audit?.noteArguments(facts, args, bytes);
     if (logger.isDebug()) {
       logger.debug('arguments', { request: facts.requestId, server: server.name, arguments: args });
     }
