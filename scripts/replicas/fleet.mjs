@@ -23,11 +23,12 @@ export class Fleet {
   #replicas = [];
   #ports = [];
   #redis;
-  #previous;
+  /** The command that both start with. */
+  #firstCli;
 
-  static async start({ users, previous }) {
+  static async start({ users, firstCli = cliFile }) {
     const fleet = new Fleet();
-    fleet.#previous = previous;
+    fleet.#firstCli = firstCli;
     try {
       await fleet.#open(users);
     } catch (error) {
@@ -78,7 +79,7 @@ export class Fleet {
     };
     this.#ports = [await freePort(), await freePort()];
     // Both at once on an empty database: their migrations meet.
-    await Promise.all([this.startReplica(0), this.startReplica(1)]);
+    await Promise.all([0, 1].map((index) => this.startReplica(index, this.#firstCli)));
     await this.#startNginx();
     this.load = new Load({ port: this.port, key, users });
     await this.load.giveValues();
@@ -88,10 +89,6 @@ export class Fleet {
   async startReplica(index, cli = cliFile) {
     const args = ['--port', String(this.#ports[index])];
     this.#replicas[index] = await startService({ config: this.config, env: this.env, args, cli });
-  }
-
-  startPrevious(index) {
-    return this.startReplica(index, this.#previous);
   }
 
   /** @param {number} index @param {NodeJS.Signals} signal */

@@ -130,8 +130,9 @@ export class Seen {
   toRow(phase, { from, outageMs, lost }) {
     const kinds = new Map();
     for (const { kind } of this.#failures) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-    const first = this.#failures[0]?.at;
-    const last = this.#failures.at(-1)?.at;
+    const times = this.#failures.map(({ at }) => at).sort((a, b) => a - b);
+    const first = times[0];
+    const last = times.at(-1);
     const breaches = [];
     const unexpected = [...kinds.keys()].filter((kind) => !phase.mayFail.includes(kind));
     if (unexpected.length > 0) breaches.push(`${phase.name}: calls failed with ${unexpected.join(', ')}`);
