@@ -104,6 +104,7 @@ test('faults of the service are reported, without anything of the caller and wit
   // A rejection that nobody handles still ends the process, and is reported first.
   service.kill('SIGWINCH');
   expect((await service.exited).code).toBe(1);
+  await waitFor(() => sentry.events.length >= 3, 5_000, 'the report of the rejection');
   expect(sentry.events.map(({ exception, tags }) => exception?.values[0]?.type ?? tags.server).sort()).toEqual([
     'RangeError',
     'TypeError',

@@ -169,7 +169,7 @@ describe('user variables', () => {
     ]);
     expect(entryWarnings({ command: 'x', userVars: { TOKEN: { titel: 'x' } } })).toEqual([
       '"userVars.TOKEN.titel": is not a known key and has no effect; did you mean "title"?',
-      'users are asked for the variable TOKEN, but nothing uses it; name it as ${TOKEN} in "env", "headers" or "url".',
+      'users are asked for the variable TOKEN, but nothing uses it; name it as ${TOKEN} in "env", "headers", "url" or "callMeta".',
     ]);
   });
 });
