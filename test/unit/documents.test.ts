@@ -13,7 +13,7 @@ function namedFiles(document: string): string[] {
   return named.filter((file) => /^(src|test|scripts|docs)\//.test(file) || new RegExp(`^(${rooms})/`).test(file));
 }
 
-describe.each(['CONTRIBUTING.md', 'docs/architecture.md', 'SECURITY.md'])('%s', (document) => {
+describe.each(['CONTRIBUTING.md', 'docs/architecture.md', 'docs/compliance.md', 'SECURITY.md'])('%s', (document) => {
   test('names only files that are there', () => {
     const named = namedFiles(document);
     expect(named.length).toBeGreaterThan(0);
@@ -77,4 +77,25 @@ describe('docs/troubleshooting.md', () => {
     expect(words.length).toBeGreaterThan(0);
     expect(words.filter((part) => !source.includes(part))).toEqual([]);
   });
+});
+
+test('docs/compliance.md: every point of the three documents has a test that shows it', () => {
+  const text = readFileSync(join(root, 'docs/compliance.md'), 'utf8');
+  const [, points = ''] = text.split('## Points of the three documents');
+  const rows = [...points.matchAll(/^\| +(?:00\d)? +\| (.+?) +\| .+? \| (.+?) +\|$/gm)].slice(1);
+  expect(rows).toHaveLength(45);
+  const unshown = rows.filter(
+    ([, , tests = '']) => !/^`test\/[^`]+\.test\.ts`(, `test\/[^`]+\.test\.ts`)*$/.test(tests),
+  );
+  expect(unshown.map(([, point]) => point)).toEqual([]);
+});
+
+test('docs/compliance.md names checks of doctor that there are', () => {
+  const checks = readFileSync(join(root, 'docs/operating.md'), 'utf8');
+  const [guide = ''] = readFileSync(join(root, 'docs/compliance.md'), 'utf8').split('## Points of the three documents');
+  const named = [...guide.matchAll(/^\| .* \| ([^|]+) \|$/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([a-z][a-z-]+)`/g)].map(([, name = '']) => name),
+  );
+  expect(named.length).toBeGreaterThan(30);
+  expect(named.filter((name) => name !== 'doctor' && !checks.includes(`| \`${name}\``))).toEqual([]);
 });

@@ -107,6 +107,10 @@ const refusals: readonly (readonly [string, string])[] = [
     'environment variable UNSET is not set; set it, give a default as ${UNSET:-default}, or declare UNSET in "userVars" if each user has their own',
   ],
   ['${env:UNSET}', 'environment variable UNSET is not set; set it, or give a default as ${UNSET:-default}'],
+  [
+    '${{{LLM_SECRET_1}}}',
+    '${{{LLM_SECRET_1} is not a known placeholder; write $${{{LLM_SECRET_1} if it is meant literally',
+  ],
   // The environment is a map: an object's own properties are no variables.
   [
     '${constructor}',
