@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type JsonSchema, serversFileSchema } from '../src/cli/schema.ts';
-import { valueSchema } from '../src/config/environment.ts';
 import { secretSchema } from '../src/config/secret-variables.ts';
+import { valueSchema } from '../src/config/value-variables.ts';
 
 /** A row of a table: a key or variable, what may be there, what holds without it, and one sentence. */
 export interface Row {

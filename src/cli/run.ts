@@ -1,7 +1,7 @@
 import { readEnvironment } from '../config/environment.ts';
 import { staysInProcess, takeEnvironment } from '../config/environment-variables.ts';
-import { startErrorFormat } from '../config/log-format.ts';
 import { toSecretSources } from '../config/resolve-secret-sources.ts';
+import { startErrorFormat } from '../config/terminal.ts';
 import { ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { hideOwnMemory, type OwnMemory } from '../process/own-memory.ts';
 import { SecretReferences } from '../secret-sources/secret-references.ts';
