@@ -4,13 +4,10 @@ import type { AuditEvent } from './audit/audit-event.ts';
 import { openAuthentication } from './auth/open-authentication.ts';
 import type { ServersFileEdits } from './config/edits/servers-file-edits.ts';
 import type { Secrets, Settings } from './config/settings.ts';
-import { LazyDatabase } from './db/lazy-database.ts';
 import { createAccessLog, logRefusedRequests } from './http/access-log.ts';
 import { AuditTrail } from './http/audit-trail.ts';
 import { createClientAddress } from './http/guards/trusted-proxies.ts';
 import { countRequests } from './http/metrics/count-requests.ts';
-import { reportFaults } from './http/report-faults.ts';
-import { endRequestSpan } from './http/request-trace.ts';
 import { createHttpServer } from './http/server.ts';
 import { ResultFiles } from './http/tool-call/result-files.ts';
 import { RunningCalls } from './http/tool-call/running-calls.ts';
@@ -23,16 +20,15 @@ import { Closers } from './service/closers.ts';
 import { countEvents } from './service/count-events.ts';
 import { createRegistry } from './service/create-registry.ts';
 import { drain } from './service/drain.ts';
-import { Lazy } from './service/lazy.ts';
-import { LazyVault } from './service/lazy-vault.ts';
+import { lazyApp } from './service/lazy-app.ts';
 import { closeServer, listen, toUrl } from './service/listen.ts';
-import { createAuditAnchor, openAudit } from './service/open-audit.ts';
+import { openAudit } from './service/open-audit.ts';
 import { openMetrics } from './service/open-metrics.ts';
-import { openConfiguredReports, openConfiguredTracing } from './service/open-telemetry.ts';
+import { openStorage } from './service/open-storage.ts';
+import { openTelemetry } from './service/open-telemetry.ts';
 import { createReload, type Reload } from './service/reload.ts';
 import { writeRuntimeFile } from './service/runtime-file.ts';
 import { sayWhereProvidersLeadBack } from './service/say-where-providers-lead-back.ts';
-import { openStoredKeys } from './service/stored-keys.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { CallCounts } from './telemetry/metrics/call-counts.ts';
 import { EventCounts } from './telemetry/metrics/event-counts.ts';
@@ -43,12 +39,6 @@ const SETTLE_MS = 30_000;
 
 /** A key that is made while servers still start counts after so long at the latest. */
 const KEY_WATCH_DELAY_MS = 1_000;
-
-/** A database that has fallen silent must not keep the service from ending; what was on its way then is lost. */
-const DATABASE_CLOSE_MS = 3_000;
-
-/** A collector that does not answer must not either. */
-const TRACES_CLOSE_MS = 3_000;
 
 export interface ServiceOptions {
   readonly settings: Settings;
@@ -90,13 +80,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 async function openService(options: ServiceOptions, closers: Closers): Promise<Service> {
   const { settings, secrets, logger, redactor, hasStoredKeys } = options;
   const { dataDir } = settings;
-  const { databaseUrl, vaultKey, redisUrl } = secrets;
+  const { redisUrl } = secrets;
   redactor.add(secrets.configured);
-  const tracing = await openConfiguredTracing(settings, secrets, redactor, logger);
-  const reports = await openConfiguredReports(settings, secrets, redactor, logger);
-  // Closed last: everything else may still be recorded.
-  closers.add('connection to Sentry', () => reports?.close(), { withinMs: TRACES_CLOSE_MS });
-  closers.add('connection to the collector of traces', () => tracing?.close(), { withinMs: TRACES_CLOSE_MS });
+  const { tracing, reports, observers } = await openTelemetry(settings, secrets, redactor, logger, closers);
   const authentication = await openAuthentication(secrets.auth, logger);
   closers.add('connections to issuers', () => authentication.close());
   const { ring, authenticator } = authentication;
@@ -114,28 +100,12 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     auditLog?.record(event);
   };
 
-  const database = new LazyDatabase({ dataDir, databaseUrl }, logger);
-  const keySource = { ...vaultKey, dataDir, hasSharedDatabase: databaseUrl !== undefined };
-  const linksIdentities = secrets.auth.identity.linkBy !== 'none';
-  const { onStoreUse } = events;
-  const vault = new LazyVault({ database, keySource, settings, logger, redactor, linksIdentities, onStoreUse });
-  const persons = new Lazy(async () => {
-    const { openPersons } = await import('./service/open-persons.ts');
-    return openPersons({ vault, auth: secrets.auth, logger, record, isPseudonymous: settings.audit.pseudonymise });
-  });
-  authenticator.linkPersonsWith({
-    personOf: async (principal, identity) => (await persons.get()).personOf(principal, identity),
-  });
-  const storedKeys = new Lazy(() => openStoredKeys(database, ring, logger, record, hasStoredKeys));
-  const auditAnchor = new Lazy(async () => auditLog && createAuditAnchor(auditLog, database, databaseUrl, logger));
-  const closeDatabase = async () => {
-    await (await storedKeys.ifMade())?.stop();
-    await vault.close();
-    await database.close();
-  };
-  closers.add('database', closeDatabase, { withinMs: DATABASE_CLOSE_MS });
-  const closeAnchor = async () => (await auditAnchor.ifMade())?.close();
-  closers.add('anchor of the audit log', closeAnchor, { withinMs: DATABASE_CLOSE_MS });
+  const storage = openStorage(
+    { settings, secrets, ring, auditLog, logger, redactor, record, hasStoredKeys, events },
+    closers,
+  );
+  const { database, vault, storedKeys, auditAnchor } = storage;
+  authenticator.linkPersonsWith(storage);
 
   const settled = deferred();
   // Opening the database costs more than a start has to spare: it waits until the servers have settled, unless keys
@@ -177,41 +147,20 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     logger,
   };
   const toUserLink = createUserLinks(settings, client, logger);
-  const providers = new Lazy(async () => {
-    const { ProviderLogIn } = await import('./auth/log-in/provider-log-in.ts');
-    return new ProviderLogIn(() => authentication.settings, logger);
-  });
-  closers.add('connections to log-in providers', async () => (await providers.ifMade())?.close());
-  const vaultPages = new Lazy(async () => {
-    // The pages of users and admins with their templates: 40 ms.
-    const { openVaultApp } = await import('./service/open-vault-app.ts');
-    return openVaultApp({
-      ...shared,
-      // With or without an audit log, what happens on the pages is counted.
-      audit: new AuditTrail({ record, assertAvailable: () => auditLog?.assertAvailable() }, client),
-      vault,
-      redactor,
-      toUserLink,
-      edits: options.edits,
-      providers: await providers.get(),
-      authentication,
-      auditLog,
-      storedKeys: () => storedKeys.get(),
-    });
-  });
-  const app = new Lazy(async () => {
-    // Express and the pages: 129 ms and 12 MB.
-    const { createApp } = await import('./http/app.ts');
-    return createApp({
-      ...shared,
-      instance,
-      hasAuthentication: () => authenticator.isRequired,
-      limits: () => limits.status(),
-      isLeaving: () => calls.isLeaving,
-      vaultPages: () => vaultPages.get(),
-      keySet: async () => (await vault.tokenSigner()).keySet(),
-    });
-  });
+  const pages = {
+    ...shared,
+    storage,
+    authentication,
+    redactor,
+    toUserLink,
+    edits: options.edits,
+    auditLog,
+    record,
+    calls,
+    limits,
+    instance,
+  };
+  const app = lazyApp(pages, closers);
   const callerValues = createCallerValues(vault, toUserLink);
   const sources = { settings, registry, calls, callCounts, eventCounts, limits, auditLog, database };
   const readMetrics = await openMetrics({ ...sources, http: () => server }, logger, closers);
@@ -224,8 +173,7 @@ async function openService(options: ServiceOptions, closers: Closers): Promise<S
     observers: [
       countRequests(callCounts, eventCounts, settings),
       ...(settings.accessLog ? [createAccessLog(settings, logger)] : []),
-      ...(tracing === undefined ? [] : [endRequestSpan]),
-      ...(reports === undefined ? [] : [reportFaults(reports)]),
+      ...observers,
     ],
     onConnectionRefused: events.onConnectionRefused,
     readMetrics,

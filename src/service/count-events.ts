@@ -16,6 +16,8 @@ const VAULT_OPERATIONS: ReadonlyMap<Parameters<StoreUse>[0], string> = new Map([
   ['useLink', 'redeem_link'],
 ] as const);
 
+export type EventNotes = ReturnType<typeof countEvents>;
+
 /** Counts what the parts of the service report: each function is given to the one that calls it. */
 export function countEvents(counts: EventCounts) {
   for (const limit of ['calls', 'log_ins', 'address'] as const) counts.count('mcpo_rate_limited_total', { limit });

@@ -1,13 +1,46 @@
 import { randomUUID } from 'node:crypto';
 import type { Secrets, Settings } from '../config/settings.ts';
+import { reportFaults } from '../http/report-faults.ts';
+import type { RequestObserver } from '../http/request-facts.ts';
+import { endRequestSpan } from '../http/request-trace.ts';
 import type { ErrorReports } from '../telemetry/error-reports.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redactor } from '../telemetry/redactor.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { readVersion } from '../version.ts';
+import type { Closers } from './closers.ts';
+
+/** A collector that does not answer must not keep the service from ending. */
+const CLOSE_MS = 3_000;
+
+/** What watches requests and sends what it sees elsewhere; nothing of it is there where that is not configured. */
+export interface Telemetry {
+  readonly tracing: Tracing | undefined;
+  readonly reports: ErrorReports | undefined;
+  readonly observers: readonly RequestObserver[];
+}
+
+/** To be opened first, and so closed last: everything else may still be recorded. */
+export async function openTelemetry(
+  settings: Settings,
+  secrets: Secrets,
+  redactor: Redactor,
+  logger: Logger,
+  closers: Closers,
+): Promise<Telemetry> {
+  const tracing = await openConfiguredTracing(settings, secrets, redactor, logger);
+  const reports = await openConfiguredReports(settings, secrets, redactor, logger);
+  closers.add('connection to Sentry', () => reports?.close(), { withinMs: CLOSE_MS });
+  closers.add('connection to the collector of traces', () => tracing?.close(), { withinMs: CLOSE_MS });
+  const observers = [
+    ...(tracing === undefined ? [] : [endRequestSpan]),
+    ...(reports === undefined ? [] : [reportFaults(reports)]),
+  ];
+  return { tracing, reports, observers };
+}
 
 /** Opens what records traces, where a collector is configured: OpenTelemetry is loaded only then. */
-export async function openConfiguredTracing(
+async function openConfiguredTracing(
   { tracing: settings }: Settings,
   { tracingHeaders: headers }: Secrets,
   redactor: Redactor,
@@ -23,7 +56,7 @@ export async function openConfiguredTracing(
  * Opens what reports errors to Sentry, where that is configured: it is loaded only then. A fault that nobody handles is
  * reported before it ends the process.
  */
-export async function openConfiguredReports(
+async function openConfiguredReports(
   { sentry: { environment, release } }: Settings,
   { sentryDsn: dsn }: Secrets,
   redactor: Redactor,
