@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { parseCommandLine } from '../../src/cli/arguments.ts';
 
 const root = join(import.meta.dirname, '../..');
 const rooms =
@@ -98,4 +99,30 @@ test('docs/compliance.md names checks of doctor that there are', () => {
   );
   expect(named.length).toBeGreaterThan(30);
   expect(named.filter((name) => name !== 'doctor' && !checks.includes(`| \`${name}\``))).toEqual([]);
+});
+
+describe('docs/configuration.md has what --help has', () => {
+  const printed = parseCommandLine(['--help']);
+  const help = printed.kind === 'print' ? printed.text : '';
+  const text = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
+  const [, flags = ''] = text.split('\n## Flags\n');
+
+  test('every flag, with its short form, and no other', () => {
+    const spellings = (lines: string) =>
+      new Set([...lines.matchAll(/(?<![\w-])--?[a-z][a-z-]*/gi)].map(([flag]) => flag));
+    const options = [...help.matchAll(/^ {2}(-.*?)(?: {2,}|$)/gm)].map(([, option = '']) => option);
+    const rows = [...flags.matchAll(/^\| (`-.*?) \|/gm)].map(([, row = '']) => row.replace(/[A-Z=]{4,}/g, ''));
+    expect(options.length).toBeGreaterThan(20);
+    expect([...spellings(rows.join('\n'))].sort()).toEqual(
+      [...spellings(options.join('\n'))].filter((one) => one !== '--help').sort(),
+    );
+  });
+
+  test('every command', () => {
+    const [, list = ''] = help.split('\nCommands:\n');
+    const commands = [...(list.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name);
+    expect(commands.length).toBeGreaterThan(10);
+    const [, named = ''] = flags.split('\nCommands: ');
+    expect(commands.filter((name) => !new RegExp(`\`${name}[ \`]`).test(named))).toEqual([]);
+  });
 });
