@@ -151,7 +151,7 @@ inNamespace(
       const { servers: states } = (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as {
         servers: Record<string, { state: string }>;
       };
-      return states.answers?.state === 'ready' && states.missing?.state === 'failed' && states.home?.state === 'failed';
+      return states.answers?.state === 'ready' && output.includes('ENOTCACHED') && output.includes('ended with code 3');
     }).catch(() => {
       throw new Error(output);
     });
