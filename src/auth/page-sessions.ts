@@ -1,6 +1,7 @@
-import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { parseJsonObject } from './json-body.ts';
+import { findMacKey, MAC_LENGTH, type MacKeys, macOf, toMacKeys } from './mac-keys.ts';
 
 /** How long a session lasts that a setup link opened. */
 const LINK_SESSION_MS = 15 * 60_000;
@@ -22,8 +23,11 @@ export type LogInWay = (typeof LOG_IN_WAYS)[number];
 /** Characters: browsers keep cookies of 4,096 bytes with their name and attributes. */
 const MAX_COOKIE_LENGTH = 3_800;
 const ID_BYTES = 16;
-const MAC_LENGTH = 43;
 const MAX_CLOCK_SKEW_MS = 60_000;
+
+/** What is signed: a form token is not a cookie. */
+const SESSION = 'page session';
+const FORM = 'page form';
 
 const text = z.string().min(1);
 
@@ -79,8 +83,7 @@ export interface PageLogIn extends Omit<PageSession, 'id' | 'createdAt' | 'expir
  * is for the database to say (`vault/page-session-store.ts`).
  */
 export class PageSessions {
-  readonly #keys: readonly KeyObject[];
-  readonly #active: KeyObject;
+  readonly #keys: MacKeys;
   readonly #now: () => number;
 
   /**
@@ -88,10 +91,7 @@ export class PageSessions {
    * Throws `RangeError` without keys.
    */
   constructor(keys: readonly Buffer[], now: () => number = Date.now) {
-    this.#keys = keys.map((key) => createSecretKey(key));
-    const [active] = this.#keys;
-    if (active === undefined) throw new RangeError('page sessions need a key');
-    this.#active = active;
+    this.#keys = toMacKeys(keys);
     this.#now = now;
   }
 
@@ -108,7 +108,7 @@ export class PageSessions {
   /** The cookie's value. A user with so many groups that it would not fit loses the last of them. */
   issue(session: PageSession): string {
     const payload = toPayload(session);
-    return `${payload}.${mac(this.#active, 'session', payload)}`;
+    return `${payload}.${macOf(this.#keys.active, SESSION, payload)}`;
   }
 
   /** `undefined` for a cookie that is forged, altered or expired. */
@@ -116,7 +116,7 @@ export class PageSessions {
     if (value === undefined || value.length > MAX_COOKIE_LENGTH) return undefined;
     const [payload, candidate, ...more] = value.split('.', 3);
     if (payload === undefined || candidate === undefined || more.length > 0) return undefined;
-    if (!this.#isMac('session', payload, candidate)) return undefined;
+    if (findMacKey(this.#keys, SESSION, payload, candidate) === undefined) return undefined;
     const object = parseJsonObject(Buffer.from(payload, 'base64url').toString('utf8'));
     const { data: session } = pageSessionSchema.safeParse(object);
     const left = session === undefined ? 0 : session.expiresAt - this.#now();
@@ -126,18 +126,11 @@ export class PageSessions {
 
   /** What forms carry, so that no other site can send them. */
   formToken({ id }: Pick<PageSession, 'id'>): string {
-    return mac(this.#active, 'form', id);
+    return macOf(this.#keys.active, FORM, id);
   }
 
   isFormToken({ id }: Pick<PageSession, 'id'>, candidate: unknown): boolean {
-    return typeof candidate === 'string' && this.#isMac('form', id, candidate);
-  }
-
-  #isMac(use: MacUse, data: string, candidate: string): boolean {
-    const bytes = Buffer.from(candidate);
-    if (bytes.length !== MAC_LENGTH) return false;
-    // Every key is tried, so that the time does not reveal which one it was.
-    return this.#keys.map((key) => timingSafeEqual(Buffer.from(mac(key, use, data)), bytes)).includes(true);
+    return typeof candidate === 'string' && findMacKey(this.#keys, FORM, id, candidate) !== undefined;
   }
 }
 
@@ -153,13 +146,6 @@ function longestMs({ way, isAdmin }: Pick<PageLogIn, 'way' | 'isAdmin'>): number
     case 'open-webui':
       return isAdmin ? ADMIN_TOKEN_SESSION_MS : TOKEN_SESSION_MS;
   }
-}
-
-type MacUse = 'session' | 'form';
-
-/** HMAC-SHA-256 in base64url; the use is part of what is signed, so that a form token is not a cookie. */
-function mac(key: KeyObject, use: MacUse, data: string): string {
-  return createHmac('sha256', key).update(`mcpo-ts page ${use} v1\n${data}`).digest('base64url');
 }
 
 function toPayload(session: PageSession): string {

@@ -11,6 +11,7 @@ import {
 } from '../backup/backup-target.ts';
 import { openAuditLog, openConfigFiles } from '../backup/files-to-back-up.ts';
 import { type BackupCounts, writeBackup } from '../backup/write-backup.ts';
+import { parseDuration } from '../config/duration.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import { passphraseWeakness } from '../config/secret-strength.ts';
@@ -22,7 +23,6 @@ import { type Database, openDatabase } from '../db/open-database.ts';
 import { BackupError, ConfigError, ServiceError, UsageError } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { type CommandResult, done } from './command-result.ts';
-import { parseDuration } from './duration.ts';
 
 /** The flags of `mcpo-ts backup`. */
 export interface BackupFlags {

@@ -2,11 +2,11 @@ import { generateApiKey, hashApiKey, PREVIOUS_KEY_ID, SINGLE_KEY_ID } from '../a
 import type { ApiKeyRecord } from '../auth/auth-settings.ts';
 import { DEFAULT_KEY_SCOPES, parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { OPEN_WEBUI_ISSUER } from '../auth/user.ts';
+import { parseDuration } from '../config/duration.ts';
 import { ApiKeys } from '../db/api-keys.ts';
 import type { DatabaseLocation } from '../db/open-database.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done, toJson, toTable, toTimeText } from './command-result.ts';
-import { parseDuration } from './duration.ts';
 import { parseUserArgument, withDatabase } from './with-database.ts';
 
 /** The flags of `mcpo-ts key create`. */

@@ -3,11 +3,11 @@ import { parseScope, SCOPE_FORMS } from '../auth/scope.ts';
 import { signToken } from '../auth/token.ts';
 import { OPEN_WEBUI_ISSUER } from '../auth/user.ts';
 import { ANY_AUDIENCE, HMAC_ALGORITHMS } from '../config/auth-schema.ts';
+import { parseDuration } from '../config/duration.ts';
 import type { Environment } from '../config/environment.ts';
 import { hmacSecretWeakness } from '../config/secret-strength.ts';
 import { UsageError } from '../errors.ts';
 import { type CommandResult, done } from './command-result.ts';
-import { parseDuration } from './duration.ts';
 
 /** Ten years. */
 const MAX_LIFETIME_SECONDS = 315_360_000;

@@ -1,14 +1,11 @@
+import { parseDuration } from './duration.ts';
+
 /** At most `limit` in a window of time. */
 export interface Rate {
   readonly limit: number;
   readonly windowMs: number;
 }
 
-const UNITS_MS: ReadonlyMap<string, number> = new Map([
-  ['s', 1_000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-]);
 const MAX_WINDOW_MS = 24 * 3_600_000;
 const MAX_LIMIT = 1_000_000_000;
 
@@ -22,9 +19,9 @@ export const RATE_PATTERN = '^\\s*(?:[oO][fF][fF]|\\d{1,10}\\s*/\\s*\\d{0,6}\\s*
 export function parseRate(text: string): Rate | 'off' | undefined {
   const trimmed = text.trim().toLowerCase();
   if (trimmed === 'off') return 'off';
-  const [, limitText, timeText, unit] = /^(\d{1,10})\s*\/\s*(\d{0,6})\s*([smh])$/.exec(trimmed) ?? [];
+  const [, limitText, timeText, unit = ''] = /^(\d{1,10})\s*\/\s*(\d{0,6})\s*([smh])$/.exec(trimmed) ?? [];
   const limit = Number(limitText);
-  const windowMs = Number(timeText || '1') * (UNITS_MS.get(unit ?? '') ?? 0);
+  const windowMs = (parseDuration((timeText || '1') + unit) ?? 0) * 1_000;
   const isUsable = limit >= 1 && limit <= MAX_LIMIT && windowMs > 0 && windowMs <= MAX_WINDOW_MS;
   return isUsable ? { limit, windowMs } : undefined;
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { parseDuration } from './duration.ts';
 import { textAs, variable } from './shapes.ts';
 
 const text = variable(z.string());
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 const MAX_REFRESH_MS = 86_400_000;
 
 /** Where references of the servers file, such as `${vault:…}`, and wrapped keys of the vault are read. */
@@ -72,8 +72,7 @@ export interface SecretSourceSettings {
 
 function parseRefresh(given: string): { readonly ms: number | undefined } | undefined {
   if (/^(off|0)$/i.test(given)) return { ms: undefined };
-  const [, number = '', unit = ''] = /^(\d{1,5})\s*([smh])$/.exec(given) ?? [];
-  const ms = Number(number) * (UNIT_MS[unit] ?? 0);
+  const ms = (parseDuration(given) ?? 0) * 1_000;
   return ms >= 1_000 && ms <= MAX_REFRESH_MS ? { ms } : undefined;
 }
 

@@ -7,7 +7,7 @@ const TIMEOUT_MS = 5_000;
 const MAX_BODY_BYTES = 64 * 1024;
 
 /** What one GET found out. */
-export type ProbeAnswer =
+type ProbeAnswer =
   | {
       readonly isReached: true;
       readonly status: number;
@@ -19,7 +19,7 @@ export type ProbeAnswer =
     }
   | { readonly isReached: false; readonly reason: string };
 
-export interface PresentedCertificate {
+interface PresentedCertificate {
   /** Milliseconds since the epoch. */
   readonly validTo: number;
   /** Why this system does not trust it, as a code; `undefined`: it does. */

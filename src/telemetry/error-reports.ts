@@ -9,7 +9,7 @@ export interface ErrorReports {
 }
 
 /** Names of ours, and what a caller's log lines have too. */
-export interface FaultFacts {
+interface FaultFacts {
   readonly method?: string | undefined;
   readonly server?: string | undefined;
   readonly tool?: string | undefined;

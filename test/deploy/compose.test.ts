@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { parse } from 'yaml';
 import { repositoryFolder, runCommand, startService, temporaryFolder, test, waitFor } from '../e2e/harness.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../free-port.ts';
 
 interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;

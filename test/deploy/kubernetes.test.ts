@@ -5,7 +5,7 @@ import { expect } from '@jest/globals';
 import ts from 'typescript';
 import { parse, parseAllDocuments } from 'yaml';
 import { fixture, repositoryFolder, runCommand, startService, test, waitFor } from '../e2e/harness.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../free-port.ts';
 
 const folder = join(repositoryFolder, 'deploy/kubernetes');
 const types: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Block, blocksOf, fileNameOf, isNotRun } from '../document-blocks.ts';
+import { freePort } from '../free-port.ts';
 import { waitFor } from '../wait-for.ts';
 import { repositoryFolder, temporaryFolder } from './command.ts';
 
@@ -167,13 +167,4 @@ async function stopService(folder: string): Promise<void> {
   };
   isRunning('SIGTERM');
   await waitFor(() => !isRunning(0), 20_000, 'the service of the document to end');
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -26,7 +26,7 @@ const Request = root.lookupType('ExportTraceServiceRequest');
 const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const STATUSES = ['unset', 'ok', 'error'];
 
-export type Attributes = Readonly<Record<string, unknown>>;
+type Attributes = Readonly<Record<string, unknown>>;
 
 /** A span as a collector knows it. */
 export interface ReceivedSpan {

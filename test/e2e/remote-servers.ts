@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
+import { freePort } from '../free-port.ts';
 import { waitFor } from '../wait-for.ts';
 import { fixtureFile, repositoryFolder } from './command.ts';
 
@@ -24,20 +24,10 @@ export async function startTracedServer(): Promise<number> {
 
 /** Starts the published server-everything; gives its port. */
 export async function startEverything(transport: 'streamableHttp' | 'sse'): Promise<number> {
-  const port = await findFreePort();
+  const port = await freePort();
   const program = join(repositoryFolder, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
   await startProgram([program, transport], { PORT: String(port) }, new RegExp(`port (${port})`));
   return port;
-}
-
-export function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function startProgram(args: string[], env: Readonly<Record<string, string>>, ready: RegExp): Promise<string> {

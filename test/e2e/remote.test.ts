@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect } from '@jest/globals';
+import { freePort } from '../free-port.ts';
 import { type Service, startService, test, waitFor } from './harness.ts';
-import { findFreePort, startEverything, startHeadersServer } from './remote-servers.ts';
+import { startEverything, startHeadersServer } from './remote-servers.ts';
 
 describe('server-everything, elsewhere', () => {
   let service: Service;
@@ -110,7 +111,7 @@ test('a server that refuses the token is shown as failed, and the token is in no
 });
 
 test('a server that nobody serves is shown with the reason and costs the others nothing', async () => {
-  const [port, closed] = await Promise.all([startHeadersServer(), findFreePort()]);
+  const [port, closed] = await Promise.all([startHeadersServer(), freePort()]);
   const service = await startService({
     servers: { up: { url: `http://127.0.0.1:${port}/mcp` }, down: { url: `http://127.0.0.1:${closed}/mcp` } },
     waitForReady: false,

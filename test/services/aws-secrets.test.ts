@@ -2,13 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { CreateSecretCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test, waitFor } from '../e2e/harness.ts';
+import { freePort } from '../free-port.ts';
 
 /** AWS as far as moto emulates it: Secrets Manager and KMS. */
 let moto: ChildProcess;
@@ -31,14 +30,6 @@ afterAll(async () => {
   moto.kill();
   await once(moto, 'exit');
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const credentials = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: randomBytes(20).toString('hex') };
 const client = () => ({ endpoint, region: 'eu-west-1', credentials });

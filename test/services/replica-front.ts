@@ -1,6 +1,6 @@
 import { createServer, request } from 'node:http';
 import { afterAll } from '@jest/globals';
-import { freePort } from '../deploy/free-port.ts';
+import { freePort } from '../free-port.ts';
 
 const fronts = new Set<() => void>();
 afterAll(() => {

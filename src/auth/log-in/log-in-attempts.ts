@@ -1,12 +1,12 @@
-import { createHash, createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, type KeyObject, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { parseJsonObject } from '../json-body.ts';
+import { findMacKey, isSameMac, type MacKeys, macOf, toMacKeys } from '../mac-keys.ts';
 
 /** From the click on the button to the provider's answer: people look for their second factor. */
 export const ATTEMPT_LIFETIME_MS = 10 * 60_000;
 const MAX_TEXT_LENGTH = 1_000;
 const ID_BYTES = 16;
-const MAC_LENGTH = 43;
 
 const attemptSchema = z.strictObject({
   id: z.string().min(1),
@@ -43,16 +43,12 @@ export interface OpenedAttempt extends AttemptSecrets {
  * it, and nobody fills a table by beginning many.
  */
 export class LogInAttempts {
-  readonly #keys: readonly KeyObject[];
-  readonly #active: KeyObject;
+  readonly #keys: MacKeys;
   readonly #now: () => number;
 
   /** The keys have 32 bytes each; the first signs, all are accepted. Throws `RangeError` without keys. */
   constructor(keys: readonly Buffer[], now: () => number = Date.now) {
-    this.#keys = keys.map((key) => createSecretKey(key));
-    const [active] = this.#keys;
-    if (active === undefined) throw new RangeError('log-in attempts need a key');
-    this.#active = active;
+    this.#keys = toMacKeys(keys);
     this.#now = now;
   }
 
@@ -60,8 +56,9 @@ export class LogInAttempts {
     const expiresAt = Math.floor(this.#now()) + ATTEMPT_LIFETIME_MS;
     const attempt = { id: randomBytes(ID_BYTES).toString('base64url'), provider, page, expiresAt };
     const payload = Buffer.from(JSON.stringify(attempt)).toString('base64url');
-    const text = `${payload}.${mac(this.#active, 'attempt', payload)}`;
-    return { attempt, text, ...secretsOf(this.#active, payload) };
+    const { active } = this.#keys;
+    const text = `${payload}.${mac(active, 'attempt', payload)}`;
+    return { attempt, text, ...secretsOf(active, payload) };
   }
 
   /** The attempt of a cookie, if the provider's answer with this `state` belongs to it; `undefined` otherwise. */
@@ -69,10 +66,10 @@ export class LogInAttempts {
     if (text === undefined || text.length > MAX_TEXT_LENGTH) return undefined;
     const [payload = '', signature = '', ...more] = text.split('.', 3);
     if (more.length > 0) return undefined;
-    const key = this.#keys.find((one) => isEqual(mac(one, 'attempt', payload), signature));
+    const key = findMacKey(this.#keys, toUse('attempt'), payload, signature);
     if (key === undefined) return undefined;
     const secrets = secretsOf(key, payload);
-    if (!isEqual(secrets.state, state)) return undefined;
+    if (!isSameMac(secrets.state, state)) return undefined;
     const object = parseJsonObject(Buffer.from(payload, 'base64url').toString('utf8'));
     const { data: attempt } = attemptSchema.safeParse(object);
     const left = attempt === undefined ? 0 : attempt.expiresAt - this.#now();
@@ -97,10 +94,9 @@ function secretsOf(key: KeyObject, payload: string): AttemptSecrets {
 }
 
 function mac(key: KeyObject, use: MacUse, data: string): string {
-  return createHmac('sha256', key).update(`mcpo-ts log-in ${use} v1\n${data}`).digest('base64url');
+  return macOf(key, toUse(use), data);
 }
 
-function isEqual(expected: string, candidate: string): boolean {
-  const bytes = Buffer.from(candidate);
-  return bytes.length === MAC_LENGTH && timingSafeEqual(Buffer.from(expected), bytes);
+function toUse(use: MacUse): string {
+  return `log-in ${use}`;
 }

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EditRefusedError } from '../../errors.ts';
+import { syncFolder } from '../../key-file.ts';
 
 /** A single mounted file cannot be replaced (EBUSY), and its folder may not be writable. */
 const CANNOT_REPLACE: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
@@ -51,7 +52,7 @@ function tryReplace(file: string, text: string): boolean {
     // A file that may not be written is not replaced either, though its folder would allow it.
     closeSync(openSync(file, 'r+'));
     renameSync(temporary, file);
-    syncFolder(dirname(file));
+    trySyncFolder(file);
     return true;
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -71,16 +72,11 @@ function overwrite(file: string, text: string): void {
   }
 }
 
-/** So that the new name is there after a power cut; not every file system can. */
-function syncFolder(folder: string): void {
+/** Not every file system can. The file itself is written. */
+function trySyncFolder(file: string): void {
   try {
-    const handle = openSync(folder, 'r');
-    try {
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
+    syncFolder(file);
   } catch {
-    // The file itself is written.
+    // The new name may be lost in a power cut.
   }
 }

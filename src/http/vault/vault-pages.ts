@@ -9,11 +9,11 @@ import {
   signalOf,
   toRequestHandler,
 } from '../pages/page-visit.ts';
+import { toChatLink } from '../user-links.ts';
 import { AllowedVariables, type VariableDependencies } from './allowed-variables.ts';
 import type { PageSession } from './page-access.ts';
 import { toSessionRows } from './session-view.ts';
 import type { LinkVisit, SetupLinkAccess } from './setup-link-access.ts';
-import { toChatLink } from './to-chat-link.ts';
 import { toCaller } from './vault-caller.ts';
 import { readValues, toOpenTasks, toPersonRows, toServerView, type Unsaved } from './vault-view.ts';
 

@@ -36,7 +36,7 @@ export function freshFolder(): string {
 }
 
 /** The result of one check, or of all: of a machine that is not root's and is no container unless said otherwise. */
-export async function examined(surroundings: Surroundings): Promise<ReadonlyMap<string, CheckResult>> {
+async function examined(surroundings: Surroundings): Promise<ReadonlyMap<string, CheckResult>> {
   const { config, servers, env = {}, options = {}, system = {}, now, prepare } = surroundings;
   const [data, folder] = [freshFolder(), freshFolder()];
   const content = config ?? (servers && { mcpServers: servers });
