@@ -1,15 +1,15 @@
 import { toUserKey } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError, type ServiceError } from '../errors.ts';
+import { CallCancelledError, type ServerUnavailableError, type ServiceError } from '../errors.ts';
 import type { Session, SessionEnd } from '../mcp/session.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import type { FailureMemory } from './failure-memory.ts';
-import { toFailureReason } from './failure-reason.ts';
 import { IdleWatch, type PingTimes, type PingVerdict } from './idle-watch.ts';
 import type { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionKey, UserAndChat } from './session-key.ts';
 import type { QuotaHolder, SessionQuota } from './session-quota.ts';
+import { toLostError, toNotOpenError, toOpenError } from './user-session-errors.ts';
 import type { UserCaller } from './user-values.ts';
 import { Waiters } from './waiters.ts';
 
@@ -169,7 +169,11 @@ export class UserSession implements QuotaHolder {
       session = await this.#options.open(this, this.#lifetime.signal);
     } catch (error) {
       if (this.state !== 'starting') return;
-      this.#failure = this.#toOpenFailure(error);
+      this.#failure = toOpenError(error, {
+        server: this.server.name,
+        redact: this.redact,
+        logger: this.#options.logger,
+      });
       this.#noteFailure(this.#failure, 0);
       this.isGone = true;
       this.#setStopped();
@@ -214,7 +218,7 @@ export class UserSession implements QuotaHolder {
     if (this.state !== 'ready') return;
     this.#isLost = true;
     if (!isForgotten) {
-      const error = new ServerUnavailableError(`${this.#whose} ended: ${reason}. Try again later.`, 1, { detail });
+      const error = toLostError(this.server.name, reason, detail);
       this.#noteFailure(error, upForMs);
     }
     this.retire();
@@ -244,21 +248,8 @@ export class UserSession implements QuotaHolder {
     this.#waiters.wake();
   }
 
-  get #whose(): string {
-    return `Your session with server "${this.server.name}"`;
-  }
-
-  /** Refused credentials are reported as they are. */
-  #toOpenFailure(error: unknown): ServiceError {
-    if (error instanceof CredentialsRefusedError) return error;
-    const context = { server: this.server.name, redact: this.redact, logger: this.#options.logger };
-    const { reason, detail } = toFailureReason(error, context);
-    return new ServerUnavailableError(`${this.#whose} could not be opened: ${reason}. Try again later.`, 1, { detail });
-  }
-
   #unavailable(): ServerUnavailableError {
     if (this.state === 'waiting') return this.#options.quota.unavailable(this);
-    const what = this.state === 'starting' ? 'is still starting' : 'was ended';
-    return new ServerUnavailableError(`${this.#whose} ${what}. Try again later.`, 1);
+    return toNotOpenError(this.server.name, this.state === 'starting');
   }
 }

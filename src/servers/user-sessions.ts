@@ -1,22 +1,20 @@
 import type { UserId } from '../auth/user.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { CallCancelledError, CredentialsRefusedError, ServerUnavailableError } from '../errors.ts';
-import type { OpenSessionOptions, Session } from '../mcp/session.ts';
 import type { Redact } from '../telemetry/redactor.ts';
 import { FailureMemory } from './failure-memory.ts';
 import { redactError } from './failure-reason.ts';
 import type { PingTimes } from './idle-watch.ts';
 import type { SessionHold } from './lease.ts';
-import { openUserSession, secretsOf } from './open-server-session.ts';
+import { openListedSession, type SessionListing } from './open-listed-session.ts';
+import { secretsOf } from './open-server-session.ts';
 import { resolveSessionSettings } from './resolve-session-settings.ts';
 import type { ServerCatalogue } from './server-catalogue.ts';
 import type { SessionFacts } from './server-status.ts';
 import { titleOfServer } from './server-title.ts';
-import { SessionCatalogue } from './session-catalogue.ts';
 import type { SessionDependencies } from './session-dependencies.ts';
 import { isSameOwner, type SessionKey, toSessionKey, type UserAndChat } from './session-key.ts';
 import type { SessionQuota } from './session-quota.ts';
-import { followToolList, readSource } from './tool-list-reader.ts';
 import { UserSession } from './user-session.ts';
 import {
   type Caller,
@@ -78,12 +76,18 @@ export class UserSessions {
   readonly #all = new Set<UserSession>();
   readonly #pending = new Set<PendingAcquire>();
   readonly #failures = new FailureMemory();
+  readonly #listing: SessionListing;
   #toolRules: ServerConfig;
   #isStopped = false;
 
   constructor(options: UserSessionsOptions) {
     this.#options = options;
     this.#toolRules = options.config;
+    this.#listing = {
+      ...options,
+      toolRules: () => this.#toolRules,
+      listed: () => [...this.#all].map(({ tools }) => tools),
+    };
   }
 
   /**
@@ -212,7 +216,7 @@ export class UserSessions {
       config,
       quota,
       pingTimes,
-      open: (opening, signal) => this.#open(opening, variables, signal),
+      open: (opening, signal) => openListedSession(opening, variables, this.#listing, signal),
       logger: dependencies.logger,
       failures: this.#failures,
       onStopped: (stopped) => this.#forget(stopped),
@@ -227,34 +231,6 @@ export class UserSessions {
       throw error;
     }
     return session;
-  }
-
-  /** Opens a session and reads its own list of tools, by which its calls are judged, now and at every change. */
-  async #open(owned: UserSession, variables: Variables, signal: AbortSignal): Promise<Session> {
-    const { config, dependencies, catalogue, onAnnouncedList } = this.#options;
-    const { redact } = owned;
-    const latest = () => toPlaceholderValues(owned.caller, variables, config);
-    const { trace } = owned.caller;
-    const openSession = (options: OpenSessionOptions) => dependencies.openSession({ ...options, trace });
-    const session = await openUserSession(config, { ...dependencies, openSession }, latest, redact, signal);
-    const read = async () => {
-      const reading = catalogue.begin();
-      const source = await readSource(session, signal);
-      const before = owned.tools;
-      const others = [...this.#all].map(({ tools }) => tools);
-      owned.tools = SessionCatalogue.from(source, this.#toolRules, others);
-      if (owned.tools === before || signal.aborted) return;
-      const { user, isAdmin } = owned.caller;
-      await catalogue.offer({ source, owner: user, isAdmin, redact, reading });
-      if (before !== undefined) onAnnouncedList();
-    };
-    try {
-      await followToolList(session, { server: config.name, logger: dependencies.logger, redact, read });
-      return session;
-    } catch (error) {
-      await session.close();
-      throw redactError(error, redact);
-    }
   }
 
   async #end(isOne: (owner: UserAndChat) => boolean): Promise<void> {
