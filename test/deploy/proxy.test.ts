@@ -15,7 +15,7 @@ import {
   waitFor,
 } from '../e2e/harness.ts';
 import { sendRequest } from '../e2e/http-request.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../free-port.ts';
 import { ask, nginxSite, startProxy, type TlsAnswer, writeNginx } from './proxy-programs.ts';
 
 const KEY = `key-${randomUUID()}`;
