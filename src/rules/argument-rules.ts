@@ -1,29 +1,9 @@
 import { matchesName } from '../auth/scope.ts';
 import type { PathGround } from './path-rule.ts';
-import type { RuleCheck } from './rule-check.ts';
-
-/** What one argument may be. An empty list allows nothing. */
-export interface ArgumentRule {
-  /** Absolute paths of folders. */
-  readonly within?: readonly string[] | undefined;
-  /** As `DenyList` reads them. */
-  readonly deny?: readonly string[] | undefined;
-  /** As `toHostCheck` reads them. */
-  readonly hosts?: readonly string[] | undefined;
-  /** In code points. */
-  readonly maxLength?: number | undefined;
-}
+import type { ArgumentRule, GivenRule, RuleCheck } from './rule-check.ts';
 
 /** By the tool's own name or a pattern of `matchesName`, then by argument. */
 type ArgumentRules = ReadonlyMap<string, ReadonlyMap<string, ArgumentRule>>;
-
-/** As the servers file has it. */
-export interface GivenRule {
-  /** Of tools. */
-  readonly pattern: string;
-  readonly argument: string;
-  readonly rule: ArgumentRule;
-}
 
 /** The rules for the arguments of one tool. What checks them is loaded and compiled for its first call. */
 export class ToolRules {

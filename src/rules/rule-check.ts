@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ArgumentForbiddenError, InvalidArgumentsError } from '../errors.ts';
-import type { GivenRule } from './argument-rules.ts';
 import {
   type FoundText,
   type FoundValue,
@@ -25,6 +24,26 @@ const CHARACTERS_PER_TURN = 1_000_000;
 /** What a test of a short text costs beside its characters. */
 const CHARACTERS_OF_A_TEST = 100;
 const MAX_NAME_CHARACTERS = 100;
+
+/** What one argument may be. An empty list allows nothing. */
+export interface ArgumentRule {
+  /** Absolute paths of folders. */
+  readonly within?: readonly string[] | undefined;
+  /** As `DenyList` reads them. */
+  readonly deny?: readonly string[] | undefined;
+  /** As `toHostCheck` reads them. */
+  readonly hosts?: readonly string[] | undefined;
+  /** In code points. */
+  readonly maxLength?: number | undefined;
+}
+
+/** As the servers file has it. */
+export interface GivenRule {
+  /** Of tools. */
+  readonly pattern: string;
+  readonly argument: string;
+  readonly rule: ArgumentRule;
+}
 
 /** All rules for one argument, each of which must hold. */
 interface ArgumentGroup {

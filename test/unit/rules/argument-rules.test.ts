@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { type ArgumentRule, ToolRules } from '../../../src/rules/argument-rules.ts';
+import { ToolRules } from '../../../src/rules/argument-rules.ts';
 import type { PathGround } from '../../../src/rules/path-rule.ts';
+import type { ArgumentRule } from '../../../src/rules/rule-check.ts';
 import { processorMs } from '../../processor-time.ts';
 
 const REMOTE: PathGround = { base: undefined, isLocal: false };
