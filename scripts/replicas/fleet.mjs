@@ -14,6 +14,8 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const key = randomBytes(24).toString('base64url');
 const DRAIN_SECONDS = 5;
 const PRE_STOP_SECONDS = 1;
+/** So long without a failure after a phase, and it is over. */
+const QUIET_MS = 3_000;
 
 /** Everything that runs: the upstream, PostgreSQL behind a line that can be cut, Redis, two replicas, nginx. */
 export class Fleet {
@@ -23,6 +25,7 @@ export class Fleet {
   #replicas = [];
   #ports = [];
   #redis;
+  #nginx;
   /** The command that both start with. */
   #firstCli;
 
@@ -123,27 +126,41 @@ export class Fleet {
     return Number(/\d+/.exec(said)?.[0]);
   }
 
-  /** The configuration of deploy/proxy, with these ports and without TLS. */
-  async #startNginx() {
-    this.port = await freePort();
+  /** The configuration of deploy/proxy, with these ports and without TLS; `out`: the replica that gets no requests. */
+  #writeSite(out) {
     const [first, second] = this.#ports;
-    const site = readFileSync(join(repository, 'deploy/proxy/nginx.conf'), 'utf8')
+    let site = readFileSync(join(repository, 'deploy/proxy/nginx.conf'), 'utf8')
       .replace('127.0.0.1:8001', `127.0.0.1:${first}`)
       .replace('127.0.0.1:8002', `127.0.0.1:${second}`)
       .replace('listen 443 ssl http2;', `listen 127.0.0.1:${this.port};`)
       .replace(/^\s*(listen \[::\]:443 |ssl_).*$/gm, '')
       // The rates are not what is tried here.
       .replace('rate=50r/s', 'rate=10000r/s');
-    const file = join(this.#folder.path, 'nginx.conf');
-    const log = join(this.#folder.path, 'nginx.log');
+    if (out !== undefined) site = site.replace(`:${this.#ports[out]} `, `:${this.#ports[out]} down `);
+    const { path } = this.#folder;
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (name) => `${name}_temp_path ${this.#folder.path}/${name};`,
+      (name) => `${name}_temp_path ${path}/${name};`,
     );
     writeFileSync(
-      file,
-      `daemon off; pid ${this.#folder.path}/pid; error_log ${log};\nevents { worker_connections 4096; }\nhttp { access_log off; ${temporary.join(' ')}\n${site}\n}\n`,
+      join(path, 'nginx.conf'),
+      `daemon off; pid ${path}/pid; error_log ${path}/nginx.log;\nevents { worker_connections 4096; }\nhttp { access_log off; ${temporary.join(' ')}\n${site}\n}\n`,
     );
+  }
+
+  /** Tells nginx to leave a replica out, or none; the requests that it has already are finished. */
+  async leaveOut(index) {
+    this.#writeSite(index);
+    this.#nginx.kill('SIGHUP');
+    await delay(1_000);
+  }
+
+  async #startNginx() {
+    this.port = await freePort();
+    this.#writeSite();
+    const log = join(this.#folder.path, 'nginx.log');
+    const file = join(this.#folder.path, 'nginx.conf');
     const child = spawn('nginx', ['-e', log, '-c', file], { stdio: 'inherit' });
+    this.#nginx = child;
     this.#closers.push(() => child.kill('SIGTERM'));
     const isUp = async () => (await send(this.port, 'GET', '/healthz').catch(() => undefined))?.status === 200;
     await waitFor(isUp, 10_000, 'nginx to pass requests on');
@@ -157,7 +174,9 @@ export class Fleet {
     const from = seen.now();
     await phase.run(this, ms);
     const outageMs = performance.now() - startedAt;
-    await delay(phase.settleMs ?? 5_000);
+    seen.beginQuiet();
+    const giveUpAt = performance.now() + (phase.settleMs ?? 5_000);
+    while (seen.quietMs() < QUIET_MS && performance.now() < giveUpAt) await delay(100);
     await seen.end();
     const lost = await this.load.countLostValues();
     return seen.toRow(phase, { from, outageMs, lost });

@@ -115,16 +115,28 @@ export class Seen {
   /** @type {{ at: number, kind: string }[]} */
   #failures = [];
   #startedAt = performance.now();
+  #quietSince = performance.now();
   end = async () => undefined;
 
   now() {
     return performance.now();
   }
 
+  /** From now on it is counted how long nothing has failed. */
+  beginQuiet() {
+    this.#quietSince = performance.now();
+  }
+
+  quietMs() {
+    return performance.now() - this.#quietSince;
+  }
+
   note(action, isDone, kind, startedAt) {
     if (action === 'save') this.#saves += 1;
     else this.#calls += 1;
-    if (!isDone) this.#failures.push({ at: startedAt, kind: String(kind) });
+    if (isDone) return;
+    this.#quietSince = performance.now();
+    this.#failures.push({ at: startedAt, kind: String(kind) });
   }
 
   toRow(phase, { from, outageMs, lost }) {
