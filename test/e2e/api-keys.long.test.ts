@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { auditFile, lineOf } from './audit-lines.ts';
+import { filesBelow } from './canaries.ts';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test, waitFor } from './harness.ts';
 
 const servers = { answers: fixture('answers.js'), env: fixture('env.js') };
@@ -113,20 +113,23 @@ test('scopes bound a key to servers and tools, and the refusal names what it lac
   }
 });
 
-test('under strict authentication a page asks for the scope "docs", as Basic or Bearer', async () => {
+test('under strict authentication a page asks for "docs", or for the calls that it documents, as Basic or Bearer', async () => {
   const dataDir = temporaryFolder();
   const docs = await createKey(dataDir, '--id', 'reader', '--scope', 'docs');
   const call = await createKey(dataDir, '--id', 'caller', '--scope', 'call');
+  const other = await createKey(dataDir, '--id', 'other', '--scope', 'call:env');
   const service = await startService({ servers, args: ['--strict-auth'], env: { MCPO_DATA_DIR: dataDir } });
   const basic = (key: string) => ({ authorization: `Basic ${btoa(`anyone:${key}`)}` });
   for (const path of ['/answers/docs', '/answers/openapi.json', '/openapi.json']) {
     for (const scheme of [basic, bearer]) {
       expect([path, (await service.get(path, scheme(docs))).status]).toEqual([path, 200]);
-      const refused = await service.get(path, scheme(call));
+      expect([path, (await service.get(path, scheme(call))).status]).toEqual([path, 200]);
+      const refused = await service.get(path, scheme(other));
       expect([path, refused.status]).toEqual([path, 403]);
       expect(refused.text).toContain('docs');
     }
   }
+  expect((await service.get('/env/docs', bearer(other))).status).toBe(200);
   expect((await service.call('answers', 'text', {}, bearer(docs))).status).toBe(403);
   expect((await service.call('answers', 'text', {}, basic(call))).status).toBe(401);
 });
@@ -183,7 +186,7 @@ test('keys stand in no log, no answer and no file of the data folder', async () 
   expect(told.map(({ status }) => status)).toEqual([200, 403, 403, 401]);
   const list = await runCommand(['key', 'list'], { env: { MCPO_DATA_DIR: dataDir } });
   await service.stop();
-  const files = readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name), 'latin1'));
+  const files = filesBelow(dataDir).map((file) => readFileSync(file, 'latin1'));
   expect(files.length).toBeGreaterThan(0);
   const everything = [
     service.stdout(),

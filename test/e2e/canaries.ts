@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** A secret that was planted, and the bytes that give it away. */
 export interface Canary {
@@ -54,4 +56,11 @@ function marksOf(text: string): Buffer[] {
   return [text, ...inBase64, ...inBase64.map((one) => one.replaceAll('-', '+').replaceAll('_', '/'))].map((one) =>
     Buffer.from(one),
   );
+}
+
+/** Every file in a folder and in those below it. */
+export function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { encodeToken, hs256 } from '../fixtures/forged-tokens.ts';
 import { auditFile } from './audit-lines.ts';
-import { type Canary, findCanaries, known, type Output, plant, plantKey } from './canaries.ts';
+import { type Canary, filesBelow, findCanaries, known, type Output, plant, plantKey } from './canaries.ts';
 import { CommandLines } from './command-lines.ts';
 import { fixture, fixtureFile, runCommand, type Service, startService, temporaryFolder, test } from './harness.ts';
 import type { HttpAnswer } from './http-request.ts';
@@ -27,6 +27,7 @@ const admin = {
   ownToken: plant("the admin's own token for a server", '', IN_URL),
   discovered: plant('the discovery value of stdio'),
   discoveredWeb: plant('the discovery value of web', '', IN_URL),
+  backups: plant('the passphrase of backups'),
 };
 /** What a user sets, by server and variable. */
 function plantFor(user: User) {
@@ -63,6 +64,7 @@ describe('secrets', () => {
     MCPO_DATA_DIR: dataDir,
     SECURITY_LOG_FILE: audit,
     OWN_TOKEN: admin.ownToken.value,
+    MCPO_BACKUP_PASSPHRASE: admin.backups.value,
     LOG_LEVEL: 'debug',
     // Everything comes from one address here.
     MCPO_AUTH_FAILURE_LIMIT: '1000/1m',
@@ -373,8 +375,8 @@ describe('secrets', () => {
   });
 
   test('are not in the data folder', () => {
-    const files = readdirSync(dataDir).map((name) => ({ name, content: readFileSync(join(dataDir, name)) }));
-    expect(files.find(({ name }) => name === 'mcpo-ts.db')?.content.length).toBeGreaterThan(10_000);
+    const files = filesBelow(dataDir).map((name) => ({ name, content: readFileSync(name) }));
+    expect(files.find(({ name }) => name.endsWith('/mcpo-ts.db'))?.content.length).toBeGreaterThan(10_000);
     expect(findCanaries(files, [...ofUsers, ...ofAdmin, ...live])).toEqual([]);
   });
 
