@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect } from '@jest/globals';
 import { auditFile, waitForLine } from '../audit-lines.ts';
+import { filesBelow } from '../canaries.ts';
 import { fixture, runCommand, type Service, startService, temporaryFolder, test, waitFor } from '../harness.ts';
 
 const KEY = 'key-of-the-attack-test';
@@ -18,7 +18,7 @@ const namedTools = JSON.stringify({ tools: [{ name: 'look', description: 'Looks 
 
 /** Names of the database's files that hold a text: the tables, the log of what is being written, its index. */
 function filesWith(folder: string, text: string): string[] {
-  return readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(text));
+  return filesBelow(folder).filter((file) => readFileSync(file).includes(text));
 }
 
 async function start(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<Service> {
