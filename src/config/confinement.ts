@@ -54,9 +54,9 @@ export const confinementKeys = {
     .strictObject({
       memoryMb: z
         .int()
-        .min(64, 'must be at least 64 (MiB); Node does not start with less.')
+        .min(64, 'must be at least 64 (MiB); no Node starts with less.')
         .optional()
-        .describe('Memory that a process may write to, in MiB.'),
+        .describe('Memory that a process may write to, in MiB; Node 24 and later need 600 for themselves.'),
       cpuSeconds: limit
         .optional()
         .describe('Processor time of a process in its whole life; after it, the process ends and is started again.'),

@@ -45,7 +45,7 @@ export const serverChecks: readonly Check[] = [
       const local = ownProcesses(subject);
       if (local.length === 0) return notApplicable('No server runs as a process of this machine.');
       const open = local.filter(({ transport }) => transport.confinement?.limits?.memoryMb === undefined);
-      const advice = 'Give each "limits", such as {"memoryMb": 512}.';
+      const advice = 'Give each "limits", such as {"memoryMb": 1024}.';
       return orOk(
         byName(open, (names) => warning(`${names}: may use all memory of this machine.`, advice)),
         'Each has "limits" with "memoryMb".',

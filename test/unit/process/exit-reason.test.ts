@@ -28,8 +28,8 @@ async function endOf(script: string, limits: object): Promise<string> {
 describe('how a process ended', () => {
   test('names the memory limit that ended it, and only then', async () => {
     const fill = 'const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1));';
-    expect(await endOf(fill, { memoryMb: 512 })).toMatch(/: its limit of 512 MiB of memory$/);
-    expect(await endOf('process.exit(3)', { memoryMb: 512 })).toBe('ended with code 3');
+    expect(await endOf(fill, { memoryMb: 1024 })).toMatch(/: its limit of 1024 MiB of memory$/);
+    expect(await endOf('process.exit(3)', { memoryMb: 1024 })).toBe('ended with code 3');
   });
 
   test('names the limit of processor time', async () => {
